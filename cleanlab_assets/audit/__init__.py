@@ -1,0 +1,1 @@
+"""How labels are audited: pure functions on tables and arrays."""

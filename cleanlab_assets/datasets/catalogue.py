@@ -1,0 +1,153 @@
+"""The catalogue: what a dataset is, and which datasets there are.
+
+A dataset is one module of this package that defines ``DATASET``. The catalogue finds the modules by itself, so
+adding a dataset means adding one file. Dataset modules import nothing heavy at module level.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+import cleanlab_assets.datasets
+
+ColumnKind = Literal["numeric", "binary", "categorical"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of the source.
+
+    ``kind`` decides the encoding: ``numeric`` values have an order and a distance, ``binary`` is 0/1, ``categorical``
+    values are names. ``is_feature=False`` marks the label, identifiers, weights and redundant columns: they stay in
+    the raw dataset and are never shown to a model.
+    """
+
+    name: str
+    kind: ColumnKind
+    is_feature: bool = True
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location:
+    """One address that a source file can be had from.
+
+    ``member`` and ``archive_sha256`` are set when the address is an archive (``.zip``, ``.tar.gz``, ``.tgz``) that
+    holds the file under that name.
+    """
+
+    url: str
+    member: str | None = None
+    archive_sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """One file of a source: its name under ``<data dir>/<dataset>/``, accepted SHA-256 values and addresses.
+
+    ``package`` names an installed Python package that ships the file as a resource; such a file is never downloaded.
+    """
+
+    name: str
+    sha256: tuple[str, ...]
+    locations: tuple[Location, ...] = ()
+    package: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gates:
+    """Thresholds of the data-quality checks of one dataset; rates are shares of the audited rows, from 0 to 1."""
+
+    label_issue_rate: float = 0.10
+    outlier_rate: float = 0.05
+    near_duplicate_rate: float = 0.05
+    near_duplicates_across_splits: float = 0.05
+    non_iid_p_value: float = 0.05
+    rarest_class_share: float = 0.05
+    expected_calibration_error: float = 0.10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """One catalogue entry.
+
+    ``load`` takes the verified files by name and returns the raw table: ``row_id`` first (``<file>:<line>``, with
+    lines counted from 1), then ``columns`` in order, in source order, with nothing dropped.
+    ``class_names`` are the values that ``label`` may take, in the order of the probability columns.
+    """
+
+    name: str
+    families: tuple[str, ...]
+    title: str
+    description: str
+    homepage: str
+    licence: str
+    citation: str
+    files: tuple[SourceFile, ...]
+    load: Callable[[Mapping[str, Path]], pd.DataFrame]
+    label: str
+    class_names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    expected_rows: int
+    gates: Gates = field(default_factory=Gates)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that a model may see."""
+        return tuple(column for column in self.columns if column.is_feature)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether every file ships with an installed package, so that no download is needed."""
+        return all(file.package is not None for file in self.files)
+
+
+class UnknownDatasetError(ValueError):
+    """A dataset name that the catalogue does not hold."""
+
+
+@cache
+def all_datasets() -> Mapping[str, Dataset]:
+    """Return every dataset by name, in alphabetical order.
+
+    Raises:
+        ValueError: two modules define datasets of the same name.
+    """
+    found: dict[str, Dataset] = {}
+    for info in pkgutil.iter_modules(cleanlab_assets.datasets.__path__):
+        module = importlib.import_module(f"{cleanlab_assets.datasets.__name__}.{info.name}")
+        dataset = getattr(module, "DATASET", None)
+        if dataset is None:
+            continue
+        if dataset.name in found:
+            raise ValueError(f"dataset {dataset.name!r} is defined twice; the second time in {module.__name__}")
+        found[dataset.name] = dataset
+    return dict(sorted(found.items()))
+
+
+def datasets_of(family: str) -> Mapping[str, Dataset]:
+    """Return the datasets of a task family by name; empty when the family has none."""
+    return {name: dataset for name, dataset in all_datasets().items() if family in dataset.families}
+
+
+def get_dataset(name: str) -> Dataset:
+    """Return the dataset of that name.
+
+    Raises:
+        UnknownDatasetError: the catalogue has no such dataset; the message lists those it has.
+    """
+    datasets = all_datasets()
+    if name not in datasets:
+        raise UnknownDatasetError(f"unknown dataset {name!r}: expected one of {', '.join(datasets)}")
+    return datasets[name]

@@ -1,0 +1,1 @@
+"""Planted errors, metrics, paired bootstrap intervals and verdicts."""
