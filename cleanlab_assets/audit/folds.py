@@ -1,0 +1,88 @@
+"""Dividing rows into parts: stratified by label, with equal rows kept together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def group_equal_rows(features: pd.DataFrame) -> np.ndarray:
+    """Number the distinct rows: equal feature values (missing equals missing) get the same number.
+
+    Args:
+        features: feature columns only, shape (n_rows, n_features).
+
+    Returns:
+        int64 array of shape (n_rows,), numbered from 0 in order of first appearance.
+    """
+    hashes = pd.util.hash_pandas_object(features, index=False)
+    return pd.factorize(hashes)[0].astype(np.int64)
+
+
+def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], *, seed: int) -> np.ndarray:
+    """Divide rows into parts of the given shares, stratified by label, each group whole in one part.
+
+    Groups are shuffled within their label (that of the group's first row) and dealt out along the cumulated number
+    of rows. Classes smaller than the number of parts are dealt to the parts that their few rows reach.
+
+    Args:
+        labels: integer class codes, shape (n_rows,).
+        groups: group numbers, shape (n_rows,), see ``group_equal_rows``.
+        shares: size of each part as a share of the rows; sums to 1.
+        seed: seed of the shuffle.
+
+    Returns:
+        int64 array of shape (n_rows,): the part of each row, from 0.
+
+    Raises:
+        ValueError: the shares do not sum to 1, or one is not positive.
+    """
+    edges = np.cumsum(shares)
+    if min(shares) <= 0 or not np.isclose(edges[-1], 1.0):
+        raise ValueError(f"shares are {list(shares)}, expected positive numbers that sum to 1")
+    unique_groups, first_rows, sizes = np.unique(groups, return_index=True, return_counts=True)
+    strata = labels[first_rows]
+    shuffled = np.random.default_rng(seed).permutation(len(unique_groups))
+    order = shuffled[np.argsort(strata[shuffled], kind="stable")]
+    part_of_group = np.empty(len(unique_groups), dtype=np.int64)
+    for stratum in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
+        cumulated = np.cumsum(sizes[stratum])
+        middles = (cumulated - sizes[stratum] / 2) / cumulated[-1]
+        part_of_group[stratum] = np.searchsorted(edges, middles).clip(max=len(edges) - 1)
+    return part_of_group[np.searchsorted(unique_groups, groups)]
+
+
+def draw_stratified_sample(labels: np.ndarray, n_rows: int, *, seed: int) -> np.ndarray:
+    """Draw rows without replacement so that every class keeps its share, and at least one row.
+
+    Args:
+        labels: integer class codes, shape (n,).
+        n_rows: rows to draw, at least the number of classes present.
+        seed: seed of the draw.
+
+    Returns:
+        Sorted positions of the drawn rows, shape (n_rows,); all rows when ``n_rows >= n``.
+
+    Raises:
+        ValueError: fewer rows are asked for than there are classes.
+    """
+    if n_rows >= len(labels):
+        return np.arange(len(labels))
+    classes, counts = np.unique(labels, return_counts=True)
+    if n_rows < len(classes):
+        raise ValueError(f"a sample of {n_rows} rows cannot hold all {len(classes)} classes")
+    exact = counts * (n_rows / len(labels))
+    allotted = np.maximum(np.floor(exact).astype(int), 1)
+    while allotted.sum() != n_rows:
+        step = 1 if allotted.sum() < n_rows else -1
+        candidates = (allotted < counts) if step > 0 else (allotted > 1)
+        gap = np.where(candidates, step * (exact - allotted), -np.inf)
+        allotted[int(gap.argmax())] += step
+    rng = np.random.default_rng(seed)
+    drawn = [
+        rng.choice(np.flatnonzero(labels == label), size=size, replace=False)
+        for label, size in zip(classes, allotted, strict=True)
+    ]
+    return np.sort(np.concatenate(drawn))

@@ -1,0 +1,87 @@
+"""Out-of-sample predicted probabilities by cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+PROBABILITY_PREFIX = "probability_"
+
+
+@dataclass(frozen=True)
+class OutOfSamplePredictions:
+    """Predicted probabilities, float32 of shape (n_rows, n_classes), and the fit seconds of each fold's model."""
+
+    probabilities: np.ndarray
+    fit_seconds: tuple[float, ...]
+
+
+def predict_out_of_sample(
+    features: pd.DataFrame, labels: np.ndarray, folds: np.ndarray, *, n_classes: int, build: Callable[[], Pipeline]
+) -> OutOfSamplePredictions:
+    """Predict every row by a model that never saw it.
+
+    Args:
+        features: feature columns, shape (n_rows, n_features).
+        labels: integer class codes from 0, shape (n_rows,).
+        folds: fold of each row, shape (n_rows,); each fold is predicted by a model fitted on all the others.
+        n_classes: number of classes; a class that a fold's training rows lack gets probability 0 there.
+        build: returns a new unfitted pipeline.
+
+    Returns:
+        Probabilities whose rows sum to 1, and fit seconds.
+
+    Raises:
+        ValueError: there are fewer than two folds, or the rows outside a fold hold a single class.
+    """
+    names = np.unique(folds)
+    if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training rows
+        raise ValueError(f"cross-validation needs at least two folds, got {len(names)}")
+    probabilities = np.zeros((len(labels), n_classes), dtype=np.float32)
+    seconds = []
+    for fold in names:
+        held_out = folds == fold
+        if len(np.unique(labels[~held_out])) < 2:  # noqa: PLR2004 - a classifier needs two classes
+            raise ValueError(f"the rows outside fold {fold} hold a single class, so no classifier can be fitted")
+        started = perf_counter()
+        model = build().fit(features[~held_out], labels[~held_out])
+        seconds.append(perf_counter() - started)
+        probabilities[held_out] = predict_all_classes(model, features[held_out], n_classes=n_classes)
+    return OutOfSamplePredictions(probabilities=probabilities, fit_seconds=tuple(seconds))
+
+
+def predict_all_classes(model: Pipeline, features: pd.DataFrame, *, n_classes: int) -> np.ndarray:
+    """Predict probabilities with a column for every class, 0 where the model never saw the class.
+
+    Args:
+        model: pipeline fitted on integer class codes.
+        features: feature columns, shape (n_rows, n_features).
+        n_classes: number of classes.
+
+    Returns:
+        float32 array of shape (n_rows, n_classes) whose rows sum to 1 within 1e-6.
+    """
+    predicted = model.predict_proba(features)
+    probabilities = np.zeros((len(features), n_classes), dtype=np.float64)
+    probabilities[:, model.classes_] = predicted
+    return (probabilities / probabilities.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def to_predictions_table(rows: pd.DataFrame, probabilities: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
+    """Put probabilities beside ``row_id`` and ``given_label``, one ``probability_<class>`` column for each class."""
+    columns = {f"{PROBABILITY_PREFIX}{name}": probabilities[:, code] for code, name in enumerate(class_names)}
+    return pd.DataFrame({"row_id": rows["row_id"], "given_label": rows["given_label"], **columns})
+
+
+def to_probabilities(predictions: pd.DataFrame) -> np.ndarray:
+    """Return the probability columns of a predictions table, shape (n_rows, n_classes), in class order."""
+    columns = [f"{PROBABILITY_PREFIX}{name}" for name in predictions["given_label"].cat.categories]
+    return predictions[columns].to_numpy(dtype=np.float32)

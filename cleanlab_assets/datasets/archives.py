@@ -1,0 +1,196 @@
+"""Unpacking of zip and tar archives that nobody has vouched for.
+
+Only regular files and directories are ever written, only below the directory that the caller names, and never more
+bytes than the caller allows, whatever sizes the archive declares.
+"""
+
+from __future__ import annotations
+
+import lzma
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from gzip import BadGzipFile
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CHUNK_BYTES = 1024 * 1024
+
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    BadGzipFile,
+    EOFError,
+    NotImplementedError,  # a compression method that zipfile does not know
+)
+
+
+class ArchiveError(RuntimeError):
+    """An archive that cannot be unpacked: damaged, of an unknown kind, or without the wanted member."""
+
+
+class UnsafeArchiveError(ArchiveError):
+    """An archive with a member that could be written outside its directory, or that is no regular file."""
+
+
+class ArchiveTooLargeError(ArchiveError):
+    """An archive that unpacks to more bytes than allowed."""
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One entry of an archive, the same for zip and tar."""
+
+    name: str
+    kind: Literal["file", "directory", "other"]
+    open: Callable[[], IO[bytes]]
+
+
+def extract_member(archive: Path, member: str, target: Path, *, max_bytes: int) -> None:
+    """Write one member of an archive to ``target``, all of it or nothing.
+
+    Args:
+        archive: a zip file, or a tar file with or without compression; told apart by content, not by name.
+        member: the full name of the member inside the archive.
+        target: the file to write; its directory must exist, and a file of that name is replaced.
+        max_bytes: the most bytes that the unpacked member may have.
+
+    Raises:
+        ArchiveError: the file is not an archive, is damaged, or has no member of that name.
+        UnsafeArchiveError: the member has an absolute path or ``..`` in its name, or is a link, a device or encrypted.
+        ArchiveTooLargeError: the member is larger than ``max_bytes``.
+    """
+    with (
+        _open_archive(archive) as members,
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpack-") as scratch,
+    ):
+        found = next((candidate for candidate in members if candidate.name == member), None)
+        if found is None:
+            raise ArchiveError(f"{archive.name} has no member {member!r}")
+        _relative_path(archive, found)
+        if found.kind != "file":
+            raise UnsafeArchiveError(f"{archive.name}: member {member!r} is not a regular file")
+        unpacked = Path(scratch) / "member"
+        _write(archive, found, unpacked, max_bytes)
+        unpacked.replace(target)
+
+
+def extract_archive(archive: Path, directory: Path, *, max_bytes: int) -> None:
+    """Unpack a whole archive into a new directory, all of it or nothing.
+
+    Args:
+        archive: a zip file, or a tar file with or without compression; told apart by content, not by name.
+        directory: the directory to create; its parent must exist.
+        max_bytes: the most bytes that all unpacked members together may have.
+
+    Raises:
+        FileExistsError: the directory exists.
+        ArchiveError: the file is not an archive or is damaged.
+        UnsafeArchiveError: a member has an absolute path or ``..`` in its name, comes twice, or is a link, a device
+            or encrypted.
+        ArchiveTooLargeError: the members are larger than ``max_bytes`` together.
+    """
+    if directory.exists():
+        raise FileExistsError(f"{directory} exists: delete it to have {archive.name} unpacked again")
+    with (
+        _open_archive(archive) as members,
+        tempfile.TemporaryDirectory(dir=directory.parent, prefix=".unpack-") as scratch,
+    ):
+        unpacked = Path(scratch) / "members"
+        unpacked.mkdir()
+        written = 0
+        for member in members:
+            path = unpacked / _relative_path(archive, member)
+            if member.kind == "directory":
+                path.mkdir(parents=True, exist_ok=True)
+            elif member.kind == "file":
+                if path.exists():
+                    raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} comes twice")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                written = _write(archive, member, path, max_bytes, written)
+            else:
+                raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} is no regular file or directory")
+        try:
+            unpacked.rename(directory)
+        except OSError as error:
+            if directory.exists():
+                raise FileExistsError(f"{directory} was made by another process meanwhile") from error
+            raise
+
+
+def _relative_path(archive: Path, member: _Member) -> PurePosixPath:
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or PureWindowsPath(member.name).drive or ".." in path.parts or "\\" in member.name:
+        raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} has a path that could lead outside")
+    return path
+
+
+def _write(archive: Path, member: _Member, target: Path, max_bytes: int, written: int = 0) -> int:
+    """Write a member and return how many bytes were written so far; what counts is what comes, not what is declared."""
+    with member.open() as source, target.open("xb") as sink:
+        while chunk := source.read(CHUNK_BYTES):
+            written += len(chunk)
+            if written > max_bytes:
+                raise ArchiveTooLargeError(
+                    f"{archive.name}: member {member.name!r} exceeds the limit of {max_bytes} bytes"
+                )
+            sink.write(chunk)
+    return written
+
+
+@contextmanager
+def _open_archive(archive: Path) -> Iterator[Iterator[_Member]]:
+    """Open an archive and name its members one by one; damage found at any later read becomes an ``ArchiveError``."""
+    try:
+        if tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as tar:
+                yield _tar_members(tar)
+        elif zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as bundle:
+                yield _zip_members(bundle)
+        else:
+            raise ArchiveError(f"{archive.name} is neither a zip nor a tar archive")
+    except _DAMAGED as error:
+        raise ArchiveError(f"{archive.name} is damaged: {error}") from error
+
+
+def _tar_members(tar: tarfile.TarFile) -> Iterator[_Member]:
+    for info in tar:
+
+        def open_member(info: tarfile.TarInfo = info) -> IO[bytes]:
+            stream = tar.extractfile(info)
+            if stream is None:
+                raise UnsafeArchiveError(f"member {info.name!r} holds no data")
+            return stream
+
+        kind: Literal["file", "directory", "other"] = (
+            "file" if info.isreg() else "directory" if info.isdir() else "other"
+        )
+        yield _Member(info.name, kind, open_member)
+
+
+def _zip_members(bundle: zipfile.ZipFile) -> Iterator[_Member]:
+    for info in bundle.infolist():
+
+        def open_member(info: zipfile.ZipInfo = info) -> IO[bytes]:
+            return bundle.open(info)
+
+        yield _Member(info.filename, _zip_kind(info), open_member)
+
+
+def _zip_kind(info: zipfile.ZipInfo) -> Literal["file", "directory", "other"]:
+    """Tell the kind of a zip entry: a link is a file whose Unix mode says so, and an encrypted one has a flag."""
+    unix_type = stat.S_IFMT(info.external_attr >> 16)
+    encrypted = info.flag_bits & 0x1
+    if encrypted or unix_type not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        return "other"
+    return "directory" if info.is_dir() else "file"

@@ -1,0 +1,106 @@
+"""How well a ranking and its flags find planted errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.audit.folds import divide_rows, draw_stratified_sample, group_equal_rows
+from cleanlab_assets.audit.label_issues import find_label_issues
+from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.evaluation.planted_errors import plant_label_errors, uniform_confusion
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+class DetectionMetrics(BaseModel):
+    """Precision, recall and F1 of the flags; average precision and AUROC of the ranking; chance is ``planted_share``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    n_planted: int
+    planted_share: float
+    precision: float
+    recall: float
+    f1: float
+    average_precision: float
+    auroc: float
+
+
+def measure_detection(quality: np.ndarray, is_flagged: np.ndarray, is_planted: np.ndarray) -> DetectionMetrics:
+    """Compare label quality scores and flags with the planted truth.
+
+    Args:
+        quality: label quality, lower is worse, shape (n_rows,).
+        is_flagged: rows flagged as issues, shape (n_rows,).
+        is_planted: rows whose label was corrupted, shape (n_rows,).
+
+    Returns:
+        The metrics; precision is 0 when nothing is flagged.
+
+    Raises:
+        ValueError: no error or nothing but errors was planted: nothing can be measured then.
+    """
+    from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
+
+    n_planted = int(is_planted.sum())
+    if n_planted in (0, len(is_planted)):
+        raise ValueError(f"{n_planted} of {len(is_planted)} rows hold planted errors: detection cannot be measured")
+    return DetectionMetrics(
+        n_planted=n_planted,
+        planted_share=n_planted / len(is_planted),
+        precision=float(precision_score(is_planted, is_flagged, zero_division=0)),
+        recall=float(recall_score(is_planted, is_flagged)),
+        f1=float(f1_score(is_planted, is_flagged, zero_division=0)),
+        average_precision=float(average_precision_score(is_planted, -quality)),
+        auroc=float(roc_auc_score(is_planted, -quality)),
+    )
+
+
+def measure_detection_power(
+    rows: pd.DataFrame,
+    features: list[str],
+    *,
+    build: Callable[[], Pipeline],
+    fraction: float = 0.1,
+    max_rows: int = 3000,
+    folds: int = 3,
+    seed: int,
+) -> DetectionMetrics:
+    """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
+
+    A detector without signal ranks them by chance: its average precision is the planted share.
+
+    Args:
+        rows: train rows with ``given_label`` and the features.
+        features: names of the feature columns.
+        build: returns a new unfitted pipeline, as for the real audit.
+        fraction: share of labels to corrupt, uniformly over the other classes.
+        max_rows: rows of a stratified sample that bounds the cost.
+        folds: folds of the audit.
+        seed: seed of the sample, the errors and the folds.
+
+    Returns:
+        Detection metrics of self-confidence scores and of the flags of ``prune_by_noise_rate``.
+    """
+    labels = rows["given_label"].cat.codes.to_numpy(dtype=np.int64)
+    sample = draw_stratified_sample(labels, max_rows, seed=seed)
+    copy = rows.iloc[sample].reset_index(drop=True)
+    dtype = copy["given_label"].dtype
+    n_classes = len(dtype.categories)
+    planted = plant_label_errors(
+        labels[sample], fraction=fraction, confusion=uniform_confusion(n_classes), seed=seed
+    )
+    copy["given_label"] = pd.Categorical.from_codes(planted.labels, dtype=dtype)
+    fold = divide_rows(planted.labels, group_equal_rows(copy[features]), [1 / folds] * folds, seed=seed)
+    predicted = predict_out_of_sample(copy[features], planted.labels, fold, n_classes=n_classes, build=build)
+    predictions = to_predictions_table(copy, predicted.probabilities, list(dtype.categories))
+    issues = find_label_issues(predictions, copy[features]).table
+    return measure_detection(
+        issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), planted.is_planted
+    )

@@ -1,0 +1,271 @@
+"""Does cleaning help? Models trained on differently cleaned rows, compared on untouched test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.audit.predictions import predict_all_classes
+from cleanlab_assets.evaluation.bootstrap import Difference, Verdict, compare_to_baseline
+from cleanlab_assets.evaluation.metrics import LOWER_IS_BETTER, METRICS, ScoredPredictions
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+VariantName = Literal["baseline", "pruned", "relabelled", "cleanlearning", "random_removal"]
+CANDIDATES: tuple[VariantName, ...] = ("baseline", "pruned", "relabelled", "cleanlearning")
+"""Variants that may become the final model; the control may not."""
+
+
+@dataclass(frozen=True)
+class CleanedRows:
+    """What a variant trains on: ``keep`` masks the train rows; ``labels`` and ``weights`` are those of all train rows.
+
+    ``weights`` is None where every row weighs the same.
+    """
+
+    keep: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray | None = None
+
+    def fit(self, build: Callable[[], Pipeline], features: pd.DataFrame, rows: np.ndarray | None = None) -> Pipeline:
+        """Fit a new pipeline on the kept rows, or on those of them that ``rows`` masks.
+
+        Weights go to estimators that take them; the others (nearest neighbours) are fitted without.
+        """
+        from sklearn.utils.validation import has_fit_parameter
+
+        used = self.keep if rows is None else self.keep & rows
+        pipeline = build()
+        estimator_step, estimator = pipeline.steps[-1]
+        takes_weights = self.weights is not None and has_fit_parameter(estimator, "sample_weight")
+        arguments = {f"{estimator_step}__sample_weight": self.weights[used]} if takes_weights else {}
+        return pipeline.fit(features[used], self.labels[used], **arguments)
+
+
+class VariantResult(BaseModel):
+    """One variant: what it changed, how it does on the test rows, and its differences to the baseline."""
+
+    model_config = ConfigDict(frozen=True)
+
+    variant: VariantName
+    n_train: int
+    removed_rows: list[str]
+    relabelled_rows: dict[str, str]
+    metrics: dict[str, float]
+    differences: list[Difference]
+    verdict: Verdict | None
+    validation_score: float | None
+    fit_seconds: float
+
+
+class VariantComparison(BaseModel):
+    """All variants of one dataset and model.
+
+    ``chosen`` was chosen on a held-out fold of the train rows, never on the test rows; ``verdict`` is that of the
+    chosen variant on ``primary_metric``, or that no cleaning was chosen.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    primary_metric: str
+    n_test: int
+    n_resamples: int
+    seed: int
+    chosen: VariantName
+    verdict: Verdict
+    variants: list[VariantResult]
+
+    def result(self, variant: str) -> VariantResult:
+        """Return the result of one variant.
+
+        Raises:
+            KeyError: the comparison has no such variant.
+        """
+        for candidate in self.variants:
+            if candidate.variant == variant:
+                return candidate
+        raise KeyError(variant)
+
+
+def clean_rows(
+    label_issues: pd.DataFrame, *, prune_fraction: float, correct_rates: Mapping[str, float], seed: int
+) -> dict[VariantName, CleanedRows]:
+    """Decide for every variant which rows it trains on, with which labels and weights.
+
+    ``pruned`` removes the worst flagged rows, at most ``prune_fraction`` of all; ``relabelled`` gives the same rows
+    their suggested label; ``cleanlearning`` removes every flagged row and weighs the rest as
+    ``cleanlab.classification.CleanLearning`` does, so that classes keep their weight; ``random_removal`` removes as
+    many random rows as ``pruned``.
+
+    Args:
+        label_issues: label issues of all train rows, in source order.
+        prune_fraction: largest share of rows to prune or relabel, from 0 to 1.
+        correct_rates: for each class the estimated P(given label is the class | it truly is), the diagonal of the
+            noise matrix.
+        seed: seed of the random removal.
+
+    Returns:
+        Rows, labels and weights of each variant.
+    """
+    labels = label_issues["given_label"].cat.codes.to_numpy(dtype=np.int64)
+    suggested = label_issues["suggested_label"].cat.codes.to_numpy(dtype=np.int64)
+    is_issue = label_issues["is_label_issue"].to_numpy()
+    everything = np.ones(len(labels), dtype=bool)
+    by_rank = np.argsort(label_issues["rank"].to_numpy())
+    worst = by_rank[is_issue[by_rank]][: round(prune_fraction * len(labels))]
+    pruned, relabelled, random = everything.copy(), labels.copy(), everything.copy()
+    pruned[worst] = False
+    relabelled[worst] = suggested[worst]
+    random[np.random.default_rng(seed).choice(len(labels), size=len(worst), replace=False)] = False
+    rates = label_issues["given_label"].map(correct_rates).to_numpy(dtype=np.float64)
+    return {
+        "baseline": CleanedRows(keep=everything, labels=labels),
+        "pruned": CleanedRows(keep=pruned, labels=labels),
+        "relabelled": CleanedRows(keep=everything, labels=relabelled),
+        "cleanlearning": CleanedRows(keep=~is_issue, labels=labels, weights=1 / np.maximum(rates, 1e-3)),
+        "random_removal": CleanedRows(keep=random, labels=labels),
+    }
+
+
+def compare_variants(
+    label_issues: pd.DataFrame,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    out_of_sample: np.ndarray,
+    *,
+    features: list[str],
+    build: Callable[[], Pipeline],
+    prune_fraction: float,
+    correct_rates: Mapping[str, float],
+    primary_metric: str,
+    n_resamples: int,
+    seed: int,
+) -> VariantComparison:
+    """Fit every variant on the train rows and compare it with the baseline on the untouched test rows.
+
+    Args:
+        label_issues: label issues of the train rows.
+        train: train rows of the training set, in the same order, with ``fold``.
+        test: test rows of the training set.
+        out_of_sample: predicted probabilities of the train rows, shape (n_train, n_classes): the baseline's
+            predictions of the validation fold.
+        features: names of the feature columns.
+        build: returns a new unfitted pipeline.
+        prune_fraction: see ``clean_rows``.
+        correct_rates: see ``clean_rows``.
+        primary_metric: metric of the verdict and of the choice.
+        n_resamples: bootstrap resamples.
+        seed: seed of the random removal and the bootstrap.
+
+    Returns:
+        The comparison, with the chosen variant.
+
+    Raises:
+        ValueError: there are no test rows, or ``primary_metric`` is unknown.
+    """
+    if primary_metric not in METRICS:
+        raise ValueError(f"primary_metric is {primary_metric!r}, expected one of {', '.join(METRICS)}")
+    if test.empty:
+        raise ValueError("there are no test rows to compare variants on")
+    names = list(train["given_label"].cat.categories)
+    cleaned = clean_rows(label_issues, prune_fraction=prune_fraction, correct_rates=correct_rates, seed=seed)
+    validation = _score_on_validation_fold(
+        cleaned, train, out_of_sample, features=features, build=build, n_resamples=n_resamples, seed=seed
+    )
+    chosen = _choose_variant(validation, primary_metric)
+
+    test_labels = test["given_label"].cat.codes.to_numpy(dtype=np.int64)
+    scored, seconds = {}, {}
+    for variant, rows in cleaned.items():
+        started = perf_counter()
+        model = rows.fit(build, train[features])
+        seconds[variant] = perf_counter() - started
+        probabilities = predict_all_classes(model, test[features], n_classes=len(names))
+        scored[variant] = ScoredPredictions(test_labels, probabilities)
+    differences = compare_to_baseline(
+        scored["baseline"],
+        {name: model for name, model in scored.items() if name != "baseline"},
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    ids = train["row_id"].to_numpy()
+    results = []
+    for variant, rows in cleaned.items():
+        changed = np.flatnonzero(rows.labels != cleaned["baseline"].labels)
+        results.append(
+            VariantResult(
+                variant=variant,
+                n_train=int(rows.keep.sum()),
+                removed_rows=ids[~rows.keep].tolist(),
+                relabelled_rows={ids[row]: names[rows.labels[row]] for row in changed},
+                metrics=scored[variant].compute(),
+                differences=differences.get(variant, []),
+                verdict=_verdict(differences.get(variant), primary_metric),
+                validation_score=validation[variant].score(primary_metric) if variant in validation else None,
+                fit_seconds=seconds[variant],
+            )
+        )
+    return VariantComparison(
+        primary_metric=primary_metric,
+        n_test=len(test),
+        n_resamples=n_resamples,
+        seed=seed,
+        chosen=chosen,
+        verdict=_verdict(differences.get(chosen), primary_metric) or "no effect shown",
+        variants=results,
+    )
+
+
+@dataclass(frozen=True)
+class _Validation:
+    """Metrics of a variant on the validation fold, and its differences to the baseline there."""
+
+    metrics: Mapping[str, float]
+    differences: list[Difference]
+
+    def score(self, metric: str) -> float:
+        return self.metrics[metric]
+
+
+def _score_on_validation_fold(
+    cleaned: Mapping[VariantName, CleanedRows],
+    train: pd.DataFrame,
+    out_of_sample: np.ndarray,
+    *,
+    features: list[str],
+    build: Callable[[], Pipeline],
+    n_resamples: int,
+    seed: int,
+) -> dict[VariantName, _Validation]:
+    """Score the candidates on the first fold of the train rows, each fitted on the other folds."""
+    held_out = (train["fold"] == train["fold"].min()).to_numpy()
+    labels = cleaned["baseline"].labels[held_out]
+    scored: dict[VariantName, ScoredPredictions] = {"baseline": ScoredPredictions(labels, out_of_sample[held_out])}
+    for variant in CANDIDATES[1:]:
+        model = cleaned[variant].fit(build, train[features], rows=~held_out)
+        probabilities = predict_all_classes(model, train.loc[held_out, features], n_classes=out_of_sample.shape[1])
+        scored[variant] = ScoredPredictions(labels, probabilities)
+    others = {name: model for name, model in scored.items() if name != "baseline"}
+    differences = compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed)
+    return {
+        name: _Validation(metrics=model.compute(), differences=differences.get(name, []))
+        for name, model in scored.items()
+    }
+
+
+def _choose_variant(validation: Mapping[VariantName, _Validation], metric: str) -> VariantName:
+    """Choose the best variant that is shown to improve on the validation fold, else the baseline."""
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    improved = [name for name, result in validation.items() if _verdict(result.differences, metric) == "improves"]
+    return max(improved, key=lambda name: sign * validation[name].score(metric), default="baseline")
+
+
+def _verdict(differences: list[Difference] | None, metric: str) -> Verdict | None:
+    return next((difference.verdict for difference in differences or [] if difference.metric == metric), None)

@@ -1,0 +1,125 @@
+"""Which models there are, for which task family, and how one is built with checked parameters.
+
+A model is one module of this package that defines ``MODEL``; the catalogue finds the modules by itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import cleanlab_assets.models
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from cleanlab_assets.models.encoding import FeatureKinds
+
+ESTIMATOR_STEP = "estimator"
+"""Name of the last step of every pipeline; parameters of a run belong to it."""
+
+_FIXED_PARAMETERS = {
+    "random_state": "the seed is a setting of the training set",
+    "n_jobs": "all cores are used",
+    "categorical_features": "the encoding belongs to the model",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildContext:
+    """What a builder may depend on: the feature columns, the number of classes (0 for regression), seed and cores."""
+
+    kinds: FeatureKinds
+    n_classes: int
+    seed: int
+    n_jobs: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One catalogue entry: a name, a sentence for people, and a pipeline builder for each family it can learn."""
+
+    name: str
+    description: str
+    builders: Mapping[str, Callable[[BuildContext], Pipeline]]
+
+
+class UnknownModelError(ValueError):
+    """A model name that the family does not have."""
+
+
+class ModelParameterError(ValueError):
+    """A parameter that the model's estimator does not take."""
+
+
+@cache
+def all_models() -> Mapping[str, Model]:
+    """Return every model by name, in alphabetical order.
+
+    Raises:
+        ValueError: two modules define models of the same name.
+    """
+    found: dict[str, Model] = {}
+    for info in pkgutil.iter_modules(cleanlab_assets.models.__path__):
+        module = importlib.import_module(f"{cleanlab_assets.models.__name__}.{info.name}")
+        model = getattr(module, "MODEL", None)
+        if model is None:
+            continue
+        if model.name in found:
+            raise ValueError(f"model {model.name!r} is defined twice; the second time in {module.__name__}")
+        found[model.name] = model
+    return dict(sorted(found.items()))
+
+
+def models_of(family: str) -> Mapping[str, Model]:
+    """Return the models that can learn a task family, by name."""
+    return {name: model for name, model in all_models().items() if family in model.builders}
+
+
+def get_model(family: str, name: str) -> Model:
+    """Return the model of that name.
+
+    Raises:
+        UnknownModelError: no such model, or it cannot learn this family; the message lists those that can.
+    """
+    models = models_of(family)
+    if name not in models:
+        known = "is no model for" if name in all_models() else "is unknown to"
+        raise UnknownModelError(f"model {name!r} {known} {family}: expected one of {', '.join(models)}")
+    return models[name]
+
+
+def build_model(
+    family: str, name: str, context: BuildContext, *, parameters: Mapping[str, Any] | None = None
+) -> Pipeline:
+    """Build an unfitted pipeline: the encoding that suits the model, then the seeded estimator.
+
+    Args:
+        family: task family, such as ``classification``.
+        name: model name.
+        context: feature columns, number of classes, seed and number of cores.
+        parameters: estimator parameters that replace the defaults.
+
+    Returns:
+        A scikit-learn pipeline that takes a table with the feature columns.
+
+    Raises:
+        UnknownModelError: the family has no such model.
+        ModelParameterError: the estimator has no such parameter, or it is not for a run to set.
+    """
+    pipeline = get_model(family, name).builders[family](context)
+    estimator = pipeline.named_steps[ESTIMATOR_STEP]
+    known = sorted(set(estimator.get_params(deep=False)) - set(_FIXED_PARAMETERS))
+    for parameter in parameters or {}:
+        if parameter in _FIXED_PARAMETERS:
+            raise ModelParameterError(
+                f"parameter {parameter!r} of {name} cannot be set here: {_FIXED_PARAMETERS[parameter]}"
+            )
+        if parameter not in known:
+            raise ModelParameterError(f"{name} has no parameter {parameter!r}: expected one of {', '.join(known)}")
+    estimator.set_params(**(parameters or {}))
+    return pipeline

@@ -1,0 +1,139 @@
+"""How feature columns become numbers: one encoding for each kind of estimator, and one for distances.
+
+Every encoder is fitted on training rows only (it is a step of the estimator's pipeline) and is built from
+scikit-learn classes alone, so that a fitted pipeline can be stored without pickle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
+
+    from cleanlab_assets.datasets.catalogue import Column
+
+MAX_ONE_HOT_CATEGORIES = 100
+"""Rarer categories of a column share one indicator above this number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureKinds:
+    """The feature columns of a table by kind, in table order."""
+
+    numeric: tuple[str, ...] = ()
+    binary: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, columns: Iterable[Column]) -> FeatureKinds:
+        """Sort catalogue columns by kind; columns that are no features are left out."""
+        features = [column for column in columns if column.is_feature]
+        return cls(
+            numeric=tuple(column.name for column in features if column.kind == "numeric"),
+            binary=tuple(column.name for column in features if column.kind == "binary"),
+            categorical=tuple(column.name for column in features if column.kind == "categorical"),
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """All feature columns: numeric, then binary, then categorical."""
+        return [*self.numeric, *self.binary, *self.categorical]
+
+
+def one_hot_encoding(kinds: FeatureKinds) -> ColumnTransformer:
+    """Median imputation and standard scaling for numbers, indicators for categories: linear and neighbour models."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    return ColumnTransformer(
+        [
+            ("numeric", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), list(kinds.numeric)),
+            ("binary", SimpleImputer(strategy="most_frequent"), list(kinds.binary)),
+            (
+                "categorical",
+                OneHotEncoder(
+                    handle_unknown="infrequent_if_exist",
+                    max_categories=MAX_ONE_HOT_CATEGORIES,
+                    sparse_output=False,
+                    dtype=np.float32,
+                ),
+                list(kinds.categorical),
+            ),
+        ],
+        verbose_feature_names_out=False,
+    )
+
+
+def ordinal_encoding(kinds: FeatureKinds) -> ColumnTransformer:
+    """Integer codes for categories, numbers as they are (missing values included): forests."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import OrdinalEncoder
+
+    return ColumnTransformer(
+        [
+            ("numeric", "passthrough", [*kinds.numeric, *kinds.binary]),
+            (
+                "categorical",
+                OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1),
+                list(kinds.categorical),
+            ),
+        ],
+        verbose_feature_names_out=False,
+    )
+
+
+def encode_for_distance(table: pd.DataFrame, kinds: FeatureKinds, *, fit_on: np.ndarray) -> np.ndarray:
+    """Encode rows so that Euclidean distance means dissimilarity.
+
+    Numbers are imputed with the median and centred and scaled by median and interquartile range (robust to the very
+    outliers that are looked for). A column whose interquartile range is zero is scaled by its standard deviation.
+    Two rows that differ in one category or one binary value are 1 apart; a missing category is a category.
+
+    Args:
+        table: rows with the columns of ``kinds``.
+        kinds: the feature columns.
+        fit_on: boolean mask, shape (n_rows,): the rows that medians, scales and categories are taken from.
+
+    Returns:
+        float32 array of shape (n_rows, n_encoded), finite, C-contiguous.
+
+    Raises:
+        ValueError: there is no feature column, or the result is not finite.
+    """
+    from sklearn.preprocessing import OneHotEncoder
+
+    if not kinds.names:
+        raise ValueError("no feature columns to encode")
+    blocks: list[np.ndarray] = []
+    if kinds.numeric:
+        values = table[list(kinds.numeric)].to_numpy(dtype=np.float32, na_value=np.nan)
+        low, median, high = np.nanquantile(values[fit_on], [0.25, 0.5, 0.75], axis=0)
+        values = np.where(np.isnan(values), median, values)
+        scale = high - low
+        scale = np.where(scale > 0, scale, values[fit_on].std(axis=0, dtype=np.float64))
+        blocks.append(((values - median) / np.where(scale > 0, scale, 1.0)).astype(np.float32))
+    if kinds.binary:
+        values = table[list(kinds.binary)].to_numpy(dtype=np.float32, na_value=np.nan)
+        blocks.append(np.nan_to_num(values, nan=0.0))
+    if kinds.categorical:
+        categories = table[list(kinds.categorical)]
+        encoder = OneHotEncoder(
+            handle_unknown="infrequent_if_exist",
+            max_categories=MAX_ONE_HOT_CATEGORIES,
+            sparse_output=False,
+            dtype=np.float32,
+        ).fit(categories[fit_on])
+        blocks.append(encoder.transform(categories) / np.float32(np.sqrt(2)))
+    encoded = np.ascontiguousarray(np.hstack(blocks), dtype=np.float32)
+    if not np.isfinite(encoded).all():
+        row, column = np.argwhere(~np.isfinite(encoded))[0]
+        raise ValueError(f"encoded feature {column} of row {row} is {encoded[row, column]}, expected a finite number")
+    return encoded

@@ -1,0 +1,29 @@
+"""Random forest on ordinal codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.models.catalogue import ESTIMATOR_STEP, BuildContext, Model
+from cleanlab_assets.models.encoding import ordinal_encoding
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+def _build_classifier(context: BuildContext) -> Pipeline:
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import Pipeline
+
+    # Leaves of a few rows give better probabilities than pure leaves, and label auditing lives on probabilities.
+    estimator = RandomForestClassifier(
+        n_estimators=200, min_samples_leaf=3, random_state=context.seed, n_jobs=context.n_jobs
+    )
+    return Pipeline([("encoding", ordinal_encoding(context.kinds)), (ESTIMATOR_STEP, estimator)])
+
+
+MODEL = Model(
+    name="random_forest",
+    description="Random forest: no scaling needed, robust to odd columns.",
+    builders={"classification": _build_classifier},
+)

@@ -1,0 +1,79 @@
+"""Numbers and values as a person reads them: four significant digits, thousands separators, a mark for missing."""
+
+from __future__ import annotations
+
+import math
+import numbers
+
+import numpy as np
+import pandas as pd
+
+MISSING = "–"  # noqa: RUF001 - an en dash is the usual mark for an empty cell
+LONGEST_TEXT = 400
+LARGEST_PLAIN_EXPONENT = 3
+SMALLEST_PLAIN_EXPONENT = -4
+
+
+def format_number(value: float) -> str:
+    """Return a number with thousands separators: whole numbers in full, others with four significant digits.
+
+    >>> format_number(1234567)
+    '1,234,567'
+    >>> format_number(0.05), format_number(12.3456), format_number(0.0000123456), format_number(0.99996)
+    ('0.05', '12.35', '1.235e-05', '1.000')
+    """
+    if math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "infinite" if value > 0 else "-infinite"
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    text = _format_decimal(value)
+    shortened = text.rstrip("0")
+    return shortened if "e" not in text and not shortened.endswith(".") else text
+
+
+def format_share(share: float) -> str:
+    """Return a share from 0 to 1 in per cent; one that is neither 0 nor 1 never reads as 0 % or 100 %.
+
+    >>> format_share(0.0312), format_share(0.05), format_share(0.00002), format_share(0.99999)
+    ('3.1 %', '5 %', '<0.1 %', '>99.9 %')
+    """
+    if math.isnan(share):
+        return MISSING
+    percent = 100 * share
+    if 0 < percent < 0.1:  # noqa: PLR2004 - the smallest step that is written
+        return "<0.1 %"
+    if 99.9 < percent < 100:  # noqa: PLR2004
+        return ">99.9 %"
+    return f"{percent:.1f} %".replace(".0 %", " %")
+
+
+def format_value(value: object) -> str:
+    """Return any cell value as text; missing values become a dash, booleans yes or no, long texts are cut."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return MISSING
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, numbers.Real):
+        return format_number(float(value)) if not isinstance(value, numbers.Integral) else f"{int(value):,}"
+    text = str(value)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text):,} characters)"
+
+
+def format_column(column: pd.Series) -> list[str]:
+    """Return the texts of a column: a float column that holds only whole numbers is written without decimals."""
+    if not pd.api.types.is_float_dtype(column):
+        return [format_value(value) for value in column]
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    finite = values[np.isfinite(values)]
+    if (finite % 1 == 0).all():
+        return [format_number(value) for value in values]
+    return [_format_decimal(value) if np.isfinite(value) and value != 0 else format_number(value) for value in values]
+
+
+def _format_decimal(value: float) -> str:
+    exponent = int(f"{value:.3e}".partition("e")[2])
+    if exponent < SMALLEST_PLAIN_EXPONENT:
+        return f"{value:.3e}"
+    return f"{value:,.{max(LARGEST_PLAIN_EXPONENT - exponent, 0)}f}"

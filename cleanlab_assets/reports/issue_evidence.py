@@ -1,0 +1,213 @@
+"""Evidence tables of the audit: the rows behind each number, with what a person needs to judge them.
+
+Every function takes the audited rows as one table, ``rows``: the findings per row joined with the row's features.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOT_FEATURES = frozenset({"row_id", "given_label", "split", "fold", "planted_error", "true_label"})
+MOST_CLASS_COLUMNS = 6
+
+
+def join_audited_rows(training_set: pd.DataFrame, datalab_issues: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Join the findings with the features of the train rows, in the order of the findings.
+
+    Returns:
+        The rows and the names of their feature columns. One row per train row: the columns of ``datalab_issues``, then
+        ``nearest_neighbor_label`` if nearest neighbours are known, then ``true_label`` and ``planted_error`` if errors
+        were planted, then the features. A feature whose name a finding already has gets ``feature_`` in front.
+
+    Raises:
+        ValueError: a needed column is missing, a row is named twice, or the findings are not about exactly the train
+            rows.
+    """
+    require_columns("training_set", training_set, ("row_id", "given_label", "split"))
+    require_columns("datalab_issues", datalab_issues, ("row_id", "given_label", "predicted_label"))
+    train = training_set[training_set["split"] == "train"]
+    for name, frame in (("training_set", train), ("datalab_issues", datalab_issues)):
+        repeated = frame.loc[frame["row_id"].duplicated(), "row_id"]
+        if len(repeated):
+            raise ValueError(f"{name} names {len(repeated):,} row_id twice, the first is {repeated.iloc[0]!r}")
+    strangers = sorted(set(train["row_id"]) ^ set(datalab_issues["row_id"]))
+    if strangers:
+        raise ValueError(
+            f"datalab_issues must hold exactly the {len(train):,} train rows, got {len(datalab_issues):,} rows; "
+            f"{len(strangers):,} row_id are in one of the two only, the first is {strangers[0]!r}"
+        )
+    findings = datalab_issues.reset_index(drop=True)
+    if "nearest_neighbor" in findings:
+        labels = train.set_index("row_id")["given_label"].astype(str)
+        findings = findings.assign(nearest_neighbor_label=findings["nearest_neighbor"].map(labels))
+    truth = [name for name in ("true_label", "planted_error") if name in train]
+    names = [str(name) for name in training_set.columns if name not in NOT_FEATURES]
+    renamed = {name: f"feature_{name}" for name in names if name in findings}
+    features = train[["row_id", *truth, *names]].set_index("row_id").rename(columns=renamed)
+    return findings.join(features, on="row_id"), [renamed.get(name, name) for name in names]
+
+
+def rank_worst_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[str]) -> tuple[pd.DataFrame, bool]:
+    """Rank the flagged rows of an issue type by score, worst first; ties keep the source order.
+
+    Where no row is flagged, every row that scores below 1 is ranked instead, so that the reader sees what came close.
+
+    Args:
+        rows: The audited rows.
+        issue_type: The issue type; its flag and score columns must be there.
+        features: Feature columns to show after the findings.
+
+    Returns:
+        The ranked rows with the columns that help to judge them, and whether they are flagged rows.
+    """
+    flag, score = f"is_{issue_type}_issue", f"{issue_type}_score"
+    is_flagged = rows[flag].to_numpy(dtype=bool)
+    any_flagged = bool(is_flagged.any())
+    chosen = rows[is_flagged] if any_flagged else rows[rows[score] < 1]
+    columns = ["row_id", "given_label", "predicted_label", score]
+    if issue_type == "label":
+        columns += ["true_label", "nearest_neighbor", "nearest_neighbor_label"]
+    elif issue_type in {"outlier", "near_duplicate", "data_valuation"}:
+        columns += ["nearest_neighbor", "nearest_neighbor_label", "distance_to_nearest_neighbor"]
+    present = [name for name in columns if name in chosen]
+    return chosen.sort_values(score, kind="stable")[[*present, *features]], any_flagged
+
+
+def count_classes(rows: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
+    """Count rows and likely label errors per class, in catalogue order; labels outside the catalogue come last."""
+    labels = rows["given_label"].astype(str)
+    order = [*class_names, *sorted(set(labels) - set(class_names))]
+    counts = labels.value_counts().reindex(order, fill_value=0)
+    table = pd.DataFrame({"given_label": order, "rows": counts.to_numpy()})
+    table["share"] = table["rows"] / max(len(rows), 1)
+    if "is_label_issue" in rows:
+        flagged = labels[rows["is_label_issue"].to_numpy(dtype=bool)].value_counts().reindex(order, fill_value=0)
+        table["likely_label_errors"] = flagged.to_numpy()
+        table["share_of_class"] = table["likely_label_errors"] / table["rows"].where(table["rows"] > 0)
+    return table
+
+
+def count_label_pairs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Count the flagged rows by given and predicted label, most frequent pair first."""
+    flagged = rows[rows["is_label_issue"].to_numpy(dtype=bool)]
+    labels = flagged[["given_label", "predicted_label"]].astype(str)
+    pairs = labels.value_counts().rename("flagged_rows").reset_index()
+    pairs["share_of_flagged"] = pairs["flagged_rows"] / max(len(flagged), 1)
+    return pairs
+
+
+def tabulate_label_pairs(rows: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
+    """Return the flagged rows as a matrix: given label down, predicted label across, in catalogue order."""
+    flagged = rows[rows["is_label_issue"].to_numpy(dtype=bool)]
+    matrix = pd.crosstab(flagged["given_label"].astype(str), flagged["predicted_label"].astype(str))
+    matrix = matrix.reindex(index=list(class_names), columns=list(class_names), fill_value=0)
+    return matrix.rename_axis(index="given label", columns="predicted label")
+
+
+def count_missing_values(rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+    """Count the missing values of each feature, most first; features without gaps are left out."""
+    missing = rows[list(features)].isna().sum()
+    missing = missing[missing > 0].sort_values(ascending=False, kind="stable")
+    table = pd.DataFrame({"feature": missing.index.astype(str), "missing_values": missing.to_numpy()})
+    table["share"] = table["missing_values"] / max(len(rows), 1)
+    return table
+
+
+def arrange_duplicate_sets(
+    duplicate_sets: pd.DataFrame, rows: pd.DataFrame, features: Sequence[str], top_rows: int
+) -> pd.DataFrame:
+    """Arrange duplicate sets for reading: sets with differing labels first, then larger sets, rows to keep on top.
+
+    Whole sets are taken until the next one would go beyond ``top_rows``; only a first set that is larger by itself is
+    cut.
+    """
+    by_set = duplicate_sets.groupby("duplicate_set", sort=False)
+    table = duplicate_sets.assign(
+        conflicts=by_set["given_label"].transform("nunique") > 1, size=by_set["row_id"].transform("size")
+    )
+    table = table.sort_values(
+        ["conflicts", "size", "duplicate_set", "keep"], ascending=[False, False, True, False], kind="stable"
+    )
+    is_last = table["duplicate_set"] != table["duplicate_set"].shift(-1)
+    ends = np.flatnonzero(is_last.to_numpy(dtype=bool)) + 1
+    whole = ends[ends <= top_rows]
+    table = table.head(int(whole[-1]) if len(whole) else top_rows)
+    findings = ["row_id", "duplicate_set", "keep", "given_label", "label_quality", "distance", "reason"]
+    values = rows.set_index("row_id")[list(features)].reindex(table["row_id"]).reset_index(drop=True)
+    values = values.rename(columns={name: f"feature_{name}" for name in features if name in findings})
+    return pd.concat([table[findings].reset_index(drop=True), values], axis=1)
+
+
+def compare_group(rows: pd.DataFrame, in_group: pd.Series, features: Sequence[str], top: int) -> pd.DataFrame:
+    """Find the features that set a group of rows apart from the others, by standardised difference of means.
+
+    A categorical feature is compared by its most telling value, as the share of rows that have it.
+
+    Args:
+        rows: The audited rows.
+        in_group: Whether the row is in the group, shape (n_rows,), same index as ``rows``.
+        features: Feature columns to compare.
+        top: How many features to return.
+
+    Returns:
+        Columns ``feature``, ``group``, ``others`` (means or shares) and ``difference_in_sd``, largest difference first.
+    """
+    found: list[tuple[str, float, float, float]] = []
+    for name in features:
+        column = rows[name]
+        if pd.api.types.is_numeric_dtype(column):
+            candidates = [(name, column.astype("float64"))]
+        else:
+            text = column.astype("string").fillna("missing")
+            frequent = text.value_counts().index[:20]
+            candidates = [(f"{name} = {value}", (text == value).astype("float64")) for value in frequent]
+        compared = [(label, *_standardise(values, in_group)) for label, values in candidates]
+        found += sorted(compared, key=lambda item: -abs(item[3]))[:1]
+    found.sort(key=lambda item: -abs(item[3]))
+    return pd.DataFrame(found[:top], columns=["feature", "group", "others", "difference_in_sd"])
+
+
+def describe_blocks(rows: pd.DataFrame, class_names: Sequence[str], n_blocks: int = 10) -> pd.DataFrame:
+    """Cut the rows into equal blocks of source order and describe each, so that drift shows.
+
+    Returns:
+        One row per block: first and last row, number of rows, share of each of the six largest classes, and the share
+        of rows flagged as label errors and as outliers where those were looked for.
+    """
+    labels = rows["given_label"].astype(str)
+    counts = labels.value_counts().reindex(list(class_names), fill_value=0)
+    largest = counts.nlargest(MOST_CLASS_COLUMNS).index
+    blocks = [block for block in np.array_split(np.arange(len(rows)), n_blocks) if len(block)]
+    flags = {"likely label errors": "is_label_issue", "outliers": "is_outlier_issue"}
+    found = []
+    for block in blocks:
+        part = rows.iloc[block]
+        record: dict[str, object] = {"from": part["row_id"].iloc[0], "to": part["row_id"].iloc[-1], "rows": len(part)}
+        record |= {f"share of {name}": (labels.iloc[block] == name).mean() for name in class_names if name in largest}
+        record |= {f"share of {name}": part[flag].mean() for name, flag in flags.items() if flag in part}
+        found.append(record)
+    return pd.DataFrame(found)
+
+
+def require_columns(name: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Check that a table has the columns.
+
+    Raises:
+        ValueError: some are missing; the message names them.
+    """
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise ValueError(f"{name} lacks the columns {missing}: it has {list(frame.columns)}")
+
+
+def _standardise(values: pd.Series[float], in_group: pd.Series[bool]) -> tuple[float, float, float]:
+    group, others = float(values[in_group].mean()), float(values[~in_group].mean())
+    deviation = float(values.std())
+    known = np.isfinite(group) and np.isfinite(others) and deviation > 0
+    return group, others, (group - others) / deviation if known else 0.0

@@ -1,0 +1,171 @@
+"""What each issue type means, why it matters and what to do about it, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueText:
+    """The prose of one issue type: heading, name of its score on a plot, and three short paragraphs."""
+
+    title: str
+    score_name: str
+    meaning: str
+    why: str
+    action: str
+
+
+ISSUE_TEXTS: Mapping[str, IssueText] = MappingProxyType(
+    {
+        "label": IssueText(
+            title="Likely label errors",
+            score_name="label quality",
+            meaning=(
+                "The model, which never saw the row while it was trained, is confident that another class fits better"
+                " than the given label. Label quality is the probability that the model gives to the given label."
+            ),
+            why=(
+                "Wrong labels teach a model the wrong thing, and wrong test labels hide it. A flag is a suspicion: "
+                "rows near the border of two classes and rows that the model does not understand are flagged too."
+            ),
+            action=(
+                "Read the rows from the top. Correct the label in the source where it is wrong, leave it where the "
+                "model is wrong, and stop when a stretch of rows holds no more errors."
+            ),
+        ),
+        "near_duplicate": IssueText(
+            title="Near duplicates",
+            score_name="near-duplicate score",
+            meaning=(
+                "Rows that are equal to, or unusually close to, another row. They are grouped into sets: every row of"
+                " a set is near another row of the same set."
+            ),
+            why=(
+                "Copies count twice in training, and a copy on both sides of a split makes the test too easy. Copies "
+                "with different labels contradict each other, so at least one label is wrong or the features do not "
+                "determine it."
+            ),
+            action=(
+                "Begin with the sets whose labels differ. Where rows are copies of one example, keep the row that is "
+                "marked. Where different examples share their features, as coarse tables do, keep them all and keep "
+                "them on one side of the split."
+            ),
+        ),
+        "outlier": IssueText(
+            title="Outliers",
+            score_name="outlier score",
+            meaning="Rows far from everything else: their nearest neighbours are much farther away than is usual.",
+            why=(
+                "An outlier is a broken record, a unit mix-up, an example from elsewhere, or a rare case that "
+                "matters. The first three distort scaling and distances; the last needs more examples."
+            ),
+            action=(
+                "Look for impossible values first and repair them in the source. Keep rare but real rows, and check "
+                "that the test rows hold some of their kind."
+            ),
+        ),
+        "class_imbalance": IssueText(
+            title="Class balance",
+            score_name="class share",
+            meaning="How the audited rows spread over the classes, and whether the rarest class is too rare to learn.",
+            why=(
+                "Accuracy says little when one class dominates, and a model may never predict the rarest one. Few "
+                "rows of a class also mean little evidence for the label errors among them."
+            ),
+            action=(
+                "Collect more rows of a rare class or weight them, and judge the model by figures that treat the "
+                "classes alike, such as balanced accuracy or recall of each class."
+            ),
+        ),
+        "underperforming_group": IssueText(
+            title="Underperforming group",
+            score_name="group score",
+            meaning=(
+                "A cluster of similar rows for which the predictions are much worse than for the rest. The score is "
+                "the mean probability of the given label in the group, divided by the mean over all rows."
+            ),
+            why=(
+                "A good average can hide a kind of example that the model fails on. The cause may be wrong labels, a "
+                "missing feature, or too few examples."
+            ),
+            action=(
+                "See below what sets the group apart. Read some of its rows: fix the labels if they are wrong, "
+                "otherwise collect more such rows or a feature that tells them apart."
+            ),
+        ),
+        "non_iid": IssueText(
+            title="Order of the rows",
+            score_name="order score",
+            meaning=(
+                "Whether rows that stand close together in the source are more alike than chance allows. A low "
+                "p-value says that the order carries information: time, batches, sorting or drift."
+            ),
+            why=(
+                "A random split of ordered data puts near-twins on both sides and promises more than new data will "
+                "hold. Drift means that old rows describe a world that has passed."
+            ),
+            action=(
+                "Find out what the order stands for. Split by time or by batch if it means either; shuffle only when "
+                "it is an accident of how the file was written."
+            ),
+        ),
+        "null": IssueText(
+            title="Missing values",
+            score_name="share of values present",
+            meaning=(
+                "How many feature values each row lacks. A row is flagged when all of them are missing; the score is "
+                "the share of values that are present."
+            ),
+            why=(
+                "A row without values teaches nothing, and a column that is missing for a reason, such as a question "
+                "that only some people were asked, can mislead."
+            ),
+            action=(
+                "Drop rows without any value. For columns with many gaps, find out why they are missing before you "
+                "fill them in."
+            ),
+        ),
+        "data_valuation": IssueText(
+            title="Value of each row",
+            score_name="data value",
+            meaning=(
+                "How much each row helps its neighbours to be predicted well (a Shapley value over nearest "
+                "neighbours, moved to the range 0 to 1). Below 0.5 a row does more harm than good."
+            ),
+            why="Rows of little value are often mislabelled, or sit among rows of another class.",
+            action=(
+                "Use it as a second opinion: rows that are also likely label errors come first. Do not delete rows on"
+                " this figure alone."
+            ),
+        ),
+        "identifier_column": IssueText(
+            title="Identifier columns",
+            score_name="identifier score",
+            meaning="Whether a feature is a running number, such as a row number or an order number.",
+            why=(
+                "A model can learn the position in the file from it, which works on this file and nowhere else. Small"
+                " ranges of whole numbers without gaps, such as months, look the same and are harmless."
+            ),
+            action="Take true identifiers out of the features in the dataset's catalogue entry.",
+        ),
+    }
+)
+
+
+def get_issue_text(issue_type: str, description: str) -> IssueText:
+    """Return the prose of an issue type; a type without prose here gets its own ``description`` and a plain title."""
+    if issue_type in ISSUE_TEXTS:
+        return ISSUE_TEXTS[issue_type]
+    return IssueText(
+        title=issue_type.replace("_", " ").capitalize(),
+        score_name=f"{issue_type.replace('_', ' ')} score",
+        meaning=description or "An issue type that the audit library defines and this report does not know more about.",
+        why="The library ranks rows by this score; low scores deserve a look.",
+        action="Read the lowest-scoring rows and decide case by case.",
+    )

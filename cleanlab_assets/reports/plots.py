@@ -1,0 +1,342 @@
+"""Plots as small PNG bytes, for reports and for asset metadata.
+
+Every function draws on a figure of its own with Matplotlib's object interface, so nothing global changes and plots may
+be drawn in several threads. Matplotlib is imported inside the functions because it is slow to load. Flagged rows differ
+from the others by colour and by hatching; the colours are from the Okabe-Ito palette, which colour-blind readers can
+tell apart.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE = "#0072B2"
+PALE_BLUE = "#BFDCEC"
+VERMILION = "#D55E00"
+INK = "#20282D"
+MUTED = "#5B666D"
+RULE = "#D5DADD"
+
+DOTS_PER_INCH = 150
+FONT_SIZE = 10
+WIDTH = 5.2
+N_BINS = 40
+MOST_CLASS_BARS = 20
+MOST_ANNOTATED_CLASSES = 12
+MOST_TICK_LABELS = 30
+LONGEST_TICK_LABEL = 24
+LONGEST_FLAT_LABEL = 3
+
+
+def plot_class_balance(counts: pd.Series[int]) -> bytes:
+    """Draw the number of rows of each class as horizontal bars, in the order of ``counts``.
+
+    Args:
+        counts: Rows per class, shape (n_classes,), indexed by class name. Above 20 classes the 19 largest are drawn
+            and the rest is added up in one bar.
+
+    Returns:
+        A PNG.
+
+    Raises:
+        ValueError: there is no class.
+    """
+    if counts.empty:
+        raise ValueError("counts is empty: expected the rows of at least one class")
+    total = max(int(counts.sum()), 1)
+    if len(counts) > MOST_CLASS_BARS:
+        largest = counts.nlargest(MOST_CLASS_BARS - 1)
+        names = [*map(str, largest.index), f"{len(counts) - len(largest):,} other classes"]
+        values = [*map(int, largest), int(counts.sum() - largest.sum())]
+    else:
+        names, values = [str(name) for name in counts.index], [int(count) for count in counts]
+    figure, axes = _new_figure(WIDTH, 0.7 + 0.25 * len(values))
+    bars = axes.barh(range(len(values)), values, color=BLUE, height=0.68)
+    texts = [f"{value:,} ({100 * value / total:.1f} %)" for value in values]
+    axes.bar_label(bars, texts, padding=4, fontsize=FONT_SIZE - 1, color=INK)
+    axes.set_yticks(range(len(values)), [_shorten(name) for name in names])
+    axes.set_ylim(len(values) - 0.5, -0.5)
+    axes.set_xlim(0, 1.42 * max(*values, 1))
+    axes.set_xlabel("rows")
+    axes.xaxis.set_major_formatter(_thousands)
+    return _to_png(figure)
+
+
+def plot_label_quality(scores: npt.NDArray[np.float64], is_issue: npt.NDArray[np.bool_]) -> bytes:
+    """Draw the histogram of label quality, flagged rows against the others, with a logarithmic count axis.
+
+    Args:
+        scores: Label quality of each row, shape (n_rows,), from 0 (surely wrong) to 1.
+        is_issue: Whether the row is flagged, shape (n_rows,).
+
+    Returns:
+        A PNG.
+
+    Raises:
+        ValueError: the shapes differ, or no score is finite.
+    """
+    figure, axes = _new_figure(WIDTH, 2.7)
+    _draw_histogram(axes, scores, is_issue)
+    axes.set_xlabel("label quality (0 = surely wrong, 1 = surely right)")
+    return _to_png(figure)
+
+
+def plot_score_distribution(scores: npt.NDArray[np.float64], is_issue: npt.NDArray[np.bool_], title: str) -> bytes:
+    """Draw the histogram of an issue score, flagged rows against the others, with a logarithmic count axis.
+
+    Args:
+        scores: Score of each row, shape (n_rows,), from 0 (worst) to 1.
+        is_issue: Whether the row is flagged, shape (n_rows,).
+        title: What the score is about; written on the score axis.
+
+    Returns:
+        A PNG.
+
+    Raises:
+        ValueError: the shapes differ, or no score is finite.
+    """
+    figure, axes = _new_figure(WIDTH, 2.7)
+    _draw_histogram(axes, scores, is_issue)
+    axes.set_xlabel(f"{title} (0 = worst, 1 = unremarkable)")
+    return _to_png(figure)
+
+
+def plot_reliability(
+    mean_predicted: npt.NDArray[np.float64], observed: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]
+) -> bytes:
+    """Draw how often the predicted label is the given one, against the confidence of the model, with rows per bin.
+
+    Args:
+        mean_predicted: Mean top-label probability of each bin, shape (n_bins,); NaN where a bin is empty.
+        observed: Share of rows of the bin whose given label is the predicted one, shape (n_bins,).
+        counts: Rows of each bin, shape (n_bins,); empty bins are left out.
+
+    Returns:
+        A PNG.
+
+    Raises:
+        ValueError: the shapes differ, or every bin is empty.
+    """
+    if not (np.shape(mean_predicted) == np.shape(observed) == np.shape(counts)):
+        shapes = f"{np.shape(mean_predicted)}, {np.shape(observed)} and {np.shape(counts)}"
+        raise ValueError(f"mean_predicted, observed and counts must have one shape, got {shapes}")
+    filled = (np.asarray(counts) > 0) & np.isfinite(mean_predicted) & np.isfinite(observed)
+    if not filled.any():
+        raise ValueError("every bin is empty: expected at least one bin with rows")
+    from matplotlib.figure import Figure
+
+    x, y, n = np.asarray(mean_predicted)[filled], np.asarray(observed)[filled], np.asarray(counts)[filled]
+    figure = Figure(figsize=(WIDTH, 4.6), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+    curve, bars = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    _style(curve)
+    _style(bars)
+    curve.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
+    curve.plot(x, y, color=BLUE, marker="o", markersize=4.5, linewidth=1.6, label="model")
+    curve.set(xlim=(0, 1.02), ylim=(0, 1.02))
+    curve.set_ylabel("share of rows\nwhere it is the given label")
+    curve.legend(frameon=False, fontsize=FONT_SIZE - 1, loc="upper left")
+    bars.bar(x, n, width=0.03, color=PALE_BLUE, edgecolor=BLUE, linewidth=0.8)
+    bars.set_yscale("log")
+    bars.set_ylim(0.7, 2 * float(n.max()))
+    bars.yaxis.set_major_formatter(_thousands)
+    bars.set_ylabel("rows (log)")
+    bars.set_xlabel("mean probability of the predicted label (0 to 1)")
+    return _to_png(figure)
+
+
+def plot_variant_differences(differences: pd.DataFrame) -> bytes:
+    """Draw the difference of each variant to the baseline with its 95 % interval, one panel per metric.
+
+    A filled marker means that the interval leaves out zero, an open one that it holds zero. The panels have scales of
+    their own because metrics have units of their own.
+
+    Args:
+        differences: Columns ``variant``, ``metric``, ``difference``, ``low`` and ``high``, one row per variant and
+            metric; variants and metrics are drawn in order of appearance.
+
+    Returns:
+        A PNG.
+
+    Raises:
+        ValueError: a column is missing or there is no row.
+    """
+    missing = {"variant", "metric", "difference", "low", "high"} - set(differences.columns)
+    if missing:
+        raise ValueError(f"differences lacks {sorted(missing)}: it has {list(differences.columns)}")
+    if differences.empty:
+        raise ValueError("differences is empty: expected one row per variant and metric")
+    from matplotlib.figure import Figure
+
+    metrics = list(dict.fromkeys(differences["metric"]))
+    parts = [differences[differences["metric"] == metric] for metric in metrics]
+    heights = [0.45 + 0.3 * len(part) for part in parts]
+    figure = Figure(
+        figsize=(WIDTH, sum(heights) + 0.5 * len(parts)), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white"
+    )
+    panels = figure.subplots(len(parts), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, metric, part in zip(panels, metrics, parts, strict=True):
+        _style(axes)
+        axes.axvline(0, color=MUTED, linewidth=1)
+        points = zip(part["difference"], part["low"], part["high"], strict=True)
+        for position, (difference, low, high) in enumerate(points):
+            clear = low > 0 or high < 0
+            colour = BLUE if clear else MUTED
+            axes.plot([low, high], [position, position], color=colour, linewidth=1.8, solid_capstyle="butt")
+            face = colour if clear else "white"
+            axes.plot(difference, position, marker="o", color=colour, markerfacecolor=face, markersize=6)
+        axes.set_yticks(range(len(part)), [_shorten(str(variant)) for variant in part["variant"]])
+        axes.set_ylim(len(part) - 0.4, -0.6)
+        axes.margins(x=0.08)
+        axes.set_xlabel(f"{metric}: difference to baseline, 95 % interval")
+    return _to_png(figure)
+
+
+def plot_noise_matrix(matrix: pd.DataFrame) -> bytes:
+    """Draw a matrix of labels as a heat map: given label down, true label across.
+
+    The axes are named after the index and the columns of ``matrix`` where those have names, so that other pairs of
+    labels can be drawn too.
+
+    Args:
+        matrix: Counts or shares, shape (n_classes, n_classes): rows are given labels, columns are true labels. Up to
+            12 classes the cells hold their numbers.
+
+    Returns:
+        A PNG.
+
+    Raises:
+        ValueError: the matrix is empty.
+    """
+    if matrix.empty:
+        raise ValueError("matrix is empty: expected at least one class")
+    values = matrix.to_numpy(dtype=np.float64)
+    n_rows, n_columns = values.shape
+    is_share = bool((np.nanmax(values) <= 1) and (values % 1 != 0).any())
+    side = min(max(0.42 * max(n_rows, n_columns), 1.6), 5.0)
+    figure, axes = _new_figure(side + 1.5, side + 0.9)
+    image = axes.imshow(values, cmap="Blues", vmin=0, vmax=max(float(np.nanmax(values)), 1e-12), aspect="equal")
+    axes.grid(visible=False)
+    if max(n_rows, n_columns) <= MOST_ANNOTATED_CLASSES:
+        dark = values > 0.55 * np.nanmax(values)
+        for row, column in np.ndindex(values.shape):
+            text = f"{values[row, column]:.2f}" if is_share else f"{values[row, column]:,.0f}"
+            colour = "white" if dark[row, column] else INK
+            axes.text(column, row, text, ha="center", va="center", fontsize=FONT_SIZE - 2, color=colour)
+    _label_classes(axes, [str(name) for name in matrix.index], [str(name) for name in matrix.columns])
+    axes.set_ylabel(str(matrix.index.name or "given label"))
+    axes.set_xlabel(str(matrix.columns.name or "true label"))
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=18, label="share of rows" if is_share else "rows")
+    bar.ax.tick_params(labelsize=FONT_SIZE - 2, length=2)
+    bar.outline.set_visible(False)
+    return _to_png(figure)
+
+
+def as_data_uri(png: bytes) -> str:
+    """Return the PNG as a ``data:`` address, for an image inside HTML or Markdown."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+
+
+def _new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    _style(axes)
+    return figure, axes
+
+
+def _style(axes: Axes) -> None:
+    axes.set_facecolor("white")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.tick_params(colors=INK, labelsize=FONT_SIZE - 1, length=3, color=MUTED)
+    axes.xaxis.label.set(color=INK, fontsize=FONT_SIZE)
+    axes.yaxis.label.set(color=INK, fontsize=FONT_SIZE)
+
+
+def _draw_histogram(axes: Axes, scores: npt.NDArray[np.float64], is_issue: npt.NDArray[np.bool_]) -> None:
+    scores, is_issue = np.asarray(scores, dtype=np.float64), np.asarray(is_issue, dtype=bool)
+    if scores.shape != is_issue.shape:
+        raise ValueError(f"scores and is_issue must have one shape, got {scores.shape} and {is_issue.shape}")
+    finite = np.isfinite(scores)
+    if not finite.any():
+        raise ValueError(f"no finite score among {scores.size:,}: expected at least one")
+    flagged, others = scores[finite & is_issue], scores[finite & ~is_issue]
+    edges = [step / N_BINS for step in range(N_BINS + 1)]
+    axes.hist(
+        others,
+        edges,
+        histtype="stepfilled",
+        facecolor=PALE_BLUE,
+        edgecolor=BLUE,
+        label=f"not flagged ({others.size:,})",
+    )
+    axes.hist(
+        flagged,
+        edges,
+        histtype="step",
+        edgecolor=VERMILION,
+        hatch="////",
+        linewidth=1.4,
+        label=f"flagged ({flagged.size:,})",
+    )
+    tallest = max(int(np.histogram(part, edges)[0].max()) for part in (flagged, others))
+    axes.set_yscale("log")
+    axes.set_ylim(0.7, 1.5 * max(tallest, 1))
+    axes.set_xlim(0, 1)
+    axes.yaxis.set_major_formatter(_thousands)
+    axes.set_ylabel("rows per bin (log)")
+    axes.legend(
+        frameon=False,
+        fontsize=FONT_SIZE - 1,
+        ncols=2,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        borderaxespad=0.2,
+        labelcolor=INK,
+    )
+
+
+def _label_classes(axes: Axes, row_names: Sequence[str], column_names: Sequence[str]) -> None:
+    for set_ticks, names in ((axes.set_yticks, row_names), (axes.set_xticks, column_names)):
+        step = -(-len(names) // MOST_TICK_LABELS)
+        set_ticks(range(0, len(names), step), [_shorten(name) for name in names[::step]])
+    if max(map(len, column_names)) > LONGEST_FLAT_LABEL:
+        is_crowded = len(column_names) > MOST_ANNOTATED_CLASSES
+        for label in axes.get_xticklabels():
+            label.set(rotation=90 if is_crowded else 40, rotation_mode="anchor", ha="right")
+            label.set_verticalalignment("center" if is_crowded else "top")
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= LONGEST_TICK_LABEL else f"{name[: LONGEST_TICK_LABEL - 1]}…"
+
+
+def _thousands(value: float, _position: float | None = None) -> str:
+    return f"{value:,.0f}"
+
+
+def _to_png(figure: Figure) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    buffer = io.BytesIO()
+    # A palette of 64 colours looks the same and takes a third of the bytes.
+    picture.quantize(colors=24).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

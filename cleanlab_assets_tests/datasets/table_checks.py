@@ -1,0 +1,28 @@
+"""What must hold for the raw table of every dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.catalogue import Dataset
+
+
+def assert_fits_declared_columns(table: pd.DataFrame, dataset: Dataset) -> None:
+    """Compare columns, kinds, bounds, missing values, row ids and labels with what the catalogue says."""
+    assert list(table.columns) == ["row_id", *(column.name for column in dataset.columns)]
+    assert table["row_id"].is_unique
+    assert table["row_id"].str.fullmatch(r".+:[0-9]+").all()
+    for column in dataset.columns:
+        values = table[column.name]
+        assert column.nullable or not values.isna().any(), column.name
+        if column.kind == "categorical":
+            assert not values.isin(["", "nan", "None", "?"]).any(), column.name
+            continue
+        assert pd.api.types.is_numeric_dtype(values), column.name
+        assert column.minimum is None or values.min() >= column.minimum, column.name
+        assert column.maximum is None or values.max() <= column.maximum, column.name
+        assert column.kind != "binary" or set(values.unique()) <= {0, 1}, column.name
+    assert set(table[dataset.label].unique()) == set(dataset.class_names)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pandas as pd
+import pytest
+
+from cleanlab_assets.datasets.catalogue import UnknownDatasetError, all_datasets, datasets_of, get_dataset
+from cleanlab_assets.datasets.download import resolve_source_files
+from cleanlab_assets_tests.datasets.table_checks import assert_fits_declared_columns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = list(all_datasets())
+EMBEDDED = [name for name in NAMES if get_dataset(name).is_embedded]
+TABULAR = list(datasets_of("classification"))
+
+
+def test_the_classification_datasets_are_found_in_alphabetical_order() -> None:
+    assert {"adult_income", "breast_cancer", "covtype", "digits"} <= set(TABULAR)
+    assert sorted(NAMES) == NAMES
+    assert {"breast_cancer", "digits"} <= set(EMBEDDED)
+
+
+def test_an_unknown_dataset_is_an_error_that_lists_the_known_ones() -> None:
+    with pytest.raises(UnknownDatasetError, match=r"unknown dataset 'adult': .*adult_income, breast_cancer"):
+        get_dataset("adult")
+
+
+def test_finding_the_datasets_imports_no_heavy_library() -> None:
+    script = (
+        "import sys; from cleanlab_assets.datasets.catalogue import all_datasets; all_datasets(); "
+        "print(*{'sklearn', 'torch', 'dagster', 'cleanlab', 'requests', 'pooch'} & set(sys.modules))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_entry_says_where_its_data_comes_from_and_under_what_terms(name: str) -> None:
+    dataset = get_dataset(name)
+
+    assert dataset.families
+    assert all((dataset.title, dataset.description, dataset.licence, dataset.citation))
+    assert urlsplit(dataset.homepage).scheme == "https"
+    assert dataset.files
+    for file in dataset.files:
+        assert file.sha256
+        assert all(re.fullmatch("[0-9a-f]{64}", sha256) for sha256 in file.sha256)
+        assert bool(file.locations) != (file.package is not None)
+        assert all(urlsplit(location.url).scheme == "https" for location in file.locations)
+
+
+@pytest.mark.parametrize("name", TABULAR)
+def test_the_columns_of_an_entry_are_consistent(name: str) -> None:
+    dataset = get_dataset(name)
+    names = [column.name for column in dataset.columns]
+
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch("[a-z][a-z0-9_]*", column) for column in names)
+    assert dataset.label in names
+    assert dataset.label not in {column.name for column in dataset.features}
+    assert len(set(dataset.class_names)) == len(dataset.class_names) > 1
+
+
+@pytest.mark.parametrize("name", TABULAR)
+def test_the_whole_source_fits_its_entry(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    dataset = get_dataset(name)
+    data_dir = tmp_path if dataset.is_embedded else request.getfixturevalue("real_data_dir")
+    absent = [
+        file.name for file in dataset.files if file.package is None and not (data_dir / name / file.name).is_file()
+    ]
+    if absent:
+        pytest.skip(f"{', '.join(absent)} of {name} not at hand in {data_dir}")
+
+    files = resolve_source_files(dataset, data_dir)
+    table = dataset.load(files)
+
+    assert_fits_declared_columns(table, dataset)
+    assert len(table) == dataset.expected_rows
+    pd.testing.assert_frame_equal(table, dataset.load(files))
