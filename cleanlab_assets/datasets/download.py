@@ -270,7 +270,7 @@ def _fetch(url: str, target: Path, label: str, transfer: _TransferSettings) -> N
             reason = _describe(error, transfer.timeout_s)
             if not _may_pass(error):
                 raise DownloadError(reason) from error
-            if attempt == transfer.retries:
+            if attempt >= transfer.retries:
                 raise DownloadError(f"{reason} (tried {attempt + 1} times)") from error
             wait_s = transfer.backoff_s * 2**attempt
             _logger.warning("%s: %s; next try in %g s", url, reason, wait_s)

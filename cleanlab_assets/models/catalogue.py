@@ -41,11 +41,15 @@ class BuildContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One catalogue entry: a name, a sentence for people, and a pipeline builder for each family it can learn."""
+    """One catalogue entry: a name, a sentence for people, and a pipeline builder for each family it can learn.
+
+    ``trusted_types`` are the types beyond those that skops knows which a stored, fitted pipeline holds.
+    """
 
     name: str
     description: str
     builders: Mapping[str, Callable[[BuildContext], Pipeline]]
+    trusted_types: frozenset[str] = frozenset()
 
 
 class UnknownModelError(ValueError):
@@ -78,6 +82,11 @@ def all_models() -> Mapping[str, Model]:
 def models_of(family: str) -> Mapping[str, Model]:
     """Return the models that can learn a task family, by name."""
     return {name: model for name, model in all_models().items() if family in model.builders}
+
+
+def trusted_types() -> frozenset[str]:
+    """Return the types that may be read back from a stored model, besides those that skops trusts by itself."""
+    return frozenset().union(*(model.trusted_types for model in all_models().values()))
 
 
 def get_model(family: str, name: str) -> Model:

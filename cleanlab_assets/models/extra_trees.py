@@ -26,4 +26,5 @@ MODEL = Model(
     name="extra_trees",
     description="Extremely randomized trees: no scaling needed, robust to odd columns.",
     builders={"classification": _build_classifier},
+    trusted_types=frozenset({"sklearn.tree._tree.Tree"}),
 )

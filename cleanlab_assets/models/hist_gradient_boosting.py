@@ -24,4 +24,11 @@ MODEL = Model(
     name="hist_gradient_boosting",
     description="Histogram gradient boosting: usually the most accurate model for tables.",
     builders={"classification": _build_classifier},
+    trusted_types=frozenset(
+        {
+            "functools.partial",
+            "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+            "sklearn.utils.validation.check_array",
+        }
+    ),
 )

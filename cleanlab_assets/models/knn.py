@@ -23,4 +23,5 @@ MODEL = Model(
     name="knn",
     description="Vote of the nearest neighbours: no training, an independent second opinion.",
     builders={"classification": _build_classifier},
+    trusted_types=frozenset({"numpy.dtype"}),
 )

@@ -26,4 +26,5 @@ MODEL = Model(
     name="logistic_regression",
     description="Linear model with calibrated probabilities: fast, a good first audit of tables.",
     builders={"classification": _build_classifier},
+    trusted_types=frozenset({"numpy.dtype"}),
 )

@@ -26,4 +26,5 @@ MODEL = Model(
     name="random_forest",
     description="Random forest: no scaling needed, robust to odd columns.",
     builders={"classification": _build_classifier},
+    trusted_types=frozenset({"sklearn.tree._tree.Tree"}),
 )

@@ -134,6 +134,17 @@ def test_links_and_devices_of_a_zip_are_refused(tmp_path: Path, mode: int) -> No
     assert list(tmp_path.iterdir()) == [archive]
 
 
+def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "a.zip", {"secret": b"1"})
+    content = bytearray(archive.read_bytes())
+    for signature, flags_at in [(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)]:
+        content[content.index(signature) + flags_at] |= 0x1
+    archive.write_bytes(content)
+
+    with pytest.raises(UnsafeArchiveError, match="'secret' is no"):
+        extract_member(archive, "secret", tmp_path / "member", max_bytes=LIMIT)
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_a_bomb_is_stopped_at_the_limit_and_nothing_is_left(tmp_path: Path, kind: str) -> None:
     archive = write_archive(tmp_path / f"a.{kind}", {"bomb": bytes(10 * LIMIT)})

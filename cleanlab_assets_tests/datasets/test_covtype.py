@@ -47,9 +47,9 @@ def test_values_and_row_ids_are_those_of_the_file(tmp_path: Path) -> None:
 
     assert list(table.columns) == ["row_id", *(column.name for column in DATASET.columns)]
     assert table["row_id"].tolist() == ["covtype.data:1", "covtype.data:2", "covtype.data:3"]
-    assert table.loc[0, list(MEASUREMENTS)].to_dict() == MEASUREMENTS
+    assert table[list(MEASUREMENTS)].iloc[0].to_dict() == MEASUREMENTS
     flags = table[[column.name for column in DATASET.columns if column.kind == "binary"]]
-    assert [list(flags.columns[flags.loc[row] == 1]) for row in range(3)] == [
+    assert [list(flags.columns[flags.iloc[row].to_numpy() == 1]) for row in range(3)] == [
         ["wilderness_area_1", "soil_type_29"],
         ["wilderness_area_4", "soil_type_40"],
         ["wilderness_area_2", "soil_type_1"],

@@ -29,7 +29,7 @@ def test_breast_cancer_equals_what_scikit_learn_loads(tmp_path: Path) -> None:
     assert features == [name.replace(" ", "_") for name in reference.feature_names]
     np.testing.assert_array_equal(table[features].to_numpy(), reference.data)
     assert table["diagnosis"].tolist() == reference.target_names[reference.target].tolist()
-    assert table["row_id"].iloc[[0, -1]].tolist() == ["breast_cancer.csv:2", "breast_cancer.csv:570"]
+    assert [table["row_id"].iloc[0], table["row_id"].iloc[-1]] == ["breast_cancer.csv:2", "breast_cancer.csv:570"]
 
 
 def test_digits_equal_what_scikit_learn_loads(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_digits_equal_what_scikit_learn_loads(tmp_path: Path) -> None:
     assert features == reference.feature_names
     np.testing.assert_array_equal(table[features].to_numpy(), reference.data)
     assert table["digit"].tolist() == [str(digit) for digit in reference.target]
-    assert table["row_id"].iloc[[0, -1]].tolist() == ["digits.csv.gz:1", "digits.csv.gz:1797"]
+    assert [table["row_id"].iloc[0], table["row_id"].iloc[-1]] == ["digits.csv.gz:1", "digits.csv.gz:1797"]
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])

@@ -1,0 +1,52 @@
+"""A fitted model with its card, stored without pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cleanlab_assets.models.catalogue import trusted_types
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+class UntrustedModelError(ValueError):
+    """A model file that holds types which a fitted scikit-learn pipeline does not need."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A pipeline fitted on class names, and its card: what it is, what it was fitted on, and how well it does."""
+
+    pipeline: Pipeline
+    card: Mapping[str, Any]
+
+    def content_hash(self) -> str:
+        """Hash the card, which states everything that the fit depends on."""
+        return hashlib.sha256(json.dumps(self.card, sort_keys=True, default=str).encode()).hexdigest()
+
+    def to_bytes(self, provenance: Mapping[str, Any]) -> bytes:
+        """Serialize with skops: pipeline, card and provenance in one file."""
+        import skops.io
+
+        return bytes(skops.io.dumps({"pipeline": self.pipeline, "card": json.dumps({**self.card, "provenance": provenance})}))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> TrainedModel:
+        """Read a model that ``to_bytes`` wrote.
+
+        Raises:
+            UntrustedModelError: the file holds a type that neither skops nor a model of the catalogue trusts.
+        """
+        import skops.io
+
+        needed = skops.io.get_untrusted_types(data=content)
+        foreign = sorted(set(needed) - trusted_types())
+        if foreign:
+            raise UntrustedModelError(f"the model file needs {', '.join(foreign)}, which are not trusted: it was not read")
+        stored = skops.io.loads(content, trusted=needed)
+        return cls(pipeline=stored["pipeline"], card=json.loads(stored["card"]))

@@ -1,0 +1,46 @@
+"""Partitions of a task family: its datasets, and its datasets times its models.
+
+Belongs here: partitions definitions and the wording of partition keys. Within a family every model fits every
+dataset, so the grid has no impossible cells.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+import dagster as dg
+
+from cleanlab_assets.datasets.catalogue import datasets_of
+from cleanlab_assets.models.catalogue import models_of
+
+Level = Literal["dataset", "model"]
+DATASET, MODEL = "dataset", "model"
+
+
+@cache
+def dataset_partitions(family: str) -> dg.StaticPartitionsDefinition:
+    """One partition for each dataset of the family."""
+    return dg.StaticPartitionsDefinition(list(datasets_of(family)))
+
+
+@cache
+def model_partitions(family: str) -> dg.MultiPartitionsDefinition:
+    """One partition for each dataset and model of the family, such as ``adult_income|random_forest``."""
+    models = dg.StaticPartitionsDefinition(list(models_of(family)))
+    return dg.MultiPartitionsDefinition({DATASET: dataset_partitions(family), MODEL: models})
+
+
+def partitions_of(family: str, level: Level) -> dg.PartitionsDefinition:
+    """The partitions of a level of the family's chain."""
+    return dataset_partitions(family) if level == DATASET else model_partitions(family)
+
+
+def dataset_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
+    """The dataset of the partition that is being materialized or checked."""
+    return context.partition_key.split("|")[0]
+
+
+def model_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
+    """The model of the model-level partition that is being materialized or checked."""
+    return context.partition_key.split("|")[1]

@@ -1,0 +1,72 @@
+"""How a result came to be: config, seed, input versions, library versions and duration, and the hash of its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets import __version__
+
+_RECORDED_LIBRARIES = ("cleanlab", "scikit-learn", "pandas", "numpy", "faiss-cpu", "dagster")
+
+
+class Provenance(BaseModel):
+    """The record that every artifact carries, in its file and in its materialization."""
+
+    model_config = ConfigDict(frozen=True)
+
+    asset: str
+    partition: str
+    code_version: str
+    run_id: str
+    config: dict[str, Any]
+    inputs: dict[str, str]
+    """Data versions of the upstream assets."""
+    data_hash: str
+    versions: dict[str, str]
+    started: str
+    seconds: float
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Versions of the package, Python and the libraries that decide the results."""
+    libraries = {name: version(name) for name in _RECORDED_LIBRARIES}
+    return {"cleanlab_assets": __version__, "python": platform.python_version(), **libraries}
+
+
+def hash_content(value: Any, config: Mapping[str, Any]) -> str:
+    """Hash a result together with the config that made it: equal hashes mean that nothing changed.
+
+    Args:
+        value: a table (values and columns; ``attrs`` are left out), a pydantic model, a text, or any object that has
+            a ``content_hash`` method.
+        config: settings of the step.
+
+    Returns:
+        The first 16 hex digits of a SHA-256.
+
+    Raises:
+        TypeError: there is no rule for a value of this type.
+    """
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    if isinstance(value, pd.DataFrame):
+        digest.update(json.dumps([[str(name), str(dtype)] for name, dtype in value.dtypes.items()]).encode())
+        digest.update(pd.util.hash_pandas_object(value, index=False).to_numpy().tobytes())
+    elif isinstance(value, BaseModel):
+        digest.update(value.model_dump_json(exclude={"variants": {"__all__": {"fit_seconds"}}}).encode())
+    elif isinstance(value, str):
+        digest.update(value.encode())
+    elif hasattr(value, "content_hash"):
+        digest.update(value.content_hash().encode())
+    else:
+        raise TypeError(f"cannot hash a {type(value).__name__}")
+    return digest.hexdigest()[:16]
