@@ -6,19 +6,22 @@ import contextlib
 import io
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.audit.class_codes import decode_labels, encode_labels
 from cleanlab_assets.audit.duplicates import number_duplicate_sets
 from cleanlab_assets.audit.lean_issue_types import build_non_iid_manager, value_rows
 from cleanlab_assets.audit.neighbor_graph import METRIC, NEAR_DUPLICATE_THRESHOLD, to_knn_matrix
 from cleanlab_assets.audit.predictions import to_probabilities
+from cleanlab_assets.audit.training_set import train_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scipy.sparse import csr_matrix
 
 CLASSIFICATION_ISSUE_TYPES: Mapping[str, str] = {
@@ -72,7 +75,7 @@ def find_datalab_issues(
         ValueError: predictions and graph hold different rows.
     """
     graph = to_knn_matrix(graph_table)
-    train_ids = graph_table["row_id"].to_numpy()[: graph.shape[0]]
+    train_ids = train_rows(graph_table)["row_id"].to_numpy()
     if not np.array_equal(train_ids, predictions["row_id"].to_numpy()):
         raise ValueError(
             f"the neighbour graph ({graph.shape[0]} rows) and the predictions ({len(predictions)} rows) hold "
@@ -80,20 +83,17 @@ def find_datalab_issues(
         )
     k = graph.nnz // graph.shape[0]
     parameters = _choose_parameters(graph, k=k, seed=seed)
-    labels = predictions["given_label"].cat.codes.to_numpy(dtype=np.int64)
+    labels = encode_labels(predictions["given_label"])
     present, compact_labels = np.unique(labels, return_inverse=True)
     probabilities = to_probabilities(predictions)[:, present].astype(np.float64)
     probabilities /= np.maximum(probabilities.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     issues, scores, failures = _run_datalab(compact_labels, probabilities, features, graph, parameters)
 
-    class_names = predictions["given_label"].dtype
     table = pd.DataFrame(
         {
             "row_id": train_ids,
             "given_label": predictions["given_label"].array,
-            "predicted_label": pd.Categorical.from_codes(
-                to_probabilities(predictions).argmax(axis=1), dtype=class_names
-            ),
+            "predicted_label": decode_labels(to_probabilities(predictions).argmax(axis=1), predictions["given_label"]),
         }
     )
     for issue_type in CLASSIFICATION_ISSUE_TYPES:
@@ -146,17 +146,20 @@ def _run_datalab(
     scores = dict(lab.get_issue_summary()[["issue_type", "score"]].itertuples(index=False))
     failures = dict(re.findall(r"^Error in (\w+): (.*)$", printed.getvalue(), flags=re.MULTILINE))
 
+    lean: dict[str, np.ndarray] = {}
     non_iid = build_non_iid_manager(lab, **parameters["non_iid"])
-    non_iid.find_issues(knn_graph=graph)
-    scores["non_iid"] = float(non_iid.p_value)
+    try:
+        non_iid.find_issues(knn_graph=graph)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        failures["non_iid"] = str(error)
+    else:
+        scores["non_iid"] = float(non_iid.p_value)
+        lean["is_non_iid_issue"] = non_iid.issues["is_non_iid_issue"].to_numpy()
+        lean["non_iid_score"] = non_iid.issues["non_iid_score"].to_numpy()
     values = value_rows(labels, graph.indices.reshape(len(labels), -1))
     scores["data_valuation"] = float(values.mean())
-    lean = {
-        "is_non_iid_issue": non_iid.issues["is_non_iid_issue"].to_numpy(),
-        "non_iid_score": non_iid.issues["non_iid_score"].to_numpy(),
-        "is_data_valuation_issue": values < parameters["data_valuation"]["threshold"],
-        "data_valuation_score": values,
-    }
+    lean["is_data_valuation_issue"] = values < parameters["data_valuation"]["threshold"]
+    lean["data_valuation_score"] = values
     unexplained = set(parameters) - set(scores) - set(failures)
     return issues.assign(**lean), scores, failures | dict.fromkeys(unexplained, "Datalab gave no reason")
 

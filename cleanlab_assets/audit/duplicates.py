@@ -65,8 +65,11 @@ def list_duplicate_sets(datalab_issues: pd.DataFrame, label_issues: pd.DataFrame
     disagree = codes.groupby(rows["duplicate_set"]).transform("nunique") > 1
     rows["reason"] = np.select(
         [rows["keep"] & disagree, rows["keep"], disagree],
-        ["best label quality of a set whose labels disagree", "best label quality, first in source order",
-         "labels of the set disagree"],
+        [
+            "best label quality of a set whose labels disagree",
+            "best label quality, first in source order",
+            "labels of the set disagree",
+        ],
         default="repeats the kept row",
     )
     rows = rows.rename(columns={"distance_to_nearest_neighbor": "distance"})

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.audit.seeding import seed_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def group_equal_rows(features: pd.DataFrame) -> np.ndarray:
-    """Number the distinct rows: equal feature values (missing equals missing) get the same number.
+    """Number the distinct rows: equal feature values (missing equals missing, -0.0 equals 0.0) get the same number.
 
     Args:
         features: feature columns only, shape (n_rows, n_features).
@@ -17,7 +22,10 @@ def group_equal_rows(features: pd.DataFrame) -> np.ndarray:
     Returns:
         int64 array of shape (n_rows,), numbered from 0 in order of first appearance.
     """
-    hashes = pd.util.hash_pandas_object(features, index=False)
+    # Hashes are taken of the bits; adding 0.0 turns -0.0 into 0.0.
+    fractional = [name for name in features if pd.api.types.is_float_dtype(features[name].dtype)]
+    unsigned = features.assign(**{str(name): features[name] + 0.0 for name in fractional})
+    hashes = pd.util.hash_pandas_object(unsigned, index=False)
     return pd.factorize(hashes)[0].astype(np.int64)
 
 
@@ -25,7 +33,8 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     """Divide rows into parts of the given shares, stratified by label, each group whole in one part.
 
     Groups are shuffled within their label (that of the group's first row) and dealt out along the cumulated number
-    of rows. Classes smaller than the number of parts are dealt to the parts that their few rows reach.
+    of rows. Classes smaller than the number of parts are dealt to the parts that their few rows reach. Parts keep
+    their shares as far as the groups allow: a group that is larger than a part overfills it.
 
     Args:
         labels: integer class codes, shape (n_rows,).
@@ -42,9 +51,11 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     edges = np.cumsum(shares)
     if min(shares) <= 0 or not np.isclose(edges[-1], 1.0):
         raise ValueError(f"shares are {list(shares)}, expected positive numbers that sum to 1")
+    if len(labels) == 0:
+        return np.empty(0, dtype=np.int64)
     unique_groups, first_rows, sizes = np.unique(groups, return_index=True, return_counts=True)
     strata = labels[first_rows]
-    shuffled = np.random.default_rng(seed).permutation(len(unique_groups))
+    shuffled = seed_generator(seed, "division").permutation(len(unique_groups))
     order = shuffled[np.argsort(strata[shuffled], kind="stable")]
     part_of_group = np.empty(len(unique_groups), dtype=np.int64)
     for stratum in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
@@ -80,7 +91,7 @@ def draw_stratified_sample(labels: np.ndarray, n_rows: int, *, seed: int) -> np.
         candidates = (allotted < counts) if step > 0 else (allotted > 1)
         gap = np.where(candidates, step * (exact - allotted), -np.inf)
         allotted[int(gap.argmax())] += step
-    rng = np.random.default_rng(seed)
+    rng = seed_generator(seed, "stratified sample")
     drawn = [
         rng.choice(np.flatnonzero(labels == label), size=size, replace=False)
         for label, size in zip(classes, allotted, strict=True)

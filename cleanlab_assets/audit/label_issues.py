@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.audit.class_codes import decode_labels, encode_labels
 from cleanlab_assets.audit.predictions import to_probabilities
 
 FilterRule = Literal[
@@ -71,10 +72,9 @@ def find_label_issues(
 
     _check_choice("filter_by", filter_by, get_args(FilterRule))
     _check_choice("quality_method", quality_method, get_args(QualityMethod))
-    dtype = predictions["given_label"].dtype
     probabilities = to_probabilities(predictions)
-    labels = predictions["given_label"].cat.codes.to_numpy(dtype=np.int64)
-    names = list(dtype.categories)
+    labels = encode_labels(predictions["given_label"])
+    names = list(predictions["given_label"].cat.categories)
 
     # cleanlab works with the classes that occur as given labels; the others cannot be anyone's given label.
     present = np.unique(labels)
@@ -85,7 +85,12 @@ def find_label_issues(
 
     confident_joint = compute_confident_joint(compact_labels, compact)
     is_issue = cleanlab_find_label_issues(
-        compact_labels, compact, filter_by=filter_by, confident_joint=confident_joint, n_jobs=1
+        compact_labels,
+        compact,
+        filter_by=filter_by,
+        # This rule computes its own and warns about another one.
+        confident_joint=None if filter_by == "confident_learning" else confident_joint,
+        n_jobs=1,
     )
     quality = get_label_quality_scores(compact_labels, compact, method=quality_method).clip(0.0, 1.0)
     _, noise_matrix, _ = estimate_latent(confident_joint, compact_labels)
@@ -95,18 +100,18 @@ def find_label_issues(
 
     suggested = probabilities.argmax(axis=1)
     rows = np.arange(len(labels))
-    reason = np.where(~is_issue, 0, np.where(suggested != labels, 1, 2))
+    reason = np.select([~is_issue, suggested != labels], REASONS[:2], default=REASONS[2])
     table = pd.DataFrame(
         {
             "row_id": predictions["row_id"].to_numpy(),
             "given_label": predictions["given_label"].array,
-            "suggested_label": pd.Categorical.from_codes(suggested, dtype=dtype),
+            "suggested_label": decode_labels(suggested, predictions["given_label"]),
             "label_quality": quality.astype(np.float32),
             "is_label_issue": is_issue,
             "rank": rank,
             "given_label_probability": probabilities[rows, labels],
             "suggested_label_probability": probabilities[rows, suggested],
-            "reason": pd.Categorical.from_codes(reason, categories=list(REASONS)),
+            "reason": pd.Categorical(reason, categories=list(REASONS)),
         }
     )
     present_names = [names[code] for code in present]

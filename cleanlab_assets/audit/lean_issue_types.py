@@ -37,7 +37,7 @@ def _lean_manager_class() -> type[NonIIDIssueManager]:
         issue_name = NonIIDIssueManager.issue_name
 
         def _permutation_test(self, num_permutations: int) -> float:
-            random = np.random.RandomState(self.seed)  # noqa: NPY002 - the generator that Datalab seeds
+            random = np.random.RandomState(self.seed)  # the generator that Datalab seeds
             neighbors = self.neighbor_index_choices
             statistics = []
             for _ in range(num_permutations):
@@ -77,4 +77,5 @@ def value_rows(labels: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
     matches = (labels[neighbors] == labels[:, None]).astype(np.float64)
     contributions = matches - matches[:, -1:]
     total = np.bincount(neighbors.ravel(), weights=contributions.ravel(), minlength=n_rows)
-    return 0.5 * (total / (n_rows * k) + 1)
+    values: np.ndarray = 0.5 * (total / (n_rows * k) + 1)
+    return values

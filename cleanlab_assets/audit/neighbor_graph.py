@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.audit.seeding import seed_generator
 from cleanlab_assets.audit.training_set import test_rows, train_rows
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ RECALL_QUERIES = 500
 NEAR_DUPLICATE_THRESHOLD = 0.13
 """Datalab's default: a share of the median nearest-neighbour distance."""
 _CHUNK_ROWS = 4096
+_DIRECT_QUERIES = 16
+"""faiss subtracts coordinates for so few queries; for more it expands the square, which is fast and rounds."""
+_LARGE_NORM = 1e2
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,8 @@ class NeighborGraph:
     """Nearest train rows of every row, itself left out, nearest first.
 
     ``neighbors`` holds positions among the fitted rows, int32 of shape (n_queries, k); ``distances`` the Euclidean
-    distances, float32 of the same shape. ``recall`` is the measured share of true neighbours that were found: 1.0
-    for an exact search.
+    distances, float32 of the same shape. ``recall`` is the measured share of true neighbours that were found, where
+    neighbours at equal distance are equally right: 1.0 for an exact search.
     """
 
     neighbors: np.ndarray
@@ -42,8 +46,8 @@ def build_neighbor_graph(
     """Find the ``k`` nearest train rows of every train row and of every test row.
 
     Up to ``exact_row_limit`` train rows the search is exact; above it an inverted-file index (faiss ``IndexIVFFlat``)
-    probes the nearest cells, and its recall is measured against exact answers for 500 random rows. Distances are
-    recomputed from the coordinates, so that equal rows are exactly 0 apart.
+    probes the nearest cells, and its recall is measured against exact answers for 500 random rows of either part.
+    Distances are recomputed from the coordinates, so that equal rows are exactly 0 apart.
 
     Args:
         train: encoded train rows, float32 of shape (n_train, n_encoded).
@@ -65,7 +69,7 @@ def build_neighbor_graph(
         raise ValueError(f"{n_rows} train rows cannot have {k} neighbours each: choose k below {n_rows}")
     index, method = None, "exact"
     if n_rows > exact_row_limit:
-        cells = int(4 * np.sqrt(n_rows))
+        cells = min(int(4 * np.sqrt(n_rows)), n_rows)
         index = faiss.IndexIVFFlat(faiss.IndexFlatL2(n_encoded), n_encoded, cells, faiss.METRIC_L2)
         index.cp.seed = seed
         index.cp.max_points_per_centroid = 64
@@ -75,41 +79,73 @@ def build_neighbor_graph(
         method = f"faiss IVF, {index.nprobe} of {cells} cells probed"
     graph = _find_neighbors(train, train, index, k=k, own=np.arange(n_rows))
     test_graph = _find_neighbors(train, test, index, k=k, own=None)
-    recall = 1.0
+    recall = test_recall = 1.0
     if index is not None:
-        sample = np.sort(np.random.default_rng(seed).choice(n_rows, size=min(RECALL_QUERIES, n_rows), replace=False))
+        sample = _draw_queries(n_rows, seed=seed)
         _, true_distances = _find_neighbors(train, train[sample], None, k=k, own=sample)
-        # Counted by distance, since equally distant neighbours are equally right.
-        recall = float((graph[1][sample] <= true_distances[:, -1:] * (1 + 1e-5)).mean())
-    return NeighborGraph(*graph, method, recall), NeighborGraph(*test_graph, method, recall)
+        recall = _measure_recall(graph[1][sample], true_distances)
+        sample = _draw_queries(len(test), seed=seed)
+        _, true_distances = _find_neighbors(train, test[sample], None, k=k, own=None)
+        test_recall = _measure_recall(test_graph[1][sample], true_distances)
+    return NeighborGraph(*graph, method, recall), NeighborGraph(*test_graph, method, test_recall)
+
+
+def _draw_queries(n_rows: int, *, seed: int) -> np.ndarray:
+    generator = seed_generator(seed, "recall queries")
+    return np.sort(generator.choice(n_rows, size=min(RECALL_QUERIES, n_rows), replace=False))
+
+
+def _measure_recall(distances: np.ndarray, true_distances: np.ndarray) -> float:
+    """Count by distance, since equally distant neighbours are equally right; 1.0 without queries."""
+    if len(distances) == 0:
+        return 1.0
+    return float((distances <= true_distances[:, -1:] * (1 + 1e-5)).mean())
 
 
 def _find_neighbors(
     train: np.ndarray, queries: np.ndarray, index: faiss.Index | None, *, k: int, own: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return neighbour positions and distances of each query, nearest first; ``own`` is its position, left out."""
-    import faiss
-
     wanted = k if own is None else k + 1
     if index is None:
-        _, found = faiss.knn(queries, train, wanted)
+        found = _search_exactly(train, queries, wanted)
     else:
         _, found = index.search(queries, wanted)
         # The probed cells of a lonely row may hold too few rows: those few queries are answered exactly.
         short = (found < 0).any(axis=1)
         if short.any():
-            _, found[short] = faiss.knn(queries[short], train, wanted)
+            found[short] = _search_exactly(train, queries[short], wanted)
     if own is not None:
         # The row itself goes last and is cut off; among many equal rows it may not have been found at all.
         order = np.argsort(found == own[:, None], axis=1, kind="stable")[:, :k]
         found = np.take_along_axis(found, order, axis=1)
+    distances = _compute_distances(train, queries, found)
+    order = np.argsort(distances, axis=1, kind="stable")
+    return np.take_along_axis(found, order, axis=1).astype(np.int32), np.take_along_axis(distances, order, axis=1)
+
+
+def _search_exactly(train: np.ndarray, queries: np.ndarray, wanted: int) -> np.ndarray:
+    """Return the positions of the ``wanted`` nearest train rows of each query, shape (n_queries, wanted)."""
+    import faiss
+
+    _, found = faiss.knn(queries, train, wanted)
+    # Far from the origin the expanded square rounds away what tells near rows apart: those queries are asked again.
+    farthest = _compute_distances(train, queries, found).max(axis=1)
+    norms = np.linalg.norm(queries, axis=1)
+    doubtful = np.flatnonzero((farthest > 0) & (norms**2 > _LARGE_NORM * farthest**2))
+    for start in range(0, len(doubtful), _DIRECT_QUERIES):
+        rows = doubtful[start : start + _DIRECT_QUERIES]
+        _, found[rows] = faiss.knn(queries[rows], train, wanted)
+    return np.asarray(found)
+
+
+def _compute_distances(train: np.ndarray, queries: np.ndarray, found: np.ndarray) -> np.ndarray:
     distances = np.empty(found.shape, dtype=np.float32)
     for start in range(0, len(queries), _CHUNK_ROWS):
         rows = slice(start, start + _CHUNK_ROWS)
         difference = train[found[rows]] - queries[rows, None, :]
         distances[rows] = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
-    order = np.argsort(distances, axis=1, kind="stable")
-    return np.take_along_axis(found, order, axis=1).astype(np.int32), np.take_along_axis(distances, order, axis=1)
+    return distances
 
 
 def to_graph_table(training_set: pd.DataFrame, graph: NeighborGraph, test_graph: NeighborGraph) -> pd.DataFrame:
@@ -169,7 +205,7 @@ def measure_split_leakage(graph_table: pd.DataFrame) -> SplitLeakage:
     """
     train, test = train_rows(graph_table), test_rows(graph_table)
     threshold = NEAR_DUPLICATE_THRESHOLD * float(train["distance_1"].median())
-    leaked = test[(test["distance_1"] < threshold) | (test["distance_1"] == 0)].sort_values("distance_1")
+    leaked = test[(test["distance_1"] < threshold) | (test["distance_1"] == 0)].sort_values("distance_1", kind="stable")
     pairs = pd.DataFrame(
         {
             "row_id": leaked["row_id"].to_numpy(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -11,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sklearn.pipeline import Pipeline
 
 PROBABILITY_PREFIX = "probability_"
@@ -72,7 +73,8 @@ def predict_all_classes(model: Pipeline, features: pd.DataFrame, *, n_classes: i
     predicted = model.predict_proba(features)
     probabilities = np.zeros((len(features), n_classes), dtype=np.float64)
     probabilities[:, model.classes_] = predicted
-    return (probabilities / probabilities.sum(axis=1, keepdims=True)).astype(np.float32)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return probabilities.astype(np.float32)
 
 
 def to_predictions_table(rows: pd.DataFrame, probabilities: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:

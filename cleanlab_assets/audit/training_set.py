@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cleanlab_assets.audit.folds import divide_rows, draw_stratified_sample, group_equal_rows
-from cleanlab_assets.datasets.catalogue import Dataset
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.catalogue import Dataset
 
 TRAIN = "train"
 TEST = "test"
 NO_FOLD = -1
+RESERVED_COLUMNS = frozenset(
+    {
+        *("row_id", "given_label", "split", "fold", "planted_error", "true_label"),
+        *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
+        *("given_label_probability", "suggested_label_probability"),
+    }
+)
+"""Columns that the audit writes beside the features; no feature may have one of these names."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +57,15 @@ def build_training_set(
         The training set; ``notes`` says where a class is too small to be in every part.
 
     Raises:
-        ValueError: a label is missing or is none of the class names, or the train rows hold fewer than two classes.
+        ValueError: a label is missing or is none of the class names, a feature has the name of a column that the
+            audit writes, or the train rows hold fewer than two classes.
     """
+    names = [column.name for column in dataset.features]
+    if clashing := sorted(RESERVED_COLUMNS.intersection(names)):
+        raise ValueError(
+            f"{dataset.name}: features are named {', '.join(clashing)} like columns of the audit: "
+            "rename them in the loader"
+        )
     labels = pd.Categorical(raw[dataset.label], categories=list(dataset.class_names))
     if (labels.codes < 0).any():
         position = int(np.argmax(labels.codes < 0))
@@ -57,8 +75,11 @@ def build_training_set(
         )
     codes = labels.codes.astype(np.int64)
     rows = np.arange(len(raw)) if max_rows is None else draw_stratified_sample(codes, max_rows, seed=seed)
-    names = [column.name for column in dataset.features]
     table = raw.iloc[rows][["row_id", *names]].reset_index(drop=True)
+    for column in dataset.features:
+        # pandas' nullable numbers become NaN-able floats, which every estimator takes.
+        if column.kind != "categorical" and pd.api.types.is_extension_array_dtype(table[column.name].dtype):
+            table[column.name] = table[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
     table["given_label"] = labels[rows]
     codes = codes[rows]
 
@@ -74,15 +95,21 @@ def build_training_set(
 
 
 def _describe_small_classes(table: pd.DataFrame, folds: int) -> tuple[str, ...]:
-    per_split = pd.crosstab(table["given_label"], table["split"], dropna=False)
     notes = []
-    for name, counts in per_split.iterrows():
-        if counts[TRAIN] < folds:
+    for name in table["given_label"].cat.categories:
+        rows = table[table["given_label"] == name]
+        train = rows[rows["split"] == TRAIN]
+        if len(train) < folds:
             notes.append(
-                f"class {name!r} has {counts[TRAIN]} train rows, fewer than the {folds} folds: "
-                "some models never see it, and its label quality scores are unreliable"
+                f"class {name!r} has {len(train)} train rows, fewer than the {folds} folds: "
+                "its label quality scores are unreliable"
             )
-        if counts[TEST] == 0:
+        if len(train["fold"].unique()) == 1:
+            notes.append(
+                f"the train rows of class {name!r} ({len(train)}) are all in one fold: "
+                "the model that predicts them never saw the class"
+            )
+        if len(train) == len(rows):
             notes.append(f"class {name!r} has no test row: test metrics say nothing about it")
     return tuple(notes)
 

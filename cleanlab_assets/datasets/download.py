@@ -142,7 +142,7 @@ def _find_packaged_file(file: SourceFile, package: str) -> Path:
 
 
 def _verify_file_at_hand(path: Path, file: SourceFile, *, remedy: str) -> None:
-    found = _sha256_of(path)
+    found = file_sha256(path)
     if found not in file.sha256:
         raise SourceHashError(
             f"{path} is not the expected file: {remedy}\n"
@@ -151,7 +151,8 @@ def _verify_file_at_hand(path: Path, file: SourceFile, *, remedy: str) -> None:
         )
 
 
-def _sha256_of(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, as hex digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -236,7 +237,7 @@ class _Downloads:
 
 
 def _verify_download(path: Path, expected: Sequence[str]) -> None:
-    found = _sha256_of(path)
+    found = file_sha256(path)
     if found not in expected:
         raise SourceHashError(
             f"the transfer was complete ({path.stat().st_size} bytes) but its SHA-256 is {found}, "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from cleanlab_assets.audit.seeding import seed_generator
 from cleanlab_assets.evaluation.metrics import LOWER_IS_BETTER, METRICS, ScoredPredictions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 Verdict = Literal["improves", "harms", "no effect shown"]
 CONFIDENCE = 0.95
@@ -72,7 +75,7 @@ def _to_array(metrics: Mapping[str, float]) -> np.ndarray:
 
 
 def _draw_weights(n_rows: int, n_resamples: int, *, seed: int) -> Iterator[np.ndarray]:
-    rng = np.random.default_rng(seed)
+    rng = seed_generator(seed, "bootstrap")
     for _ in range(n_resamples):
         yield np.bincount(rng.integers(n_rows, size=n_rows), minlength=n_rows).astype(np.float64)
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from cleanlab_assets.audit.class_codes import decode_labels, encode_labels
 from cleanlab_assets.audit.folds import divide_rows, draw_stratified_sample, group_equal_rows
 from cleanlab_assets.audit.label_issues import find_label_issues
 from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
 from cleanlab_assets.evaluation.planted_errors import plant_label_errors, uniform_confusion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import pandas as pd
     from sklearn.pipeline import Pipeline
 
 
 class DetectionMetrics(BaseModel):
-    """Precision, recall and F1 of the flags; average precision and AUROC of the ranking; chance is ``planted_share``."""
+    """Precision, recall and F1 of the flags; average precision and AUROC of the ranking.
+
+    Chance is ``planted_share`` for precision and average precision, and 0.5 for AUROC.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,7 +82,7 @@ def measure_detection_power(
     A detector without signal ranks them by chance: its average precision is the planted share.
 
     Args:
-        rows: train rows with ``given_label`` and the features.
+        rows: train rows with ``given_label`` and the features; errors that the labels already hold count as correct.
         features: names of the feature columns.
         build: returns a new unfitted pipeline, as for the real audit.
         fraction: share of labels to corrupt, uniformly over the other classes.
@@ -88,18 +93,16 @@ def measure_detection_power(
     Returns:
         Detection metrics of self-confidence scores and of the flags of ``prune_by_noise_rate``.
     """
-    labels = rows["given_label"].cat.codes.to_numpy(dtype=np.int64)
+    labels = encode_labels(rows["given_label"])
     sample = draw_stratified_sample(labels, max_rows, seed=seed)
     copy = rows.iloc[sample].reset_index(drop=True)
-    dtype = copy["given_label"].dtype
-    n_classes = len(dtype.categories)
-    planted = plant_label_errors(
-        labels[sample], fraction=fraction, confusion=uniform_confusion(n_classes), seed=seed
-    )
-    copy["given_label"] = pd.Categorical.from_codes(planted.labels, dtype=dtype)
+    names = list(copy["given_label"].cat.categories)
+    n_classes = len(names)
+    planted = plant_label_errors(labels[sample], fraction=fraction, confusion=uniform_confusion(n_classes), seed=seed)
+    copy["given_label"] = decode_labels(planted.labels, copy["given_label"])
     fold = divide_rows(planted.labels, group_equal_rows(copy[features]), [1 / folds] * folds, seed=seed)
     predicted = predict_out_of_sample(copy[features], planted.labels, fold, n_classes=n_classes, build=build)
-    predictions = to_predictions_table(copy, predicted.probabilities, list(dtype.categories))
+    predictions = to_predictions_table(copy, predicted.probabilities, names)
     issues = find_label_issues(predictions, copy[features]).table
     return measure_detection(
         issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), planted.is_planted

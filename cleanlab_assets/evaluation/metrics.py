@@ -83,7 +83,7 @@ class _Ranking:
 
 def _rank_scores(is_positive: np.ndarray, scores: np.ndarray) -> _Ranking:
     order = np.argsort(scores, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # noqa: FBT003 - the last row ends its run
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # the last row ends its run
     return _Ranking(order=order, is_positive=is_positive[order], last_of_tie=ends)
 
 

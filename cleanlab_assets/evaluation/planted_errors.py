@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
+
+from cleanlab_assets.audit.class_codes import decode_labels, encode_labels
+from cleanlab_assets.audit.seeding import seed_generator
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cleanlab_assets.models.encoding import FeatureKinds
 
 ErrorKind = Literal["uniform", "class_pairs"]
@@ -22,9 +26,7 @@ class PlantedErrors:
     is_planted: np.ndarray
 
 
-def plant_label_errors(
-    labels: np.ndarray, *, fraction: float, confusion: np.ndarray, seed: int
-) -> PlantedErrors:
+def plant_label_errors(labels: np.ndarray, *, fraction: float, confusion: np.ndarray, seed: int) -> PlantedErrors:
     """Replace the labels of random rows by another class, drawn from the row of a confusion structure.
 
     Args:
@@ -42,7 +44,7 @@ def plant_label_errors(
     """
     if np.diagonal(confusion).any() or not np.allclose(confusion.sum(axis=1), 1.0):
         raise ValueError("the confusion structure needs a zero diagonal and rows that sum to 1")
-    rng = np.random.default_rng(seed)
+    rng = seed_generator(seed, "planted errors")
     chosen = rng.choice(len(labels), size=round(fraction * len(labels)), replace=False)
     cumulated = np.cumsum(confusion[labels[chosen]], axis=1)
     # The draw stays below the last sum, so that rounding never yields a class of probability 0.
@@ -107,9 +109,8 @@ def plant_errors_in_training_set(
     from cleanlab_assets.models.encoding import encode_for_distance
 
     is_train = (training_set["split"] == "train").to_numpy()
-    dtype = training_set["given_label"].dtype
-    n_classes = len(dtype.categories)
-    true_codes = training_set["given_label"].cat.codes.to_numpy(dtype=np.int64)
+    n_classes = len(training_set["given_label"].cat.categories)
+    true_codes = encode_labels(training_set["given_label"])
     if kind == "uniform":
         confusion = uniform_confusion(n_classes)
     else:
@@ -119,7 +120,7 @@ def plant_errors_in_training_set(
     codes, is_planted = true_codes.copy(), np.zeros(len(training_set), dtype=bool)
     codes[is_train], is_planted[is_train] = planted.labels, planted.is_planted
     return training_set.assign(
-        given_label=pd.Categorical.from_codes(codes, dtype=dtype),
+        given_label=decode_labels(codes, training_set["given_label"]),
         planted_error=is_planted,
         true_label=training_set["given_label"],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
@@ -12,10 +12,13 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.audit.predictions import predict_all_classes
+from cleanlab_assets.audit.seeding import seed_generator
 from cleanlab_assets.evaluation.bootstrap import Difference, Verdict, compare_to_baseline
 from cleanlab_assets.evaluation.metrics import LOWER_IS_BETTER, METRICS, ScoredPredictions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from sklearn.pipeline import Pipeline
 
 VariantName = Literal["baseline", "pruned", "relabelled", "cleanlearning", "random_removal"]
@@ -44,8 +47,9 @@ class CleanedRows:
         used = self.keep if rows is None else self.keep & rows
         pipeline = build()
         estimator_step, estimator = pipeline.steps[-1]
-        takes_weights = self.weights is not None and has_fit_parameter(estimator, "sample_weight")
-        arguments = {f"{estimator_step}__sample_weight": self.weights[used]} if takes_weights else {}
+        arguments = {}
+        if self.weights is not None and has_fit_parameter(estimator, "sample_weight"):
+            arguments[f"{estimator_step}__sample_weight"] = self.weights[used]
         return pipeline.fit(features[used], self.labels[used], **arguments)
 
 
@@ -81,6 +85,11 @@ class VariantComparison(BaseModel):
     chosen: VariantName
     verdict: Verdict
     variants: list[VariantResult]
+
+    def content_hash(self) -> str:
+        """Hash everything but the durations, which differ from run to run."""
+        content = self.model_dump_json(exclude={"variants": {"__all__": {"fit_seconds"}}})
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def result(self, variant: str) -> VariantResult:
         """Return the result of one variant.
@@ -123,13 +132,14 @@ def clean_rows(
     pruned, relabelled, random = everything.copy(), labels.copy(), everything.copy()
     pruned[worst] = False
     relabelled[worst] = suggested[worst]
-    random[np.random.default_rng(seed).choice(len(labels), size=len(worst), replace=False)] = False
-    rates = label_issues["given_label"].map(correct_rates).to_numpy(dtype=np.float64)
+    control = seed_generator(seed, "random removal").choice(len(labels), size=len(worst), replace=False)
+    random[control] = False
+    weights = _correctness_weights(label_issues["given_label"], correct_rates)
     return {
         "baseline": CleanedRows(keep=everything, labels=labels),
         "pruned": CleanedRows(keep=pruned, labels=labels),
         "relabelled": CleanedRows(keep=everything, labels=relabelled),
-        "cleanlearning": CleanedRows(keep=~is_issue, labels=labels, weights=1 / np.maximum(rates, 1e-3)),
+        "cleanlearning": CleanedRows(keep=~is_issue, labels=labels, weights=weights),
         "random_removal": CleanedRows(keep=random, labels=labels),
     }
 
@@ -168,12 +178,17 @@ def compare_variants(
         The comparison, with the chosen variant.
 
     Raises:
-        ValueError: there are no test rows, or ``primary_metric`` is unknown.
+        ValueError: there are no test rows, ``primary_metric`` is unknown, or the label issues are of other rows.
     """
     if primary_metric not in METRICS:
         raise ValueError(f"primary_metric is {primary_metric!r}, expected one of {', '.join(METRICS)}")
     if test.empty:
         raise ValueError("there are no test rows to compare variants on")
+    if not np.array_equal(label_issues["row_id"].to_numpy(), train["row_id"].to_numpy()):
+        raise ValueError(
+            f"the label issues ({len(label_issues)} rows) and the train rows ({len(train)} rows) are different rows: "
+            "materialize both from the same training set"
+        )
     names = list(train["given_label"].cat.categories)
     cleaned = clean_rows(label_issues, prune_fraction=prune_fraction, correct_rates=correct_rates, seed=seed)
     validation = _score_on_validation_fold(
@@ -223,6 +238,51 @@ def compare_variants(
     )
 
 
+def fit_variant(
+    comparison: VariantComparison,
+    label_issues: pd.DataFrame,
+    train: pd.DataFrame,
+    *,
+    features: list[str],
+    build: Callable[[], Pipeline],
+    correct_rates: Mapping[str, float],
+) -> Pipeline:
+    """Fit the chosen variant of a comparison on class names, so that the model predicts names.
+
+    Args:
+        comparison: the comparison that chose; it lists the rows that the variant removes and relabels.
+        label_issues: label issues of the train rows.
+        train: train rows of the training set, in the same order.
+        features: names of the feature columns.
+        build: returns a new unfitted pipeline.
+        correct_rates: see ``clean_rows``.
+    """
+    chosen = comparison.result(comparison.chosen)
+    keep = ~train["row_id"].isin(chosen.removed_rows).to_numpy()
+    relabelled = train["row_id"].map(chosen.relabelled_rows)
+    labels = train["given_label"].astype(object).where(relabelled.isna(), relabelled).to_numpy()
+    weights = None
+    if comparison.chosen == "cleanlearning":
+        weights = _correctness_weights(label_issues["given_label"], correct_rates)
+    return CleanedRows(keep=keep, labels=labels, weights=weights).fit(build, train[features])
+
+
+def to_differences_table(comparison: VariantComparison) -> pd.DataFrame:
+    """List all differences to the baseline: ``variant``, ``metric``, ``difference``, ``low``, ``high``, ``verdict``."""
+    return pd.DataFrame.from_records(
+        [
+            {"variant": result.variant, **difference.model_dump()}
+            for result in comparison.variants
+            for difference in result.differences
+        ]
+    )
+
+
+def _correctness_weights(given_labels: pd.Series[str], correct_rates: Mapping[str, float]) -> np.ndarray:
+    rates = given_labels.astype(object).map(correct_rates).to_numpy(dtype=np.float64)
+    return 1 / np.maximum(rates, 1e-3)
+
+
 @dataclass(frozen=True)
 class _Validation:
     """Metrics of a variant on the validation fold, and its differences to the baseline there."""
@@ -252,7 +312,7 @@ def _score_on_validation_fold(
         model = cleaned[variant].fit(build, train[features], rows=~held_out)
         probabilities = predict_all_classes(model, train.loc[held_out, features], n_classes=out_of_sample.shape[1])
         scored[variant] = ScoredPredictions(labels, probabilities)
-    others = {name: model for name, model in scored.items() if name != "baseline"}
+    others: dict[str, ScoredPredictions] = {name: model for name, model in scored.items() if name != "baseline"}
     differences = compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed)
     return {
         name: _Validation(metrics=model.compute(), differences=differences.get(name, []))

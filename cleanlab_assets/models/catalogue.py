@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import cleanlab_assets.models
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from sklearn.pipeline import Pipeline
 
     from cleanlab_assets.models.encoding import FeatureKinds
@@ -132,3 +133,22 @@ def build_model(
             raise ModelParameterError(f"{name} has no parameter {parameter!r}: expected one of {', '.join(known)}")
     estimator.set_params(**(parameters or {}))
     return pipeline
+
+
+@dataclass(frozen=True)
+class PipelineFactory:
+    """Builds equal unfitted pipelines: one for each fold and variant."""
+
+    family: str
+    name: str
+    context: BuildContext
+    parameters: Mapping[str, Any]
+
+    @property
+    def features(self) -> list[str]:
+        """The feature columns that the pipelines take."""
+        return self.context.kinds.names
+
+    def __call__(self) -> Pipeline:
+        """Build one pipeline; raises what ``build_model`` raises."""
+        return build_model(self.family, self.name, self.context, parameters=self.parameters)

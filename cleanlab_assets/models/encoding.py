@@ -6,20 +6,23 @@ scikit-learn classes alone, so that a fitted pipeline can be stored without pick
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
     from sklearn.compose import ColumnTransformer
 
     from cleanlab_assets.datasets.catalogue import Column
 
 MAX_ONE_HOT_CATEGORIES = 100
 """Rarer categories of a column share one indicator above this number."""
+MAX_CATEGORY_CODES = 255
+"""Categories that histogram gradient boosting can tell apart in one column; rarer ones share a code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +58,12 @@ def one_hot_encoding(kinds: FeatureKinds) -> ColumnTransformer:
 
     return ColumnTransformer(
         [
-            ("numeric", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), list(kinds.numeric)),
-            ("binary", SimpleImputer(strategy="most_frequent"), list(kinds.binary)),
+            (
+                "numeric",
+                make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
+                list(kinds.numeric),
+            ),
+            ("binary", SimpleImputer(strategy="most_frequent", keep_empty_features=True), list(kinds.binary)),
             (
                 "categorical",
                 OneHotEncoder(
@@ -90,12 +97,37 @@ def ordinal_encoding(kinds: FeatureKinds) -> ColumnTransformer:
     )
 
 
+def category_code_encoding(kinds: FeatureKinds) -> ColumnTransformer:
+    """Numbers as they are, then a code for each category; missing and unseen ones stay missing: histogram boosting."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import OrdinalEncoder
+
+    return ColumnTransformer(
+        [
+            ("numeric", "passthrough", [*kinds.numeric, *kinds.binary]),
+            (
+                "categorical",
+                OrdinalEncoder(
+                    handle_unknown="use_encoded_value",
+                    unknown_value=np.nan,
+                    encoded_missing_value=np.nan,
+                    max_categories=MAX_CATEGORY_CODES,
+                ),
+                list(kinds.categorical),
+            ),
+        ],
+        verbose_feature_names_out=False,
+    )
+
+
 def encode_for_distance(table: pd.DataFrame, kinds: FeatureKinds, *, fit_on: np.ndarray) -> np.ndarray:
     """Encode rows so that Euclidean distance means dissimilarity.
 
     Numbers are imputed with the median and centred and scaled by median and interquartile range (robust to the very
-    outliers that are looked for). A column whose interquartile range is zero is scaled by its standard deviation.
-    Two rows that differ in one category or one binary value are 1 apart; a missing category is a category.
+    outliers that are looked for). A column whose interquartile range is zero is scaled by its standard deviation; one
+    without any value is 0 throughout. Two rows that differ in one category or one binary value are 1 apart; a missing
+    category is a category, and a missing binary value lies halfway. Categories beyond the most frequent
+    ``MAX_ONE_HOT_CATEGORIES`` of a column count as one.
 
     Args:
         table: rows with the columns of ``kinds``.
@@ -114,15 +146,17 @@ def encode_for_distance(table: pd.DataFrame, kinds: FeatureKinds, *, fit_on: np.
         raise ValueError("no feature columns to encode")
     blocks: list[np.ndarray] = []
     if kinds.numeric:
-        values = table[list(kinds.numeric)].to_numpy(dtype=np.float32, na_value=np.nan)
+        # In double precision until it is centred: the digits that tell large numbers apart would be lost.
+        values = table[list(kinds.numeric)].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+        values[:, np.isnan(values[fit_on]).all(axis=0)] = 0.0
         low, median, high = np.nanquantile(values[fit_on], [0.25, 0.5, 0.75], axis=0)
         values = np.where(np.isnan(values), median, values)
         scale = high - low
-        scale = np.where(scale > 0, scale, values[fit_on].std(axis=0, dtype=np.float64))
+        scale = np.where(scale > 0, scale, values[fit_on].std(axis=0))
         blocks.append(((values - median) / np.where(scale > 0, scale, 1.0)).astype(np.float32))
     if kinds.binary:
         values = table[list(kinds.binary)].to_numpy(dtype=np.float32, na_value=np.nan)
-        blocks.append(np.nan_to_num(values, nan=0.0))
+        blocks.append(np.where(np.isnan(values), np.float32(0.5), values))
     if kinds.categorical:
         categories = table[list(kinds.categorical)]
         encoder = OneHotEncoder(

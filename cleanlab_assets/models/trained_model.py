@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cleanlab_assets.models.catalogue import trusted_types
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sklearn.pipeline import Pipeline
 
 
@@ -33,7 +34,8 @@ class TrainedModel:
         """Serialize with skops: pipeline, card and provenance in one file."""
         import skops.io
 
-        return bytes(skops.io.dumps({"pipeline": self.pipeline, "card": json.dumps({**self.card, "provenance": provenance})}))
+        card = json.dumps({**self.card, "provenance": provenance})
+        return bytes(skops.io.dumps({"pipeline": self.pipeline, "card": card}))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> TrainedModel:
@@ -47,6 +49,8 @@ class TrainedModel:
         needed = skops.io.get_untrusted_types(data=content)
         foreign = sorted(set(needed) - trusted_types())
         if foreign:
-            raise UntrustedModelError(f"the model file needs {', '.join(foreign)}, which are not trusted: it was not read")
+            raise UntrustedModelError(
+                f"the model file needs {', '.join(foreign)}, which are not trusted: it was not read"
+            )
         stored = skops.io.loads(content, trusted=needed)
         return cls(pipeline=stored["pipeline"], card=json.loads(stored["card"]))

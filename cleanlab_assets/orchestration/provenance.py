@@ -47,8 +47,8 @@ def hash_content(value: Any, config: Mapping[str, Any]) -> str:
     """Hash a result together with the config that made it: equal hashes mean that nothing changed.
 
     Args:
-        value: a table (values and columns; ``attrs`` are left out), a pydantic model, a text, or any object that has
-            a ``content_hash`` method.
+        value: a table (values and columns; ``attrs`` are left out), a pydantic model, a text, or any object with a
+            ``content_hash`` method, which is asked first.
         config: settings of the step.
 
     Returns:
@@ -58,15 +58,15 @@ def hash_content(value: Any, config: Mapping[str, Any]) -> str:
         TypeError: there is no rule for a value of this type.
     """
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-    if isinstance(value, pd.DataFrame):
+    if hasattr(value, "content_hash"):
+        digest.update(value.content_hash().encode())
+    elif isinstance(value, pd.DataFrame):
         digest.update(json.dumps([[str(name), str(dtype)] for name, dtype in value.dtypes.items()]).encode())
         digest.update(pd.util.hash_pandas_object(value, index=False).to_numpy().tobytes())
     elif isinstance(value, BaseModel):
-        digest.update(value.model_dump_json(exclude={"variants": {"__all__": {"fit_seconds"}}}).encode())
+        digest.update(value.model_dump_json().encode())
     elif isinstance(value, str):
         digest.update(value.encode())
-    elif hasattr(value, "content_hash"):
-        digest.update(value.content_hash().encode())
     else:
         raise TypeError(f"cannot hash a {type(value).__name__}")
     return digest.hexdigest()[:16]

@@ -131,6 +131,23 @@ class SkopsIOManager(ArtifactIOManager):
         return TrainedModel.from_bytes(content)
 
 
+def read_artifact(path: str, expected_type: Any = None) -> Any:
+    """Read an artifact file by its path, as recorded in its materialization.
+
+    Args:
+        path: local path or fsspec address.
+        expected_type: pydantic model of a ``.json`` file; other formats need none.
+
+    Raises:
+        ValueError: the file has an extension that no IO manager writes.
+    """
+    source = UPath(path)
+    for manager in (ParquetIOManager, JsonIOManager, HtmlIOManager, SkopsIOManager):
+        if source.suffix == manager.extension:
+            return manager().from_bytes(source.read_bytes(), expected_type)
+    raise ValueError(f"{path} is no artifact: unknown extension {source.suffix!r}")
+
+
 def write_atomically(path: UPath, content: bytes) -> None:
     """Write a file so that readers see the old content or the new, never a part.
 

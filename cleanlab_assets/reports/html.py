@@ -68,7 +68,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot: its caption, its PNG at 150 dots per inch, and the text for readers who do not see it."""
+    """A plot: its caption, its PNG at 130 dots per inch, and the text for readers who do not see it."""
 
     title: str
     png: bytes

@@ -1,0 +1,22 @@
+"""Labels as integer class codes and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def encode_labels(labels: pd.Series[str]) -> np.ndarray:
+    """Return the code of each label, its position among the categories: int64 of shape (n_rows,)."""
+    return labels.cat.codes.to_numpy(dtype=np.int64)
+
+
+def decode_labels(codes: np.ndarray, like: pd.Series[str]) -> pd.Categorical:
+    """Return labels for codes from 0, shape (n_rows,), with the categories of the labels ``like``."""
+    dtype = cast("pd.CategoricalDtype", like.dtype)
+    return pd.Categorical.from_codes(cast("Sequence[int]", codes), dtype=dtype)

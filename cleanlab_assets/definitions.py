@@ -1,0 +1,38 @@
+"""The code location: everything that Dagster knows about this project. Read this first.
+
+``FAMILIES`` names the task families; each is a chain of assets with its checks (``orchestration/``), made of pure
+functions (``audit/``, ``evaluation/``, ``models/``, ``datasets/``, ``reports/``). Settings come from the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from cleanlab_assets.orchestration.executors import choose_executor
+from cleanlab_assets.orchestration.families import FAMILIES
+from cleanlab_assets.orchestration.storage import build_io_managers
+from cleanlab_assets.settings import Settings, load_settings
+
+
+def build_definitions(
+    settings: Settings, *, loggers: Mapping[str, dg.LoggerDefinition] | None = None
+) -> dg.Definitions:
+    """Put assets, checks, jobs and resources together.
+
+    Args:
+        settings: where artifacts lie, which executor runs.
+        loggers: loggers in place of Dagster's own, for programs that show progress themselves.
+    """
+    return dg.Definitions(
+        assets=[asset for family in FAMILIES for asset in family.assets],
+        asset_checks=[check for family in FAMILIES for check in family.checks],
+        jobs=[job for family in FAMILIES for job in family.jobs()],
+        resources={"settings": settings, **build_io_managers(settings.artifacts_dir)},
+        executor=choose_executor(settings),
+        loggers=loggers,
+    )
+
+
+defs = build_definitions(load_settings())

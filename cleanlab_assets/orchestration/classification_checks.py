@@ -1,0 +1,262 @@
+"""The checks of the classification chain: blocking ones for nonsense, gates for data quality, and detection power."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.audit.folds import group_equal_rows
+from cleanlab_assets.audit.neighbor_graph import measure_split_leakage
+from cleanlab_assets.audit.predictions import to_probabilities
+from cleanlab_assets.audit.training_set import train_rows
+from cleanlab_assets.datasets.catalogue import Gates, get_dataset
+from cleanlab_assets.evaluation.detection import measure_detection_power
+from cleanlab_assets.evaluation.variants import VariantComparison
+from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
+from cleanlab_assets.models.encoding import FeatureKinds
+from cleanlab_assets.orchestration import classification as chain
+from cleanlab_assets.orchestration.metadata import as_numbers, as_table
+from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level, dataset_of, model_of, partitions_of
+from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
+
+MINIMUM_LIFT = 2.0
+"""Average precision of planted errors, as a multiple of chance, below which a detector counts as blind."""
+MINIMUM_RECALL = 0.95
+
+_Check = Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]
+
+
+def _check(
+    asset: dg.AssetsDefinition, level: Level, description: str, *, blocking: bool = False, also: tuple[str, ...] = ()
+) -> _Check:
+    """Declare a partitioned check of an asset; ``also`` names further assets of the family that it reads."""
+    return dg.asset_check(
+        asset=asset,
+        partitions_def=partitions_of(chain.FAMILY, level),
+        blocking=blocking,
+        description=description,
+        additional_ins={name: dg.AssetIn(key=[chain.FAMILY, name]) for name in also},
+        required_resource_keys=set() if blocking else {"settings"},
+    )
+
+
+def _gates(context: dg.AssetCheckExecutionContext) -> Gates:
+    return get_dataset(dataset_of(context)).gates
+
+
+def _judge(
+    context: dg.AssetCheckExecutionContext, *, passed: bool, metadata: dict[str, Any], description: str | None = None
+) -> dg.AssetCheckResult:
+    """Make the result of a gate: a failure warns, unless the settings make gates errors."""
+    is_error = context.resources.settings.gate_severity == "error"
+    severity = dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(passed=passed, severity=severity, metadata=metadata, description=description)
+
+
+@_check(chain.training_set, DATASET, "No row id is in both splits, and none occurs twice.", blocking=True)
+def no_row_in_both_splits(
+    context: dg.AssetCheckExecutionContext,  # noqa: ARG001
+    training_set: pd.DataFrame,
+) -> dg.AssetCheckResult:
+    repeated = training_set.loc[training_set["row_id"].duplicated(keep=False), "row_id"]
+    return dg.AssetCheckResult(
+        passed=repeated.empty, metadata={"n_repeated": len(repeated), "repeated": repeated.head(20).tolist()}
+    )
+
+
+@_check(chain.training_set, DATASET, "Rows with equal features lie on one side of the split.", blocking=True)
+def no_equal_rows_across_splits(
+    context: dg.AssetCheckExecutionContext, training_set: pd.DataFrame
+) -> dg.AssetCheckResult:
+    features = FeatureKinds.of(get_dataset(dataset_of(context)).columns).names
+    groups = pd.Series(group_equal_rows(training_set[features]))
+    straddles = (training_set["split"].cat.codes.groupby(groups).transform("nunique") > 1).to_numpy()
+    return dg.AssetCheckResult(
+        passed=not straddles.any(),
+        metadata={"n_rows": int(straddles.sum()), "rows": training_set.loc[straddles, "row_id"].head(20).tolist()},
+    )
+
+
+@_check(chain.training_set, DATASET, "Every class has enough rows for every fold and for the test rows.")
+def every_class_in_every_part(context: dg.AssetCheckExecutionContext, training_set: pd.DataFrame) -> dg.AssetCheckResult:
+    notes = training_set.attrs["notes"]
+    return _judge(context, passed=not notes, metadata={"notes": notes})
+
+
+@_check(chain.neighbor_graph, DATASET, "Few test rows nearly equal a train row: else test metrics flatter the model.")
+def near_duplicates_across_splits(
+    context: dg.AssetCheckExecutionContext, neighbor_graph: pd.DataFrame
+) -> dg.AssetCheckResult:
+    leakage = measure_split_leakage(neighbor_graph)
+    limit = _gates(context).near_duplicates_across_splits
+    return _judge(
+        context,
+        passed=leakage.share <= limit,
+        metadata={
+            "share": leakage.share,
+            "limit": limit,
+            "distance_threshold": leakage.threshold,
+            "examples": as_table(leakage.pairs, 20),
+        },
+    )
+
+
+@_check(chain.neighbor_graph, DATASET, "The neighbour search finds nearly all true neighbours.")
+def neighbor_recall(context: dg.AssetCheckExecutionContext, neighbor_graph: pd.DataFrame) -> dg.AssetCheckResult:
+    recall = neighbor_graph.attrs["recall"]
+    return _judge(
+        context,
+        passed=recall >= MINIMUM_RECALL,
+        metadata={"recall": recall, "minimum": MINIMUM_RECALL, "method": neighbor_graph.attrs["method"]},
+    )
+
+
+@_check(chain.predictions, MODEL, "Probabilities are finite and each row's sum to 1.", blocking=True)
+def probabilities_are_valid(
+    context: dg.AssetCheckExecutionContext,  # noqa: ARG001
+    predictions: pd.DataFrame,
+) -> dg.AssetCheckResult:
+    probabilities = to_probabilities(predictions)
+    with np.errstate(invalid="ignore"):
+        is_valid = np.isfinite(probabilities).all(axis=1) & (probabilities >= 0).all(axis=1)
+        is_valid &= np.isclose(probabilities.sum(axis=1), 1.0, atol=1e-3)
+    return dg.AssetCheckResult(
+        passed=bool(is_valid.all()),
+        metadata={"n_invalid": int((~is_valid).sum()), "rows": predictions.loc[~is_valid, "row_id"].head(20).tolist()},
+    )
+
+
+@_check(chain.predictions, MODEL, "Each train row is predicted exactly once.", blocking=True, also=("training_set",))
+def each_train_row_predicted_once(
+    context: dg.AssetCheckExecutionContext,  # noqa: ARG001
+    predictions: pd.DataFrame,
+    training_set: pd.DataFrame,
+) -> dg.AssetCheckResult:
+    expected, found = train_rows(training_set)["row_id"], predictions["row_id"]
+    missing = expected[~expected.isin(found)]
+    surplus = found[~found.isin(expected) | found.duplicated()]
+    return dg.AssetCheckResult(
+        passed=missing.empty and surplus.empty,
+        metadata={"n_missing": len(missing), "n_surplus": len(surplus), "examples": [*missing[:10], *surplus[:10]]},
+    )
+
+
+@_check(chain.predictions, MODEL, "Predicted confidence agrees with how often the prediction is right.")
+def calibration(context: dg.AssetCheckExecutionContext, predictions: pd.DataFrame) -> dg.AssetCheckResult:
+    error = predictions.attrs["calibration"]["expected_calibration_error"]
+    limit = _gates(context).expected_calibration_error
+    return _judge(context, passed=error <= limit, metadata={"expected_calibration_error": error, "limit": limit})
+
+
+@_check(chain.label_issues, MODEL, "Few given labels are flagged.")
+def label_issue_rate(context: dg.AssetCheckExecutionContext, label_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    return _judge_rate(context, label_issues, "is_label_issue", _gates(context).label_issue_rate)
+
+
+@_check(chain.label_issues, MODEL, "Planted label errors rank far worse than by chance: the detector has signal.")
+def detection_power(context: dg.AssetCheckExecutionContext, label_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    dataset = get_dataset(dataset_of(context))
+    kinds = FeatureKinds.of(dataset.columns)
+    seed = label_issues.attrs["seed"]
+    build = PipelineFactory(
+        chain.FAMILY,
+        model_of(context),
+        BuildContext(kinds=kinds, n_classes=len(dataset.class_names), seed=seed),
+        label_issues.attrs["model_parameters"],
+    )
+    rows = label_issues
+    if "true_label" in label_issues:
+        rows = label_issues.assign(given_label=label_issues["true_label"])
+    power = measure_detection_power(rows, kinds.names, build=build, seed=seed)
+    required = MINIMUM_LIFT * power.planted_share
+    return dg.AssetCheckResult(
+        passed=power.average_precision >= required,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={**as_numbers(power.model_dump()), "required_average_precision": required},
+    )
+
+
+@_check(chain.datalab_issues, MODEL, "Few rows are outliers.")
+def outlier_rate(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    return _judge_rate(context, datalab_issues, "is_outlier_issue", _gates(context).outlier_rate)
+
+
+@_check(chain.datalab_issues, MODEL, "Few rows are near duplicates of each other.")
+def near_duplicate_rate(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    return _judge_rate(context, datalab_issues, "is_near_duplicate_issue", _gates(context).near_duplicate_rate)
+
+
+@_check(chain.datalab_issues, MODEL, "Neighbouring rows of the source do not resemble each other: no drift or sorting.")
+def non_iid(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    p_value = _summary_of(datalab_issues, "non_iid")["score"]
+    limit = _gates(context).non_iid_p_value
+    passed = p_value is not None and p_value >= limit
+    return _judge(context, passed=passed, metadata={"p_value": p_value, "limit": limit})
+
+
+@_check(chain.training_set, DATASET, "The rarest class is not too rare to learn and to audit.")
+def class_imbalance(context: dg.AssetCheckExecutionContext, training_set: pd.DataFrame) -> dg.AssetCheckResult:
+    shares = train_rows(training_set)["given_label"].value_counts(normalize=True)
+    limit = _gates(context).rarest_class_share
+    return _judge(
+        context,
+        passed=bool(shares.min() >= limit),
+        metadata={"rarest_class": str(shares.idxmin()), "share": float(shares.min()), "limit": limit},
+    )
+
+
+@_check(chain.datalab_issues, MODEL, "Every Datalab issue type ran.")
+def every_issue_type_ran(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    missing = {row["issue_type"]: row["reason"] for row in datalab_issues.attrs["summary"] if row["status"] != "ran"}
+    return _judge(context, passed=not missing, metadata={"not_run": missing})
+
+
+@_check(chain.variant_comparison, MODEL, "The retrained model is not worse than the baseline beyond its interval.")
+def not_worse_than_baseline(
+    context: dg.AssetCheckExecutionContext, variant_comparison: VariantComparison
+) -> dg.AssetCheckResult:
+    return _judge(
+        context,
+        passed=variant_comparison.verdict != "harms",
+        metadata={
+            "chosen": variant_comparison.chosen,
+            "verdict": variant_comparison.verdict,
+            "primary_metric": variant_comparison.primary_metric,
+        },
+    )
+
+
+def _judge_rate(
+    context: dg.AssetCheckExecutionContext, table: pd.DataFrame, flag: str, limit: float
+) -> dg.AssetCheckResult:
+    if flag not in table:
+        return _judge(context, passed=False, metadata={"limit": limit}, description=f"{flag}: this issue type did not run")
+    rate = float(table[flag].mean())
+    return _judge(context, passed=rate <= limit, metadata={"rate": rate, "limit": limit, "n": int(table[flag].sum())})
+
+
+def _summary_of(datalab_issues: pd.DataFrame, issue_type: str) -> dict[str, Any]:
+    return next(row for row in datalab_issues.attrs["summary"] if row["issue_type"] == issue_type)
+
+
+CHECKS = (
+    *build_raw_dataset_checks(chain.FAMILY, chain.raw_dataset),
+    no_row_in_both_splits,
+    no_equal_rows_across_splits,
+    every_class_in_every_part,
+    class_imbalance,
+    near_duplicates_across_splits,
+    neighbor_recall,
+    probabilities_are_valid,
+    each_train_row_predicted_once,
+    calibration,
+    label_issue_rate,
+    detection_power,
+    outlier_rate,
+    near_duplicate_rate,
+    non_iid,
+    every_issue_type_ran,
+    not_worse_than_baseline,
+)

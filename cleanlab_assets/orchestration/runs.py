@@ -1,0 +1,186 @@
+"""Materializing partitions and evaluating their checks from Python, in the project's Dagster instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from pydantic import ValidationError
+
+from cleanlab_assets.orchestration.families import Family
+from cleanlab_assets.orchestration.freshness import find_stale_assets
+from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
+
+RunConfig = Mapping[str, Any]
+
+
+class RunConfigError(ValueError):
+    """A setting of a run config that is unknown or out of bounds; the message names it, what came and what may come."""
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """One evaluated check."""
+
+    asset: str
+    check: str
+    passed: bool
+    severity: str
+    metadata: Mapping[str, Any]
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the check failed with severity ERROR."""
+        return not self.passed and self.severity == dg.AssetCheckSeverity.ERROR.value
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What came of materializing one level of a partition."""
+
+    level: Level
+    partition: str
+    reasons: Mapping[dg.AssetKey, str]
+    """Why each asset was materialized; empty when all were fresh and nothing ran."""
+    success: bool = True
+    error: str | None = None
+    checks: Sequence[CheckOutcome] = field(default_factory=tuple)
+
+
+def resolve_configs(family: Family, run_config: RunConfig) -> dict[dg.AssetKey, dict[str, Any]]:
+    """Turn a Dagster run config (``ops`` -> ``<family>__<asset>`` -> ``config``) into the settings of each asset.
+
+    Raises:
+        RunConfigError: a step, a setting or a value is not allowed.
+    """
+    unknown = set(run_config) - {"ops"}
+    if unknown:
+        raise RunConfigError(f"the run config has {', '.join(sorted(unknown))}, expected only 'ops'")
+    steps = run_config.get("ops") or {}
+    step_names = {f"{family.name}__{name}": name for name in family.configs}
+    for step in steps:
+        if step not in step_names:
+            raise RunConfigError(f"ops has no step {step!r} with settings: expected one of {', '.join(step_names)}")
+    resolved = {}
+    for step, name in step_names.items():
+        values = (steps.get(step) or {}).get("config") or {}
+        resolved[dg.AssetKey([family.name, name])] = _check_settings(step, family.configs[name], values)
+    return resolved
+
+
+def _check_settings(step: str, config_type: type[dg.Config], values: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = set(values) - set(config_type.model_fields)
+    if unknown:
+        raise RunConfigError(
+            f"{step} has no setting {', '.join(sorted(unknown))}: expected one of {', '.join(config_type.model_fields)}"
+        )
+    try:
+        return config_type(**values).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = ".".join(str(part) for part in first["loc"])
+        raise RunConfigError(f"{step}.{setting} is {first['input']!r}: {first['msg']}") from error
+
+
+def materialize_level(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    family: Family,
+    level: Level,
+    partition: str,
+    *,
+    configs: Mapping[dg.AssetKey, Mapping[str, Any]],
+    force: bool = False,
+) -> RunOutcome:
+    """Materialize what is out of date on one level of a partition, with its checks, in this process.
+
+    Args:
+        definitions: the code location.
+        instance: instance that records the run, so that the web UI shows it.
+        family: task family of the partition.
+        level: level of the chain.
+        partition: partition key of that level.
+        configs: settings of each asset, see ``resolve_configs``.
+        force: materialize everything, fresh or not.
+
+    Returns:
+        The outcome; a failed step or blocking check is reported there and not raised.
+    """
+    keys = family.asset_keys(level)
+    assets = [asset for asset in family.assets if asset.key in keys]
+    reasons = find_stale_assets(instance, assets, partition, configs)
+    if force:
+        reasons = {key: reasons.get(key, "forced") for key in keys}
+    if not reasons:
+        return RunOutcome(level, partition, {})
+    ops = {
+        key.to_python_identifier(): {"config": dict(configs[key])}
+        for key in reasons
+        if key in configs
+    }
+    result = definitions.resolve_job_def(family.job_name(level)).execute_in_process(
+        run_config={"ops": ops, **_use_loggers(definitions)},
+        instance=instance,
+        partition_key=partition,
+        asset_selection=list(reasons),
+        raise_on_error=False,
+    )
+    return RunOutcome(
+        level,
+        partition,
+        reasons,
+        success=result.success,
+        error=None if result.success else _describe_failure(result),
+        checks=_read_checks(result),
+    )
+
+
+def evaluate_checks(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, family: Family, dataset: str, model: str
+) -> list[RunOutcome]:
+    """Evaluate every check of a dataset and model on the stored artifacts, without materializing anything."""
+    outcomes = []
+    levels: tuple[tuple[Level, str], ...] = ((DATASET, dataset), (MODEL, f"{dataset}|{model}"))
+    for level, partition in levels:
+        tags = {"dagster/partition": partition}
+        if level == MODEL:
+            tags |= {"dagster/partition/dataset": dataset, "dagster/partition/model": model}
+        result = definitions.resolve_job_def(family.checks_job_name(level)).execute_in_process(
+            instance=instance, tags=tags, raise_on_error=False, run_config=_use_loggers(definitions)
+        )
+        checks = _read_checks(result)
+        error = None if result.success else _describe_failure(result)
+        outcomes.append(RunOutcome(level, partition, {}, success=result.success, error=error, checks=checks))
+    return outcomes
+
+
+def _use_loggers(definitions: dg.Definitions) -> dict[str, Any]:
+    """Name the definitions' own loggers in the run config: Dagster uses its console logger otherwise."""
+    return {"loggers": {name: {} for name in definitions.loggers}} if definitions.loggers else {}
+
+
+def _read_checks(result: dg.ExecuteInProcessResult) -> list[CheckOutcome]:
+    return [
+        CheckOutcome(
+            asset=evaluation.asset_key.to_user_string(),
+            check=evaluation.check_name,
+            passed=evaluation.passed,
+            severity=evaluation.severity.value,
+            metadata={name: entry.value for name, entry in evaluation.metadata.items()},
+        )
+        for evaluation in result.get_asset_check_evaluations()
+    ]
+
+
+def _describe_failure(result: dg.ExecuteInProcessResult) -> str:
+    """Name the step that failed first and the root of its error, in one line."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            message = error.message.strip().splitlines()[0] if error is not None else "no error was recorded"
+            return f"{event.step_key}: {message}"
+    return "the run failed before its first step"

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cleanlab_assets.audit import training_set as module
+from cleanlab_assets.audit.training_set import NO_FOLD, TEST, TRAIN, build_training_set
+from cleanlab_assets.datasets.catalogue import Column
+from cleanlab_assets_tests.audit.known_data import make_dataset
+
+COLUMNS = (Column(name="x", kind="numeric"), Column(name="name", kind="categorical"))
+DATASET = make_dataset((*COLUMNS, Column(name="weight", kind="numeric", is_feature=False)), ("a", "b", "c"))
+
+
+def raw_table(counts: tuple[int, ...] = (100, 60, 40), *, seed: int = 0, distinct: int | None = None) -> pd.DataFrame:
+    """Return rows in random class order; ``distinct`` bounds the number of different feature values."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat(["a", "b", "c"], counts))
+    n_rows = len(labels)
+    return pd.DataFrame(
+        {
+            "row_id": [f"toy.csv:{line}" for line in range(2, n_rows + 2)],
+            "x": rng.integers(distinct, size=n_rows).astype(float) if distinct else rng.normal(size=n_rows),
+            "name": pd.Categorical(rng.choice(["u", "v"], n_rows) if not distinct else np.repeat("u", n_rows)),
+            "weight": np.arange(n_rows, dtype=float),
+            "label": labels,
+        }
+    )
+
+
+def build(
+    raw: pd.DataFrame, *, max_rows: int | None = None, test_fraction: float = 0.2, folds: int = 5, seed: int = 0
+) -> module.TrainingSet:
+    return build_training_set(raw, DATASET, max_rows=max_rows, test_fraction=test_fraction, folds=folds, seed=seed)
+
+
+def test_it_has_ids_features_label_split_and_fold_in_source_order() -> None:
+    raw = raw_table()
+
+    table = build(raw).table
+
+    assert table.columns.tolist() == ["row_id", "x", "name", "given_label", "split", "fold"]
+    assert table["row_id"].tolist() == raw["row_id"].tolist()
+    assert table["given_label"].astype(str).tolist() == raw["label"].tolist()
+    assert np.array_equal(table["x"], raw["x"])
+    assert table["given_label"].cat.categories.tolist() == ["a", "b", "c"]
+
+
+def test_every_train_row_has_a_fold_and_no_test_row_has_one() -> None:
+    table = build(raw_table()).table
+
+    is_test = table["split"] == TEST
+    assert (table.loc[is_test, "fold"] == NO_FOLD).all()
+    assert sorted(table.loc[~is_test, "fold"].unique()) == [0, 1, 2, 3, 4]
+
+
+def test_split_and_folds_are_stratified() -> None:
+    table = build(raw_table()).table
+
+    assert table.groupby(["given_label", "split"], observed=True).size().unstack()[TEST].tolist() == [20, 12, 8]
+    train = table[table["split"] == TRAIN]
+    per_fold = pd.crosstab(train["given_label"], train["fold"])
+    assert (per_fold.max(axis=1) - per_fold.min(axis=1)).max() <= 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(distinct=st.integers(8, 200), folds=st.integers(2, 6), seed=st.integers(0, 10_000))
+def test_equal_rows_never_straddle_the_split_or_folds(distinct: int, folds: int, seed: int) -> None:
+    table = build(raw_table(distinct=distinct, seed=seed), folds=folds, seed=seed).table
+
+    parts = table.groupby("x")[["split", "fold"]].nunique()
+    assert (parts == 1).all(axis=None)
+
+
+@settings(max_examples=20, deadline=None)
+@given(max_rows=st.integers(30, 250), seed=st.integers(0, 10_000))
+def test_a_sample_keeps_ids_shares_and_source_order(max_rows: int, seed: int) -> None:
+    raw = raw_table()
+
+    table = build(raw, max_rows=max_rows, seed=seed).table
+
+    assert len(table) == min(max_rows, len(raw))
+    positions = raw.set_index("row_id").index.get_indexer(table["row_id"])
+    assert (np.diff(positions) > 0).all()
+    assert np.array_equal(raw["x"].to_numpy()[positions], table["x"])
+    assert np.array_equal(raw["label"].to_numpy()[positions], table["given_label"].astype(str))
+    shares = table["given_label"].value_counts(normalize=True)
+    assert abs(shares["a"] - 0.5) < 1.5 / len(table)
+
+
+def test_the_seed_decides_sample_split_and_folds() -> None:
+    raw = raw_table()
+
+    pd.testing.assert_frame_equal(build(raw, max_rows=120, seed=5).table, build(raw, max_rows=120, seed=5).table)
+    other = build(raw, max_rows=120, seed=6).table
+    assert other["row_id"].tolist() != build(raw, max_rows=120, seed=5).table["row_id"].tolist()
+
+
+@pytest.mark.parametrize("n_rare", [1, 2, 3])
+def test_a_class_smaller_than_the_folds_is_noted(n_rare: int) -> None:
+    built = build(raw_table((100, 60, n_rare)))
+
+    n_train = int(((built.table["given_label"] == "c") & (built.table["split"] == TRAIN)).sum())
+    assert n_train >= 1
+    assert any(f"class 'c' has {n_train} train rows, fewer than the 5 folds" in note for note in built.notes)
+    assert not any("'a'" in note or "'b'" in note for note in built.notes)
+    assert any("class 'c' has no test row" in note for note in built.notes) == (n_train == n_rare)
+
+
+def test_a_class_whose_train_rows_are_in_one_fold_is_noted() -> None:
+    raw = raw_table()
+    raw.loc[raw["label"] == "c", ["x", "name"]] = [99.0, "u"]  # equal rows stay in one fold
+
+    notes = build(raw).notes
+
+    assert any("the train rows of class 'c' (40) are all in one fold" in note for note in notes)
+
+
+def test_large_classes_need_no_note() -> None:
+    assert build(raw_table()).notes == ()
+
+
+def test_a_class_without_rows_is_noted() -> None:
+    notes = build(raw_table((100, 60, 0))).notes
+
+    assert notes == (
+        "class 'c' has 0 train rows, fewer than the 5 folds: its label quality scores are unreliable",
+        "class 'c' has no test row: test metrics say nothing about it",
+    )
+
+
+@pytest.mark.parametrize(("label", "shown"), [("z", "'z'"), (None, "None"), (np.nan, "nan")])
+def test_an_unknown_or_missing_label_is_an_error_that_names_row_and_value(label: object, shown: str) -> None:
+    raw = raw_table()
+    raw.loc[7, "label"] = label
+
+    with pytest.raises(ValueError, match=rf"toy: row 'toy.csv:9' has label {shown}, expected one of a, b, c"):
+        build(raw)
+
+
+def test_train_rows_of_a_single_class_are_an_error() -> None:
+    with pytest.raises(ValueError, match="toy: the 80 train rows hold fewer than two classes"):
+        build(raw_table((100, 0, 0)))
+
+
+def test_no_rows_are_an_error() -> None:
+    with pytest.raises(ValueError, match="the 0 train rows hold fewer than two classes"):
+        build(raw_table().iloc[:0])
+
+
+def test_a_feature_named_like_a_column_of_the_audit_is_an_error() -> None:
+    dataset = make_dataset((Column(name="rank", kind="numeric"),), ("a", "b", "c"))
+    raw = raw_table().rename(columns={"x": "rank"})
+
+    with pytest.raises(ValueError, match="features are named rank like columns of the audit"):
+        build_training_set(raw, dataset, max_rows=None, test_fraction=0.2, folds=5, seed=0)
+
+
+def test_nullable_numbers_become_floats_with_nan() -> None:
+    raw = raw_table()
+    raw["x"] = pd.array([None, *range(1, len(raw))], dtype="Int64")
+
+    x = build(raw).table["x"]
+
+    assert x.dtype == np.float64
+    assert np.isnan(x[0])
+    assert x[1:].tolist() == list(range(1, len(raw)))
+
+
+def test_train_and_test_rows_part_the_table_in_source_order() -> None:
+    table = build(raw_table()).table
+
+    train, test = module.train_rows(table), module.test_rows(table)
+
+    assert len(train) + len(test) == len(table)
+    assert train.index.tolist() == list(range(len(train)))
+    assert train["row_id"].tolist() == table.loc[table["split"] == TRAIN, "row_id"].tolist()
+    assert test["row_id"].tolist() == table.loc[table["split"] == TEST, "row_id"].tolist()

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cleanlab_assets.reports.html import render_report
+from cleanlab_assets_tests.reports.conftest import N_TRAIN, RAN, WHY_NOT
+
+if TYPE_CHECKING:
+    from cleanlab_assets.reports.html import Report, Section, Table
+    from cleanlab_assets_tests.reports.conftest import Audited
+
+ABOUT_ROWS = ["label", "outlier", "underperforming_group"]
+
+
+def section(report: Report, key: str) -> Section:
+    return next(part for part in report.sections if part.key == key)
+
+
+def table(report: Report, key: str, title: str) -> Table:
+    return next(item for item in section(report, key).tables if item.title == title)
+
+
+def test_each_issue_type_that_ran_has_a_section_and_what_did_not_run_comes_last(report: Report) -> None:
+    keys = [part.key for part in report.sections]
+
+    assert sorted(keys[:-1]) == sorted(RAN)
+    assert keys[0] == "label"
+    assert keys[-1] == "not_run"
+
+
+@pytest.mark.parametrize("issue_type", ABOUT_ROWS)
+def test_the_rows_shown_are_the_worst_flagged_ones_in_order(audited: Audited, issue_type: str) -> None:
+    issues = audited.datalab_issues
+    flagged = issues[issues[f"is_{issue_type}_issue"]].sort_values(f"{issue_type}_score", kind="stable")
+
+    shown = table(audited.report(top_rows=5), issue_type, "Flagged rows")
+
+    assert shown.frame["row_id"].tolist() == flagged["row_id"].tolist()
+    assert shown.max_rows == 5
+
+
+def test_a_row_can_be_judged_without_a_join(report: Report) -> None:
+    shown = table(report, "label", "Flagged rows").frame
+
+    wanted = {"row_id", "given_label", "predicted_label", "label_score", "nearest_neighbor", "weight", "colour"}
+    assert wanted <= set(shown.columns)
+
+
+def test_only_train_rows_are_audited(report: Report, page: str) -> None:
+    assert report.tiles[0].value == str(N_TRAIN)
+    assert "pets.csv:122" not in page
+
+
+def test_cut_evidence_says_how_much_is_left_and_where(audited: Audited) -> None:
+    page = render_report(audited.report(top_rows=3, full_table="pets.parquet"))
+
+    assert "First 3 of 12 rows. The full table: pets.parquet." in page
+
+
+def test_a_type_that_did_not_run_is_listed_with_its_reason(report: Report, page: str) -> None:
+    assert WHY_NOT in page
+    assert section(report, "not_run").badge == "1"
+
+
+def test_a_missing_reason_is_said_to_be_missing(audited: Audited) -> None:
+    summary = audited.datalab_summary.assign(reason=None)
+
+    assert "no reason was given" in render_report(replace(audited, datalab_summary=summary).report())
+
+
+def test_the_report_says_so_when_everything_ran(audited: Audited) -> None:
+    summary = audited.datalab_summary[audited.datalab_summary["status"] == "ran"]
+
+    report = replace(audited, datalab_summary=summary).report()
+
+    assert section(report, "not_run").explanation == "Every issue type ran."
+
+
+def test_class_balance_is_shown_even_where_imbalance_was_not_looked_for(audited: Audited) -> None:
+    summary = audited.datalab_summary
+    summary = summary.assign(status=summary["status"].mask(summary["issue_type"] == "class_imbalance", "not run"))
+
+    report = replace(audited, datalab_summary=summary).report()
+
+    assert [part.key for part in report.sections].count("class_balance") == 1
+    assert len(section(report, "class_balance").figures) == 1
+
+
+def test_an_unknown_issue_type_is_shown_with_its_own_description(audited: Audited) -> None:
+    issues = audited.datalab_issues.rename(
+        columns={"is_outlier_issue": "is_dark_image_issue", "outlier_score": "dark_image_score"}
+    )
+    summary = audited.datalab_summary.replace({"issue_type": {"outlier": "dark_image"}})
+
+    report = replace(audited, datalab_issues=issues, datalab_summary=summary).report()
+
+    assert section(report, "dark_image").explanation == "what outlier is"
+    assert report.tiles[2].value == "not run"
+
+
+def test_duplicates_are_shown_as_sets_with_the_row_to_keep(report: Report, page: str) -> None:
+    shown = table(report, "near_duplicate", "Sets of near duplicates")
+
+    assert shown.group == "duplicate_set"
+    assert shown.highlight == "keep"
+    assert page.count('<tr class="marked"') == 2
+
+
+def test_near_duplicates_without_sets_are_shown_as_rows(audited: Audited) -> None:
+    report = replace(audited, duplicate_sets=audited.duplicate_sets.head(0)).report()
+
+    assert len(table(report, "near_duplicate", "Flagged rows").frame) == 12
+
+
+def test_metric_k_and_parameters_are_stated(report: Report) -> None:
+    facts = section(report, "outlier").facts
+
+    assert facts == {"Distance": "euclidean", "Neighbours (k)": "10", "threshold": "0.37"}
+
+
+def test_planted_errors_are_announced_and_counted(audited: Audited) -> None:
+    issues = audited.datalab_issues
+    flagged = issues.loc[issues["is_label_issue"], "row_id"].head(3)
+    others = issues.loc[~issues["is_label_issue"], "row_id"].head(2)
+
+    report = audited.with_planted_errors([*flagged, *others]).report()
+
+    assert "deliberately corrupted" in report.notes[0]
+    assert "5 of the 120" in report.notes[0]
+    assert report.tiles[-1].value == "3 of 5"
+    assert "true_label" in table(report, "label", "Flagged rows").frame
+
+
+def test_nothing_is_said_about_planted_errors_where_there_are_none(report: Report, page: str) -> None:
+    assert not report.notes
+    assert "planted" not in page.lower()
+
+
+def test_tiles_ask_for_attention_beyond_the_gates_of_the_dataset(report: Report) -> None:
+    tones = {tile.label: (tile.value, tile.tone) for tile in report.tiles}
+
+    assert tones["Outliers"] == ("12", "warn")
+    assert tones["Rows in near-duplicate sets"] == ("5", "good")
+    assert tones["Order of the rows"] == ("not iid", "warn")
+
+
+def test_markup_in_the_data_stays_text(page: str) -> None:
+    assert page.count("<script>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_the_facts_and_the_licence_end_the_report(audited: Audited) -> None:
+    facts = audited.report(facts={"Seed": "7"}).facts
+
+    assert facts["Seed"] == "7"
+    assert facts["Licence"] == "CC0"
+    assert facts["Model"] == "logistic_regression"
+
+
+@pytest.mark.parametrize(
+    ("table_name", "column", "message"),
+    [
+        ("training_set", "given_label", r"training_set lacks the columns \['given_label'\]"),
+        ("datalab_issues", "outlier_score", r"datalab_issues lacks the columns \['outlier_score'\]"),
+        ("datalab_summary", "reason", r"datalab_summary lacks the columns \['reason'\]"),
+        ("duplicate_sets", "keep", r"duplicate_sets lacks the columns \['keep'\]"),
+    ],
+)
+def test_a_missing_column_is_named(audited: Audited, table_name: str, column: str, message: str) -> None:
+    cut = {table_name: getattr(audited, table_name).drop(columns=column)}
+
+    with pytest.raises(ValueError, match=message):
+        replace(audited, **cut).report()
+
+
+def test_an_unknown_status_is_refused(audited: Audited) -> None:
+    summary = audited.datalab_summary.assign(status="skipped")
+
+    with pytest.raises(ValueError, match=r"unknown status \['skipped'\]"):
+        replace(audited, datalab_summary=summary).report()

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from cleanlab_assets.reports.issue_evidence import (
+    arrange_duplicate_sets,
+    compare_group,
+    count_classes,
+    count_missing_values,
+    describe_blocks,
+    join_audited_rows,
+    rank_worst_rows,
+    tabulate_label_pairs,
+)
+
+if TYPE_CHECKING:
+    from cleanlab_assets_tests.reports.conftest import Audited
+
+
+def test_findings_are_joined_to_the_features_of_the_same_row(audited: Audited) -> None:
+    shuffled = audited.training_set.sample(frac=1, random_state=0)
+
+    rows, features = join_audited_rows(shuffled, audited.datalab_issues)
+
+    assert features == ["weight", "colour"]
+    assert rows["row_id"].tolist() == audited.datalab_issues["row_id"].tolist()
+    expected = audited.training_set.set_index("row_id")["weight"].loc[rows["row_id"]]
+    assert rows["weight"].tolist() == expected.tolist()
+
+
+def test_a_feature_named_like_a_finding_gets_a_name_of_its_own(audited: Audited) -> None:
+    training_set = audited.training_set.rename(columns={"weight": "outlier_score"})
+
+    rows, features = join_audited_rows(training_set, audited.datalab_issues)
+
+    assert features == ["feature_outlier_score", "colour"]
+    assert rows["outlier_score"].tolist() == audited.datalab_issues["outlier_score"].tolist()
+
+
+def test_findings_about_other_rows_are_refused(audited: Audited) -> None:
+    with pytest.raises(ValueError, match=r"exactly the 120 train rows, got 119 rows; 1 row_id .* 'pets.csv:2'"):
+        join_audited_rows(audited.training_set, audited.datalab_issues.iloc[1:])
+
+
+def test_a_row_named_twice_is_refused(audited: Audited) -> None:
+    twice = pd.concat([audited.datalab_issues, audited.datalab_issues.head(1)])
+
+    with pytest.raises(ValueError, match=r"datalab_issues names 1 row_id twice, the first is 'pets.csv:2'"):
+        join_audited_rows(audited.training_set, twice)
+
+
+def test_flagged_rows_are_ranked_worst_first_with_ties_in_source_order() -> None:
+    rows = pd.DataFrame(
+        {
+            "row_id": list("abcde"),
+            "is_outlier_issue": [True, True, False, True, True],
+            "outlier_score": [0.3, 0.1, 0.0, 0.3, 0.2],
+        }
+    )
+
+    ranked, are_flagged = rank_worst_rows(rows, "outlier", [])
+
+    assert are_flagged
+    assert ranked["row_id"].tolist() == ["b", "e", "a", "d"]
+
+
+def test_the_lowest_scores_are_ranked_where_no_row_is_flagged() -> None:
+    rows = pd.DataFrame({"row_id": list("abc"), "is_null_issue": False, "null_score": [1.0, 0.9, 0.5]})
+
+    ranked, are_flagged = rank_worst_rows(rows, "null", [])
+
+    assert not are_flagged
+    assert ranked["row_id"].tolist() == ["c", "b"]
+
+
+def test_sets_with_differing_labels_come_first_and_sets_stay_whole(audited: Audited) -> None:
+    rows, _ = join_audited_rows(audited.training_set, audited.datalab_issues)
+
+    whole = arrange_duplicate_sets(audited.duplicate_sets, rows, ["weight"], 25)
+    fits_one = arrange_duplicate_sets(audited.duplicate_sets, rows, ["weight"], 4)
+    fits_none = arrange_duplicate_sets(audited.duplicate_sets, rows, ["weight"], 1)
+
+    assert whole["duplicate_set"].tolist() == [1, 1, 2, 2, 2]
+    assert whole["keep"].tolist() == [True, False, True, False, False]
+    assert fits_one["duplicate_set"].tolist() == [1, 1]
+    assert len(fits_none) == 1
+    assert whole["weight"].tolist() == rows["weight"].head(5).tolist()
+
+
+def test_classes_without_rows_and_labels_outside_the_catalogue_are_counted() -> None:
+    rows = pd.DataFrame({"given_label": ["cat", "cat", "eel"], "is_label_issue": [True, False, False]})
+
+    classes = count_classes(rows, ["cat", "dog"])
+
+    assert classes["given_label"].tolist() == ["cat", "dog", "eel"]
+    assert classes["rows"].tolist() == [2, 0, 1]
+    assert classes["likely_label_errors"].tolist() == [1, 0, 0]
+
+
+def test_label_pairs_count_flagged_rows_only() -> None:
+    rows = pd.DataFrame(
+        {"given_label": list("aab"), "predicted_label": list("bba"), "is_label_issue": [True, False, True]}
+    )
+
+    matrix = tabulate_label_pairs(rows, ["a", "b"])
+
+    assert matrix.to_numpy().tolist() == [[0, 1], [1, 0]]
+
+
+def test_features_without_gaps_are_left_out_of_the_missing_values() -> None:
+    rows = pd.DataFrame({"full": [1, 2], "gaps": [None, 1.0], "empty": [None, None]})
+
+    missing = count_missing_values(rows, ["full", "gaps", "empty"])
+
+    assert missing["feature"].tolist() == ["empty", "gaps"]
+    assert missing["share"].tolist() == [1.0, 0.5]
+
+
+def test_the_feature_that_defines_a_group_comes_first() -> None:
+    in_group = pd.Series([True] * 10 + [False] * 30)
+    rows = pd.DataFrame(
+        {"noise": [index % 3 for index in range(40)], "job": ["nurse"] * 10 + ["clerk", "cook", None] * 10}
+    )
+
+    apart = compare_group(rows, in_group, ["noise", "job"], top=2)
+
+    assert apart["feature"].tolist() == ["job = nurse", "noise"]
+    assert (apart["group"].iloc[0], apart["others"].iloc[0]) == (1, 0)
+
+
+def test_blocks_of_source_order_show_where_a_class_ends() -> None:
+    rows = pd.DataFrame({"row_id": [str(index) for index in range(20)], "given_label": ["a"] * 10 + ["b"] * 10})
+
+    blocks = describe_blocks(rows, ["a", "b"], n_blocks=4)
+
+    assert blocks["share of a"].tolist() == [1, 1, 0, 0]
+    assert blocks[["from", "to"]].iloc[0].tolist() == ["0", "4"]
