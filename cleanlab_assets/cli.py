@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import dagster as dg
     from rich.status import Status
 
-    from cleanlab_assets.orchestration.families import Family
+    from cleanlab_assets.orchestration.family import Family
+    from cleanlab_assets.orchestration.partitions import Level
     from cleanlab_assets.orchestration.runs import RunOutcome
 
 app = typer.Typer(
@@ -60,8 +61,9 @@ def _print_version(requested: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[  # noqa: ARG001 - the callback of the option does the work
-        bool, typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    version: Annotated[
+        bool,
+        typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None: ...
 
@@ -89,15 +91,12 @@ def run(
         _fail(ExitCode.WRONG_USE, str(error))
     with _open_instance() as instance, _console.status("loading") as status:
         definitions = _load_definitions(status)
-        outcomes = []
-        for level, partition in ((DATASET, dataset), (MODEL, f"{dataset}|{model}")):
-            outcome = materialize_level(
-                definitions, instance, family, level, partition, configs=configs, force=force
-            )
+        levels: tuple[tuple[Level, str], ...] = ((DATASET, dataset), (MODEL, f"{dataset}|{model}"))
+        for level, partition in levels:
+            outcome = materialize_level(definitions, instance, family, level, partition, configs=configs, force=force)
             _print_outcome(outcome)
             if not outcome.success:
                 _fail(ExitCode.RUN_FAILED, outcome.error or "the run failed")
-            outcomes.append(outcome)
         status.update("reading results")
         _print_summary(instance, family, dataset, model)
 
@@ -120,7 +119,9 @@ def gate(
     checks = [check for outcome in outcomes for check in outcome.checks]
     _print_checks(outcomes)
     # A blocking check that fails also fails its run: that is a closed gate, not a broken run.
-    broken = [outcome.error for outcome in outcomes if not outcome.success and not any(c.is_error for c in outcome.checks)]
+    broken = [
+        outcome.error for outcome in outcomes if not outcome.success and not any(c.is_error for c in outcome.checks)
+    ]
     if broken:
         _fail(ExitCode.RUN_FAILED, str(broken[0]))
     failed = [check for check in checks if check.is_error or (strict and not check.passed)]
@@ -140,11 +141,12 @@ def list_datasets() -> None:
     with _open_instance() as instance:
         for family in FAMILIES:
             done = set(instance.get_materialized_partitions(family.asset_keys(MODEL)[-1]))
-            table = Table("dataset", "rows", "source", *models_of(family.name), title=family.name, title_justify="left")
+            models = models_of(family.name)
+            table = Table("dataset", "rows", "source", "audited with", title=f"{family.name}: {', '.join(models)}")
             for dataset in datasets_of(family.name).values():
-                marks = ["done" if f"{dataset.name}|{model}" in done else "-" for model in models_of(family.name)]
+                audited = [model for model in models if f"{dataset.name}|{model}" in done]
                 source = "embedded" if dataset.is_embedded else "download"
-                table.add_row(dataset.name, f"{dataset.expected_rows:,}", source, *marks)
+                table.add_row(dataset.name, f"{dataset.expected_rows:,}", source, "\n".join(audited) or "-")
             _console.print(table)
 
 
@@ -196,12 +198,12 @@ def _load_definitions(status: Status) -> dg.Definitions:
 
     settings = _load_settings()
 
-    @dg.logger(description="Shows the step at work.")
-    def progress(_context: dg.InitLoggerContext) -> logging.Logger:
+    def build_progress_logger(_context: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("cleanlab_assets.progress", level=logging.DEBUG)  # noqa: LOG001 - not a global one
         logger.addHandler(_ProgressHandler(status, settings.log_level))
         return logger
 
+    progress = dg.LoggerDefinition(build_progress_logger, description="Shows the step at work.")
     return build_definitions(settings, loggers={"progress": progress})
 
 
@@ -247,7 +249,13 @@ def _print_checks(outcomes: list[RunOutcome], *, only_failed: bool = False) -> N
         for check in outcome.checks:
             if check.passed and only_failed:
                 continue
-            mark = "[green]pass[/green]" if check.passed else "[red]FAIL[/red]" if check.is_error else "[yellow]warn[/yellow]"
+            mark = (
+                "[green]pass[/green]"
+                if check.passed
+                else "[red]FAIL[/red]"
+                if check.is_error
+                else "[yellow]warn[/yellow]"
+            )
             numbers = ", ".join(
                 f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
                 for name, value in check.metadata.items()

@@ -6,7 +6,7 @@ functions (``audit/``, ``evaluation/``, ``models/``, ``datasets/``, ``reports/``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -14,6 +14,9 @@ from cleanlab_assets.orchestration.executors import choose_executor
 from cleanlab_assets.orchestration.families import FAMILIES
 from cleanlab_assets.orchestration.storage import build_io_managers
 from cleanlab_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def build_definitions(

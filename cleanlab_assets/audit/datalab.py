@@ -110,6 +110,10 @@ def _choose_parameters(graph: csr_matrix, *, k: int, seed: int) -> dict[str, dic
     parameters: dict[str, dict[str, Any]] = {issue_type: {} for issue_type in CLASSIFICATION_ISSUE_TYPES}
     for issue_type in _GRAPH_TYPES:
         parameters[issue_type] = {"metric": METRIC, "k": k}
+    # One process: cleanlab's own would be forked from a process full of threads and signal handlers, and may never end.
+    parameters["label"] = {
+        "clean_learning_kwargs": {"find_label_issues_kwargs": {"n_jobs": 1, "min_examples_per_class": 1}}
+    }
     parameters["near_duplicate"]["threshold"] = NEAR_DUPLICATE_THRESHOLD
     parameters["data_valuation"]["threshold"] = 0.5
     parameters["non_iid"] |= {"num_permutations": 25, "seed": seed}

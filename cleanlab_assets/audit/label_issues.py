@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -22,6 +23,7 @@ FilterRule = Literal[
 ]
 QualityMethod = Literal["self_confidence", "normalized_margin", "confidence_weighted_entropy"]
 
+_RULES_THAT_SPARE_LONELY_ROWS = ("prune_by_noise_rate", "prune_by_class", "both")
 REASONS = ("not flagged", "another class is likelier", "given label is unlikely")
 
 
@@ -82,16 +84,21 @@ def find_label_issues(
     compact /= np.maximum(compact.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     compact_labels = np.searchsorted(present, labels)
     notes = [f"class {names[code]!r} has no train row" for code in range(len(names)) if code not in present]
+    lonely = present[np.bincount(compact_labels) == 1] if filter_by in _RULES_THAT_SPARE_LONELY_ROWS else []
+    notes += [f"class {names[code]!r} has a single train row, which {filter_by} never flags" for code in lonely]
 
     confident_joint = compute_confident_joint(compact_labels, compact)
-    is_issue = cleanlab_find_label_issues(
-        compact_labels,
-        compact,
-        filter_by=filter_by,
-        # This rule computes its own and warns about another one.
-        confident_joint=None if filter_by == "confident_learning" else confident_joint,
-        n_jobs=1,
-    )
+    with warnings.catch_warnings():
+        # Said in the notes instead.
+        warnings.filterwarnings("ignore", message="May not flag all label issues in class")
+        is_issue = cleanlab_find_label_issues(
+            compact_labels,
+            compact,
+            filter_by=filter_by,
+            # This rule computes its own and warns about another one.
+            confident_joint=None if filter_by == "confident_learning" else confident_joint,
+            n_jobs=1,
+        )
     quality = get_label_quality_scores(compact_labels, compact, method=quality_method).clip(0.0, 1.0)
     _, noise_matrix, _ = estimate_latent(confident_joint, compact_labels)
     order = np.lexsort((np.arange(len(quality)), quality))
@@ -117,7 +124,7 @@ def find_label_issues(
     present_names = [names[code] for code in present]
     return LabelIssues(
         table=pd.concat([table, features.reset_index(drop=True)], axis=1),
-        estimated_errors=int(num_label_issues(compact_labels, compact, confident_joint=confident_joint)),
+        estimated_errors=int(num_label_issues(compact_labels, compact)),
         noise_matrix=pd.DataFrame(noise_matrix, index=present_names, columns=present_names),
         notes=tuple(notes),
     )

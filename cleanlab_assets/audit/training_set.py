@@ -77,8 +77,10 @@ def build_training_set(
     rows = np.arange(len(raw)) if max_rows is None else draw_stratified_sample(codes, max_rows, seed=seed)
     table = raw.iloc[rows][["row_id", *names]].reset_index(drop=True)
     for column in dataset.features:
-        # pandas' nullable numbers become NaN-able floats, which every estimator takes.
-        if column.kind != "categorical" and pd.api.types.is_extension_array_dtype(table[column.name].dtype):
+        # One kind of missing value for every estimator: None and pandas' NA become NaN.
+        if column.kind == "categorical":
+            table[column.name] = table[column.name].astype("category")
+        elif pd.api.types.is_extension_array_dtype(table[column.name].dtype):
             table[column.name] = table[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
     table["given_label"] = labels[rows]
     codes = codes[rows]

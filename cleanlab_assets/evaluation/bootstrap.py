@@ -20,7 +20,7 @@ CONFIDENCE = 0.95
 class Difference(BaseModel):
     """Difference of one metric to the baseline with its 95 % interval, and what it shows."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     metric: str
     difference: float
@@ -52,10 +52,9 @@ def compare_to_baseline(
     for number, weights in enumerate(_draw_weights(baseline.n_rows, n_resamples, seed=seed)):
         for name, model in models.items():
             drawn[name][number] = _to_array(model.compute(weights))
-    tail = (1 - CONFIDENCE) / 2
     result = {}
     for name in others:
-        low, high = np.nanquantile(drawn[name] - drawn["baseline"], [tail, 1 - tail], axis=0)
+        low, high = _find_interval(drawn[name] - drawn["baseline"])
         difference = observed[name] - observed["baseline"]
         result[name] = [
             Difference(
@@ -68,6 +67,15 @@ def compare_to_baseline(
             for column, metric in enumerate(METRICS)
         ]
     return result
+
+
+def _find_interval(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower and upper end for each column; NaN where a metric has a value in no resample."""
+    tail = (1 - CONFIDENCE) / 2
+    ends = np.full((2, drawn.shape[1]), np.nan)
+    has_value = ~np.isnan(drawn).all(axis=0)
+    ends[:, has_value] = np.nanquantile(drawn[:, has_value], [tail, 1 - tail], axis=0)
+    return ends[0], ends[1]
 
 
 def _to_array(metrics: Mapping[str, float]) -> np.ndarray:

@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from cleanlab_assets.audit.predictions import predict_all_classes
+from cleanlab_assets.audit.class_codes import encode_labels
+from cleanlab_assets.audit.folds import divide_rows, group_equal_rows
+from cleanlab_assets.audit.label_issues import LabelIssues, find_label_issues
+from cleanlab_assets.audit.predictions import predict_all_classes, predict_out_of_sample, to_predictions_table
 from cleanlab_assets.audit.seeding import seed_generator
 from cleanlab_assets.evaluation.bootstrap import Difference, Verdict, compare_to_baseline
 from cleanlab_assets.evaluation.metrics import LOWER_IS_BETTER, METRICS, ScoredPredictions
@@ -37,26 +40,25 @@ class CleanedRows:
     labels: np.ndarray
     weights: np.ndarray | None = None
 
-    def fit(self, build: Callable[[], Pipeline], features: pd.DataFrame, rows: np.ndarray | None = None) -> Pipeline:
-        """Fit a new pipeline on the kept rows, or on those of them that ``rows`` masks.
+    def fit(self, build: Callable[[], Pipeline], features: pd.DataFrame) -> Pipeline:
+        """Fit a new pipeline on the kept rows.
 
         Weights go to estimators that take them; the others (nearest neighbours) are fitted without.
         """
         from sklearn.utils.validation import has_fit_parameter
 
-        used = self.keep if rows is None else self.keep & rows
         pipeline = build()
         estimator_step, estimator = pipeline.steps[-1]
         arguments = {}
         if self.weights is not None and has_fit_parameter(estimator, "sample_weight"):
-            arguments[f"{estimator_step}__sample_weight"] = self.weights[used]
-        return pipeline.fit(features[used], self.labels[used], **arguments)
+            arguments[f"{estimator_step}__sample_weight"] = self.weights[self.keep]
+        return pipeline.fit(features[self.keep], self.labels[self.keep], **arguments)
 
 
 class VariantResult(BaseModel):
     """One variant: what it changed, how it does on the test rows, and its differences to the baseline."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     variant: VariantName
     n_train: int
@@ -72,11 +74,11 @@ class VariantResult(BaseModel):
 class VariantComparison(BaseModel):
     """All variants of one dataset and model.
 
-    ``chosen`` was chosen on a held-out fold of the train rows, never on the test rows; ``verdict`` is that of the
-    chosen variant on ``primary_metric``, or that no cleaning was chosen.
+    ``chosen`` was chosen on a held-out fold of the train rows that took no part in the cleaning, never on the test
+    rows; ``verdict`` is that of the chosen variant on ``primary_metric``, or that no cleaning was chosen.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     primary_metric: str
     n_test: int
@@ -157,6 +159,7 @@ def compare_variants(
     primary_metric: str,
     n_resamples: int,
     seed: int,
+    find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues] = find_label_issues,
 ) -> VariantComparison:
     """Fit every variant on the train rows and compare it with the baseline on the untouched test rows.
 
@@ -173,6 +176,8 @@ def compare_variants(
         primary_metric: metric of the verdict and of the choice.
         n_resamples: bootstrap resamples.
         seed: seed of the random removal and the bootstrap.
+        find_issues: takes predictions and features of some rows and returns their label issues; audits the rows
+            outside the validation fold.
 
     Returns:
         The comparison, with the chosen variant.
@@ -192,7 +197,14 @@ def compare_variants(
     names = list(train["given_label"].cat.categories)
     cleaned = clean_rows(label_issues, prune_fraction=prune_fraction, correct_rates=correct_rates, seed=seed)
     validation = _score_on_validation_fold(
-        cleaned, train, out_of_sample, features=features, build=build, n_resamples=n_resamples, seed=seed
+        train,
+        out_of_sample,
+        features=features,
+        build=build,
+        prune_fraction=prune_fraction,
+        n_resamples=n_resamples,
+        seed=seed,
+        find_issues=find_issues,
     )
     chosen = _choose_variant(validation, primary_metric)
 
@@ -295,21 +307,34 @@ class _Validation:
 
 
 def _score_on_validation_fold(
-    cleaned: Mapping[VariantName, CleanedRows],
     train: pd.DataFrame,
     out_of_sample: np.ndarray,
     *,
     features: list[str],
     build: Callable[[], Pipeline],
+    prune_fraction: float,
     n_resamples: int,
     seed: int,
+    find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues],
 ) -> dict[VariantName, _Validation]:
-    """Score the candidates on the first fold of the train rows, each fitted on the other folds."""
+    """Score the candidates on the first fold of the train rows, each audited, cleaned and fitted on the other folds.
+
+    The audit of all train rows cannot be reused: its models saw the labels of the validation fold, so that labels
+    suggested by them repeat its errors and relabelling looks better than it is.
+    """
     held_out = (train["fold"] == train["fold"].min()).to_numpy()
-    labels = cleaned["baseline"].labels[held_out]
+    cleaned = _clean_other_folds(
+        train[~held_out].reset_index(drop=True),
+        features=features,
+        build=build,
+        prune_fraction=prune_fraction,
+        seed=seed,
+        find_issues=find_issues,
+    )
+    labels = encode_labels(train["given_label"])[held_out]
     scored: dict[VariantName, ScoredPredictions] = {"baseline": ScoredPredictions(labels, out_of_sample[held_out])}
     for variant in CANDIDATES[1:]:
-        model = cleaned[variant].fit(build, train[features], rows=~held_out)
+        model = cleaned[variant].fit(build, train.loc[~held_out, features])
         probabilities = predict_all_classes(model, train.loc[held_out, features], n_classes=out_of_sample.shape[1])
         scored[variant] = ScoredPredictions(labels, probabilities)
     others: dict[str, ScoredPredictions] = {name: model for name, model in scored.items() if name != "baseline"}
@@ -318,6 +343,26 @@ def _score_on_validation_fold(
         name: _Validation(metrics=model.compute(), differences=differences.get(name, []))
         for name, model in scored.items()
     }
+
+
+def _clean_other_folds(
+    rows: pd.DataFrame,
+    *,
+    features: list[str],
+    build: Callable[[], Pipeline],
+    prune_fraction: float,
+    seed: int,
+    find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues],
+) -> dict[VariantName, CleanedRows]:
+    labels, folds = encode_labels(rows["given_label"]), rows["fold"].to_numpy()
+    if (folds == folds[0]).all():  # one fold is left of two
+        folds = divide_rows(labels, group_equal_rows(rows[features]), [0.5, 0.5], seed=seed)
+    names = list(rows["given_label"].cat.categories)
+    predicted = predict_out_of_sample(rows[features], labels, folds, n_classes=len(names), build=build)
+    issues = find_issues(to_predictions_table(rows, predicted.probabilities, names), rows[features])
+    matrix = issues.noise_matrix
+    correct_rates = dict(zip(matrix.columns, np.diagonal(matrix), strict=True))
+    return clean_rows(issues.table, prune_fraction=prune_fraction, correct_rates=correct_rates, seed=seed)
 
 
 def _choose_variant(validation: Mapping[VariantName, _Validation], metric: str) -> VariantName:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 import dagster_pandas as dgp
-import pandas as pd
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cleanlab_assets.datasets.catalogue import Column, Dataset
 
 _ROW_ID = dgp.PandasColumn.string_column("row_id", non_nullable=True, unique=True, is_required=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
-from cleanlab_assets.settings import Settings
+if TYPE_CHECKING:
+    from cleanlab_assets.settings import Settings
 
 
 def choose_executor(settings: Settings) -> dg.ExecutorDefinition:

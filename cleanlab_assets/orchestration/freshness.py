@@ -7,14 +7,16 @@ provenance of every materialization.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from upath import UPath
 
 from cleanlab_assets.orchestration.provenance import Provenance, library_versions
 from cleanlab_assets.orchestration.storage import PROVENANCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 _IRRELEVANT_VERSIONS = frozenset({"dagster"})
 
@@ -39,7 +41,7 @@ def find_stale_assets(
     stale: dict[dg.AssetKey, str] = {}
     for asset in assets:
         wanted = configs.get(asset.key, {})
-        reason = _why_stale(instance, asset, partition, wanted, stale)
+        reason = next(_reasons(instance, asset, partition, wanted, stale), None)
         if reason is not None:
             stale[asset.key] = reason
     return stale
@@ -53,39 +55,41 @@ def latest_materialization(
     return found.records[0].asset_materialization if found.records else None
 
 
-def _why_stale(
+def _reasons(
     instance: dg.DagsterInstance,
     asset: dg.AssetsDefinition,
     partition: str,
     wanted: Mapping[str, Any],
     stale: Mapping[dg.AssetKey, str],
-) -> str | None:
+) -> Iterator[str]:
+    """Yield every reason to materialize an asset, the plainest first."""
     latest = latest_materialization(instance, asset.key, partition)
     if latest is None or PROVENANCE not in latest.metadata:
-        return "not materialized yet"
+        yield "not materialized yet"
+        return
     record = Provenance.model_validate(latest.metadata[PROVENANCE].value)
-    if record.code_version != asset.code_versions_by_key[asset.key]:
-        return f"code version {record.code_version} -> {asset.code_versions_by_key[asset.key]}"
+    code_version = asset.code_versions_by_key[asset.key]
+    if record.code_version != code_version:
+        yield f"code version {record.code_version} -> {code_version}"
     changed = [name for name in wanted if record.config.get(name) != wanted[name]]
     if changed:
-        return "; ".join(f"{name} {record.config.get(name)!r} -> {wanted[name]!r}" for name in changed)
+        yield "; ".join(f"{name} {record.config.get(name)!r} -> {wanted[name]!r}" for name in changed)
     for upstream in asset.dependency_keys:
         name = upstream.to_user_string()
         if upstream in stale:
-            return f"{name} is out of date"
-        if record.inputs.get(name) != _current_version(instance, upstream, partition):
-            return f"{name} has changed"
+            yield f"{name} is out of date"
+        elif record.inputs.get(name) != _current_version(instance, upstream, partition):
+            yield f"{name} has changed"
     for library, version in library_versions().items():
         if library not in _IRRELEVANT_VERSIONS and record.versions.get(library) != version:
-            return f"{library} {record.versions.get(library)} -> {version}"
+            yield f"{library} {record.versions.get(library)} -> {version}"
     if not UPath(str(latest.metadata["path"].value)).exists():
-        return "its file is gone"
-    return None
+        yield "its file is gone"
 
 
 def _current_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str | None:
     """Data version of an upstream asset: of this partition, or of its dataset when it lies on the dataset level."""
-    for candidate in (partition, partition.split("|")[0]):
+    for candidate in (partition, partition.split("|", maxsplit=1)[0]):
         latest = latest_materialization(instance, key, candidate)
         if latest is not None:
             return (latest.tags or {}).get("dagster/data_version")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 
 from cleanlab_assets.reports.plots import as_data_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREVIEW_ROWS = 10
 PREVIEW_COLUMNS = 12

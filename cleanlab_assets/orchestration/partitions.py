@@ -7,7 +7,7 @@ dataset, so the grid has no impossible cells.
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Final, Literal
 
 import dagster as dg
 
@@ -15,7 +15,8 @@ from cleanlab_assets.datasets.catalogue import datasets_of
 from cleanlab_assets.models.catalogue import models_of
 
 Level = Literal["dataset", "model"]
-DATASET, MODEL = "dataset", "model"
+DATASET: Final = "dataset"
+MODEL: Final = "model"
 
 
 @cache
@@ -38,9 +39,9 @@ def partitions_of(family: str, level: Level) -> dg.PartitionsDefinition:
 
 def dataset_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
     """The dataset of the partition that is being materialized or checked."""
-    return context.partition_key.split("|")[0]
+    return str(context.partition_key).partition("|")[0]
 
 
 def model_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
     """The model of the model-level partition that is being materialized or checked."""
-    return context.partition_key.split("|")[1]
+    return str(context.partition_key).partition("|")[2]

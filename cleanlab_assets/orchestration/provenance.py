@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _RECORDED_LIBRARIES = ("cleanlab", "scikit-learn", "pandas", "numpy", "faiss-cpu", "dagster")
 

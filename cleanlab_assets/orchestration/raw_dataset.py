@@ -59,33 +59,33 @@ def build_raw_dataset(family: str) -> dg.AssetsDefinition:
 
 def build_raw_dataset_checks(family: str, raw_dataset: dg.AssetsDefinition) -> Sequence[dg.AssetChecksDefinition]:
     """Build the blocking checks of a raw dataset: one check for each rule."""
+    blocking = dg.asset_check(asset=raw_dataset, partitions_def=dataset_partitions(family), blocking=True)
 
-    def blocking(description: str):  # noqa: ANN202 - Dagster's decorator type is private
-        return dg.asset_check(
-            asset=raw_dataset, partitions_def=dataset_partitions(family), blocking=True, description=description
-        )
-
-    @blocking("The source files are those of the catalogue, by SHA-256.")
+    @blocking
     def source_hash(context: dg.AssetCheckExecutionContext, raw_dataset: pd.DataFrame) -> dg.AssetCheckResult:
+        """The source files are those of the catalogue, by SHA-256."""
         dataset = get_dataset(dataset_of(context))
         found = {name: source["sha256"] for name, source in raw_dataset.attrs["sources"].items()}
         wrong = [file.name for file in dataset.files if found.get(file.name) not in file.sha256]
         return dg.AssetCheckResult(passed=not wrong, metadata={"found": found, "wrong_files": wrong})
 
-    @blocking("Columns, types, ranges and missing values are as the source documents them.")
+    @blocking
     def schema(context: dg.AssetCheckExecutionContext, raw_dataset: pd.DataFrame) -> dg.AssetCheckResult:
+        """Columns, types, ranges and missing values are as the source documents them."""
         violation = find_schema_violation(get_dataset(dataset_of(context)), raw_dataset)
         return dg.AssetCheckResult(passed=violation is None, metadata={"violation": violation or "none"})
 
-    @blocking("The source has the documented number of rows.")
+    @blocking
     def row_count(context: dg.AssetCheckExecutionContext, raw_dataset: pd.DataFrame) -> dg.AssetCheckResult:
+        """The source has the documented number of rows."""
         expected = get_dataset(dataset_of(context)).expected_rows
         return dg.AssetCheckResult(
             passed=len(raw_dataset) == expected, metadata={"found": len(raw_dataset), "expected": expected}
         )
 
-    @blocking("Every label is one of the documented class names.")
+    @blocking
     def label_domain(context: dg.AssetCheckExecutionContext, raw_dataset: pd.DataFrame) -> dg.AssetCheckResult:
+        """Every label is one of the documented class names."""
         dataset = get_dataset(dataset_of(context))
         foreign = raw_dataset[~raw_dataset[dataset.label].isin(dataset.class_names)]
         return dg.AssetCheckResult(

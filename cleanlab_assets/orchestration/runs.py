@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import ValidationError
 
-from cleanlab_assets.orchestration.families import Family
 from cleanlab_assets.orchestration.freshness import find_stale_assets
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
+
+if TYPE_CHECKING:
+    from cleanlab_assets.orchestration.family import Family
 
 RunConfig = Mapping[str, Any]
 
@@ -115,11 +117,7 @@ def materialize_level(
         reasons = {key: reasons.get(key, "forced") for key in keys}
     if not reasons:
         return RunOutcome(level, partition, {})
-    ops = {
-        key.to_python_identifier(): {"config": dict(configs[key])}
-        for key in reasons
-        if key in configs
-    }
+    ops = {key.to_python_identifier(): {"config": dict(configs[key])} for key in reasons if key in configs}
     result = definitions.resolve_job_def(family.job_name(level)).execute_in_process(
         run_config={"ops": ops, **_use_loggers(definitions)},
         instance=instance,

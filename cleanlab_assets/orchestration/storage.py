@@ -16,13 +16,14 @@ from uuid import uuid4
 
 import dagster as dg
 import pandas as pd
-from pydantic import BaseModel
 from upath import UPath
 
 from cleanlab_assets.models.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import BaseModel
 
 PROVENANCE = "provenance"
 """Name of the metadata entry, and of the place in each file, that holds the provenance."""

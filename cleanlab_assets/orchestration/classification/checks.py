@@ -16,7 +16,8 @@ from cleanlab_assets.evaluation.detection import measure_detection_power
 from cleanlab_assets.evaluation.variants import VariantComparison
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
-from cleanlab_assets.orchestration import classification as chain
+from cleanlab_assets.orchestration.classification import dataset_level, model_level, retraining
+from cleanlab_assets.orchestration.classification.dataset_level import FAMILY
 from cleanlab_assets.orchestration.metadata import as_numbers, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level, dataset_of, model_of, partitions_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
@@ -28,16 +29,13 @@ MINIMUM_RECALL = 0.95
 _Check = Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]
 
 
-def _check(
-    asset: dg.AssetsDefinition, level: Level, description: str, *, blocking: bool = False, also: tuple[str, ...] = ()
-) -> _Check:
-    """Declare a partitioned check of an asset; ``also`` names further assets of the family that it reads."""
+def _check(asset: dg.AssetsDefinition, level: Level, *, blocking: bool = False, also: tuple[str, ...] = ()) -> _Check:
+    """Declare a partitioned check, whose docstring is its description; ``also`` names further assets that it reads."""
     return dg.asset_check(
         asset=asset,
-        partitions_def=partitions_of(chain.FAMILY, level),
+        partitions_def=partitions_of(FAMILY, level),
         blocking=blocking,
-        description=description,
-        additional_ins={name: dg.AssetIn(key=[chain.FAMILY, name]) for name in also},
+        additional_ins={name: dg.AssetIn(key=[FAMILY, name]) for name in also},
         required_resource_keys=set() if blocking else {"settings"},
     )
 
@@ -55,21 +53,23 @@ def _judge(
     return dg.AssetCheckResult(passed=passed, severity=severity, metadata=metadata, description=description)
 
 
-@_check(chain.training_set, DATASET, "No row id is in both splits, and none occurs twice.", blocking=True)
+@_check(dataset_level.training_set, DATASET, blocking=True)
 def no_row_in_both_splits(
     context: dg.AssetCheckExecutionContext,  # noqa: ARG001
     training_set: pd.DataFrame,
 ) -> dg.AssetCheckResult:
+    """No row id is in both splits, and none occurs twice."""
     repeated = training_set.loc[training_set["row_id"].duplicated(keep=False), "row_id"]
     return dg.AssetCheckResult(
         passed=repeated.empty, metadata={"n_repeated": len(repeated), "repeated": repeated.head(20).tolist()}
     )
 
 
-@_check(chain.training_set, DATASET, "Rows with equal features lie on one side of the split.", blocking=True)
+@_check(dataset_level.training_set, DATASET, blocking=True)
 def no_equal_rows_across_splits(
     context: dg.AssetCheckExecutionContext, training_set: pd.DataFrame
 ) -> dg.AssetCheckResult:
+    """Rows with equal features lie on one side of the split."""
     features = FeatureKinds.of(get_dataset(dataset_of(context)).columns).names
     groups = pd.Series(group_equal_rows(training_set[features]))
     straddles = (training_set["split"].cat.codes.groupby(groups).transform("nunique") > 1).to_numpy()
@@ -79,16 +79,20 @@ def no_equal_rows_across_splits(
     )
 
 
-@_check(chain.training_set, DATASET, "Every class has enough rows for every fold and for the test rows.")
-def every_class_in_every_part(context: dg.AssetCheckExecutionContext, training_set: pd.DataFrame) -> dg.AssetCheckResult:
+@_check(dataset_level.training_set, DATASET)
+def every_class_in_every_part(
+    context: dg.AssetCheckExecutionContext, training_set: pd.DataFrame
+) -> dg.AssetCheckResult:
+    """Every class has enough rows for every fold and for the test rows."""
     notes = training_set.attrs["notes"]
     return _judge(context, passed=not notes, metadata={"notes": notes})
 
 
-@_check(chain.neighbor_graph, DATASET, "Few test rows nearly equal a train row: else test metrics flatter the model.")
+@_check(dataset_level.neighbor_graph, DATASET)
 def near_duplicates_across_splits(
     context: dg.AssetCheckExecutionContext, neighbor_graph: pd.DataFrame
 ) -> dg.AssetCheckResult:
+    """Few test rows nearly equal a train row: else test metrics flatter the model."""
     leakage = measure_split_leakage(neighbor_graph)
     limit = _gates(context).near_duplicates_across_splits
     return _judge(
@@ -103,8 +107,9 @@ def near_duplicates_across_splits(
     )
 
 
-@_check(chain.neighbor_graph, DATASET, "The neighbour search finds nearly all true neighbours.")
+@_check(dataset_level.neighbor_graph, DATASET)
 def neighbor_recall(context: dg.AssetCheckExecutionContext, neighbor_graph: pd.DataFrame) -> dg.AssetCheckResult:
+    """The neighbour search finds nearly all true neighbours."""
     recall = neighbor_graph.attrs["recall"]
     return _judge(
         context,
@@ -113,11 +118,12 @@ def neighbor_recall(context: dg.AssetCheckExecutionContext, neighbor_graph: pd.D
     )
 
 
-@_check(chain.predictions, MODEL, "Probabilities are finite and each row's sum to 1.", blocking=True)
+@_check(model_level.predictions, MODEL, blocking=True)
 def probabilities_are_valid(
     context: dg.AssetCheckExecutionContext,  # noqa: ARG001
     predictions: pd.DataFrame,
 ) -> dg.AssetCheckResult:
+    """Probabilities are finite and each row's sum to 1."""
     probabilities = to_probabilities(predictions)
     with np.errstate(invalid="ignore"):
         is_valid = np.isfinite(probabilities).all(axis=1) & (probabilities >= 0).all(axis=1)
@@ -128,12 +134,13 @@ def probabilities_are_valid(
     )
 
 
-@_check(chain.predictions, MODEL, "Each train row is predicted exactly once.", blocking=True, also=("training_set",))
+@_check(model_level.predictions, MODEL, blocking=True, also=("training_set",))
 def each_train_row_predicted_once(
     context: dg.AssetCheckExecutionContext,  # noqa: ARG001
     predictions: pd.DataFrame,
     training_set: pd.DataFrame,
 ) -> dg.AssetCheckResult:
+    """Each train row is predicted exactly once."""
     expected, found = train_rows(training_set)["row_id"], predictions["row_id"]
     missing = expected[~expected.isin(found)]
     surplus = found[~found.isin(expected) | found.duplicated()]
@@ -143,25 +150,28 @@ def each_train_row_predicted_once(
     )
 
 
-@_check(chain.predictions, MODEL, "Predicted confidence agrees with how often the prediction is right.")
+@_check(model_level.predictions, MODEL)
 def calibration(context: dg.AssetCheckExecutionContext, predictions: pd.DataFrame) -> dg.AssetCheckResult:
+    """Predicted confidence agrees with how often the prediction is right."""
     error = predictions.attrs["calibration"]["expected_calibration_error"]
     limit = _gates(context).expected_calibration_error
     return _judge(context, passed=error <= limit, metadata={"expected_calibration_error": error, "limit": limit})
 
 
-@_check(chain.label_issues, MODEL, "Few given labels are flagged.")
+@_check(model_level.label_issues, MODEL)
 def label_issue_rate(context: dg.AssetCheckExecutionContext, label_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    """Few given labels are flagged."""
     return _judge_rate(context, label_issues, "is_label_issue", _gates(context).label_issue_rate)
 
 
-@_check(chain.label_issues, MODEL, "Planted label errors rank far worse than by chance: the detector has signal.")
+@_check(model_level.label_issues, MODEL)
 def detection_power(context: dg.AssetCheckExecutionContext, label_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    """Planted label errors rank far worse than by chance: the detector has signal."""
     dataset = get_dataset(dataset_of(context))
     kinds = FeatureKinds.of(dataset.columns)
     seed = label_issues.attrs["seed"]
     build = PipelineFactory(
-        chain.FAMILY,
+        FAMILY,
         model_of(context),
         BuildContext(kinds=kinds, n_classes=len(dataset.class_names), seed=seed),
         label_issues.attrs["model_parameters"],
@@ -178,26 +188,30 @@ def detection_power(context: dg.AssetCheckExecutionContext, label_issues: pd.Dat
     )
 
 
-@_check(chain.datalab_issues, MODEL, "Few rows are outliers.")
+@_check(model_level.datalab_issues, MODEL)
 def outlier_rate(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    """Few rows are outliers."""
     return _judge_rate(context, datalab_issues, "is_outlier_issue", _gates(context).outlier_rate)
 
 
-@_check(chain.datalab_issues, MODEL, "Few rows are near duplicates of each other.")
+@_check(model_level.datalab_issues, MODEL)
 def near_duplicate_rate(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    """Few rows are near duplicates of each other."""
     return _judge_rate(context, datalab_issues, "is_near_duplicate_issue", _gates(context).near_duplicate_rate)
 
 
-@_check(chain.datalab_issues, MODEL, "Neighbouring rows of the source do not resemble each other: no drift or sorting.")
+@_check(model_level.datalab_issues, MODEL)
 def non_iid(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    """Neighbouring rows of the source do not resemble each other: no drift or sorting."""
     p_value = _summary_of(datalab_issues, "non_iid")["score"]
     limit = _gates(context).non_iid_p_value
     passed = p_value is not None and p_value >= limit
     return _judge(context, passed=passed, metadata={"p_value": p_value, "limit": limit})
 
 
-@_check(chain.training_set, DATASET, "The rarest class is not too rare to learn and to audit.")
+@_check(dataset_level.training_set, DATASET)
 def class_imbalance(context: dg.AssetCheckExecutionContext, training_set: pd.DataFrame) -> dg.AssetCheckResult:
+    """The rarest class is not too rare to learn and to audit."""
     shares = train_rows(training_set)["given_label"].value_counts(normalize=True)
     limit = _gates(context).rarest_class_share
     return _judge(
@@ -207,16 +221,18 @@ def class_imbalance(context: dg.AssetCheckExecutionContext, training_set: pd.Dat
     )
 
 
-@_check(chain.datalab_issues, MODEL, "Every Datalab issue type ran.")
+@_check(model_level.datalab_issues, MODEL)
 def every_issue_type_ran(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame) -> dg.AssetCheckResult:
+    """Every Datalab issue type ran."""
     missing = {row["issue_type"]: row["reason"] for row in datalab_issues.attrs["summary"] if row["status"] != "ran"}
     return _judge(context, passed=not missing, metadata={"not_run": missing})
 
 
-@_check(chain.variant_comparison, MODEL, "The retrained model is not worse than the baseline beyond its interval.")
+@_check(retraining.variant_comparison, MODEL)
 def not_worse_than_baseline(
     context: dg.AssetCheckExecutionContext, variant_comparison: VariantComparison
 ) -> dg.AssetCheckResult:
+    """The retrained model is not worse than the baseline beyond its interval."""
     return _judge(
         context,
         passed=variant_comparison.verdict != "harms",
@@ -232,7 +248,9 @@ def _judge_rate(
     context: dg.AssetCheckExecutionContext, table: pd.DataFrame, flag: str, limit: float
 ) -> dg.AssetCheckResult:
     if flag not in table:
-        return _judge(context, passed=False, metadata={"limit": limit}, description=f"{flag}: this issue type did not run")
+        return _judge(
+            context, passed=False, metadata={"limit": limit}, description=f"{flag}: this issue type did not run"
+        )
     rate = float(table[flag].mean())
     return _judge(context, passed=rate <= limit, metadata={"rate": rate, "limit": limit, "n": int(table[flag].sum())})
 
@@ -242,7 +260,7 @@ def _summary_of(datalab_issues: pd.DataFrame, issue_type: str) -> dict[str, Any]
 
 
 CHECKS = (
-    *build_raw_dataset_checks(chain.FAMILY, chain.raw_dataset),
+    *build_raw_dataset_checks(FAMILY, dataset_level.raw_dataset),
     no_row_in_both_splits,
     no_equal_rows_across_splits,
     every_class_in_every_part,

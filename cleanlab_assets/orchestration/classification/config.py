@@ -11,7 +11,9 @@ from cleanlab_assets.audit.label_issues import FilterRule, QualityMethod
 class TrainingSetConfig(dg.Config):
     """Which rows are audited, and how they are divided."""
 
-    max_rows: int | None = Field(None, ge=50, le=100_000_000, description="Stratified sample of the rows; all if absent.")
+    max_rows: int | None = Field(
+        None, ge=50, le=100_000_000, description="Stratified sample of the rows; all if absent."
+    )
     test_fraction: float = Field(0.2, ge=0.05, le=0.5, description="Share of the rows kept as untouched test rows.")
     folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation on the train rows.")
     seed: int = Field(42, ge=0, le=1_000_000, description="Seed of everything random in the chain.")

@@ -1,0 +1,248 @@
+"""The model level of the classification chain, up to the report: predictions and the issues that they reveal."""
+
+import json
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.audit.datalab import find_datalab_issues
+from cleanlab_assets.audit.duplicates import list_duplicate_sets
+from cleanlab_assets.audit.label_issues import find_label_issues
+from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.audit.training_set import train_rows
+from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.evaluation.detection import measure_detection
+from cleanlab_assets.evaluation.metrics import ScoredPredictions, measure_calibration
+from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
+from cleanlab_assets.models.encoding import FeatureKinds
+from cleanlab_assets.orchestration.classification.config import LabelIssuesConfig, PredictionsConfig
+from cleanlab_assets.orchestration.classification.dataset_level import FAMILY
+from cleanlab_assets.orchestration.contracts import (
+    CLASS_LABEL_ISSUES,
+    CLASS_PREDICTIONS,
+    DATALAB_ISSUES,
+    DATALAB_SUMMARY,
+    DUPLICATE_SETS,
+)
+from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
+from cleanlab_assets.orchestration.metadata import as_numbers, as_plot, as_table
+from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
+from cleanlab_assets.orchestration.provenance import library_versions
+from cleanlab_assets.orchestration.storage import PROVENANCE
+from cleanlab_assets.reports.classification_report import build_classification_report
+from cleanlab_assets.reports.html import render_report
+from cleanlab_assets.reports.plots import plot_label_quality, plot_noise_matrix, plot_reliability
+
+WORST_ROWS = 20
+
+
+@family_asset(
+    FAMILY,
+    level=MODEL,
+    storage="parquet",
+    code_version="1",
+    kinds={"scikitlearn", "parquet"},
+    contract=CLASS_PREDICTIONS,
+)
+def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, training_set: pd.DataFrame) -> StepResult:
+    """Out-of-sample predicted probabilities: every train row is predicted once, by a model that never saw it."""
+    dataset = get_dataset(dataset_of(context))
+    rows = train_rows(training_set)
+    labels = rows["given_label"].cat.codes.to_numpy(dtype=np.int64)
+    build = pipeline_factory(context, training_set, config.parameters)
+    predicted = predict_out_of_sample(
+        rows[build.features], labels, rows["fold"].to_numpy(), n_classes=len(dataset.class_names), build=build
+    )
+    table = to_predictions_table(rows, predicted.probabilities, dataset.class_names)
+    scores = ScoredPredictions(labels, predicted.probabilities).compute()
+    calibration = measure_calibration(labels, predicted.probabilities)
+    table.attrs = {
+        "seed": training_set.attrs["seed"],
+        "model_parameters": config.parameters,
+        "cross_validation": scores,
+        "calibration": calibration.model_dump(),
+        "fit_seconds": list(predicted.fit_seconds),
+    }
+    return StepResult(
+        table,
+        {
+            **as_numbers({f"cross_validated_{name}": score for name, score in scores.items()}),
+            "expected_calibration_error": calibration.expected_calibration_error,
+            "fit_seconds": sum(predicted.fit_seconds),
+            "reliability": as_plot(
+                plot_reliability(
+                    np.array(calibration.mean_confidence), np.array(calibration.accuracy), np.array(calibration.counts)
+                ),
+                "Reliability",
+            ),
+        },
+    )
+
+
+@family_asset(
+    FAMILY,
+    level=MODEL,
+    storage="parquet",
+    code_version="1",
+    kinds={"cleanlab", "parquet"},
+    contract=CLASS_LABEL_ISSUES,
+)
+def label_issues(
+    context: dg.AssetExecutionContext,
+    config: LabelIssuesConfig,
+    training_set: pd.DataFrame,
+    predictions: pd.DataFrame,
+) -> StepResult:
+    """Every train row with its given label, suggested label, label quality, flag and rank; the worst rows first.
+
+    Lower quality is worse. The row id says file and line, so that the label can be corrected at its source.
+    """
+    rows = train_rows(training_set)
+    features = FeatureKinds.of(get_dataset(dataset_of(context)).columns).names
+    issues = find_label_issues(
+        predictions, rows[features], filter_by=config.filter_by, quality_method=config.quality_method
+    )
+    table, n_issues = issues.table, int(issues.table["is_label_issue"].sum())
+    table.attrs = {
+        "seed": training_set.attrs["seed"],
+        "filter_by": config.filter_by,
+        "quality_method": config.quality_method,
+        "model_parameters": predictions.attrs["model_parameters"],
+        "estimated_errors": issues.estimated_errors,
+        "correct_rates": {name: float(issues.noise_matrix.loc[name, name]) for name in issues.noise_matrix.index},
+        "notes": list(issues.notes),
+    }
+    metadata: dict[str, Any] = {
+        "n_label_issues": n_issues,
+        "label_issue_rate": n_issues / len(table),
+        "estimated_errors": issues.estimated_errors,
+        "filter_by": config.filter_by,
+        "quality_method": config.quality_method,
+        "worst_rows": as_table(table.sort_values("rank"), WORST_ROWS),
+        "noise_matrix": as_table(issues.noise_matrix.rename_axis("given_label").reset_index(), len(table)),
+        "noise_matrix_plot": as_plot(plot_noise_matrix(issues.noise_matrix), "P(given label | true label)"),
+        "label_quality": as_plot(
+            plot_label_quality(
+                table["label_quality"].to_numpy(dtype=np.float64), table["is_label_issue"].to_numpy(dtype=bool)
+            ),
+            "Label quality",
+        ),
+    }
+    if "planted_error" in rows:
+        table["planted_error"], table["true_label"] = rows["planted_error"], rows["true_label"]
+        detection = measure_detection(
+            table["label_quality"].to_numpy(), table["is_label_issue"].to_numpy(), rows["planted_error"].to_numpy()
+        )
+        table.attrs["detection"] = detection.model_dump()
+        metadata |= as_numbers({f"detection_{name}": value for name, value in detection.model_dump().items()})
+    return StepResult(table, metadata)
+
+
+@family_asset(
+    FAMILY,
+    level=MODEL,
+    storage="parquet",
+    code_version="1",
+    kinds={"cleanlab", "parquet"},
+    contract=DATALAB_ISSUES,
+)
+def datalab_issues(
+    context: dg.AssetExecutionContext,
+    training_set: pd.DataFrame,
+    neighbor_graph: pd.DataFrame,
+    predictions: pd.DataFrame,
+) -> StepResult:
+    """Every Datalab issue type for every train row, in one run on the stored neighbour graph and predictions."""
+    features = FeatureKinds.of(get_dataset(dataset_of(context)).columns).names
+    found = find_datalab_issues(
+        predictions, train_rows(training_set)[features], neighbor_graph, seed=training_set.attrs["seed"]
+    )
+    found.table.attrs["summary"] = json.loads(found.summary.to_json(orient="records"))
+    counts = found.summary.set_index("issue_type")["n_issues"]
+    graph = neighbor_graph.attrs
+    return StepResult(
+        found.table,
+        {
+            "graph": f"{graph['metric']}, k={graph['k']}, {graph['method']}",
+            **{f"n_{name}_issues": int(count) for name, count in counts.items()},
+        },
+    )
+
+
+@family_asset(
+    FAMILY,
+    level=MODEL,
+    storage="parquet",
+    code_version="1",
+    kinds={"cleanlab", "parquet"},
+    contract=DATALAB_SUMMARY,
+)
+def datalab_summary(context: dg.AssetExecutionContext, datalab_issues: pd.DataFrame) -> StepResult:  # noqa: ARG001
+    """One row for each Datalab issue type: score, count, share, metric, k and parameters; also what did not run."""
+    summary = pd.DataFrame.from_records(datalab_issues.attrs["summary"]).astype({"k": "Int64", "score": "float64"})
+    return StepResult(summary, {"not_run": summary.loc[summary["status"] != "ran", "issue_type"].tolist()})
+
+
+@family_asset(
+    FAMILY,
+    level=MODEL,
+    storage="parquet",
+    code_version="1",
+    kinds={"pandas", "parquet"},
+    contract=DUPLICATE_SETS,
+)
+def duplicate_sets(
+    context: dg.AssetExecutionContext,  # noqa: ARG001
+    datalab_issues: pd.DataFrame,
+    label_issues: pd.DataFrame,
+) -> StepResult:
+    """Sets of nearly equal rows, row by row, with the row to keep and whether the labels of the set disagree."""
+    sets = list_duplicate_sets(datalab_issues, label_issues)
+    return StepResult(
+        sets, {"n_sets": int(sets["duplicate_set"].nunique()), "rows_to_drop": int((~sets["keep"]).sum())}
+    )
+
+
+@family_asset(FAMILY, level=MODEL, storage="html", code_version="1", kinds={"html"})
+def datalab_report(
+    context: dg.AssetExecutionContext,
+    training_set: pd.DataFrame,
+    datalab_issues: pd.DataFrame,
+    datalab_summary: pd.DataFrame,
+    duplicate_sets: pd.DataFrame,
+) -> StepResult:
+    """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
+    issues_record = datalab_issues.attrs[PROVENANCE]
+    facts = {
+        "model": model_of(context),
+        "seed": str(training_set.attrs["seed"]),
+        "training set": training_set.attrs[PROVENANCE]["data_hash"],
+        "training set config": str(training_set.attrs[PROVENANCE]["config"]),
+        "Datalab issues": issues_record["data_hash"],
+        "audited": issues_record["started"],
+        **library_versions(),
+    }
+    report = build_classification_report(
+        dataset=get_dataset(dataset_of(context)),
+        model=model_of(context),
+        training_set=training_set,
+        datalab_issues=datalab_issues,
+        datalab_summary=datalab_summary,
+        duplicate_sets=duplicate_sets,
+        facts=facts,
+    )
+    page = render_report(report)
+    return StepResult(page, {"bytes": len(page.encode()), "sections": [section.title for section in report.sections]})
+
+
+def pipeline_factory(
+    context: dg.AssetExecutionContext, training_set: pd.DataFrame, parameters: dict[str, object]
+) -> PipelineFactory:
+    """Return the factory of the partition's model: the same for the folds, the variants and the final fit."""
+    dataset = get_dataset(dataset_of(context))
+    build_context = BuildContext(
+        kinds=FeatureKinds.of(dataset.columns), n_classes=len(dataset.class_names), seed=training_set.attrs["seed"]
+    )
+    return PipelineFactory(FAMILY, model_of(context), build_context, parameters)

@@ -1,0 +1,112 @@
+"""The end of the classification chain: does cleaning help, and the final model."""
+
+import dagster as dg
+import pandas as pd
+
+from cleanlab_assets.audit.predictions import to_probabilities
+from cleanlab_assets.audit.training_set import test_rows, train_rows
+from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.evaluation.variants import VariantComparison, compare_variants, fit_variant, to_differences_table
+from cleanlab_assets.models.catalogue import get_model
+from cleanlab_assets.models.trained_model import TrainedModel
+from cleanlab_assets.orchestration.classification.config import VariantComparisonConfig
+from cleanlab_assets.orchestration.classification.dataset_level import FAMILY
+from cleanlab_assets.orchestration.classification.model_level import pipeline_factory
+from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
+from cleanlab_assets.orchestration.metadata import as_numbers, as_plot, as_table
+from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
+from cleanlab_assets.orchestration.storage import PROVENANCE
+from cleanlab_assets.reports.plots import plot_variant_differences
+
+
+@family_asset(FAMILY, level=MODEL, storage="json", code_version="1", kinds={"scikitlearn", "json"})
+def variant_comparison(
+    context: dg.AssetExecutionContext,
+    config: VariantComparisonConfig,
+    training_set: pd.DataFrame,
+    predictions: pd.DataFrame,
+    label_issues: pd.DataFrame,
+) -> StepResult:
+    """Does cleaning help? Models trained on cleaned rows against the baseline, on untouched test rows.
+
+    Variants: baseline, pruned, relabelled, CleanLearning, and the random removal of as many rows as were pruned.
+    Differences have paired bootstrap intervals; "no effect shown" is a normal verdict.
+    """
+    build = pipeline_factory(context, training_set, predictions.attrs["model_parameters"])
+    comparison = compare_variants(
+        label_issues,
+        train_rows(training_set),
+        test_rows(training_set),
+        to_probabilities(predictions),
+        features=build.features,
+        build=build,
+        prune_fraction=config.prune_fraction,
+        correct_rates=label_issues.attrs["correct_rates"],
+        primary_metric=config.primary_metric,
+        n_resamples=config.resamples,
+        seed=training_set.attrs["seed"],
+    )
+    differences = to_differences_table(comparison)
+    overview = pd.DataFrame.from_records(
+        [
+            {"variant": result.variant, "n_train": result.n_train, **result.metrics, "verdict": result.verdict}
+            for result in comparison.variants
+        ]
+    )
+    return StepResult(
+        comparison,
+        {
+            "verdict": comparison.verdict,
+            "chosen": comparison.chosen,
+            "primary_metric": comparison.primary_metric,
+            "variants": as_table(overview, len(overview)),
+            "differences": as_table(differences, len(differences)),
+            "differences_plot": as_plot(plot_variant_differences(differences), "Difference to the baseline"),
+            **as_numbers(
+                {f"test_{name}": value for name, value in comparison.result(comparison.chosen).metrics.items()}
+            ),
+        },
+    )
+
+
+@family_asset(FAMILY, level=MODEL, storage="skops", code_version="1", kinds={"scikitlearn"})
+def retrained_model(
+    context: dg.AssetExecutionContext,
+    training_set: pd.DataFrame,
+    predictions: pd.DataFrame,
+    label_issues: pd.DataFrame,
+    variant_comparison: VariantComparison,
+) -> StepResult:
+    """The final model, fitted on the chosen variant of the train rows, with its model card; stored without pickle."""
+    dataset = get_dataset(dataset_of(context))
+    parameters = predictions.attrs["model_parameters"]
+    build = pipeline_factory(context, training_set, parameters)
+    pipeline = fit_variant(
+        variant_comparison,
+        label_issues,
+        train_rows(training_set),
+        features=build.features,
+        build=build,
+        correct_rates=label_issues.attrs["correct_rates"],
+    )
+    chosen = variant_comparison.result(variant_comparison.chosen)
+    card = {
+        "dataset": dataset.name,
+        "model": model_of(context),
+        "description": get_model(FAMILY, model_of(context)).description,
+        "licence_of_the_data": dataset.licence,
+        "features": build.features,
+        "class_names": list(dataset.class_names),
+        "variant": chosen.variant,
+        "verdict": variant_comparison.verdict,
+        "n_train": chosen.n_train,
+        "n_test": variant_comparison.n_test,
+        "test_metrics": chosen.metrics,
+        "cross_validation": predictions.attrs["cross_validation"],
+        "parameters": parameters,
+        "seed": training_set.attrs["seed"],
+        "training_set_config": training_set.attrs[PROVENANCE]["config"],
+        "training_set_hash": training_set.attrs[PROVENANCE]["data_hash"],
+    }
+    metadata = {"variant": chosen.variant, "model_card": dg.MetadataValue.json(card), **as_numbers(chosen.metrics)}
+    return StepResult(TrainedModel(pipeline=pipeline, card=card), metadata)
