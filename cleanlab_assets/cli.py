@@ -186,7 +186,11 @@ def _open_instance() -> Iterator[dg.DagsterInstance]:
 
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(project_root() / "data" / "dagster_home")))
     home.mkdir(parents=True, exist_ok=True)
+    from cleanlab_assets.orchestration.dead_runs import end_dead_runs
+
     with dg.DagsterInstance.get() as instance:
+        for run_id in end_dead_runs(instance):
+            _errors.print(f"[yellow]note:[/yellow] run {run_id} had died and is now marked as failed")
         yield instance
 
 

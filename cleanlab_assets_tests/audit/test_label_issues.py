@@ -48,7 +48,7 @@ def test_every_rule_flags_planted_errors_better_than_chance(rule: str, seed: int
 
     flagged = audit(planted.labels, probabilities, filter_by=rule).table["is_label_issue"].to_numpy()
 
-    # Measured over six seeds: precision 0.92 to 1.0, recall 0.95 to 1.0, where chance is 0.1.
+    # Measured over six seeds and all rules: precision 0.98 to 1.0, recall 0.94 to 1.0, where chance is 0.1.
     assert planted.is_planted[flagged].mean() > 0.8
     assert flagged[planted.is_planted].mean() > 0.8
 
@@ -94,7 +94,7 @@ def test_the_suggested_label_is_the_true_one_for_most_planted_errors(
 
     suggested = issues.table["suggested_label"].cat.codes.to_numpy()
 
-    # Measured over four seeds: 0.92 to 1.0.
+    # Measured over four seeds: 0.93 to 0.98.
     assert (suggested == labels)[planted.is_planted].mean() > 0.85
 
 
@@ -130,11 +130,11 @@ def test_noise_matrix_and_number_of_errors_are_near_the_planted_ones(seed: int) 
     issues = audit(planted.labels, probabilities)
 
     truth = pd.crosstab(planted.labels, labels, normalize="columns").to_numpy()
-    # Measured over five seeds: off by at most 0.02; 568 to 592 errors estimated where 600 were planted.
-    np.testing.assert_allclose(issues.noise_matrix, truth, atol=0.05)
+    # Measured over five seeds: off by at most 0.003; 590 to 595 errors estimated where 600 were planted.
+    np.testing.assert_allclose(issues.noise_matrix, truth, atol=0.02)
     np.testing.assert_allclose(issues.noise_matrix.sum(axis=0), 1, atol=1e-6)
     assert issues.noise_matrix.index.tolist() == issues.noise_matrix.columns.tolist() == ["k0", "k1", "k2"]
-    assert issues.estimated_errors == pytest.approx(600, rel=0.1)
+    assert issues.estimated_errors == pytest.approx(600, rel=0.05)
 
 
 def test_clean_easy_data_has_hardly_any_issue() -> None:

@@ -63,7 +63,7 @@ def test_the_interval_covers_the_known_difference_nearly_always() -> None:
         labels = labels_of(400, seed=seed)
         baseline = model_of_accuracy(0.75, labels, seed=1000 + seed)
         other = model_of_accuracy(0.85, labels, seed=2000 + seed)
-        difference = compare(baseline, other, n_resamples=150, seed=seed)["accuracy"]
+        difference = compare(baseline, other, n_resamples=100, seed=seed)["accuracy"]
         covered.append(difference.low <= 0.1 <= difference.high)
 
     assert np.mean(covered) >= 0.85  # 0.95 is expected; three standard errors of 40 draws are 0.10
@@ -74,7 +74,7 @@ def test_equally_good_models_are_rarely_told_apart() -> None:
     for seed in range(40):
         labels = labels_of(400, seed=seed)
         models = [model_of_accuracy(0.8, labels, seed=start + seed) for start in (1000, 2000)]
-        shown.append(compare(*models, n_resamples=150, seed=seed)["accuracy"].verdict != "no effect shown")
+        shown.append(compare(*models, n_resamples=100, seed=seed)["accuracy"].verdict != "no effect shown")
 
     assert np.mean(shown) <= 0.15  # 0.05 is expected
 

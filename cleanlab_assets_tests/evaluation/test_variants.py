@@ -288,8 +288,9 @@ def test_the_comparison_survives_storage_and_its_hash_ignores_durations(
     noisy_digits: Audited, noisy_comparison: VariantComparison
 ) -> None:
     assert VariantComparison.model_validate_json(noisy_comparison.model_dump_json()) == noisy_comparison
-    assert noisy_digits.compare().content_hash() == noisy_comparison.content_hash()
-    assert noisy_digits.compare(seed=1).content_hash() != noisy_comparison.content_hash()
+    first, same, other = (noisy_digits.compare(n_resamples=5, seed=seed).content_hash() for seed in (0, 0, 1))
+    assert first == same
+    assert first != other
 
 
 def test_differences_are_listed_by_variant_and_metric(noisy_comparison: VariantComparison) -> None:

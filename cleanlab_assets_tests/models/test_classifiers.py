@@ -15,14 +15,12 @@ every_model = pytest.mark.parametrize("model", sorted(models_of("classification"
 
 
 def data_named(name: str) -> Labelled:
-    return mixed_table(400, seed=1) if name == "mixed" else embedded(name, 300 if name == "digits" else None)
+    return mixed_table(400, seed=1) if name == "mixed" else embedded(name)
 
 
 # Measured over seeds 0 to 2, at 10 % planted errors: average precision 0.83 to 0.98, AUROC 0.975 to 0.997.
 @every_model
-@pytest.mark.parametrize(
-    ("data", "seed"), [("breast_cancer", 0), ("breast_cancer", 1), ("mixed", 0), ("mixed", 1), ("mixed", 2)]
-)
+@pytest.mark.parametrize(("data", "seed"), [("breast_cancer", 0), ("mixed", 0), ("mixed", 1), ("mixed", 2)])
 def test_planted_label_errors_rank_far_above_chance(model: str, data: str, seed: int) -> None:
     known = data_named(data)
 
@@ -74,7 +72,7 @@ def test_a_column_with_more_categories_than_rows_of_most_is_no_obstacle(model: s
 
     fitted = data.build(model)().fit(features, data.labels)
 
-    # All but knn, which judges by all columns alike, are measured at 0.93 to 1.0 on the rows that they saw.
+    # Measured on the rows that they saw: 0.92 to 1.0.
     assert (fitted.predict(features) == data.labels).mean() > 0.8
 
 

@@ -11,7 +11,10 @@ from cleanlab_assets_tests.audit.known_data import mixed_table
 @pytest.mark.parametrize("model", sorted(models_of("classification")))
 def test_a_stored_model_predicts_as_the_fitted_one(model: str) -> None:
     data = mixed_table(120, seed=0)
-    fitted = data.build(model)().fit(data.features, np.array(data.class_names)[data.labels])
+    pipeline = data.build(model)()
+    if "n_estimators" in pipeline[-1].get_params():
+        pipeline.set_params(estimator__n_estimators=5)
+    fitted = pipeline.fit(data.features, np.array(data.class_names)[data.labels])
     trained = TrainedModel(pipeline=fitted, card={"model": model})
 
     restored = TrainedModel.from_bytes(trained.to_bytes({"seed": 1}))
