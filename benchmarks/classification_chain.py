@@ -223,12 +223,13 @@ def measure_agreement(max_rows: int | None) -> dict[str, object]:
     predictions = to_predictions_table(rows, predicted.probabilities, dataset.class_names)
     is_train = (training_set["split"] == "train").to_numpy()
     encoded = encode_for_distance(training_set, kinds, fit_on=is_train)
+    k = _default_settings("neighbor_graph")["k"]
     tables, graphs = [], []
     for limit in (sys.maxsize, APPROXIMATE_FROM):
         graph, test_graph = build_neighbor_graph(
             encoded[is_train],
             encoded[~is_train],
-            k=_default_settings("neighbor_graph")["k"],
+            k=k,
             exact_row_limit=limit,
             seed=seed,
         )

@@ -39,8 +39,12 @@ def main() -> None:
         seconds = [float(taken) for taken, _ in found]
         loaded = found[0][1]
         rows.append(
-            [f"`import {module}`", f"{median(seconds):.2f}", f"{min(seconds):.2f}", f"{max(seconds):.2f}"]
-            + [", ".join(loaded) or "none", ", ".join(name for name in loaded if name in FORBIDDEN) or "none"]
+            [
+                f"`import {module}`",
+                *(f"{figure(seconds):.2f}" for figure in (median, min, max)),
+                ", ".join(loaded) or "none",
+                ", ".join(name for name in loaded if name in FORBIDDEN) or "none",
+            ]
         )
     print_report(
         "Import time",

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 NUMERIC = ["age", "education_num", "capital_gain", "capital_loss", "hours_per_week"]
 CATEGORICAL = ["workclass", "marital_status", "occupation", "relationship", "race", "sex", "native_country"]
-COLUMNS = (
-    ["age", "workclass", "fnlwgt", "education", "education_num", "marital_status", "occupation", "relationship"]
-    + ["race", "sex", "capital_gain", "capital_loss", "hours_per_week", "native_country", "income"]
-)  # fmt: skip
+COLUMNS = [
+    *("age", "workclass", "fnlwgt", "education", "education_num", "marital_status", "occupation", "relationship"),
+    *("race", "sex", "capital_gain", "capital_loss", "hours_per_week", "native_country", "income"),
+]
 
 
 def read_adult(directory: Path) -> pd.DataFrame:

@@ -215,17 +215,14 @@ def test_the_asset_graph_page_shows_every_asset_in_a_browser(
 
 def test_a_stopped_server_leaves_no_process_behind(tmp_path: Path) -> None:
     with run_web_server(tmp_path) as running:
-        code_servers = find_survivors(running)
-        running.process.terminate()
-        running.process.wait(30)
+        assert len(find_survivors(running)) > 1
 
-        assert len(code_servers) > 1
-        assert find_survivors(running) == []
-        stop(running)
+        assert stop(running) == []
+        assert running.process.returncode == 0
 
 
 def _partition_of(asset: str) -> str:
-    return DATASET if asset.split("/")[-1] in DATASET_LEVEL else PARTITION
+    return DATASET if asset.rsplit("/", maxsplit=1)[-1] in DATASET_LEVEL else PARTITION
 
 
 def _dimensions(partitioned: dict[str, Any]) -> set[str]:

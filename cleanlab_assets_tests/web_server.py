@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,7 +128,7 @@ class WebServer:
         return messages
 
 
-@contextmanager
+@contextlib.contextmanager
 def run_web_server(directory: Path) -> Iterator[WebServer]:
     """Start a web server with home, artifacts and log below a directory; stop it and all that it started at the end."""
     home = directory / "dagster_home"
@@ -159,21 +159,27 @@ def run_web_server(directory: Path) -> Iterator[WebServer]:
         stop(server)
 
 
-def stop(server: WebServer) -> None:
-    """Stop a web server; does nothing when it has stopped already. Whatever outlives it is killed."""
+def stop(server: WebServer) -> list[int]:
+    """Stop a web server and all that it started.
+
+    Returns:
+        Processes that had not ended by themselves and were killed; empty after a clean stop.
+    """
     if server.process.poll() is None:
         server.process.send_signal(signal.SIGTERM)
-        try:
-            server.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            server.process.kill()
-            server.process.wait()
-    for pid in find_survivors(server):
-        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + STOP_SECONDS
+    while (server.process.poll() is None or find_survivors(server)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    survivors = find_survivors(server)
+    for pid in survivors:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    server.process.wait()
+    return survivors
 
 
 def find_survivors(server: WebServer) -> list[int]:
-    """List the processes that a web server started and that still run: those of its session."""
+    """List the processes of a web server's session that still run: itself, its code servers and its runs."""
     survivors = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:

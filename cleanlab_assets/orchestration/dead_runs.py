@@ -40,10 +40,10 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 def _process_ids(instance: dg.DagsterInstance, run_id: str) -> Iterator[int]:
     """Yield the process ids that the engine events of a run name."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-        event = entry.dagster_event
-        metadata = event.event_specific_data.metadata if event and event.event_specific_data else {}
-        if "pid" in metadata:
-            yield int(metadata["pid"].value)
+        if entry.dagster_event is not None:
+            pid = entry.dagster_event.engine_event_data.metadata.get("pid")
+            if pid is not None:
+                yield int(str(pid.value))
 
 
 def _is_alive(process: int) -> bool:

@@ -52,7 +52,7 @@ def test_without_planted_or_clean_rows_nothing_can_be_measured(planted: list[boo
         measure_detection(np.zeros(2), np.zeros(2, dtype=bool), np.array(planted))
 
 
-# Measured over seeds 0 to 4: average precision 0.12 to 0.17 and AUROC 0.54 to 0.65 on noise (the share of the classes is
+# Measured over seeds 0 to 4: average precision 0.12 to 0.17 and AUROC 0.54 to 0.65 on noise (the share of classes is
 # all that tells errors there), average precision 0.90 to 0.95 on the real features.
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_power_is_near_chance_on_noise_and_far_above_on_real_features(seed: int) -> None:

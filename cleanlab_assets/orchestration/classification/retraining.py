@@ -1,8 +1,11 @@
 """The end of the classification chain: does cleaning help, and the final model."""
 
+from functools import partial
+
 import dagster as dg
 import pandas as pd
 
+from cleanlab_assets.audit.label_issues import find_label_issues
 from cleanlab_assets.audit.predictions import to_probabilities
 from cleanlab_assets.audit.training_set import test_rows, train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
@@ -45,6 +48,11 @@ def variant_comparison(
         primary_metric=config.primary_metric,
         n_resamples=config.resamples,
         seed=training_set.attrs["seed"],
+        find_issues=partial(
+            find_label_issues,
+            filter_by=label_issues.attrs["filter_by"],
+            quality_method=label_issues.attrs["quality_method"],
+        ),
     )
     differences = to_differences_table(comparison)
     overview = pd.DataFrame.from_records(

@@ -1,0 +1,78 @@
+"""What tests of several layers share: an audited partition in a Dagster instance of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from cleanlab_assets.definitions import build_definitions
+from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.orchestration.freshness import latest_materialization
+from cleanlab_assets.orchestration.partitions import Level
+from cleanlab_assets.orchestration.runs import RunOutcome, materialize_level, resolve_configs
+from cleanlab_assets.orchestration.storage import read_artifact
+from cleanlab_assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A code location with its own instance and artifacts directory."""
+
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+    settings: Settings
+
+    def materialize(
+        self, level: Level, partition: str, run_config: Mapping[str, Any] | None = None, *, force: bool = False
+    ) -> RunOutcome:
+        """Materialize what is out of date on a level of the classification chain."""
+        configs = resolve_configs(CLASSIFICATION, run_config or {})
+        return materialize_level(
+            self.definitions, self.instance, CLASSIFICATION, level, partition, configs=configs, force=force
+        )
+
+    def latest(self, asset: str, partition: str) -> dg.AssetMaterialization:
+        """The latest materialization of an asset's partition, which must exist."""
+        found = latest_materialization(self.instance, dg.AssetKey(["classification", asset]), partition)
+        assert found is not None, f"{asset} of {partition} was never materialized"
+        return found
+
+    def read(self, asset: str, partition: str, expected_type: Any = None) -> Any:
+        """Read the stored artifact."""
+        return read_artifact(str(self.latest(asset, partition).metadata["path"].value), expected_type)
+
+
+def build_workbench(directory: Path, instance: dg.DagsterInstance) -> Workbench:
+    """Build a workbench that keeps its artifacts in a directory."""
+    settings = Settings(_env_file=None, artifacts_dir=str(directory / "artifacts"), data_dir=directory / "data")
+    return Workbench(build_definitions(settings), instance, settings)
+
+
+@pytest.fixture
+def workbench(tmp_path: Path) -> Iterator[Workbench]:
+    """An empty workbench."""
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
+        yield build_workbench(tmp_path, instance)
+
+
+PLANTED = "breast_cancer|logistic_regression"
+PLANTED_CONFIG = {
+    "ops": {"classification__training_set": {"config": {"planted_error_fraction": 0.1, "folds": 4, "seed": 3}}}
+}
+
+
+@pytest.fixture(scope="session")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """A workbench where breast_cancer, with a tenth of its train labels wrong, is audited. Not to be changed."""
+    directory = tmp_path_factory.mktemp("audited")
+    with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
+        bench = build_workbench(directory, instance)
+        for level, partition in (("dataset", "breast_cancer"), ("model", PLANTED)):
+            outcome = bench.materialize(level, partition, PLANTED_CONFIG)  # type: ignore[arg-type] - literal in a tuple
+            assert outcome.success, outcome.error
+        yield bench

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from cleanlab_assets.settings import Settings, load_settings, project_root
+
+
+def test_relative_directories_are_taken_from_the_project_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(_env_file=None, data_dir=Path("somewhere"), artifacts_dir="results")
+    assert settings.data_dir == project_root() / "somewhere"
+    assert settings.artifacts_dir == str(project_root() / "results")
+
+
+def test_an_address_of_an_object_store_is_left_as_it_is() -> None:
+    assert Settings(_env_file=None, artifacts_dir="s3://bucket/prefix").artifacts_dir == "s3://bucket/prefix"
+
+
+def test_keys_never_show_in_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEANLAB_DEMO_OPENAI_API_KEY", "sk-very-secret")
+    settings = load_settings()
+    assert settings.openai_api_key is not None
+    assert settings.openai_api_key.get_secret_value() == "sk-very-secret"
+    assert "sk-very-secret" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_an_unknown_executor_is_refused_with_the_allowed_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEANLAB_DEMO_EXECUTOR", "cluster")
+    with pytest.raises(ValidationError, match="in_process"):
+        load_settings()
