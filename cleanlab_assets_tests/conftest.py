@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
@@ -13,10 +11,14 @@ import pytest
 from cleanlab_assets.definitions import build_definitions
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets.orchestration.freshness import latest_materialization
-from cleanlab_assets.orchestration.partitions import Level
+from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
 from cleanlab_assets.orchestration.runs import RunOutcome, materialize_level, resolve_configs
 from cleanlab_assets.orchestration.storage import read_artifact
 from cleanlab_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     directory = tmp_path_factory.mktemp("audited")
     with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
         bench = build_workbench(directory, instance)
-        for level, partition in (("dataset", "breast_cancer"), ("model", PLANTED)):
-            outcome = bench.materialize(level, partition, PLANTED_CONFIG)  # type: ignore[arg-type] - literal in a tuple
+        levels: tuple[tuple[Level, str], ...] = ((DATASET, "breast_cancer"), (MODEL, PLANTED))
+        for level, partition in levels:
+            outcome = bench.materialize(level, partition, PLANTED_CONFIG)
             assert outcome.success, outcome.error
         yield bench

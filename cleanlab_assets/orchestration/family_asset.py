@@ -39,7 +39,7 @@ def family_asset(
     code_version: str,
     kinds: set[str],
     contract: dg.DagsterType | None = None,
-    retry_policy: dg.RetryPolicy | None = None,
+    heavy: bool = False,
 ) -> Callable[[Callable[..., StepResult]], dg.AssetsDefinition]:
     """Turn a step into the asset ``<family>/<function name>``.
 
@@ -53,7 +53,7 @@ def family_asset(
         code_version: to be raised with every change of the step's result.
         kinds: technologies, shown in the UI.
         contract: schema that the output must fulfil, else the step fails.
-        retry_policy: retries of a step that depends on the outside world.
+        heavy: whether the step uses all cores for long; such steps take turns in the pool ``heavy``.
     """
 
     def decorate(step: Callable[..., StepResult]) -> dg.AssetsDefinition:
@@ -95,9 +95,8 @@ def family_asset(
             code_version=code_version,
             kinds=kinds,
             description=inspect.getdoc(step),
-            pool="heavy",
+            pool="heavy" if heavy else None,
             required_resource_keys={"settings"},
-            retry_policy=retry_policy,
         )(materialize)
 
     return decorate

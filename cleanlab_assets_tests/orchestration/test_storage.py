@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from upath import UPath
 
 from cleanlab_assets.evaluation.detection import DetectionMetrics
 from cleanlab_assets.orchestration.storage import JsonIOManager, ParquetIOManager, read_artifact, write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SLOW_WRITER = """
 import sys, time
@@ -32,7 +35,8 @@ storage.write_atomically(UPath(sys.argv[1]), b"new " * 1000)
 def test_a_writer_killed_in_the_middle_leaves_the_old_artifact_whole(tmp_path: Path) -> None:
     target = tmp_path / "table.parquet"
     target.write_bytes(b"old")
-    with subprocess.Popen([sys.executable, "-c", SLOW_WRITER, str(target)], stdout=subprocess.PIPE, text=True) as writer:
+    command = [sys.executable, "-c", SLOW_WRITER, str(target)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline().strip() == "half written"
         writer.send_signal(signal.SIGKILL)

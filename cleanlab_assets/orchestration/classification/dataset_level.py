@@ -74,6 +74,7 @@ def training_set(context: dg.AssetExecutionContext, config: TrainingSetConfig, r
     code_version="1",
     kinds={"faiss", "parquet"},
     contract=NEIGHBOR_GRAPH,
+    heavy=True,
 )
 def neighbor_graph(
     context: dg.AssetExecutionContext, config: NeighborGraphConfig, training_set: pd.DataFrame

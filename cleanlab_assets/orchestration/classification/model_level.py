@@ -45,6 +45,7 @@ WORST_ROWS = 20
     code_version="1",
     kinds={"scikitlearn", "parquet"},
     contract=CLASS_PREDICTIONS,
+    heavy=True,
 )
 def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, training_set: pd.DataFrame) -> StepResult:
     """Out-of-sample predicted probabilities: every train row is predicted once, by a model that never saw it."""
@@ -147,6 +148,7 @@ def label_issues(
     code_version="1",
     kinds={"cleanlab", "parquet"},
     contract=DATALAB_ISSUES,
+    heavy=True,
 )
 def datalab_issues(
     context: dg.AssetExecutionContext,

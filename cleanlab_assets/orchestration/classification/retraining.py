@@ -22,7 +22,7 @@ from cleanlab_assets.orchestration.storage import PROVENANCE
 from cleanlab_assets.reports.plots import plot_variant_differences
 
 
-@family_asset(FAMILY, level=MODEL, storage="json", code_version="1", kinds={"scikitlearn", "json"})
+@family_asset(FAMILY, level=MODEL, storage="json", code_version="1", kinds={"scikitlearn", "json"}, heavy=True)
 def variant_comparison(
     context: dg.AssetExecutionContext,
     config: VariantComparisonConfig,
@@ -77,7 +77,7 @@ def variant_comparison(
     )
 
 
-@family_asset(FAMILY, level=MODEL, storage="skops", code_version="1", kinds={"scikitlearn"})
+@family_asset(FAMILY, level=MODEL, storage="skops", code_version="1", kinds={"scikitlearn"}, heavy=True)
 def retrained_model(
     context: dg.AssetExecutionContext,
     training_set: pd.DataFrame,

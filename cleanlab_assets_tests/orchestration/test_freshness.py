@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from cleanlab_assets.orchestration import freshness
+from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.orchestration.freshness import find_stale_assets
+from cleanlab_assets.orchestration.runs import resolve_configs
+from cleanlab_assets_tests.conftest import PLANTED, PLANTED_CONFIG
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+    from cleanlab_assets.orchestration.partitions import Level
+    from cleanlab_assets_tests.conftest import Workbench
+
+
+def _stale(bench: Workbench, level: Level, partition: str, run_config: Mapping[str, object]) -> dict[str, str]:
+    keys = CLASSIFICATION.asset_keys(level)
+    assets = [asset for asset in CLASSIFICATION.assets if asset.key in keys]
+    found = find_stale_assets(bench.instance, assets, partition, resolve_configs(CLASSIFICATION, run_config))
+    return {key.path[-1]: reason for key, reason in found.items()}
+
+
+def test_right_after_an_audit_nothing_is_stale(audited: Workbench) -> None:
+    assert _stale(audited, "dataset", "breast_cancer", PLANTED_CONFIG) == {}
+    assert _stale(audited, "model", PLANTED, PLANTED_CONFIG) == {}
+
+
+def test_what_was_never_made_is_stale(audited: Workbench) -> None:
+    stale = _stale(audited, "model", "breast_cancer|knn", PLANTED_CONFIG)
+    assert stale["predictions"] == "not materialized yet"
+    assert len(stale) == 8
+
+
+def test_another_setting_makes_its_asset_and_all_downstream_stale_and_says_why(audited: Workbench) -> None:
+    stale = _stale(audited, "dataset", "breast_cancer", {})
+    assert set(stale) == {"training_set", "neighbor_graph"}
+    assert "folds 4 -> 5" in stale["training_set"]
+    assert "seed 3 -> 42" in stale["training_set"]
+    assert stale["neighbor_graph"] == "classification/training_set is out of date"
+
+
+def test_a_setting_of_a_late_step_leaves_the_early_ones_fresh(audited: Workbench) -> None:
+    config = {
+        "ops": {
+            **PLANTED_CONFIG["ops"],
+            "classification__variant_comparison": {"config": {"primary_metric": "accuracy"}},
+        }
+    }
+    assert set(_stale(audited, "model", PLANTED, config)) == {"variant_comparison", "retrained_model"}
+
+
+def test_another_library_version_makes_results_stale(audited: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {**freshness.library_versions(), "scikit-learn": "99.0"}
+    monkeypatch.setattr(freshness, "library_versions", lambda: versions)
+    assert "99.0" in _stale(audited, "dataset", "breast_cancer", PLANTED_CONFIG)["raw_dataset"]
+
+
+def test_a_deleted_file_and_a_new_upstream_version_make_results_stale(workbench: Workbench) -> None:
+    assert workbench.materialize("dataset", "breast_cancer").success
+    path = Path(str(workbench.latest("neighbor_graph", "breast_cancer").metadata["path"].value))
+    path.unlink()
+    assert _stale(workbench, "dataset", "breast_cancer", {}) == {"neighbor_graph": "its file is gone"}
+    workbench.instance.report_runless_asset_event(
+        dg.AssetMaterialization(
+            ["classification", "raw_dataset"],
+            partition="breast_cancer",
+            metadata=workbench.latest("raw_dataset", "breast_cancer").metadata,
+            tags={"dagster/data_version": "another"},
+        )
+    )
+    stale = _stale(workbench, "dataset", "breast_cancer", {})
+    assert stale["training_set"] == "classification/raw_dataset has changed"
+
+
+def test_a_second_identical_run_does_nothing(workbench: Workbench) -> None:
+    first = workbench.materialize("dataset", "breast_cancer")
+    assert first.success
+    assert len(first.reasons) == 3
+    assert workbench.materialize("dataset", "breast_cancer").reasons == {}
+    assert len(workbench.materialize("dataset", "breast_cancer", force=True).reasons) == 3
