@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cleanlab_assets import __version__
@@ -82,12 +83,14 @@ def run(
     Example: cleanlab-demo run -d adult_income -m random_forest
     """
     family = _find_family(dataset, model)
+    from cleanlab_assets.models.catalogue import ModelParameterError
     from cleanlab_assets.orchestration.partitions import DATASET, MODEL
     from cleanlab_assets.orchestration.runs import RunConfigError, materialize_level, resolve_configs
 
     try:
         configs = resolve_configs(family, _read_config(config))
-    except RunConfigError as error:
+        family.check_model(dataset, model, configs)
+    except (RunConfigError, ModelParameterError) as error:
         _fail(ExitCode.WRONG_USE, str(error))
     with _open_instance() as instance, _console.status("loading") as status:
         definitions = _load_definitions(status)
@@ -223,7 +226,7 @@ def _load_settings() -> Settings:
 
 
 class _ProgressHandler(logging.Handler):
-    """Shows which step is at work, and log messages of the steps from the configured level on."""
+    """Shows which step is at work, and warnings; with log level DEBUG Dagster's whole event log."""
 
     def __init__(self, status: Status, log_level: str) -> None:
         super().__init__()
@@ -232,11 +235,12 @@ class _ProgressHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "dagster_event", None)
-        if event is None:
-            if record.levelno >= max(self._shown_level, logging.WARNING):
-                _errors.print(f"{record.levelname.lower()}: {record.getMessage()}")
-        elif event.is_step_start:
+        if event is not None and event.is_step_start:
             self._status.update(event.step_key.replace("__", " / ").replace("_", " "))
+        # The outcome of the run tells errors once, with their root; the log would tell them again for every step.
+        is_warning = record.levelno == logging.WARNING and self._shown_level <= logging.WARNING
+        if is_warning or self._shown_level == logging.DEBUG:
+            _errors.print(escape(f"{record.levelname.lower()}: {record.getMessage()}"))
 
 
 def _print_outcome(outcome: RunOutcome) -> None:
@@ -260,12 +264,7 @@ def _print_checks(outcomes: list[RunOutcome], *, only_failed: bool = False) -> N
                 if check.is_error
                 else "[yellow]warn[/yellow]"
             )
-            numbers = ", ".join(
-                f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
-                for name, value in check.metadata.items()
-                if isinstance(value, int | float | str)
-            )
-            _console.print(f"{mark}  {check.asset} {check.check}: {numbers}")
+            _console.print(f"{mark}  {check.asset} {check.check}: {escape(check.description)}")
 
 
 def _print_summary(instance: dg.DagsterInstance, family: Family, dataset: str, model: str) -> None:
@@ -284,5 +283,5 @@ def _print_summary(instance: dg.DagsterInstance, family: Family, dataset: str, m
 
 
 def _fail(code: ExitCode, message: str) -> NoReturn:
-    _errors.print(f"[red]error:[/red] {message}", markup=True)
+    _errors.print(f"[red]error:[/red] {escape(message)}")
     raise typer.Exit(code)

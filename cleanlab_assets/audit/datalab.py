@@ -46,7 +46,8 @@ class DatalabIssues:
     type that ran ``is_<type>_issue`` and ``<type>_score`` (in [0, 1], lower is worse), ``nearest_neighbor`` (row id),
     ``distance_to_nearest_neighbor`` and ``duplicate_set`` (number of the near-duplicate set, missing outside one).
     ``summary``: one row for each type, those that did not run included: ``issue_type``, ``description``, ``score``,
-    ``n_issues``, ``share``, ``metric``, ``k``, ``parameters`` (JSON), ``status`` and ``reason``.
+    ``n_issues`` (missing where a type did not run), ``share``, ``metric``, ``k``, ``parameters`` (JSON), ``status`` and
+    ``reason``.
     """
 
     table: pd.DataFrame
@@ -110,7 +111,8 @@ def _choose_parameters(graph: csr_matrix, *, k: int, seed: int) -> dict[str, dic
     parameters: dict[str, dict[str, Any]] = {issue_type: {} for issue_type in CLASSIFICATION_ISSUE_TYPES}
     for issue_type in _GRAPH_TYPES:
         parameters[issue_type] = {"metric": METRIC, "k": k}
-    # One process: cleanlab's own would be forked from a process full of threads and signal handlers, and may never end.
+    # One process: a pool that cleanlab forks from a process full of threads and signal handlers may never end, and one
+    # that it spawns lacks the globals that it relies on.
     parameters["label"] = {
         "clean_learning_kwargs": {"find_label_issues_kwargs": {"n_jobs": 1, "min_examples_per_class": 1}}
     }
@@ -177,14 +179,14 @@ def _summarize(
     records = []
     for issue_type, description in CLASSIFICATION_ISSUE_TYPES.items():
         ran = issue_type not in failures
-        n_issues = int(issues[f"is_{issue_type}_issue"].sum()) if ran else 0
+        n_issues = int(issues[f"is_{issue_type}_issue"].sum()) if ran else None
         records.append(
             {
                 "issue_type": issue_type,
                 "description": description,
                 "score": scores.get(issue_type, np.nan),
                 "n_issues": n_issues,
-                "share": n_issues / len(issues) if ran else np.nan,
+                "share": np.nan if n_issues is None else n_issues / len(issues),
                 "metric": parameters[issue_type].get("metric"),
                 "k": parameters[issue_type].get("k"),
                 "parameters": json.dumps(parameters[issue_type], sort_keys=True),
@@ -192,4 +194,4 @@ def _summarize(
                 "reason": failures.get(issue_type, ""),
             }
         )
-    return pd.DataFrame.from_records(records).astype({"k": "Int64"})
+    return pd.DataFrame.from_records(records).astype({"k": "Int64", "n_issues": "Int64"})

@@ -6,13 +6,12 @@ adding a dataset means adding one file. Dataset modules import nothing heavy at 
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import cleanlab_assets.datasets
+from cleanlab_assets.discovery import find_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,16 +125,7 @@ def all_datasets() -> Mapping[str, Dataset]:
     Raises:
         ValueError: two modules define datasets of the same name.
     """
-    found: dict[str, Dataset] = {}
-    for info in pkgutil.iter_modules(cleanlab_assets.datasets.__path__):
-        module = importlib.import_module(f"{cleanlab_assets.datasets.__name__}.{info.name}")
-        dataset = getattr(module, "DATASET", None)
-        if dataset is None:
-            continue
-        if dataset.name in found:
-            raise ValueError(f"dataset {dataset.name!r} is defined twice; the second time in {module.__name__}")
-        found[dataset.name] = dataset
-    return dict(sorted(found.items()))
+    return find_entries(cleanlab_assets.datasets, "DATASET", Dataset)
 
 
 def datasets_of(family: str) -> Mapping[str, Dataset]:

@@ -5,13 +5,12 @@ A model is one module of this package that defines ``MODEL``; the catalogue find
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import cleanlab_assets.models
+from cleanlab_assets.discovery import find_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,16 +67,7 @@ def all_models() -> Mapping[str, Model]:
     Raises:
         ValueError: two modules define models of the same name.
     """
-    found: dict[str, Model] = {}
-    for info in pkgutil.iter_modules(cleanlab_assets.models.__path__):
-        module = importlib.import_module(f"{cleanlab_assets.models.__name__}.{info.name}")
-        model = getattr(module, "MODEL", None)
-        if model is None:
-            continue
-        if model.name in found:
-            raise ValueError(f"model {model.name!r} is defined twice; the second time in {module.__name__}")
-        found[model.name] = model
-    return dict(sorted(found.items()))
+    return find_entries(cleanlab_assets.models, "MODEL", Model)
 
 
 def models_of(family: str) -> Mapping[str, Model]:

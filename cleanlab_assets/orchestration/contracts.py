@@ -71,7 +71,7 @@ DATALAB_SUMMARY = dgp.create_dagster_pandas_dataframe_type(
     "One row for each issue type, those that did not run included.",
     [
         dgp.PandasColumn.string_column("issue_type", non_nullable=True, unique=True),
-        _count("n_issues", 0),
+        dgp.PandasColumn.exists("n_issues"),
         dgp.PandasColumn.categorical_column("status", categories={"ran", "not run"}, non_nullable=True),
     ],
 )
@@ -80,6 +80,33 @@ DUPLICATE_SETS = dgp.create_dagster_pandas_dataframe_type(
     "Near-duplicate sets row by row, with the row to keep.",
     [_ROW_ID, dgp.PandasColumn.boolean_column("keep", non_nullable=True)],
 )
+
+
+COLUMN_DESCRIPTIONS = {
+    "row_id": "File and line of the row in its source: the same in every table.",
+    "given_label": "The label as it is in the data (after planting errors, if any were planted).",
+    "true_label": "The label before an error was planted.",
+    "planted_error": "Whether the given label was made wrong on purpose.",
+    "split": "train: audited; test: untouched rows for comparing variants.",
+    "fold": "Fold of the cross-validation; -1 on test rows.",
+    "suggested_label": "The likeliest class by the out-of-sample predicted probabilities.",
+    "predicted_label": "The likeliest class by the out-of-sample predicted probabilities.",
+    "label_quality": "Label quality score in [0, 1]; lower is worse.",
+    "is_label_issue": "Flagged as a likely label error.",
+    "rank": "Rank by label quality; 1 is the worst.",
+    "given_label_probability": "Out-of-sample predicted probability of the given label.",
+    "suggested_label_probability": "Out-of-sample predicted probability of the suggested label.",
+    "reason": "Why the row is flagged, or why something did not run.",
+    "neighbor_1": "Nearest train row: its position among the train rows.",
+    "distance_1": "Euclidean distance to the nearest train row, after robust scaling.",
+    "nearest_neighbor": "Row id of the nearest train row.",
+    "distance_to_nearest_neighbor": "Euclidean distance to it, after robust scaling.",
+    "duplicate_set": "Number of the set of near duplicates that the row belongs to.",
+    "keep": "The row of the set to keep.",
+    "n_issues": "Rows flagged; missing where the type did not run.",
+    "share": "Share of the audited rows that are flagged.",
+}
+"""What columns mean, for the column table of the web UI."""
 
 
 def source_schema(dataset: Dataset) -> dg.DagsterType:

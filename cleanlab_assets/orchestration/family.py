@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -23,6 +23,8 @@ class Family:
     configs: Mapping[str, type[dg.Config]]
     summarize: Callable[[Mapping[str, str]], list[str]]
     """Says in a few lines what was found; takes the paths of a partition's artifacts by asset name."""
+    check_model: Callable[[str, str, Mapping[dg.AssetKey, Mapping[str, Any]]], None]
+    """Raises an error, before anything runs, if the settings do not fit the model; takes dataset, model, settings."""
     reports: Sequence[str]
     """Assets whose files are meant for people."""
 

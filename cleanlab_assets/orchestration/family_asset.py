@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from cleanlab_assets.orchestration.metadata import describe_value
+from cleanlab_assets.orchestration.metadata import round_numbers
 from cleanlab_assets.orchestration.partitions import Level, partitions_of
 from cleanlab_assets.orchestration.provenance import Provenance, hash_content, library_versions
 from cleanlab_assets.orchestration.storage import PROVENANCE
@@ -66,7 +66,7 @@ def family_asset(
                 asset=context.asset_key.to_user_string(),
                 partition=context.partition_key,
                 code_version=code_version,
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 config=config,
                 inputs=_input_versions(context),
                 data_hash=hash_content(result.value, config),
@@ -75,8 +75,7 @@ def family_asset(
                 seconds=round(perf_counter() - clock, 3),
             )
             metadata = {
-                **result.metadata,
-                **describe_value(result.value),
+                **round_numbers(result.metadata),
                 CONFIG: dg.MetadataValue.json(config),
                 "seconds": provenance.seconds,
                 PROVENANCE: dg.MetadataValue.json(provenance.model_dump(mode="json")),

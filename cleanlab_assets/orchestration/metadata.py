@@ -12,22 +12,23 @@ import pandas as pd
 from cleanlab_assets.reports.plots import as_data_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PREVIEW_ROWS = 10
-PREVIEW_COLUMNS = 12
+PREVIEW_COLUMNS = 6
 
 
-def describe_value(value: Any) -> dict[str, Any]:
-    """Describe a step's value: the first rows of a table; nothing for other values."""
-    if not isinstance(value, pd.DataFrame):
-        return {}
-    return {"columns": len(value.columns), "preview": as_table(value, PREVIEW_ROWS)}
+def as_table(
+    frame: pd.DataFrame, n_rows: int = PREVIEW_ROWS, *, columns: Sequence[str] | None = None
+) -> dg.TableMetadataValue:
+    """Show the first rows as a readable table.
 
-
-def as_table(frame: pd.DataFrame, n_rows: int) -> dg.TableMetadataValue:
-    """Show the first rows (and the first columns, of a wide table) as a readable table."""
-    shown = frame.iloc[:n_rows, :PREVIEW_COLUMNS]
+    Args:
+        frame: any table.
+        n_rows: rows to show.
+        columns: columns to show; the first few of them if absent, since a wide table is unreadable in the UI.
+    """
+    shown = frame.iloc[:n_rows, :PREVIEW_COLUMNS] if columns is None else frame.iloc[:n_rows][list(columns)]
     records = [
         dg.TableRecord({str(name): _as_cell(cell) for name, cell in row.items()})
         for row in shown.to_dict(orient="records")
@@ -36,14 +37,25 @@ def as_table(frame: pd.DataFrame, n_rows: int) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records, schema)
 
 
-def as_plot(png: bytes, title: str) -> dg.MarkdownMetadataValue:
-    """Embed a small PNG: no request leaves the browser."""
-    return dg.MetadataValue.md(f"![{title}]({as_data_uri(png)})")
+def as_plots(plots: Mapping[str, bytes]) -> dg.MarkdownMetadataValue:
+    """Embed small PNGs under their titles in one entry: the UI opens each Markdown entry by a click of its own."""
+    return dg.MetadataValue.md(
+        "\n\n".join(f"### {title}\n![{title}]({as_data_uri(png)})" for title, png in plots.items())
+    )
 
 
-def as_numbers(values: Mapping[str, float]) -> dict[str, dg.MetadataValue]:
+def as_numbers(values: Mapping[str, float]) -> dict[str, float]:
     """Turn metrics into number entries, which the UI plots over time; undefined ones are left out."""
-    return {name: dg.MetadataValue.float(float(value)) for name, value in values.items() if math.isfinite(value)}
+    return {name: float(value) for name, value in values.items() if math.isfinite(value)}
+
+
+def round_numbers(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Round the floats among metadata entries to four significant digits, as people read them."""
+    return {name: _round(value) if isinstance(value, float) else value for name, value in metadata.items()}
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def _as_cell(value: Any) -> str | int | float | bool | None:
@@ -53,7 +65,7 @@ def _as_cell(value: Any) -> str | int | float | bool | None:
     if isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        return None if math.isnan(value) else float(f"{value:.4g}")
+        return None if math.isnan(value) else _round(value)
     return None if value is None or pd.isna(value) else str(value)
 
 

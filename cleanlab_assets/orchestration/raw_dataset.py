@@ -9,7 +9,7 @@ from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.download import file_sha256, resolve_source_files
 from cleanlab_assets.orchestration.contracts import RAW_DATASET, find_schema_violation
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
-from cleanlab_assets.orchestration.metadata import as_plot
+from cleanlab_assets.orchestration.metadata import as_plots, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of, dataset_partitions
 from cleanlab_assets.reports.plots import plot_class_balance
 
@@ -50,7 +50,8 @@ def build_raw_dataset(family: str) -> dg.AssetsDefinition:
                 "citation": dataset.citation,
                 "sources": dg.MetadataValue.json(raw.attrs["sources"]),
                 "class_balance": dg.MetadataValue.json({str(name): int(count) for name, count in counts.items()}),
-                "class_balance_plot": as_plot(plot_class_balance(counts), "Class balance"),
+                "plots": as_plots({"Class balance": plot_class_balance(counts)}),
+                "preview": as_table(raw),
             },
         )
 
@@ -67,20 +68,26 @@ def build_raw_dataset_checks(family: str, raw_dataset: dg.AssetsDefinition) -> S
         dataset = get_dataset(dataset_of(context))
         found = {name: source["sha256"] for name, source in raw_dataset.attrs["sources"].items()}
         wrong = [file.name for file in dataset.files if found.get(file.name) not in file.sha256]
-        return dg.AssetCheckResult(passed=not wrong, metadata={"found": found, "wrong_files": wrong})
+        return dg.AssetCheckResult(
+            passed=not wrong,
+            description=f"{', '.join(wrong)} is not the file of the catalogue" if wrong else "all files are verified",
+            metadata={"found": found},
+        )
 
     @blocking
     def schema(context: dg.AssetCheckExecutionContext, raw_dataset: pd.DataFrame) -> dg.AssetCheckResult:
         """Columns, types, ranges and missing values are as the source documents them."""
         violation = find_schema_violation(get_dataset(dataset_of(context)), raw_dataset)
-        return dg.AssetCheckResult(passed=violation is None, metadata={"violation": violation or "none"})
+        return dg.AssetCheckResult(passed=violation is None, description=violation or "the table fits its schema")
 
     @blocking
     def row_count(context: dg.AssetCheckExecutionContext, raw_dataset: pd.DataFrame) -> dg.AssetCheckResult:
         """The source has the documented number of rows."""
         expected = get_dataset(dataset_of(context)).expected_rows
         return dg.AssetCheckResult(
-            passed=len(raw_dataset) == expected, metadata={"found": len(raw_dataset), "expected": expected}
+            passed=len(raw_dataset) == expected,
+            description=f"{len(raw_dataset):,} rows found, {expected:,} expected",
+            metadata={"found": len(raw_dataset), "expected": expected},
         )
 
     @blocking
@@ -90,6 +97,7 @@ def build_raw_dataset_checks(family: str, raw_dataset: dg.AssetsDefinition) -> S
         foreign = raw_dataset[~raw_dataset[dataset.label].isin(dataset.class_names)]
         return dg.AssetCheckResult(
             passed=foreign.empty,
+            description=f"{len(foreign):,} of {len(raw_dataset):,} labels are none of {', '.join(dataset.class_names)}",
             metadata={
                 "expected": list(dataset.class_names),
                 "n_foreign": len(foreign),

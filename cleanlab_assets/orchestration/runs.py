@@ -30,7 +30,7 @@ class CheckOutcome:
     check: str
     passed: bool
     severity: str
-    metadata: Mapping[str, Any]
+    description: str
 
     @property
     def is_error(self) -> bool:
@@ -61,13 +61,18 @@ def resolve_configs(family: Family, run_config: RunConfig) -> dict[dg.AssetKey, 
     if unknown:
         raise RunConfigError(f"the run config has {', '.join(sorted(unknown))}, expected only 'ops'")
     steps = run_config.get("ops") or {}
+    if not isinstance(steps, dict):
+        raise RunConfigError(f"ops holds {steps!r}, expected a mapping of steps")
     step_names = {f"{family.name}__{name}": name for name in family.configs}
     for step in steps:
         if step not in step_names:
             raise RunConfigError(f"ops has no step {step!r} with settings: expected one of {', '.join(step_names)}")
     resolved = {}
     for step, name in step_names.items():
-        values = (steps.get(step) or {}).get("config") or {}
+        entry = steps.get(step) or {}
+        if not isinstance(entry, dict) or not isinstance(entry.get("config") or {}, dict):
+            raise RunConfigError(f"{step} holds {entry!r}, expected a mapping with 'config'")
+        values = entry.get("config") or {}
         resolved[dg.AssetKey([family.name, name])] = _check_settings(step, family.configs[name], values)
     return resolved
 
@@ -166,7 +171,7 @@ def _read_checks(result: dg.ExecuteInProcessResult) -> list[CheckOutcome]:
             check=evaluation.check_name,
             passed=evaluation.passed,
             severity=evaluation.severity.value,
-            metadata={name: entry.value for name, entry in evaluation.metadata.items()},
+            description=evaluation.description or "",
         )
         for evaluation in result.get_asset_check_evaluations()
     ]

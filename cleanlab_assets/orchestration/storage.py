@@ -19,6 +19,7 @@ import pandas as pd
 from upath import UPath
 
 from cleanlab_assets.models.trained_model import TrainedModel
+from cleanlab_assets.orchestration.contracts import COLUMN_DESCRIPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,15 +50,18 @@ class ArtifactIOManager(dg.UPathIOManager, ABC):
         """
         try:
             content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise MissingArtifactError(_describe_missing(context, path)) from error
+        except FileNotFoundError:
+            raise MissingArtifactError(_describe_missing(context, path)) from None
         return self.from_bytes(content, context.dagster_type.typing_type)
 
     def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, dg.MetadataValue]:  # noqa: ARG002
         """Add row count and column schema to every table."""
         if not isinstance(obj, pd.DataFrame):
             return {}
-        columns = [dg.TableColumn(str(name), str(dtype)) for name, dtype in obj.dtypes.items()]
+        columns = [
+            dg.TableColumn(str(name), _type_name(dtype), COLUMN_DESCRIPTIONS.get(str(name)))
+            for name, dtype in obj.dtypes.items()
+        ]
         return {
             "dagster/row_count": dg.MetadataValue.int(len(obj)),
             "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
@@ -167,6 +171,10 @@ def write_atomically(path: UPath, content: bytes) -> None:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _type_name(dtype: Any) -> str:
+    return "string" if pd.api.types.is_object_dtype(dtype) else str(dtype)
 
 
 def _describe_missing(context: dg.InputContext, path: UPath) -> str:

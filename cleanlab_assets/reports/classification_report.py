@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.reports.formatting import format_number, format_share, format_value
+from cleanlab_assets.reports.formatting import format_column, format_number, format_p_value, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.issue_evidence import (
     arrange_duplicate_sets,
@@ -18,8 +17,9 @@ from cleanlab_assets.reports.issue_evidence import (
     count_label_pairs,
     count_missing_values,
     describe_blocks,
+    find_flags,
     join_audited_rows,
-    rank_worst_rows,
+    rank_flagged_rows,
     require_columns,
     tabulate_label_pairs,
 )
@@ -30,13 +30,13 @@ from cleanlab_assets.reports.plots import (
     plot_noise_matrix,
     plot_score_distribution,
 )
+from cleanlab_assets.reports.settings import list_settings, merge_facts, read_permutations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cleanlab_assets.datasets.catalogue import Dataset
 
-ROWS_WITHOUT_FLAGS = 5
 FEATURES_THAT_SET_A_GROUP_APART = 8
 SMALLEST_MATRIX = 3
 MOST_LABEL_PAIRS = 10
@@ -76,7 +76,21 @@ class _Audit:
         return float(self.summary[issue_type]["score"])
 
     def flags(self, issue_type: str) -> pd.Series[bool]:
-        return self.rows[f"is_{issue_type}_issue"].astype(bool)
+        return find_flags(self.rows, issue_type)
+
+    def p_value(self) -> str:
+        """The p-value of the order of the rows with its relation, such as "< 0.04"."""
+        return format_p_value(self.score("non_iid"), read_permutations(self.summary["non_iid"]["parameters"]))
+
+    def is_finding(self, issue_type: str) -> bool:
+        """Whether there is something to look at."""
+        if not self.has_run(issue_type):
+            return False
+        if issue_type == "non_iid":
+            return self.score(issue_type) < self.dataset.gates.non_iid_p_value
+        if issue_type in {"identifier_column", "null"} and self.score(issue_type) < 1:
+            return True
+        return bool(self.flags(issue_type).any())
 
 
 def build_classification_report(
@@ -87,7 +101,7 @@ def build_classification_report(
     datalab_issues: pd.DataFrame,
     datalab_summary: pd.DataFrame,
     duplicate_sets: pd.DataFrame,
-    facts: Mapping[str, str],
+    facts: Mapping[str, object],
     top_rows: int = 25,
     full_table: str = "",
 ) -> Report:
@@ -105,7 +119,8 @@ def build_classification_report(
             ``metric``, ``k``, ``parameters`` (JSON), ``status`` (``ran`` or ``not run``) and ``reason``.
         duplicate_sets: ``duplicate_set``, ``row_id``, ``given_label``, ``label_quality``, ``keep``, ``reason`` and
             ``distance``, one row per row of a set.
-        facts: How the audit was made, for the last section of the report.
+        facts: How the audit was made, for the last section of the report. A mapping is written in words; a fact that
+            the report states anyway, such as ``model``, is left out.
         top_rows: Most rows of an evidence table.
         full_table: Where the table with every row lies, in words; said where a table is cut.
 
@@ -138,6 +153,7 @@ def build_classification_report(
         full_table=full_table,
     )
     order = [*ISSUE_TEXTS, *(name for name in ran if name not in ISSUE_TEXTS)]
+    order.sort(key=lambda name: not audit.is_finding(name))
     sections = [_build_section(audit, name) for name in order if audit.has_run(name) or name == "class_imbalance"]
     about = {
         "Dataset": f"{dataset.title} ({dataset.name})",
@@ -152,7 +168,7 @@ def build_classification_report(
         tiles=_build_tiles(audit),
         notes=_note_planted_errors(audit),
         sections=[*sections, _list_not_run(datalab_summary)],
-        facts={**about, **facts},
+        facts=merge_facts(about, facts),
     )
 
 
@@ -166,7 +182,7 @@ def _build_tiles(audit: _Audit) -> list[Tile]:
     )
     for issue_type, label, limit in limits:
         if not audit.has_run(issue_type):
-            tiles.append(Tile(label, "not run", "the reason is below"))
+            tiles.append(Tile(label, "not run", "the reason is below", "warn" if issue_type == "label" else "neutral"))
             continue
         if issue_type == "near_duplicate" and len(audit.duplicate_sets):
             count = int(audit.duplicate_sets["row_id"].nunique())
@@ -188,7 +204,7 @@ def _tile_order(audit: _Audit) -> Tile:
     if not audit.has_run("non_iid"):
         return Tile("Order of the rows", "not run", "the reason is below")
     p_value, limit = audit.score("non_iid"), audit.dataset.gates.non_iid_p_value
-    hint = f"p = {format_number(p_value)}; limit {format_number(limit)}"
+    hint = f"p {audit.p_value()}; limit {format_number(limit)}"
     if p_value < limit:
         return Tile("Order of the rows", "not iid", hint, "warn")
     return Tile("Order of the rows", "no pattern", hint, "good")
@@ -215,40 +231,50 @@ def _note_planted_errors(audit: _Audit) -> list[str]:
 
 
 def _build_section(audit: _Audit, issue_type: str) -> Section:
-    has_run = audit.has_run(issue_type)
+    has_run, is_finding = audit.has_run(issue_type), audit.is_finding(issue_type)
     text = get_issue_text(issue_type, audit.summary[issue_type]["description"] if has_run else "")
     n_flagged = int(audit.flags(issue_type).sum()) if has_run else 0
     return Section(
         key=issue_type if has_run else "class_balance",
         title=text.title,
         explanation=text.meaning,
-        advice={"Why it matters": text.why, "What to do": text.action},
+        advice={"Why it matters": text.why, "What to do": text.action} if is_finding else {},
         badge=_write_badge(audit, issue_type, n_flagged),
         tiles=_tile_issue(audit, issue_type, n_flagged) if has_run else (),
-        figures=_plot_issue(audit, issue_type, text.score_name, n_flagged),
+        figures=_plot_issue(audit, issue_type, n_flagged),
         tables=_tabulate_issue(audit, issue_type),
-        facts=_list_settings(audit.summary[issue_type]) if has_run else {},
+        facts=list_settings(audit.summary[issue_type]) if has_run else {},
     )
 
 
 def _write_badge(audit: _Audit, issue_type: str, n_flagged: int) -> str:
+    if not audit.has_run(issue_type):
+        return ""
     if issue_type == "non_iid":
-        return f"p = {format_number(audit.score(issue_type))}"
-    if issue_type == "identifier_column":
-        return "found" if audit.score(issue_type) < 1 else "none"
-    return f"{n_flagged:,}" if n_flagged else ""
+        return f"p {audit.p_value()}"
+    if issue_type == "identifier_column" and audit.is_finding(issue_type):
+        return "found"
+    if issue_type == "null" and not n_flagged and audit.is_finding(issue_type):
+        return format_share(1 - audit.score(issue_type))
+    return f"{n_flagged:,}" if n_flagged else "none"
 
 
 def _tile_issue(audit: _Audit, issue_type: str, n_flagged: int) -> list[Tile]:
     score = audit.score(issue_type)
     if issue_type == "identifier_column":
         return [Tile("Identifier columns", "found" if score < 1 else "none", "in the features that a model sees")]
+    if issue_type == "non_iid":
+        return [Tile("p-value", audit.p_value().removeprefix("= "), "low means that the order carries information")]
     share = format_share(n_flagged / max(len(audit.rows), 1))
-    name, hint = {
-        "non_iid": ("p-value", "low means that the order carries information"),
-        "class_imbalance": ("Rarest class, as a share from 0 to 1", "flagged only where it is far below an even share"),
-    }.get(issue_type, ("Score of the dataset", "0 is worst, 1 is best"))
-    tiles = [Tile("Flagged rows", f"{n_flagged:,}", f"{share} of the rows"), Tile(name, format_number(score), hint)]
+    of_dataset = {
+        "class_imbalance": Tile(
+            "Share of the rarest class", format_share(score), "flagged only where it is far below an even share"
+        ),
+        "null": Tile("Values that are missing", format_share(1 - score), "of all feature values"),
+    }.get(issue_type, Tile("Score of the dataset", format_number(score), "0 is worst, 1 is best"))
+    tiles = [Tile("Flagged rows", f"{n_flagged:,}", f"{share} of the rows"), of_dataset]
+    if issue_type == "data_valuation":
+        return tiles[:1]
     if issue_type == "near_duplicate" and len(audit.duplicate_sets):
         sets = audit.duplicate_sets.groupby("duplicate_set")
         conflicts = int(sets["given_label"].nunique().gt(1).sum())
@@ -260,7 +286,7 @@ def _tile_issue(audit: _Audit, issue_type: str, n_flagged: int) -> list[Tile]:
     return tiles
 
 
-def _plot_issue(audit: _Audit, issue_type: str, score_name: str, n_flagged: int) -> list[Figure]:
+def _plot_issue(audit: _Audit, issue_type: str, n_flagged: int) -> list[Figure]:
     if issue_type == "class_imbalance":
         classes = count_classes(audit.rows, audit.dataset.class_names)
         png = plot_class_balance(classes.set_index("given_label")["rows"])
@@ -268,17 +294,25 @@ def _plot_issue(audit: _Audit, issue_type: str, score_name: str, n_flagged: int)
         smallest = f"{rarest['given_label']} with {rarest['rows']:,} rows"
         alt = f"Bar chart of {len(classes)} classes; the smallest is {smallest}."
         return [Figure("Rows per class", png, alt)]
+    if not n_flagged:
+        return []
     scores = audit.rows[f"{issue_type}_score"].to_numpy(dtype=np.float64, na_value=np.nan)
-    if issue_type == "identifier_column" or not np.isfinite(scores).any() or np.nanmin(scores) == np.nanmax(scores):
+    finite = scores[np.isfinite(scores)]
+    if issue_type in NOT_ABOUT_SINGLE_ROWS or finite.size == 0 or finite.min() == finite.max():
         return []
     flags = audit.flags(issue_type).to_numpy()
+    text = get_issue_text(issue_type, "")
     is_label = issue_type == "label"
-    png = plot_label_quality(scores, flags) if is_label else plot_score_distribution(scores, flags, score_name)
+    if is_label:
+        png = plot_label_quality(scores, flags)
+    else:
+        png = plot_score_distribution(scores, flags, text.score_name, text.score_scale)
+    median, lowest = format_column(pd.Series([np.median(finite), finite.min()]))
     alt = (
-        f"Histogram of the {score_name} of {len(scores):,} rows: median {format_number(float(np.nanmedian(scores)))}, "
-        f"lowest {format_number(float(np.nanmin(scores)))}; {n_flagged:,} rows are flagged."
+        f"Histogram of the {text.score_name} of {len(scores):,} rows: median {median}, lowest {lowest}; "
+        f"{n_flagged:,} rows are flagged."
     )
-    figures = [Figure(f"How the {score_name} is distributed", png, alt)]
+    figures = [Figure(f"How the {text.score_name} is distributed", png, alt)]
     if is_label and n_flagged and len(audit.dataset.class_names) >= SMALLEST_MATRIX:
         matrix = tabulate_label_pairs(audit.rows, audit.dataset.class_names)
         alt = (
@@ -291,47 +325,50 @@ def _plot_issue(audit: _Audit, issue_type: str, score_name: str, n_flagged: int)
 def _tabulate_issue(audit: _Audit, issue_type: str) -> list[Table]:
     rows, names = audit.rows, audit.dataset.class_names
     if issue_type == "class_imbalance":
-        caption = "In the order of the catalogue. The last column is the share of the class that is flagged."
-        return [Table("Classes", count_classes(rows, names), caption, max_rows=max(100, len(names)))]
+        classes = count_classes(rows, names).rename(columns={"share": "share_of_rows"})
+        caption = "In the order of the catalogue."
+        if "share_of_class" in classes:
+            caption += " Likely label errors are counted and given as a share of their class."
+        shares = {"share_of_rows", "share_of_class"}
+        return [Table("Classes", classes, caption, max_rows=max(100, len(names)), shares=shares)]
+    if not audit.is_finding(issue_type):
+        return []
     tables: list[Table] = []
     if issue_type == "label":
-        pairs = count_label_pairs(rows)
-        tables.append(
-            Table("Label pairs in doubt", pairs, "Flagged rows by label, most first.", max_rows=MOST_LABEL_PAIRS)
-        )
+        pairs, caption = count_label_pairs(rows), "Flagged rows by label, most first."
+        shares = {"share_of_flagged"}
+        tables.append(Table("Label pairs in doubt", pairs, caption, max_rows=MOST_LABEL_PAIRS, shares=shares))
     elif issue_type == "near_duplicate" and len(audit.duplicate_sets):
         return [_tabulate_duplicates(audit)]
-    elif issue_type == "underperforming_group" and audit.flags(issue_type).any():
+    elif issue_type == "underperforming_group":
         tables += _tabulate_group(audit)
     elif issue_type == "non_iid":
         caption = "Equal blocks in source order. A share that climbs or falls from block to block is drift."
-        tables.append(Table("The source from top to bottom", describe_blocks(rows, names), caption))
+        blocks = describe_blocks(rows, names)
+        shares = {str(name) for name in blocks.columns if str(name).startswith("share of ")}
+        tables.append(Table("The source from top to bottom", blocks, caption, shares=shares))
     elif issue_type == "null":
         missing = count_missing_values(rows, audit.features)
-        tables.append(Table("Features with gaps", missing, "Most missing values first.", max_rows=audit.top_rows))
-    if issue_type not in NOT_ABOUT_SINGLE_ROWS:
-        tables += _tabulate_worst_rows(audit, issue_type)
+        caption = "Most missing values first."
+        tables.append(Table("Features with gaps", missing, caption, max_rows=audit.top_rows, shares={"share"}))
+    if issue_type not in NOT_ABOUT_SINGLE_ROWS and audit.flags(issue_type).any():
+        tables.append(_tabulate_flagged_rows(audit, issue_type))
     return tables
 
 
-def _tabulate_worst_rows(audit: _Audit, issue_type: str) -> list[Table]:
-    ranked, are_flagged = rank_worst_rows(audit.rows, issue_type, audit.features)
-    if ranked.empty:
-        return []
-    n_shown = audit.top_rows if are_flagged else ROWS_WITHOUT_FLAGS
-    order = "Worst first; equal scores stay in source order."
-    caption = order if are_flagged else f"No row is flagged. These score lowest. {order}"
+def _tabulate_flagged_rows(audit: _Audit, issue_type: str) -> Table:
+    caption = "Worst first; equal scores stay in source order."
     if audit.features:
         caption += " The shaded columns are the row's features; scroll sideways to see them all."
-    table = Table(
-        "Flagged rows" if are_flagged else "Lowest scores",
-        ranked,
+    return Table(
+        "Flagged rows",
+        rank_flagged_rows(audit.rows, issue_type, audit.features),
         caption,
-        max_rows=n_shown,
+        max_rows=audit.top_rows,
         full_table=audit.full_table,
         n_features=len(audit.features),
+        shares={"null_score"} if issue_type == "null" else (),
     )
-    return [table]
 
 
 def _tabulate_duplicates(audit: _Audit) -> Table:
@@ -363,27 +400,24 @@ def _tabulate_group(audit: _Audit) -> list[Table]:
     if audit.has_run("label"):
         summary["likely label errors"] = [float(audit.flags("label")[part].mean()) for part in parts.values()]
     apart = compare_group(rows, in_group, audit.features, FEATURES_THAT_SET_A_GROUP_APART)
-    caption = "Means, or shares of rows with that value; the difference is in standard deviations of the feature."
+    is_share = apart["measure"] == "share of rows"
+    written = {
+        name: [
+            format_share(value) if share else format_number(value)
+            for value, share in zip(apart[name], is_share, strict=True)
+        ]
+        for name in ("group", "others")
+    }
+    caption = "The difference is in standard deviations of the feature; the largest come first."
     return [
-        Table("The group against the rest", summary, "Shares of the rows, from 0 to 1."),
-        Table("What sets the group apart", apart, caption),
+        Table("The group against the rest", summary, "Shares of the rows.", shares=set(summary.columns[2:])),
+        Table("What sets the group apart", apart.assign(**written), caption),
     ]
-
-
-def _list_settings(summary: Mapping[str, Any]) -> dict[str, str]:
-    settings = {"Distance": summary["metric"], "Neighbours (k)": summary["k"]}
-    if isinstance(summary["parameters"], str) and summary["parameters"]:
-        settings |= json.loads(summary["parameters"])
-    return {name: format_value(value) for name, value in settings.items() if not _is_blank(value)}
-
-
-def _is_blank(value: object) -> bool:
-    return value is None or value is pd.NA or value == "" or (isinstance(value, float) and np.isnan(value))
 
 
 def _list_not_run(summary: pd.DataFrame) -> Section:
     not_run = summary.loc[summary["status"] == "not run", ["issue_type", "reason"]]
-    reasons = not_run["reason"].fillna("").replace("", "no reason was given")
+    reasons = [reason if isinstance(reason, str) and reason else "no reason was given" for reason in not_run["reason"]]
     explanation = (
         "These issue types were not looked for. Nothing in this report speaks for or against them."
         if len(not_run)

@@ -57,11 +57,14 @@ def _describe_worst_row(row: pd.Series[Any]) -> str:
 
 
 def _describe_issue_types(types: pd.DataFrame, duplicate_sets: pd.DataFrame) -> str:
+    ran = types[types["status"] == "ran"]
+    counts = [
+        f"{str(name).replace('_', ' ')} {int(count):,}" for name, count in ran["n_issues"].items() if name != "label"
+    ]
     not_run = types.index[types["status"] != "ran"].tolist()
     return (
-        f"outliers: {types['n_issues']['outlier']:,}; near duplicates: {types['n_issues']['near_duplicate']:,} in "
-        f"{duplicate_sets['duplicate_set'].nunique():,} sets; p-value of source order (non-iid): "
-        f"{types['score']['non_iid']:.3f}" + (f"; not run: {', '.join(not_run)}" if not_run else "")
+        f"flagged rows by issue type: {', '.join(counts)}; near-duplicate sets: "
+        f"{duplicate_sets['duplicate_set'].nunique():,}" + (f"; not run: {', '.join(not_run)}" if not_run else "")
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers and values as a person reads them: four significant digits, thousands separators, a mark for missing."""
+"""Numbers, shares and values as a person reads them: few digits, thousands separators, a mark for missing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ MISSING = "–"  # noqa: RUF001 - an en dash is the usual mark for an empty cell
 LONGEST_TEXT = 400
 LARGEST_PLAIN_EXPONENT = 3
 SMALLEST_PLAIN_EXPONENT = -4
+DIGITS_OF_A_SPREAD = 3
+MOST_DECIMALS = 9
 
 
 def format_number(value: float) -> str:
@@ -49,6 +51,17 @@ def format_share(share: float) -> str:
     return f"{percent:.1f} %".replace(".0 %", " %")
 
 
+def format_p_value(p_value: float, n_permutations: int | None = None) -> str:
+    """Return a p-value with its relation; a permutation test of n permutations tells nothing below 1 / n.
+
+    >>> format_p_value(0.0, 25), format_p_value(0.12, 25), format_p_value(0.0003)
+    ('< 0.04', '= 0.12', '= 0.0003')
+    """
+    if n_permutations and p_value < 1 / n_permutations:
+        return f"< {format_number(1 / n_permutations)}"
+    return f"= {p_value:.2g}"
+
+
 def format_value(value: object) -> str:
     """Return any cell value as text; missing values become a dash, booleans yes or no, long texts are cut."""
     if value is None or value is pd.NA or value is pd.NaT:
@@ -61,19 +74,39 @@ def format_value(value: object) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text):,} characters)"
 
 
-def format_column(column: pd.Series) -> list[str]:
-    """Return the texts of a column: a float column that holds only whole numbers is written without decimals."""
+def format_column(column: pd.Series, *, as_share: bool = False) -> list[str]:
+    """Return the texts of a column.
+
+    A float column that holds only whole numbers is written without decimals. Values that lie close together get the
+    decimals that tell them apart.
+
+    Args:
+        column: The values.
+        as_share: Whether they are shares from 0 to 1, to be written in per cent.
+    """
+    if as_share:
+        return [format_share(value) for value in column.to_numpy(dtype=np.float64, na_value=np.nan)]
     if not pd.api.types.is_float_dtype(column):
         return [format_value(value) for value in column]
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     finite = values[np.isfinite(values)]
     if (finite % 1 == 0).all():
         return [format_number(value) for value in values]
-    return [_format_decimal(value) if np.isfinite(value) and value != 0 else format_number(value) for value in values]
+    decimals = _count_decimals(float(finite.max() - finite.min()))
+    return [
+        _format_decimal(value, decimals) if np.isfinite(value) and value != 0 else format_number(value)
+        for value in values
+    ]
 
 
-def _format_decimal(value: float) -> str:
+def _count_decimals(spread: float) -> int:
+    if spread <= 0:
+        return 0
+    return min(DIGITS_OF_A_SPREAD - 1 - math.floor(math.log10(spread)), MOST_DECIMALS)
+
+
+def _format_decimal(value: float, fewest_decimals: int = 0) -> str:
     exponent = int(f"{value:.3e}".partition("e")[2])
     if exponent < SMALLEST_PLAIN_EXPONENT:
         return f"{value:.3e}"
-    return f"{value:,.{max(LARGEST_PLAIN_EXPONENT - exponent, 0)}f}"
+    return f"{value:,.{max(LARGEST_PLAIN_EXPONENT - exponent, fewest_decimals, 0)}f}"

@@ -20,7 +20,7 @@ from cleanlab_assets.reports.formatting import MISSING, format_column
 from cleanlab_assets.reports.plots import DOTS_PER_INCH, as_data_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from jinja2 import Environment
 
@@ -53,6 +53,7 @@ class Table:
         full_table: Where the whole table lies, in words; said when rows are cut.
         group: A column whose changes are ruled off, so that rows that belong together read as one.
         n_features: How many of the last columns are the row's own features; they stand apart from the findings.
+        shares: Columns that hold shares from 0 to 1; they are written in per cent.
     """
 
     title: str
@@ -64,6 +65,7 @@ class Table:
     full_table: str = ""
     group: str | None = None
     n_features: int = 0
+    shares: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def _view_table(table: Table) -> _TableView:
     shown = table.frame.head(table.max_rows)
     total = len(table.frame) if table.total_rows is None else table.total_rows
     columns = [shown.iloc[:, position] for position in range(shown.shape[1])]
-    cells = [_view_column(column) for column in columns]
+    cells = [_view_column(column, as_share=column.name in table.shares) for column in columns]
     highlighted = shown[table.highlight].to_numpy(dtype=bool, na_value=False) if table.highlight else None
     groups = shown[table.group].astype(str).tolist() if table.group else None
     rows = [
@@ -205,8 +207,8 @@ def _view_table(table: Table) -> _TableView:
     return _TableView(table, [(str(column.name), _is_number(column)) for column in columns], rows, cut)
 
 
-def _view_column(column: pd.Series) -> list[_Cell]:
-    texts = format_column(column)
+def _view_column(column: pd.Series, *, as_share: bool) -> list[_Cell]:
+    texts = format_column(column, as_share=as_share)
     if not _is_number(column):
         return [_Cell(text, "") for text in texts]
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)

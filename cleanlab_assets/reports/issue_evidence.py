@@ -53,10 +53,8 @@ def join_audited_rows(training_set: pd.DataFrame, datalab_issues: pd.DataFrame) 
     return findings.join(features, on="row_id"), [renamed.get(name, name) for name in names]
 
 
-def rank_worst_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[str]) -> tuple[pd.DataFrame, bool]:
+def rank_flagged_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[str]) -> pd.DataFrame:
     """Rank the flagged rows of an issue type by score, worst first; ties keep the source order.
-
-    Where no row is flagged, every row that scores below 1 is ranked instead, so that the reader sees what came close.
 
     Args:
         rows: The audited rows.
@@ -64,19 +62,23 @@ def rank_worst_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[str]
         features: Feature columns to show after the findings.
 
     Returns:
-        The ranked rows with the columns that help to judge them, and whether they are flagged rows.
+        The ranked rows with the columns that help to judge them.
     """
-    flag, score = f"is_{issue_type}_issue", f"{issue_type}_score"
-    is_flagged = rows[flag].to_numpy(dtype=bool)
-    any_flagged = bool(is_flagged.any())
-    chosen = rows[is_flagged] if any_flagged else rows[rows[score] < 1]
+    score = f"{issue_type}_score"
+    chosen = rows[find_flags(rows, issue_type).to_numpy()]
     columns = ["row_id", "given_label", "predicted_label", score]
     if issue_type == "label":
         columns += ["true_label", "nearest_neighbor", "nearest_neighbor_label"]
     elif issue_type in {"outlier", "near_duplicate", "data_valuation"}:
         columns += ["nearest_neighbor", "nearest_neighbor_label", "distance_to_nearest_neighbor"]
     present = [name for name in columns if name in chosen]
-    return chosen.sort_values(score, kind="stable")[[*present, *features]], any_flagged
+    return chosen.sort_values(score, kind="stable")[[*present, *features]]
+
+
+def find_flags(rows: pd.DataFrame, issue_type: str) -> pd.Series[bool]:
+    """Return whether each row is flagged; a missing flag is none."""
+    flags = rows[f"is_{issue_type}_issue"]
+    return pd.Series(flags.to_numpy(dtype=bool, na_value=False), index=rows.index)
 
 
 def count_classes(rows: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
@@ -87,7 +89,7 @@ def count_classes(rows: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFram
     table = pd.DataFrame({"given_label": order, "rows": counts.to_numpy()})
     table["share"] = table["rows"] / max(len(rows), 1)
     if "is_label_issue" in rows:
-        flagged = labels[rows["is_label_issue"].to_numpy(dtype=bool)].value_counts().reindex(order, fill_value=0)
+        flagged = labels[find_flags(rows, "label")].value_counts().reindex(order, fill_value=0)
         table["likely_label_errors"] = flagged.to_numpy()
         table["share_of_class"] = table["likely_label_errors"] / table["rows"].where(table["rows"] > 0)
     return table
@@ -95,7 +97,7 @@ def count_classes(rows: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFram
 
 def count_label_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     """Count the flagged rows by given and predicted label, most frequent pair first."""
-    flagged = rows[rows["is_label_issue"].to_numpy(dtype=bool)]
+    flagged = rows[find_flags(rows, "label")]
     labels = flagged[["given_label", "predicted_label"]].astype(str)
     pairs = labels.value_counts().rename("flagged_rows").reset_index()
     pairs["share_of_flagged"] = pairs["flagged_rows"] / max(len(flagged), 1)
@@ -104,7 +106,7 @@ def count_label_pairs(rows: pd.DataFrame) -> pd.DataFrame:
 
 def tabulate_label_pairs(rows: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
     """Return the flagged rows as a matrix: given label down, predicted label across, in catalogue order."""
-    flagged = rows[rows["is_label_issue"].to_numpy(dtype=bool)]
+    flagged = rows[find_flags(rows, "label")]
     matrix = pd.crosstab(flagged["given_label"].astype(str), flagged["predicted_label"].astype(str))
     matrix = matrix.reindex(index=list(class_names), columns=list(class_names), fill_value=0)
     return matrix.rename_axis(index="given label", columns="predicted label")
@@ -134,8 +136,8 @@ def arrange_duplicate_sets(
     table = table.sort_values(
         ["conflicts", "size", "duplicate_set", "keep"], ascending=[False, False, True, False], kind="stable"
     )
-    is_last = table["duplicate_set"] != table["duplicate_set"].shift(-1)
-    ends = np.flatnonzero(is_last.to_numpy(dtype=bool)) + 1
+    is_last = ~table["duplicate_set"].duplicated(keep="last")
+    ends = np.flatnonzero(is_last.to_numpy()) + 1
     whole = ends[ends <= top_rows]
     table = table.head(int(whole[-1]) if len(whole) else top_rows)
     findings = ["row_id", "duplicate_set", "keep", "given_label", "label_quality", "distance", "reason"]
@@ -156,21 +158,24 @@ def compare_group(rows: pd.DataFrame, in_group: pd.Series, features: Sequence[st
         top: How many features to return.
 
     Returns:
-        Columns ``feature``, ``group``, ``others`` (means or shares) and ``difference_in_sd``, largest difference first.
+        Columns ``feature``, ``measure`` (``mean`` or ``share of rows``), ``group``, ``others`` and
+        ``difference_in_sd``, largest difference first.
     """
-    found: list[tuple[str, float, float, float]] = []
+    found: list[tuple[str, str, float, float, float]] = []
     for name in features:
         column = rows[name]
-        if pd.api.types.is_numeric_dtype(column):
+        is_number = pd.api.types.is_numeric_dtype(column)
+        if is_number:
             candidates = [(name, column.astype("float64"))]
         else:
             text = column.astype("string").fillna("missing")
             frequent = text.value_counts().index[:20]
             candidates = [(f"{name} = {value}", (text == value).astype("float64")) for value in frequent]
-        compared = [(label, *_standardise(values, in_group)) for label, values in candidates]
-        found += sorted(compared, key=lambda item: -abs(item[3]))[:1]
-    found.sort(key=lambda item: -abs(item[3]))
-    return pd.DataFrame(found[:top], columns=["feature", "group", "others", "difference_in_sd"])
+        measure = "mean" if is_number else "share of rows"
+        compared = [(label, measure, *_standardise(values, in_group)) for label, values in candidates]
+        found += sorted(compared, key=lambda item: -abs(item[-1]))[:1]
+    found.sort(key=lambda item: -abs(item[-1]))
+    return pd.DataFrame(found[:top], columns=["feature", "measure", "group", "others", "difference_in_sd"])
 
 
 def describe_blocks(rows: pd.DataFrame, class_names: Sequence[str], n_blocks: int = 10) -> pd.DataFrame:
@@ -184,13 +189,14 @@ def describe_blocks(rows: pd.DataFrame, class_names: Sequence[str], n_blocks: in
     counts = labels.value_counts().reindex(list(class_names), fill_value=0)
     largest = counts.nlargest(MOST_CLASS_COLUMNS).index
     blocks = [block for block in np.array_split(np.arange(len(rows)), n_blocks) if len(block)]
-    flags = {"likely label errors": "is_label_issue", "outliers": "is_outlier_issue"}
+    looked_for = {"likely label errors": "label", "outliers": "outlier"}
+    flags = {name: find_flags(rows, key) for name, key in looked_for.items() if f"is_{key}_issue" in rows}
     found = []
     for block in blocks:
         part = rows.iloc[block]
         record: dict[str, object] = {"from": part["row_id"].iloc[0], "to": part["row_id"].iloc[-1], "rows": len(part)}
         record |= {f"share of {name}": (labels.iloc[block] == name).mean() for name in class_names if name in largest}
-        record |= {f"share of {name}": part[flag].mean() for name, flag in flags.items() if flag in part}
+        record |= {f"share of {name}": flag.iloc[block].mean() for name, flag in flags.items()}
         found.append(record)
     return pd.DataFrame(found)
 

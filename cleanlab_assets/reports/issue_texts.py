@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class IssueText:
-    """The prose of one issue type: heading, name of its score on a plot, and three short paragraphs."""
+    """The prose of one issue type: heading, name and scale of its score on a plot, and three short paragraphs."""
 
     title: str
     score_name: str
+    score_scale: str = "0 = worst, 1 = unremarkable"
     meaning: str
     why: str
     action: str
@@ -134,6 +135,7 @@ ISSUE_TEXTS: Mapping[str, IssueText] = MappingProxyType(
         "data_valuation": IssueText(
             title="Value of each row",
             score_name="data value",
+            score_scale="below 0.5: more harm than good",
             meaning=(
                 "How much each row helps its neighbours to be predicted well (a Shapley value over nearest "
                 "neighbours, moved to the range 0 to 1). Below 0.5 a row does more harm than good."

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleanlab_assets.reports.formatting import MISSING, format_share
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,7 +39,11 @@ MOST_CLASS_BARS = 20
 MOST_ANNOTATED_CLASSES = 12
 MOST_TICK_LABELS = 30
 LONGEST_TICK_LABEL = 24
-LONGEST_FLAT_LABEL = 3
+CHARACTER_WIDTH = 0.1
+COLOUR_STEPS = 8
+PANELS_IN_A_ROW = 3
+TALLEST = 3.8
+SMALLEST_PART_OF_THE_AXIS = 0.25
 
 
 def plot_class_balance(counts: pd.Series[int]) -> bytes:
@@ -93,13 +99,21 @@ def plot_label_quality(scores: npt.NDArray[np.float64], is_issue: npt.NDArray[np
     return _to_png(figure)
 
 
-def plot_score_distribution(scores: npt.NDArray[np.float64], is_issue: npt.NDArray[np.bool_], title: str) -> bytes:
+def plot_score_distribution(
+    scores: npt.NDArray[np.float64],
+    is_issue: npt.NDArray[np.bool_],
+    title: str,
+    scale: str = "0 = worst, 1 = unremarkable",
+) -> bytes:
     """Draw the histogram of an issue score, flagged rows against the others, with a logarithmic count axis.
+
+    Scores that fill less than a quarter of the range from 0 to 1 get an axis that is zoomed to them.
 
     Args:
         scores: Score of each row, shape (n_rows,), from 0 (worst) to 1.
         is_issue: Whether the row is flagged, shape (n_rows,).
         title: What the score is about; written on the score axis.
+        scale: What high and low mean; written behind the title.
 
     Returns:
         A PNG.
@@ -108,8 +122,10 @@ def plot_score_distribution(scores: npt.NDArray[np.float64], is_issue: npt.NDArr
         ValueError: the shapes differ, or no score is finite.
     """
     figure, axes = _new_figure(WIDTH, 2.7)
-    _draw_histogram(axes, scores, is_issue)
-    axes.set_xlabel(f"{title} (0 = worst, 1 = unremarkable)")
+    ticks = _choose_ticks(scores)
+    _draw_histogram(axes, scores, is_issue, ticks)
+    zoomed = "\naxis zoomed to the data" if len(ticks) else ""
+    axes.set_xlabel(f"{title} ({scale}){zoomed}")
     return _to_png(figure)
 
 
@@ -157,7 +173,7 @@ def plot_reliability(
 
 
 def plot_variant_differences(differences: pd.DataFrame) -> bytes:
-    """Draw the difference of each variant to the baseline with its 95 % interval, one panel per metric.
+    """Draw the difference of each variant to the baseline with its 95 % interval, one panel per metric, in a grid.
 
     A filled marker means that the interval leaves out zero, an open one that it holds zero. The panels have scales of
     their own because metrics have units of their own.
@@ -179,28 +195,42 @@ def plot_variant_differences(differences: pd.DataFrame) -> bytes:
         raise ValueError("differences is empty: expected one row per variant and metric")
     from matplotlib.figure import Figure
 
-    metrics = list(dict.fromkeys(differences["metric"]))
-    parts = [differences[differences["metric"] == metric] for metric in metrics]
-    heights = [0.45 + 0.3 * len(part) for part in parts]
+    metrics, variants = list(dict.fromkeys(differences["metric"])), list(dict.fromkeys(differences["variant"]))
+    n_columns = min(len(metrics), PANELS_IN_A_ROW)
+    n_rows = -(-len(metrics) // n_columns)
+    panel_height = min(0.55 + 0.19 * len(variants), max((TALLEST - 0.3) / n_rows, 1.0))
     figure = Figure(
-        figsize=(WIDTH, sum(heights) + 0.5 * len(parts)), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white"
+        figsize=(WIDTH, 0.3 + n_rows * panel_height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white"
     )
-    panels = figure.subplots(len(parts), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for axes, metric, part in zip(panels, metrics, parts, strict=True):
+    panels = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
+    for axes, metric in zip(panels, metrics, strict=False):
         _style(axes)
-        axes.axvline(0, color=MUTED, linewidth=1)
-        points = zip(part["difference"], part["low"], part["high"], strict=True)
-        for position, (difference, low, high) in enumerate(points):
-            clear = low > 0 or high < 0
-            colour = BLUE if clear else MUTED
-            axes.plot([low, high], [position, position], color=colour, linewidth=1.8, solid_capstyle="butt")
-            face = colour if clear else "white"
-            axes.plot(difference, position, marker="o", color=colour, markerfacecolor=face, markersize=6)
-        axes.set_yticks(range(len(part)), [_shorten(str(variant)) for variant in part["variant"]])
-        axes.set_ylim(len(part) - 0.4, -0.6)
-        axes.margins(x=0.08)
-        axes.set_xlabel(f"{metric}: difference to baseline, 95 % interval")
+        part = differences[differences["metric"] == metric]
+        _draw_differences(axes, part, [variants.index(variant) for variant in part["variant"]])
+        axes.set_title(str(metric), fontsize=FONT_SIZE - 1, color=INK, loc="left")
+    panels[0].set_yticks(range(len(variants)), [_shorten(str(variant)) for variant in variants])
+    panels[0].set_ylim(len(variants) - 0.4, -0.6)
+    for axes in panels[len(metrics) :]:
+        axes.set_axis_off()
+    figure.supxlabel("difference to the baseline, 95 % interval", fontsize=FONT_SIZE - 1, color=INK)
     return _to_png(figure)
+
+
+def _draw_differences(axes: Axes, part: pd.DataFrame, positions: Sequence[int]) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.axvline(0, color=MUTED, linewidth=1)
+    points = zip(positions, part["difference"], part["low"], part["high"], strict=True)
+    for position, difference, low, high in points:
+        clear = low > 0 or high < 0
+        colour = BLUE if clear else MUTED
+        axes.plot([low, high], [position, position], color=colour, linewidth=1.8, solid_capstyle="butt")
+        face = colour if clear else "white"
+        axes.plot(difference, position, marker="o", color=colour, markerfacecolor=face, markersize=5)
+    axes.margins(x=0.1)
+    axes.tick_params(labelsize=FONT_SIZE - 2)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:.4g}"))
 
 
 def plot_noise_matrix(matrix: pd.DataFrame) -> bytes:
@@ -211,7 +241,7 @@ def plot_noise_matrix(matrix: pd.DataFrame) -> bytes:
 
     Args:
         matrix: Counts or shares, shape (n_classes, n_classes): rows are given labels, columns are true labels. Up to
-            12 classes the cells hold their numbers.
+            12 classes the cells hold their numbers, shares in per cent; above, a colour bar says what a colour means.
 
     Returns:
         A PNG.
@@ -221,25 +251,34 @@ def plot_noise_matrix(matrix: pd.DataFrame) -> bytes:
     """
     if matrix.empty:
         raise ValueError("matrix is empty: expected at least one class")
-    values = matrix.to_numpy(dtype=np.float64)
-    n_rows, n_columns = values.shape
-    is_share = bool((np.nanmax(values) <= 1) and (values % 1 != 0).any())
-    side = min(max(0.42 * max(n_rows, n_columns), 1.6), 5.0)
-    figure, axes = _new_figure(side + 1.5, side + 0.9)
-    image = axes.imshow(values, cmap="Blues", vmin=0, vmax=max(float(np.nanmax(values)), 1e-12), aspect="equal")
+    import matplotlib as mpl
+
+    values = matrix.to_numpy(dtype=np.float64, na_value=np.nan)
+    finite = values[np.isfinite(values)]
+    largest = float(finite.max(initial=0))
+    is_share = largest <= 1 and bool((finite % 1 != 0).any())
+    n_classes = max(values.shape)
+    is_annotated = n_classes <= MOST_ANNOTATED_CLASSES
+    side = min(max(0.45 * n_classes, 1.7), 5.0)
+    figure, axes = _new_figure(side + (1.1 if is_annotated else 1.5), side + 0.9)
+    # The few steps survive the palette of the file; a smooth scale would show bands.
+    colours = mpl.colormaps["Blues"] if is_annotated else mpl.colormaps["Blues"].resampled(COLOUR_STEPS)
+    image = axes.imshow(values, cmap=colours, vmin=0, vmax=max(largest, 1e-12), aspect="equal")
     axes.grid(visible=False)
-    if max(n_rows, n_columns) <= MOST_ANNOTATED_CLASSES:
-        dark = values > 0.55 * np.nanmax(values)
+    if is_annotated:
         for row, column in np.ndindex(values.shape):
-            text = f"{values[row, column]:.2f}" if is_share else f"{values[row, column]:,.0f}"
-            colour = "white" if dark[row, column] else INK
+            value = float(values[row, column])
+            colour = "white" if value > 0.55 * largest else INK
+            text = _write_cell(value, is_share=is_share)
             axes.text(column, row, text, ha="center", va="center", fontsize=FONT_SIZE - 2, color=colour)
-    _label_classes(axes, [str(name) for name in matrix.index], [str(name) for name in matrix.columns])
+    else:
+        bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=18, label="share" if is_share else "rows")
+        bar.ax.tick_params(labelsize=FONT_SIZE - 2, length=2)
+        bar.ax.yaxis.set_major_formatter(lambda value, _position: _write_cell(value, is_share=is_share))
+        bar.outline.set_visible(False)
+    _label_classes(axes, [str(name) for name in matrix.index], [str(name) for name in matrix.columns], side / n_classes)
     axes.set_ylabel(str(matrix.index.name or "given label"))
     axes.set_xlabel(str(matrix.columns.name or "true label"))
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=18, label="share of rows" if is_share else "rows")
-    bar.ax.tick_params(labelsize=FONT_SIZE - 2, length=2)
-    bar.outline.set_visible(False)
     return _to_png(figure)
 
 
@@ -267,7 +306,26 @@ def _style(axes: Axes) -> None:
     axes.yaxis.label.set(color=INK, fontsize=FONT_SIZE)
 
 
-def _draw_histogram(axes: Axes, scores: npt.NDArray[np.float64], is_issue: npt.NDArray[np.bool_]) -> None:
+def _choose_ticks(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return round ticks around the scores if they fill only a small part of the range from 0 to 1, else none."""
+    from matplotlib.ticker import MaxNLocator
+
+    values = np.asarray(scores, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    if finite.size == 0 or not 0 < np.ptp(finite) < SMALLEST_PART_OF_THE_AXIS:
+        return np.empty(0)
+    return np.asarray(
+        MaxNLocator(nbins=5, steps=[1, 2, 5, 10], min_n_ticks=3).tick_values(finite.min(), finite.max()),
+        dtype=np.float64,
+    )
+
+
+def _draw_histogram(
+    axes: Axes,
+    scores: npt.NDArray[np.float64],
+    is_issue: npt.NDArray[np.bool_],
+    ticks: npt.NDArray[np.float64] | None = None,
+) -> None:
     scores, is_issue = np.asarray(scores, dtype=np.float64), np.asarray(is_issue, dtype=bool)
     if scores.shape != is_issue.shape:
         raise ValueError(f"scores and is_issue must have one shape, got {scores.shape} and {is_issue.shape}")
@@ -275,10 +333,15 @@ def _draw_histogram(axes: Axes, scores: npt.NDArray[np.float64], is_issue: npt.N
     if not finite.any():
         raise ValueError(f"no finite score among {scores.size:,}: expected at least one")
     flagged, others = scores[finite & is_issue], scores[finite & ~is_issue]
-    edges = [step / N_BINS for step in range(N_BINS + 1)]
+    edges = np.arange(N_BINS + 1) / N_BINS
+    if ticks is not None and len(ticks):
+        n_steps = (len(ticks) - 1) * (N_BINS // (len(ticks) - 1))
+        edges = np.linspace(ticks[0], ticks[-1], n_steps + 1)
+        axes.set_xticks(ticks)
+        axes.ticklabel_format(axis="x", style="plain", useOffset=False)
     axes.hist(
         others,
-        edges,
+        edges.tolist(),
         histtype="stepfilled",
         facecolor=PALE_BLUE,
         edgecolor=BLUE,
@@ -286,7 +349,7 @@ def _draw_histogram(axes: Axes, scores: npt.NDArray[np.float64], is_issue: npt.N
     )
     axes.hist(
         flagged,
-        edges,
+        edges.tolist(),
         histtype="step",
         edgecolor=VERMILION,
         hatch="////",
@@ -296,7 +359,7 @@ def _draw_histogram(axes: Axes, scores: npt.NDArray[np.float64], is_issue: npt.N
     tallest = max(int(np.histogram(part, edges)[0].max()) for part in (flagged, others))
     axes.set_yscale("log")
     axes.set_ylim(0.7, 1.5 * max(tallest, 1))
-    axes.set_xlim(0, 1)
+    axes.set_xlim(edges[0], edges[-1])
     axes.yaxis.set_major_formatter(_thousands)
     axes.set_ylabel("rows per bin (log)")
     axes.legend(
@@ -310,15 +373,21 @@ def _draw_histogram(axes: Axes, scores: npt.NDArray[np.float64], is_issue: npt.N
     )
 
 
-def _label_classes(axes: Axes, row_names: Sequence[str], column_names: Sequence[str]) -> None:
+def _label_classes(axes: Axes, row_names: Sequence[str], column_names: Sequence[str], cell: float) -> None:
     for set_ticks, names in ((axes.set_yticks, row_names), (axes.set_xticks, column_names)):
         step = -(-len(names) // MOST_TICK_LABELS)
         set_ticks(range(0, len(names), step), [_shorten(name) for name in names[::step]])
-    if max(map(len, column_names)) > LONGEST_FLAT_LABEL:
+    if max(len(_shorten(name)) for name in column_names) * CHARACTER_WIDTH > cell:
         is_crowded = len(column_names) > MOST_ANNOTATED_CLASSES
         for label in axes.get_xticklabels():
             label.set(rotation=90 if is_crowded else 40, rotation_mode="anchor", ha="right")
             label.set_verticalalignment("center" if is_crowded else "top")
+
+
+def _write_cell(value: float, *, is_share: bool) -> str:
+    if not np.isfinite(value):
+        return MISSING
+    return format_share(value) if is_share else f"{value:,.0f}"
 
 
 def _shorten(name: str) -> str:

@@ -10,22 +10,14 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from cleanlab_assets.evaluation.variants import VariantComparison
+from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets_tests.conftest import PLANTED
 
 if TYPE_CHECKING:
     from cleanlab_assets_tests.conftest import Workbench
 
-DATASET_ASSETS = ["raw_dataset", "training_set", "neighbor_graph"]
-MODEL_ASSETS = [
-    "predictions",
-    "label_issues",
-    "datalab_issues",
-    "datalab_summary",
-    "duplicate_sets",
-    "datalab_report",
-    "variant_comparison",
-    "retrained_model",
-]
+DATASET_ASSETS = [key.path[-1] for key in CLASSIFICATION.asset_keys("dataset")]
+MODEL_ASSETS = [key.path[-1] for key in CLASSIFICATION.asset_keys("model")]
 ALL_ASSETS = [(name, "breast_cancer") for name in DATASET_ASSETS] + [(name, PLANTED) for name in MODEL_ASSETS]
 
 
@@ -133,9 +125,11 @@ def test_tables_show_rows_columns_and_the_first_rows_in_the_ui(audited: Workbenc
     for asset in ("training_set", "neighbor_graph"):
         metadata = audited.latest(asset, "breast_cancer").metadata
         assert isinstance(metadata["dagster/row_count"].value, int)
-        assert isinstance(metadata["dagster/column_schema"], dg.TableColumnSchemaMetadataValue | dg.MetadataValue)
+        schema: Any = metadata["dagster/column_schema"].value
+        columns = {column.name: column for column in schema.columns}
+        assert columns["row_id"].description
         assert isinstance(metadata["preview"], dg.TableMetadataValue)
-    plot = audited.latest("label_issues", PLANTED).metadata["label_quality"].value
+    plot = audited.latest("label_issues", PLANTED).metadata["plots"].value
     assert isinstance(plot, str)
     assert "data:image/png;base64," in plot
 

@@ -8,6 +8,7 @@ import dagster as dg
 from cleanlab_assets.orchestration import freshness
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets.orchestration.freshness import find_stale_assets
+from cleanlab_assets.orchestration.provenance import library_versions
 from cleanlab_assets.orchestration.runs import resolve_configs
 from cleanlab_assets_tests.conftest import PLANTED, PLANTED_CONFIG
 
@@ -57,7 +58,7 @@ def test_a_setting_of_a_late_step_leaves_the_early_ones_fresh(audited: Workbench
 
 
 def test_another_library_version_makes_results_stale(audited: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    versions = {**freshness.library_versions(), "scikit-learn": "99.0"}
+    versions = {**library_versions(), "scikit-learn": "99.0"}
     monkeypatch.setattr(freshness, "library_versions", lambda: versions)
     assert "99.0" in _stale(audited, "dataset", "breast_cancer", PLANTED_CONFIG)["raw_dataset"]
 

@@ -35,6 +35,11 @@ RAN = (
     "null",
     "identifier_column",
 )
+PARAMETERS = {
+    "label": {"clean_learning_kwargs": {"find_label_issues_kwargs": {"n_jobs": 1, "min_examples_per_class": 1}}},
+    "outlier": {"metric": "euclidean", "k": 10, "threshold": 0.37},
+    "non_iid": {"num_permutations": 25, "seed": 42},
+}
 WHY_NOT = "needs labels and a neighbour graph of at least 200 rows"
 
 
@@ -93,9 +98,10 @@ def make_issues(train: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         flagged = rng.choice(n, 0 if issue_type in {"null", "identifier_column"} else 12, replace=False)
         scores[flagged] = rng.uniform(0, 0.2, len(flagged))
         issues[f"is_{issue_type}_issue"] = np.isin(np.arange(n), flagged)
-        issues[f"{issue_type}_score"] = 1.0 if issue_type == "identifier_column" else scores
+        values = np.ones(n) if issue_type == "identifier_column" else scores
+        issues[f"{issue_type}_score"] = values.astype(np.float32)
     issues["nearest_neighbor"] = np.roll(train["row_id"].to_numpy(), 1)
-    issues["distance_to_nearest_neighbor"] = rng.uniform(0, 1, n)
+    issues["distance_to_nearest_neighbor"] = rng.uniform(0, 1, n).astype(np.float32)
     issues["duplicate_set"] = pd.array([1, 1, 2, 2, 2, *[pd.NA] * (n - 5)], dtype="Int64")
     return issues
 
@@ -110,14 +116,15 @@ def make_summary(issues: pd.DataFrame) -> pd.DataFrame:
             "share": float(issues[f"is_{issue_type}_issue"].mean()),
             "metric": "euclidean" if issue_type in {"outlier", "near_duplicate"} else None,
             "k": 10 if issue_type in {"outlier", "near_duplicate"} else None,
-            "parameters": json.dumps({"threshold": 0.37}) if issue_type == "outlier" else "{}",
+            "parameters": json.dumps(PARAMETERS.get(issue_type, {})),
             "status": "ran",
             "reason": "",
         }
         for issue_type in RAN
     ]
     records.append({"issue_type": "data_valuation", "status": "not run", "reason": WHY_NOT, "parameters": ""})
-    return pd.DataFrame(records)
+    types = {"n_issues": "Int64", "k": "Int64", "score": "float64", "share": "float64"}
+    return pd.DataFrame(records).astype(types)
 
 
 @pytest.fixture(scope="session")
@@ -138,13 +145,13 @@ def audited() -> Audited:
     issues = make_issues(train, rng)
     duplicate_sets = pd.DataFrame(
         {
-            "duplicate_set": [1, 1, 2, 2, 2],
+            "duplicate_set": pd.array([1, 1, 2, 2, 2], dtype="Int64"),
             "row_id": train["row_id"].iloc[:5].to_numpy(),
-            "given_label": ["cat", "dog", "owl", "owl", "owl"],
-            "label_quality": [0.9, 0.2, 0.8, 0.7, 0.6],
+            "given_label": pd.Categorical(["cat", "dog", "owl", "owl", "owl"], categories=CLASSES),
+            "label_quality": np.array([0.9, 0.2, 0.8, 0.7, 0.6], dtype=np.float32),
             "keep": [True, False, True, False, False],
             "reason": ["highest label quality", "copy", "highest label quality", "copy", "copy"],
-            "distance": [0.0, 0.0, 0.0, 0.01, 0.02],
+            "distance": np.array([0.0, 0.0, 0.0, 0.01, 0.02], dtype=np.float32),
         }
     )
     dataset = Dataset(

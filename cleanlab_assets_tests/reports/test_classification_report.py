@@ -115,10 +115,87 @@ def test_near_duplicates_without_sets_are_shown_as_rows(audited: Audited) -> Non
     assert len(table(report, "near_duplicate", "Flagged rows").frame) == 12
 
 
-def test_metric_k_and_parameters_are_stated(report: Report) -> None:
-    facts = section(report, "outlier").facts
+def test_each_setting_is_stated_once_and_in_words(report: Report) -> None:
+    assert section(report, "outlier").facts == {"Distance": "euclidean", "Neighbours (k)": "10", "Threshold": "0.37"}
+    assert section(report, "label").facts == {"Fewest rows left in a class": "1"}
 
-    assert facts == {"Distance": "euclidean", "Neighbours (k)": "10", "threshold": "0.37"}
+
+def test_facts_are_stated_once_and_a_mapping_is_written_in_words(audited: Audited) -> None:
+    config = {"folds": 5, "max_rows": None, "noise": {"test_fraction": 0.2}}
+
+    facts = audited.report(facts={"model": "logistic_regression", "training set config": config}).facts
+
+    assert [name.casefold() for name in facts].count("model") == 1
+    assert facts["training set config"] == "folds 5, test fraction 0.2"
+
+
+def test_findings_come_before_clean_types(report: Report) -> None:
+    keys = [part.key for part in report.sections]
+
+    assert keys[-2:] == ["identifier_column", "not_run"]
+    assert keys.index("null") == len(keys) - 3 or section(report, "null").badge != "none"
+
+
+def test_little_is_said_about_a_type_without_a_finding(audited: Audited) -> None:
+    issues = audited.datalab_issues.assign(is_outlier_issue=False)
+
+    report = replace(audited, datalab_issues=issues).report()
+
+    clean = section(report, "outlier")
+    assert (clean.badge, clean.tiles[0].value) == ("none", "0")
+    assert not [*clean.figures, *clean.tables, *clean.advice]
+    assert report.sections.index(clean) > report.sections.index(section(report, "near_duplicate"))
+
+
+def test_gaps_are_shown_even_where_no_row_is_flagged(audited: Audited) -> None:
+    training_set = audited.training_set.assign(weight=audited.training_set["weight"].where(lambda w: w > 8))
+    summary = audited.datalab_summary
+    summary = summary.assign(score=summary["score"].mask(summary["issue_type"] == "null", 0.9))
+
+    report = replace(audited, training_set=training_set, datalab_summary=summary).report()
+
+    assert section(report, "null").badge == "10 %"
+    assert [item.title for item in section(report, "null").tables] == ["Features with gaps"]
+
+
+def test_a_p_value_below_the_resolution_of_its_test_is_written_as_a_bound(report: Report) -> None:
+    assert section(report, "non_iid").badge == "p < 0.04"
+    assert section(report, "non_iid").tiles[0].value == "< 0.04"
+    assert "p < 0.04; limit 0.05" in [tile.hint for tile in report.tiles]
+
+
+def test_a_missing_audit_of_the_labels_asks_for_attention(audited: Audited) -> None:
+    summary = audited.datalab_summary
+    is_label = summary["issue_type"].isin(["label", "outlier"])
+    not_run = summary.assign(
+        status=summary["status"].mask(is_label, "not run"), n_issues=summary["n_issues"].mask(is_label)
+    )
+
+    report = replace(audited, datalab_summary=not_run).report()
+
+    assert {tile.label: tile.tone for tile in report.tiles if tile.value == "not run"} == {
+        "Likely label errors": "warn",
+        "Outliers": "neutral",
+    }
+
+
+def test_the_classes_are_described_by_the_columns_that_are_there(audited: Audited, report: Report) -> None:
+    issues = audited.datalab_issues.drop(columns=["is_label_issue", "label_score"])
+    summary = audited.datalab_summary[audited.datalab_summary["issue_type"] != "label"]
+    without = replace(audited, datalab_issues=issues, datalab_summary=summary).report()
+
+    assert "share of their class" in table(report, "class_imbalance", "Classes").caption
+    assert table(without, "class_imbalance", "Classes").caption == "In the order of the catalogue."
+
+
+def test_shares_are_written_in_per_cent(report: Report) -> None:
+    classes = table(report, "class_imbalance", "Classes")
+    blocks = table(report, "non_iid", "The source from top to bottom")
+    apart = table(report, "underperforming_group", "What sets the group apart").frame
+
+    assert set(classes.shares) == {"share_of_rows", "share_of_class"}
+    assert "share of cat" in blocks.shares
+    assert apart.loc[apart["measure"] == "share of rows", "group"].str.endswith("%").all()
 
 
 def test_planted_errors_are_announced_and_counted(audited: Audited) -> None:

@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.reports.formatting import MISSING, format_column, format_number, format_share, format_value
+from cleanlab_assets.reports.formatting import (
+    MISSING,
+    format_column,
+    format_number,
+    format_p_value,
+    format_share,
+    format_value,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +62,27 @@ def test_a_float_column_of_whole_numbers_has_no_decimals() -> None:
 
 def test_a_float_column_with_fractions_keeps_its_digits() -> None:
     assert format_column(pd.Series([1.0, 0.5, 0.0, np.inf])) == ["1.000", "0.5000", "0", "infinite"]
+
+
+@pytest.mark.parametrize(
+    ("p_value", "n_permutations", "text"),
+    [
+        (0.0, 25, "< 0.04"),
+        (0.039, 25, "< 0.04"),
+        (0.04, 25, "= 0.04"),
+        (0.5697, 25, "= 0.57"),
+        (0.0003, None, "= 0.0003"),
+    ],
+)
+def test_a_p_value_claims_no_more_than_its_permutations_can_tell(
+    p_value: float, n_permutations: int | None, text: str
+) -> None:
+    assert format_p_value(p_value, n_permutations) == text
+
+
+def test_a_column_of_shares_is_written_in_per_cent() -> None:
+    assert format_column(pd.Series([0.09666, 1, None], dtype="Float64"), as_share=True) == ["9.7 %", "100 %", MISSING]
+
+
+def test_values_that_lie_close_together_can_be_told_apart() -> None:
+    assert format_column(pd.Series([0.4999667, 0.5000179], dtype="float32")) == ["0.4999667", "0.5000179"]

@@ -138,6 +138,12 @@ def test_only_the_rows_to_highlight_are_highlighted() -> None:
     assert page.count('<tr class="marked">') == 1
 
 
+def test_columns_of_shares_are_written_in_per_cent_and_sort_by_value() -> None:
+    page = render_report(make_report(Table("t", pd.DataFrame({"row": ["a"], "share": [0.09666]}), shares={"share"})))
+
+    assert 'data-v="0.09666">9.7 %<' in page
+
+
 def test_columns_of_one_name_are_all_shown() -> None:
     frame = pd.DataFrame([[1, 2]], columns=["same", "same"])
 

@@ -11,8 +11,9 @@ from cleanlab_assets.reports.issue_evidence import (
     count_classes,
     count_missing_values,
     describe_blocks,
+    find_flags,
     join_audited_rows,
-    rank_worst_rows,
+    rank_flagged_rows,
     tabulate_label_pairs,
 )
 
@@ -61,19 +62,15 @@ def test_flagged_rows_are_ranked_worst_first_with_ties_in_source_order() -> None
         }
     )
 
-    ranked, are_flagged = rank_worst_rows(rows, "outlier", [])
+    ranked = rank_flagged_rows(rows, "outlier", [])
 
-    assert are_flagged
     assert ranked["row_id"].tolist() == ["b", "e", "a", "d"]
 
 
-def test_the_lowest_scores_are_ranked_where_no_row_is_flagged() -> None:
-    rows = pd.DataFrame({"row_id": list("abc"), "is_null_issue": False, "null_score": [1.0, 0.9, 0.5]})
+def test_a_missing_flag_is_no_flag() -> None:
+    rows = pd.DataFrame({"is_null_issue": pd.array([True, pd.NA, False], dtype="boolean")})
 
-    ranked, are_flagged = rank_worst_rows(rows, "null", [])
-
-    assert not are_flagged
-    assert ranked["row_id"].tolist() == ["c", "b"]
+    assert find_flags(rows, "null").tolist() == [True, False, False]
 
 
 def test_sets_with_differing_labels_come_first_and_sets_stay_whole(audited: Audited) -> None:
@@ -128,7 +125,23 @@ def test_the_feature_that_defines_a_group_comes_first() -> None:
     apart = compare_group(rows, in_group, ["noise", "job"], top=2)
 
     assert apart["feature"].tolist() == ["job = nurse", "noise"]
+    assert apart["measure"].tolist() == ["share of rows", "mean"]
     assert (apart["group"].iloc[0], apart["others"].iloc[0]) == (1, 0)
+
+
+def test_nullable_features_with_gaps_are_compared() -> None:
+    in_group = pd.Series([True, True, False, False])
+    gaps = pd.DataFrame(
+        {
+            "years": pd.array([5, pd.NA, 1, 1], dtype="Int64"),
+            "owns": pd.array([True, True, pd.NA, False], dtype="boolean"),
+        }
+    )
+
+    apart = compare_group(gaps, in_group, ["years", "owns"], top=2).set_index("feature")
+
+    assert apart.loc["years", ["group", "others"]].tolist() == [5, 1]
+    assert apart.loc["owns", ["group", "others"]].tolist() == [1, 0]
 
 
 def test_blocks_of_source_order_show_where_a_class_ends() -> None:

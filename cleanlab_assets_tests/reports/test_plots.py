@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from cleanlab_assets.reports import plots
 from cleanlab_assets.reports.plots import (
     as_data_uri,
     plot_class_balance,
@@ -113,6 +114,47 @@ def test_many_classes_make_no_tall_plot() -> None:
 
     with Image.open(io.BytesIO(png)) as image:
         assert image.height < 1000
+
+
+def test_six_metrics_make_a_compact_grid() -> None:
+    metrics = ["accuracy", "macro_f1", "weighted_f1", "weighted_precision", "log_loss", "roc_auc"]
+    variants = ["pruned", "relabelled", "cleanlearning", "random removal"]
+    table = pd.DataFrame([(v, m) for v in variants for m in metrics], columns=["variant", "metric"])
+
+    png = plot_variant_differences(table.assign(difference=0.001, low=-0.002, high=0.003))
+
+    with Image.open(io.BytesIO(png)) as image:
+        assert image.width <= 700
+        assert image.height <= 500
+
+
+def test_the_axis_is_zoomed_to_scores_that_lie_close_together() -> None:
+    scores, flags = np.array([0.499966, 0.5, 0.500018]), np.array([True, False, False])
+
+    ticks = plots._choose_ticks(scores)
+
+    assert ticks.tolist() == pytest.approx([0.49996, 0.49998, 0.5, 0.50002])
+    assert plot_score_distribution(scores, flags, "value") != plot_score_distribution(scores * 0.999, flags, "value")
+    assert len(plots._choose_ticks(np.array([0.1, 0.9]))) == 0
+
+
+def test_a_noise_matrix_with_numbers_in_its_cells_has_no_colour_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    bars: list[object] = []
+    draw_bar = Figure.colorbar
+    monkeypatch.setattr(Figure, "colorbar", lambda *args, **named: bars.append(args) or draw_bar(*args, **named))
+
+    plot_noise_matrix(pd.DataFrame(np.eye(12)))
+    assert not bars
+    plot_noise_matrix(pd.DataFrame(np.eye(13)))
+    assert len(bars) == 1
+
+
+def test_missing_cells_of_a_nullable_matrix_are_drawn() -> None:
+    matrix = pd.DataFrame({"a": pd.array([1, pd.NA], dtype="Int64"), "b": pd.array([pd.NA, pd.NA], dtype="Int64")})
+
+    assert plot_noise_matrix(matrix).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

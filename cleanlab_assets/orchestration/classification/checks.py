@@ -18,7 +18,7 @@ from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.classification import dataset_level, model_level, retraining
 from cleanlab_assets.orchestration.classification.dataset_level import FAMILY
-from cleanlab_assets.orchestration.metadata import as_numbers, as_table
+from cleanlab_assets.orchestration.metadata import as_numbers, as_table, round_numbers
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level, dataset_of, model_of, partitions_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
 
@@ -45,12 +45,14 @@ def _gates(context: dg.AssetCheckExecutionContext) -> Gates:
 
 
 def _judge(
-    context: dg.AssetCheckExecutionContext, *, passed: bool, metadata: dict[str, Any], description: str | None = None
+    context: dg.AssetCheckExecutionContext, *, passed: bool, description: str, metadata: dict[str, Any]
 ) -> dg.AssetCheckResult:
     """Make the result of a gate: a failure warns, unless the settings make gates errors."""
     is_error = context.resources.settings.gate_severity == "error"
     severity = dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN
-    return dg.AssetCheckResult(passed=passed, severity=severity, metadata=metadata, description=description)
+    return dg.AssetCheckResult(
+        passed=passed, severity=severity, description=description, metadata=round_numbers(metadata)
+    )
 
 
 @_check(dataset_level.training_set, DATASET, blocking=True)
@@ -61,7 +63,9 @@ def no_row_in_both_splits(
     """No row id is in both splits, and none occurs twice."""
     repeated = training_set.loc[training_set["row_id"].duplicated(keep=False), "row_id"]
     return dg.AssetCheckResult(
-        passed=repeated.empty, metadata={"n_repeated": len(repeated), "repeated": repeated.head(20).tolist()}
+        passed=repeated.empty,
+        description=f"{repeated.nunique():,} of {len(training_set):,} row ids occur more than once",
+        metadata={"n_repeated": len(repeated), "repeated": repeated.head(20).tolist()},
     )
 
 
@@ -75,6 +79,7 @@ def no_equal_rows_across_splits(
     straddles = (training_set["split"].cat.codes.groupby(groups).transform("nunique") > 1).to_numpy()
     return dg.AssetCheckResult(
         passed=not straddles.any(),
+        description=f"{straddles.sum():,} of {len(training_set):,} rows have an equal row on the other side",
         metadata={"n_rows": int(straddles.sum()), "rows": training_set.loc[straddles, "row_id"].head(20).tolist()},
     )
 
@@ -85,7 +90,8 @@ def every_class_in_every_part(
 ) -> dg.AssetCheckResult:
     """Every class has enough rows for every fold and for the test rows."""
     notes = training_set.attrs["notes"]
-    return _judge(context, passed=not notes, metadata={"notes": notes})
+    description = "; ".join(notes) or "every class is in every fold and among the test rows"
+    return _judge(context, passed=not notes, description=description, metadata={"n_notes": len(notes)})
 
 
 @_check(dataset_level.neighbor_graph, DATASET)
@@ -98,9 +104,11 @@ def near_duplicates_across_splits(
     return _judge(
         context,
         passed=leakage.share <= limit,
+        description=f"{len(leakage.pairs):,} of {leakage.n_test_rows:,} test rows ({leakage.share:.1%}) nearly equal a "
+        f"train row; limit {limit:.1%}",
         metadata={
             "share": leakage.share,
-            "limit": limit,
+            "limit": f"{limit:g}",
             "distance_threshold": leakage.threshold,
             "examples": as_table(leakage.pairs, 20),
         },
@@ -114,7 +122,8 @@ def neighbor_recall(context: dg.AssetCheckExecutionContext, neighbor_graph: pd.D
     return _judge(
         context,
         passed=recall >= MINIMUM_RECALL,
-        metadata={"recall": recall, "minimum": MINIMUM_RECALL, "method": neighbor_graph.attrs["method"]},
+        description=f"{recall:.1%} of the true neighbours found; at least {MINIMUM_RECALL:.0%} wanted",
+        metadata={"recall": recall, "method": neighbor_graph.attrs["method"]},
     )
 
 
@@ -130,6 +139,7 @@ def probabilities_are_valid(
         is_valid &= np.isclose(probabilities.sum(axis=1), 1.0, atol=1e-3)
     return dg.AssetCheckResult(
         passed=bool(is_valid.all()),
+        description=f"{(~is_valid).sum():,} of {len(is_valid):,} rows have invalid probabilities",
         metadata={"n_invalid": int((~is_valid).sum()), "rows": predictions.loc[~is_valid, "row_id"].head(20).tolist()},
     )
 
@@ -146,6 +156,8 @@ def each_train_row_predicted_once(
     surplus = found[~found.isin(expected) | found.duplicated()]
     return dg.AssetCheckResult(
         passed=missing.empty and surplus.empty,
+        description=f"{len(missing):,} of {len(expected):,} train rows lack a prediction, {len(surplus):,} predictions "
+        "are surplus",
         metadata={"n_missing": len(missing), "n_surplus": len(surplus), "examples": [*missing[:10], *surplus[:10]]},
     )
 
@@ -155,7 +167,12 @@ def calibration(context: dg.AssetCheckExecutionContext, predictions: pd.DataFram
     """Predicted confidence agrees with how often the prediction is right."""
     error = predictions.attrs["calibration"]["expected_calibration_error"]
     limit = _gates(context).expected_calibration_error
-    return _judge(context, passed=error <= limit, metadata={"expected_calibration_error": error, "limit": limit})
+    return _judge(
+        context,
+        passed=error <= limit,
+        description=f"expected calibration error {error:.3f}; limit {limit:g}",
+        metadata={"expected_calibration_error": error, "limit": f"{limit:g}"},
+    )
 
 
 @_check(model_level.label_issues, MODEL)
@@ -184,7 +201,9 @@ def detection_power(context: dg.AssetCheckExecutionContext, label_issues: pd.Dat
     return dg.AssetCheckResult(
         passed=power.average_precision >= required,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata={**as_numbers(power.model_dump()), "required_average_precision": required},
+        description=f"average precision {power.average_precision:.3f} on {power.n_planted} planted errors; chance is "
+        f"{power.planted_share:.3f}, at least {required:.3f} wanted",
+        metadata=round_numbers(as_numbers(power.model_dump())),
     )
 
 
@@ -206,7 +225,13 @@ def non_iid(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame
     p_value = _summary_of(datalab_issues, "non_iid")["score"]
     limit = _gates(context).non_iid_p_value
     passed = p_value is not None and p_value >= limit
-    return _judge(context, passed=passed, metadata={"p_value": p_value, "limit": limit})
+    shown = "no p-value: the test did not run" if p_value is None else f"p-value {p_value:.3g}"
+    return _judge(
+        context,
+        passed=passed,
+        description=f"{shown}; at least {limit:g} wanted",
+        metadata={"limit": f"{limit:g}"} if p_value is None else {"p_value": p_value, "limit": f"{limit:g}"},
+    )
 
 
 @_check(dataset_level.training_set, DATASET)
@@ -217,7 +242,8 @@ def class_imbalance(context: dg.AssetCheckExecutionContext, training_set: pd.Dat
     return _judge(
         context,
         passed=bool(shares.min() >= limit),
-        metadata={"rarest_class": str(shares.idxmin()), "share": float(shares.min()), "limit": limit},
+        description=f"{shares.idxmin()} has the fewest rows, {shares.min():.2%}; at least {limit:.2%} wanted",
+        metadata={"rarest_class": str(shares.idxmin()), "share": float(shares.min()), "limit": f"{limit:g}"},
     )
 
 
@@ -225,7 +251,8 @@ def class_imbalance(context: dg.AssetCheckExecutionContext, training_set: pd.Dat
 def every_issue_type_ran(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame) -> dg.AssetCheckResult:
     """Every Datalab issue type ran."""
     missing = {row["issue_type"]: row["reason"] for row in datalab_issues.attrs["summary"] if row["status"] != "ran"}
-    return _judge(context, passed=not missing, metadata={"not_run": missing})
+    description = "; ".join(f"{name} did not run: {reason}" for name, reason in missing.items()) or "all ran"
+    return _judge(context, passed=not missing, description=description, metadata={"n_not_run": len(missing)})
 
 
 @_check(retraining.variant_comparison, MODEL)
@@ -236,6 +263,8 @@ def not_worse_than_baseline(
     return _judge(
         context,
         passed=variant_comparison.verdict != "harms",
+        description=f"{variant_comparison.chosen} was kept: {variant_comparison.verdict} on "
+        f"{variant_comparison.primary_metric}, {variant_comparison.n_test:,} test rows",
         metadata={
             "chosen": variant_comparison.chosen,
             "verdict": variant_comparison.verdict,
@@ -248,11 +277,15 @@ def _judge_rate(
     context: dg.AssetCheckExecutionContext, table: pd.DataFrame, flag: str, limit: float
 ) -> dg.AssetCheckResult:
     if flag not in table:
-        return _judge(
-            context, passed=False, metadata={"limit": limit}, description=f"{flag}: this issue type did not run"
-        )
-    rate = float(table[flag].mean())
-    return _judge(context, passed=rate <= limit, metadata={"rate": rate, "limit": limit, "n": int(table[flag].sum())})
+        return _judge(context, passed=False, description="this issue type did not run", metadata={})
+    n_flagged = int(table[flag].sum())
+    rate = n_flagged / len(table)
+    return _judge(
+        context,
+        passed=rate <= limit,
+        description=f"{n_flagged:,} of {len(table):,} rows ({rate:.1%}) are flagged; limit {limit:.1%}",
+        metadata={"rate": rate, "n": n_flagged, "limit": f"{limit:g}"},
+    )
 
 
 def _summary_of(datalab_issues: pd.DataFrame, issue_type: str) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def training_set(context: dg.AssetExecutionContext, config: TrainingSetConfig, r
             "test_rows": int((table["split"] == "test").sum()),
             "planted_errors": int(table["planted_error"].sum()) if "planted_error" in table else 0,
             "class_balance": as_table(balance, len(balance)),
+            "preview": as_table(table, columns=["row_id", "given_label", "split", "fold"]),
             "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in built.notes) or "none"),
         },
     )
@@ -107,5 +108,6 @@ def neighbor_graph(
             "encoded_features": encoded.shape[1],
             "near_duplicates_across_splits": leakage.share,
             "nearest_pairs_across_splits": as_table(leakage.pairs, LEAKAGE_EXAMPLES),
+            "preview": as_table(table, columns=["row_id", "split", "neighbor_1", "distance_1"]),
         },
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.variants import VariantComparison
+from cleanlab_assets.models.catalogue import BuildContext, build_model
+from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.classification import checks, dataset_level, model_level, retraining
 from cleanlab_assets.orchestration.classification.config import (
     LabelIssuesConfig,
@@ -20,6 +23,8 @@ from cleanlab_assets.reports.classification_summary import summarize_classificat
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import dagster as dg
+
 
 def _summarize(paths: Mapping[str, str]) -> list[str]:
     return summarize_classification_audit(
@@ -29,6 +34,15 @@ def _summarize(paths: Mapping[str, str]) -> list[str]:
         comparison=read_artifact(paths["variant_comparison"], VariantComparison),
         cross_validation=read_artifact(paths["predictions"]).attrs["cross_validation"],
     )
+
+
+def _check_model(dataset: str, model: str, configs: Mapping[dg.AssetKey, Mapping[str, Any]]) -> None:
+    parameters = configs[model_level.predictions.key]["parameters"]
+    if not parameters:
+        return
+    entry = get_dataset(dataset)
+    context = BuildContext(kinds=FeatureKinds.of(entry.columns), n_classes=len(entry.class_names), seed=0)
+    build_model(dataset_level.FAMILY, model, context, parameters=parameters)
 
 
 CLASSIFICATION = Family(
@@ -55,5 +69,6 @@ CLASSIFICATION = Family(
         "variant_comparison": VariantComparisonConfig,
     },
     summarize=_summarize,
+    check_model=_check_model,
     reports=("label_issues", "datalab_report", "retrained_model"),
 )

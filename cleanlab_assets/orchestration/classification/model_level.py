@@ -27,7 +27,7 @@ from cleanlab_assets.orchestration.contracts import (
     DUPLICATE_SETS,
 )
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
-from cleanlab_assets.orchestration.metadata import as_numbers, as_plot, as_table
+from cleanlab_assets.orchestration.metadata import as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
 from cleanlab_assets.orchestration.provenance import library_versions
 from cleanlab_assets.orchestration.storage import PROVENANCE
@@ -36,6 +36,7 @@ from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.plots import plot_label_quality, plot_noise_matrix, plot_reliability
 
 WORST_ROWS = 20
+WORST_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "label_quality", "is_label_issue")
 
 
 @family_asset(
@@ -72,12 +73,16 @@ def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, tr
             **as_numbers({f"cross_validated_{name}": score for name, score in scores.items()}),
             "expected_calibration_error": calibration.expected_calibration_error,
             "fit_seconds": sum(predicted.fit_seconds),
-            "reliability": as_plot(
-                plot_reliability(
-                    np.array(calibration.mean_confidence), np.array(calibration.accuracy), np.array(calibration.counts)
-                ),
-                "Reliability",
+            "plots": as_plots(
+                {
+                    "Reliability": plot_reliability(
+                        np.array(calibration.mean_confidence),
+                        np.array(calibration.accuracy),
+                        np.array(calibration.counts),
+                    )
+                }
             ),
+            "preview": as_table(table),
         },
     )
 
@@ -96,9 +101,11 @@ def label_issues(
     training_set: pd.DataFrame,
     predictions: pd.DataFrame,
 ) -> StepResult:
-    """Every train row with its given label, suggested label, label quality, flag and rank; the worst rows first.
+    """Every train row with its given label, suggested label, label quality, flag and rank (1 is the worst).
 
-    Lower quality is worse. The row id says file and line, so that the label can be corrected at its source.
+    Lower quality is worse. The row id says file and line, so that the label can be corrected at its source. Rank and
+    flag follow different rules: the flags estimate how many labels of each class are wrong, so that a row of low
+    quality in a clean class may not be flagged.
     """
     rows = train_rows(training_set)
     features = FeatureKinds.of(get_dataset(dataset_of(context)).columns).names
@@ -121,15 +128,21 @@ def label_issues(
         "estimated_errors": issues.estimated_errors,
         "filter_by": config.filter_by,
         "quality_method": config.quality_method,
-        "worst_rows": as_table(table.sort_values("rank"), WORST_ROWS),
-        "noise_matrix": as_table(issues.noise_matrix.rename_axis("given_label").reset_index(), len(table)),
-        "noise_matrix_plot": as_plot(plot_noise_matrix(issues.noise_matrix), "P(given label | true label)"),
-        "label_quality": as_plot(
-            plot_label_quality(
-                table["label_quality"].to_numpy(dtype=np.float64), table["is_label_issue"].to_numpy(dtype=bool)
-            ),
-            "Label quality",
+        "worst_rows": as_table(table.sort_values("rank"), WORST_ROWS, columns=WORST_COLUMNS),
+        "plots": as_plots(
+            {
+                "Label quality": plot_label_quality(
+                    table["label_quality"].to_numpy(dtype=np.float64), table["is_label_issue"].to_numpy(dtype=bool)
+                ),
+                "P(given label | true label), estimated": plot_noise_matrix(issues.noise_matrix),
+            }
         ),
+        "noise_matrix": as_table(
+            issues.noise_matrix.rename_axis("given_label").reset_index(),
+            len(issues.noise_matrix),
+            columns=["given_label", *issues.noise_matrix.columns],
+        ),
+        "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in issues.notes) or "none"),
     }
     if "planted_error" in rows:
         table["planted_error"], table["true_label"] = rows["planted_error"], rows["true_label"]
@@ -162,13 +175,13 @@ def datalab_issues(
         predictions, train_rows(training_set)[features], neighbor_graph, seed=training_set.attrs["seed"]
     )
     found.table.attrs["summary"] = json.loads(found.summary.to_json(orient="records"))
-    counts = found.summary.set_index("issue_type")["n_issues"]
+    ran = found.summary[found.summary["status"] == "ran"].set_index("issue_type")["n_issues"]
     graph = neighbor_graph.attrs
     return StepResult(
         found.table,
         {
             "graph": f"{graph['metric']}, k={graph['k']}, {graph['method']}",
-            **{f"n_{name}_issues": int(count) for name, count in counts.items()},
+            **{f"n_{name}_issues": int(count) for name, count in ran.items()},
         },
     )
 
@@ -183,8 +196,11 @@ def datalab_issues(
 )
 def datalab_summary(context: dg.AssetExecutionContext, datalab_issues: pd.DataFrame) -> StepResult:  # noqa: ARG001
     """One row for each Datalab issue type: score, count, share, metric, k and parameters; also what did not run."""
-    summary = pd.DataFrame.from_records(datalab_issues.attrs["summary"]).astype({"k": "Int64", "score": "float64"})
-    return StepResult(summary, {"not_run": summary.loc[summary["status"] != "ran", "issue_type"].tolist()})
+    summary = pd.DataFrame.from_records(datalab_issues.attrs["summary"]).astype(
+        {"k": "Int64", "n_issues": "Int64", "score": "float64", "share": "float64"}
+    )
+    shown = ["issue_type", "n_issues", "share", "score", "status", "reason"]
+    return StepResult(summary, {"summary": as_table(summary, len(summary), columns=shown)})
 
 
 @family_asset(
@@ -203,7 +219,12 @@ def duplicate_sets(
     """Sets of nearly equal rows, row by row, with the row to keep and whether the labels of the set disagree."""
     sets = list_duplicate_sets(datalab_issues, label_issues)
     return StepResult(
-        sets, {"n_sets": int(sets["duplicate_set"].nunique()), "rows_to_drop": int((~sets["keep"]).sum())}
+        sets,
+        {
+            "n_sets": int(sets["duplicate_set"].nunique()),
+            "rows_to_drop": int((~sets["keep"]).sum()),
+            "preview": as_table(sets),
+        },
     )
 
 
@@ -236,7 +257,8 @@ def datalab_report(
         facts=facts,
     )
     page = render_report(report)
-    return StepResult(page, {"bytes": len(page.encode()), "sections": [section.title for section in report.sections]})
+    flagged = datalab_summary.loc[datalab_summary["status"] == "ran", ["issue_type", "n_issues", "share"]]
+    return StepResult(page, {"flagged": as_table(flagged, len(flagged)), "size_kb": len(page) // 1000})
 
 
 def pipeline_factory(

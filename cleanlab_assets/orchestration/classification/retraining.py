@@ -9,6 +9,7 @@ from cleanlab_assets.audit.label_issues import find_label_issues
 from cleanlab_assets.audit.predictions import to_probabilities
 from cleanlab_assets.audit.training_set import test_rows, train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.evaluation.metrics import METRICS
 from cleanlab_assets.evaluation.variants import VariantComparison, compare_variants, fit_variant, to_differences_table
 from cleanlab_assets.models.catalogue import get_model
 from cleanlab_assets.models.trained_model import TrainedModel
@@ -16,7 +17,7 @@ from cleanlab_assets.orchestration.classification.config import VariantCompariso
 from cleanlab_assets.orchestration.classification.dataset_level import FAMILY
 from cleanlab_assets.orchestration.classification.model_level import pipeline_factory
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
-from cleanlab_assets.orchestration.metadata import as_numbers, as_plot, as_table
+from cleanlab_assets.orchestration.metadata import as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
 from cleanlab_assets.orchestration.storage import PROVENANCE
 from cleanlab_assets.reports.plots import plot_variant_differences
@@ -55,10 +56,13 @@ def variant_comparison(
         ),
     )
     differences = to_differences_table(comparison)
+    metric = comparison.primary_metric
+    leading = ["variant", "verdict", metric, "n_train"]
+    others = [name for name in METRICS if name != metric]
     overview = pd.DataFrame.from_records(
         [
-            {"variant": result.variant, "n_train": result.n_train, **result.metrics, "verdict": result.verdict}
-            for result in comparison.variants
+            {"variant": item.variant, "verdict": item.verdict, "n_train": item.n_train, **item.metrics}
+            for item in comparison.variants
         ]
     )
     return StepResult(
@@ -66,10 +70,10 @@ def variant_comparison(
         {
             "verdict": comparison.verdict,
             "chosen": comparison.chosen,
-            "primary_metric": comparison.primary_metric,
-            "variants": as_table(overview, len(overview)),
+            "primary_metric": metric,
+            "variants": as_table(overview, len(overview), columns=[*leading, *others]),
+            "plots": as_plots({"Difference to the baseline": plot_variant_differences(differences)}),
             "differences": as_table(differences, len(differences)),
-            "differences_plot": as_plot(plot_variant_differences(differences), "Difference to the baseline"),
             **as_numbers(
                 {f"test_{name}": value for name, value in comparison.result(comparison.chosen).metrics.items()}
             ),
@@ -116,5 +120,10 @@ def retrained_model(
         "training_set_config": training_set.attrs[PROVENANCE]["config"],
         "training_set_hash": training_set.attrs[PROVENANCE]["data_hash"],
     }
-    metadata = {"variant": chosen.variant, "model_card": dg.MetadataValue.json(card), **as_numbers(chosen.metrics)}
+    metadata = {
+        "variant": chosen.variant,
+        "verdict": variant_comparison.verdict,
+        "model_card": dg.MetadataValue.json(card),
+        **as_numbers(chosen.metrics),
+    }
     return StepResult(TrainedModel(pipeline=pipeline, card=card), metadata)
