@@ -119,6 +119,7 @@ def test_dagster_exits_with_1_when_a_blocking_check_fails_and_with_0_when_it_pas
     assert "569 rows found, 570 expected" in failing.stderr + failing.stdout
 
 
+@pytest.mark.slow
 def test_dagster_says_which_command_makes_a_missing_upstream_partition(tmp_path: Path) -> None:
     result = _run(
         tmp_path,
@@ -131,6 +132,7 @@ def test_dagster_says_which_command_makes_a_missing_upstream_partition(tmp_path:
     assert wanted in result.stderr + result.stdout
 
 
+@pytest.mark.slow
 def test_an_unreachable_source_ends_in_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     proxy = "http://127.0.0.1:9"
     result = _run(tmp_path, "cleanlab-demo", "run", "-d", "adult_income", HTTPS_PROXY=proxy, https_proxy=proxy)

@@ -251,10 +251,9 @@ def _summary(dataset: str, file: SourceFile, path: Path, failures: Sequence[tupl
     error_class = causes.pop() if len(causes) == 1 else DownloadError
     last_reason = failures[-1][1] if failures else "the catalogue has no address for it"
     lines = [
-        f"cannot download {file.name} of {dataset}: {last_reason}",
+        f"cannot download {file.name} of {dataset} (put it at {path.absolute()} by hand to go on): {last_reason}",
         *(f"  tried {url}: {error}" for url, error in failures),
         f"  expected SHA-256: {_any_of(file.sha256)}",
-        f"  to go on without a download, put the file at {path.absolute()}",
     ]
     return error_class("\n".join(lines))
 

@@ -178,12 +178,12 @@ def _read_checks(result: dg.ExecuteInProcessResult) -> list[CheckOutcome]:
 
 
 def _describe_failure(result: dg.ExecuteInProcessResult) -> str:
-    """Name the step that failed first and the root of its error, in one line."""
+    """Name the step that failed first and what it raised, in one line."""
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
+            if error is not None and error.cause is not None:
+                error = error.cause  # Dagster's wrapper tells which step; its cause is what the step raised.
             message = error.message.strip().splitlines()[0] if error is not None else "no error was recorded"
             return f"{event.step_key}: {message}"
     return "the run failed before its first step"
