@@ -200,7 +200,10 @@ def plot_variant_differences(differences: pd.DataFrame) -> bytes:
     n_rows = -(-len(metrics) // n_columns)
     panel_height = min(0.55 + 0.19 * len(variants), max((TALLEST - 0.3) / n_rows, 1.0))
     figure = Figure(
-        figsize=(WIDTH, 0.3 + n_rows * panel_height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white"
+        figsize=(WIDTH, max(0.3 + n_rows * panel_height, 1.6)),
+        dpi=DOTS_PER_INCH,
+        layout="constrained",
+        facecolor="white",
     )
     panels = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
     for axes, metric in zip(panels, metrics, strict=False):

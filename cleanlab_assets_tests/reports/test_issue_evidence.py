@@ -140,8 +140,8 @@ def test_nullable_features_with_gaps_are_compared() -> None:
 
     apart = compare_group(gaps, in_group, ["years", "owns"], top=2).set_index("feature")
 
-    assert apart.loc["years", ["group", "others"]].tolist() == [5, 1]
-    assert apart.loc["owns", ["group", "others"]].tolist() == [1, 0]
+    assert apart["group"].to_dict() == {"years": 5, "owns": 1}
+    assert apart["others"].to_dict() == {"years": 1, "owns": 0}
 
 
 def test_blocks_of_source_order_show_where_a_class_ends() -> None:

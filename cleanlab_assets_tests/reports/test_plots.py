@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -129,26 +130,32 @@ def test_six_metrics_make_a_compact_grid() -> None:
 
 
 def test_the_axis_is_zoomed_to_scores_that_lie_close_together() -> None:
-    scores, flags = np.array([0.499966, 0.5, 0.500018]), np.array([True, False, False])
+    ticks = plots._choose_ticks(np.array([0.499966, 0.5, 0.500018]))
 
-    ticks = plots._choose_ticks(scores)
-
-    assert ticks.tolist() == pytest.approx([0.49996, 0.49998, 0.5, 0.50002])
-    assert plot_score_distribution(scores, flags, "value") != plot_score_distribution(scores * 0.999, flags, "value")
+    assert (ticks[0], ticks[-1]) == pytest.approx((0.49996, 0.50002), abs=1e-9)
+    assert np.abs(ticks - 0.5).min() < 1e-9
     assert len(plots._choose_ticks(np.array([0.1, 0.9]))) == 0
+
+
+def test_scores_that_would_share_a_bin_can_be_told_apart() -> None:
+    flags = np.array([True, False, False])
+
+    low = plot_score_distribution(np.array([0.501, 0.502, 0.509]), flags, "value")
+    high = plot_score_distribution(np.array([0.501, 0.508, 0.509]), flags, "value")
+
+    assert low != high
 
 
 def test_a_noise_matrix_with_numbers_in_its_cells_has_no_colour_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.figure import Figure
 
-    bars: list[object] = []
-    draw_bar = Figure.colorbar
-    monkeypatch.setattr(Figure, "colorbar", lambda *args, **named: bars.append(args) or draw_bar(*args, **named))
+    with monkeypatch.context() as patch:
+        patch.setattr(Figure, "colorbar", Mock(side_effect=AssertionError("a colour bar was drawn")))
+        plot_noise_matrix(pd.DataFrame(np.eye(12)))
+        with pytest.raises(AssertionError, match="a colour bar was drawn"):
+            plot_noise_matrix(pd.DataFrame(np.eye(13)))
 
-    plot_noise_matrix(pd.DataFrame(np.eye(12)))
-    assert not bars
-    plot_noise_matrix(pd.DataFrame(np.eye(13)))
-    assert len(bars) == 1
+    assert plot_noise_matrix(pd.DataFrame(np.eye(13))).startswith(b"\x89PNG")
 
 
 def test_missing_cells_of_a_nullable_matrix_are_drawn() -> None:

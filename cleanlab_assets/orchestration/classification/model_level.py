@@ -239,12 +239,12 @@ def datalab_report(
     """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
     issues_record = datalab_issues.attrs[PROVENANCE]
     facts = {
-        "model": model_of(context),
-        "seed": str(training_set.attrs["seed"]),
-        "training set": training_set.attrs[PROVENANCE]["data_hash"],
-        "training set config": str(training_set.attrs[PROVENANCE]["config"]),
-        "Datalab issues": issues_record["data_hash"],
-        "audited": issues_record["started"],
+        "Model": model_of(context),
+        "Seed": str(training_set.attrs["seed"]),
+        "Training set hash": training_set.attrs[PROVENANCE]["data_hash"],
+        "Training set settings": training_set.attrs[PROVENANCE]["config"],
+        "Datalab issues hash": issues_record["data_hash"],
+        "Audited": issues_record["started"],
         **library_versions(),
     }
     report = build_classification_report(
