@@ -86,12 +86,14 @@ def test_the_gate_warns_by_default_and_fails_on_demand(audited_home: Path) -> No
     assert "FAIL  classification/datalab_issues outlier_rate" in strict.stdout
 
 
+@pytest.mark.slow
 def test_a_gate_without_an_audit_says_which_command_makes_it(audited_home: Path) -> None:
     result = _run(audited_home, "cleanlab-demo", "gate", "-m", "knn")
     assert result.returncode == ExitCode.RUN_FAILED
     assert "cleanlab-demo run -d breast_cancer -m knn" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_list_shows_what_is_audited(audited_home: Path) -> None:
     result = _run(audited_home, "cleanlab-demo", "list")
     assert result.returncode == ExitCode.FINE
@@ -109,6 +111,7 @@ from cleanlab_assets.definitions import defs
 """
 
 
+@pytest.mark.slow
 def test_dagster_exits_with_1_when_a_blocking_check_fails_and_with_0_when_it_passes(tmp_path: Path) -> None:
     (tmp_path / "broken_location.py").write_text(BROKEN_LOCATION)
     arguments = ("asset", "materialize", "--select", "classification/raw_dataset", "--partition", "breast_cancer", "-m")

@@ -137,11 +137,11 @@ def test_tables_show_rows_columns_and_the_first_rows_in_the_ui(audited: Workbenc
 def test_without_planted_errors_nothing_claims_precision_or_recall(workbench: Workbench) -> None:
     assert workbench.materialize("dataset", "breast_cancer").success
     config = {"ops": {"classification__variant_comparison": {"config": {"resamples": 100}}}}
-    assert workbench.materialize("model", "breast_cancer|hist_gradient_boosting", config).success
-    issues = workbench.read("label_issues", "breast_cancer|hist_gradient_boosting")
+    assert workbench.materialize("model", "breast_cancer|knn", config).success
+    issues = workbench.read("label_issues", "breast_cancer|knn")
     assert "detection" not in issues.attrs
     assert not {"planted_error", "true_label"} & set(issues.columns)
-    metadata = workbench.latest("label_issues", "breast_cancer|hist_gradient_boosting").metadata
+    metadata = workbench.latest("label_issues", "breast_cancer|knn").metadata
     assert not [name for name in metadata if name.startswith("detection_")]
 
 
