@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.audit.nearest_rows import (
+    TARGET_RECALL,
+    compute_distances,
+    search_approximately,
+    search_exactly,
+)
 from cleanlab_assets.audit.seeding import seed_generator
 from cleanlab_assets.audit.training_set import test_rows, train_rows
 
 if TYPE_CHECKING:
-    import faiss
     from scipy.sparse import csr_matrix
+
+    from cleanlab_assets.audit.nearest_rows import Search
 
 METRIC = "euclidean"
 RECALL_QUERIES = 500
 NEAR_DUPLICATE_THRESHOLD = 0.13
 """Datalab's default: a share of the median nearest-neighbour distance."""
-_CHUNK_ROWS = 4096
-_DIRECT_QUERIES = 16
-"""faiss subtracts coordinates for so few queries; for more it expands the square, which is fast and rounds."""
-_LARGE_NORM = 1e2
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ def build_neighbor_graph(
     """Find the ``k`` nearest train rows of every train row and of every test row.
 
     Up to ``exact_row_limit`` train rows the search is exact; above it an inverted-file index (faiss ``IndexIVFFlat``)
-    probes the nearest cells, and its recall is measured against exact answers for 500 random rows of either part.
+    probes as many cells as a sample needs to reach ``TARGET_RECALL``, and the recall is measured against exact answers
+    for 500 other random rows of either part.
     Distances are recomputed from the coordinates, so that equal rows are exactly 0 apart.
 
     Args:
@@ -62,36 +66,36 @@ def build_neighbor_graph(
     Raises:
         ValueError: there are not more than ``k`` train rows.
     """
-    import faiss
-
-    n_rows, n_encoded = train.shape
+    n_rows = len(train)
     if n_rows <= k:
         raise ValueError(f"{n_rows} train rows cannot have {k} neighbours each: choose k below {n_rows}")
-    index, method = None, "exact"
+    exact = search = search_exactly(train)
+    method = "exact"
     if n_rows > exact_row_limit:
-        cells = min(int(4 * np.sqrt(n_rows)), n_rows)
-        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(n_encoded), n_encoded, cells, faiss.METRIC_L2)
-        index.cp.seed = seed
-        index.cp.max_points_per_centroid = 64
-        index.train(train)
-        index.add(train)
-        index.nprobe = max(8, cells // 64)
-        method = f"faiss IVF, {index.nprobe} of {cells} cells probed"
-    graph = _find_neighbors(train, train, index, k=k, own=np.arange(n_rows))
-    test_graph = _find_neighbors(train, test, index, k=k, own=None)
+        # Probes are chosen on rows of their own, so that the recall measured below is an honest one.
+        sample = _draw_queries(n_rows, purpose="probe queries", seed=seed)
+        _, true_distances = _find_neighbors(train, train[sample], exact, k=k, own=sample)
+
+        def reaches_target(candidate: Search) -> bool:
+            _, distances = _find_neighbors(train, train[sample], candidate, k=k, own=sample)
+            return _measure_recall(distances, true_distances) >= TARGET_RECALL
+
+        search, method = search_approximately(train, is_good_enough=reaches_target, seed=seed)
+    graph = _find_neighbors(train, train, search, k=k, own=np.arange(n_rows))
+    test_graph = _find_neighbors(train, test, search, k=k, own=None)
     recall = test_recall = 1.0
-    if index is not None:
-        sample = _draw_queries(n_rows, seed=seed)
-        _, true_distances = _find_neighbors(train, train[sample], None, k=k, own=sample)
+    if search is not exact:
+        sample = _draw_queries(n_rows, purpose="recall queries", seed=seed)
+        _, true_distances = _find_neighbors(train, train[sample], exact, k=k, own=sample)
         recall = _measure_recall(graph[1][sample], true_distances)
-        sample = _draw_queries(len(test), seed=seed)
-        _, true_distances = _find_neighbors(train, test[sample], None, k=k, own=None)
+        sample = _draw_queries(len(test), purpose="recall queries", seed=seed)
+        _, true_distances = _find_neighbors(train, test[sample], exact, k=k, own=None)
         test_recall = _measure_recall(test_graph[1][sample], true_distances)
     return NeighborGraph(*graph, method, recall), NeighborGraph(*test_graph, method, test_recall)
 
 
-def _draw_queries(n_rows: int, *, seed: int) -> np.ndarray:
-    generator = seed_generator(seed, "recall queries")
+def _draw_queries(n_rows: int, *, purpose: str, seed: int) -> np.ndarray:
+    generator = seed_generator(seed, purpose)
     return np.sort(generator.choice(n_rows, size=min(RECALL_QUERIES, n_rows), replace=False))
 
 
@@ -103,49 +107,18 @@ def _measure_recall(distances: np.ndarray, true_distances: np.ndarray) -> float:
 
 
 def _find_neighbors(
-    train: np.ndarray, queries: np.ndarray, index: faiss.Index | None, *, k: int, own: np.ndarray | None
+    train: np.ndarray, queries: np.ndarray, search: Search, *, k: int, own: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return neighbour positions and distances of each query, nearest first; ``own`` is its position, left out."""
     wanted = k if own is None else k + 1
-    if index is None:
-        found = _search_exactly(train, queries, wanted)
-    else:
-        _, found = index.search(queries, wanted)
-        # The probed cells of a lonely row may hold too few rows: those few queries are answered exactly.
-        short = (found < 0).any(axis=1)
-        if short.any():
-            found[short] = _search_exactly(train, queries[short], wanted)
+    found = search(queries, wanted)
     if own is not None:
         # The row itself goes last and is cut off; among many equal rows it may not have been found at all.
         order = np.argsort(found == own[:, None], axis=1, kind="stable")[:, :k]
         found = np.take_along_axis(found, order, axis=1)
-    distances = _compute_distances(train, queries, found)
+    distances = compute_distances(train, queries, found)
     order = np.argsort(distances, axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1).astype(np.int32), np.take_along_axis(distances, order, axis=1)
-
-
-def _search_exactly(train: np.ndarray, queries: np.ndarray, wanted: int) -> np.ndarray:
-    """Return the positions of the ``wanted`` nearest train rows of each query, shape (n_queries, wanted)."""
-    import faiss
-
-    _, found = faiss.knn(queries, train, wanted)
-    # Far from the origin the expanded square rounds away what tells near rows apart: those queries are asked again.
-    farthest = _compute_distances(train, queries, found).max(axis=1)
-    norms = np.linalg.norm(queries, axis=1)
-    doubtful = np.flatnonzero((farthest > 0) & (norms**2 > _LARGE_NORM * farthest**2))
-    for start in range(0, len(doubtful), _DIRECT_QUERIES):
-        rows = doubtful[start : start + _DIRECT_QUERIES]
-        _, found[rows] = faiss.knn(queries[rows], train, wanted)
-    return np.asarray(found)
-
-
-def _compute_distances(train: np.ndarray, queries: np.ndarray, found: np.ndarray) -> np.ndarray:
-    distances = np.empty(found.shape, dtype=np.float32)
-    for start in range(0, len(queries), _CHUNK_ROWS):
-        rows = slice(start, start + _CHUNK_ROWS)
-        difference = train[found[rows]] - queries[rows, None, :]
-        distances[rows] = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
-    return distances
 
 
 def to_graph_table(training_set: pd.DataFrame, graph: NeighborGraph, test_graph: NeighborGraph) -> pd.DataFrame:

@@ -82,14 +82,14 @@ def test_the_recall_of_an_approximate_graph_is_measured_honestly(n_columns: int)
 
     graph, test_graph = build_neighbor_graph(train, test, k=10, exact_row_limit=1000, seed=0)
 
-    assert graph.method == "faiss IVF, 8 of 219 cells probed"
+    assert graph.method.startswith("faiss IVF, ")
+    assert graph.method.endswith(" of 219 cells probed")
     for built, queries, leave_out_self in ((graph, train, True), (test_graph, test, False)):
         truth = brute_force(train, queries, k=10, leave_out_self=leave_out_self)
         recall = (built.distances <= truth[:, -1:] * (1 + 1e-5)).mean()
-        # Measured over three seeds: 0.99 with 4 columns, 0.50 to 0.55 with 24 random ones (those of real data are
-        # correlated: see the next test).
-        assert built.recall == pytest.approx(recall, abs=0.05)
-        assert recall > (0.9 if n_columns == 4 else 0.4)
+        # Independent columns are the hardest case: most cells have to be probed to reach the target of 0.995.
+        assert built.recall == pytest.approx(recall, abs=0.02)
+        assert recall > 0.98
     assert (graph.neighbors != np.arange(3000)[:, None]).all()
     assert (np.diff(graph.distances, axis=1) >= 0).all()
 
@@ -100,7 +100,7 @@ def test_an_approximate_graph_of_real_images_finds_nearly_all_neighbors() -> Non
 
     graph, _ = build_neighbor_graph(encoded, encoded[:0], k=10, exact_row_limit=1000, seed=0)
 
-    assert graph.recall > 0.9  # measured over three seeds: 0.97 to 0.98
+    assert graph.recall > 0.98
 
 
 def test_the_graph_is_the_same_for_the_same_seed() -> None:
