@@ -255,6 +255,7 @@ def datalab_report(
         datalab_summary=datalab_summary,
         duplicate_sets=duplicate_sets,
         facts=facts,
+        full_table=f"{FAMILY}/datalab_issues/{dataset_of(context)}/{model_of(context)}.parquet of the artifacts",
     )
     page = render_report(report)
     flagged = datalab_summary.loc[datalab_summary["status"] == "ran", ["issue_type", "n_issues", "share"]]
