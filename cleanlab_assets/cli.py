@@ -118,6 +118,7 @@ def gate(
     from cleanlab_assets.orchestration.runs import evaluate_checks
 
     with _open_instance() as instance, _console.status("evaluating checks") as status:
+        _warn_of_stale_assets(instance, family, dataset, model)
         outcomes = evaluate_checks(_load_definitions(status), instance, family, dataset, model)
     checks = [check for outcome in outcomes for check in outcome.checks]
     _print_checks(outcomes)
@@ -151,6 +152,17 @@ def list_datasets() -> None:
                 source = "embedded" if dataset.is_embedded else "download"
                 table.add_row(dataset.name, f"{dataset.expected_rows:,}", source, "\n".join(audited) or "-")
             _console.print(table)
+
+
+def _warn_of_stale_assets(instance: dg.DagsterInstance, family: Family, dataset: str, model: str) -> None:
+    """Say which of the artifacts that a gate judges are out of date; settings are not judged."""
+    from cleanlab_assets.orchestration.freshness import find_stale_assets
+    from cleanlab_assets.orchestration.partitions import DATASET, MODEL
+
+    levels: tuple[tuple[Level, str], ...] = ((DATASET, dataset), (MODEL, f"{dataset}|{model}"))
+    for level, partition in levels:
+        for key, reason in find_stale_assets(instance, family, level, partition, {}).items():
+            _errors.print(f"[yellow]note:[/yellow] {key.to_user_string()} is out of date: {escape(reason)}")
 
 
 def _find_family(dataset: str, model: str) -> Family:
@@ -187,7 +199,8 @@ def _open_instance() -> Iterator[dg.DagsterInstance]:
     """Open the project's Dagster instance: ``DAGSTER_HOME``, or else ``data/dagster_home`` of the project."""
     import dagster as dg
 
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(project_root() / "data" / "dagster_home")))
+    home = Path(os.environ.get("DAGSTER_HOME") or project_root() / "data" / "dagster_home").expanduser().resolve()
+    os.environ["DAGSTER_HOME"] = str(home)  # Dagster takes an absolute path only
     home.mkdir(parents=True, exist_ok=True)
     from cleanlab_assets.orchestration.dead_runs import end_dead_runs
 
@@ -199,11 +212,10 @@ def _open_instance() -> Iterator[dg.DagsterInstance]:
 
 def _load_definitions(status: Status) -> dg.Definitions:
     """Load the code location with a logger that shows the step at work instead of Dagster's event log."""
+    settings = _load_settings()
     import dagster as dg
 
     from cleanlab_assets.definitions import build_definitions
-
-    settings = _load_settings()
 
     def build_progress_logger(_context: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("cleanlab_assets.progress", level=logging.DEBUG)  # noqa: LOG001 - not a global one
@@ -280,6 +292,15 @@ def _print_summary(instance: dg.DagsterInstance, family: Family, dataset: str, m
         _console.print(f"  {line}", markup=False)
     for name in family.reports:
         _console.print(f"  {name.replace('_', ' ')}: {paths[name]}", markup=False)
+
+
+def main() -> None:
+    """Run the command; an error that nobody foresaw keeps its traceback, and does not look like a failed gate."""
+    try:
+        app()
+    except Exception:  # noqa: BLE001 - the traceback is shown in full
+        _errors.print_exception()
+        raise SystemExit(ExitCode.RUN_FAILED) from None
 
 
 def _fail(code: ExitCode, message: str) -> NoReturn:

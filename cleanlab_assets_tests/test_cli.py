@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from cleanlab_assets import __version__
+from cleanlab_assets import __version__, cli
 from cleanlab_assets.cli import ExitCode, app
 
 PROJECT = Path(__file__).parent.parent
@@ -185,9 +185,23 @@ def test_a_bad_setting_is_one_line_that_names_it(config: str, message: str, tmp_
 
 
 def test_an_environment_variable_with_a_bad_value_is_named(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["run"], env=_environment(tmp_path, CLEANLAB_DEMO_EXECUTOR="cluster"))
-    assert result.exit_code == ExitCode.WRONG_USE
+    result = _run(tmp_path, "cleanlab-demo", "run", CLEANLAB_DEMO_EXECUTOR="cluster")
+    assert result.returncode == ExitCode.WRONG_USE
     assert "CLEANLAB_DEMO_EXECUTOR is 'cluster'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_error_that_nobody_foresaw_does_not_look_like_a_failed_gate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("something broke")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == ExitCode.RUN_FAILED
+    assert "something broke" in capsys.readouterr().err
 
 
 def test_the_version_is_printed() -> None:

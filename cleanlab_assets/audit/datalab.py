@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from scipy.sparse import csr_matrix
 
+    from cleanlab_assets.audit.label_issues import FilterRule
+
 CLASSIFICATION_ISSUE_TYPES: Mapping[str, str] = {
     "label": "the given label is likely wrong",
     "outlier": "the row is unlike all others",
@@ -55,7 +57,12 @@ class DatalabIssues:
 
 
 def find_datalab_issues(
-    predictions: pd.DataFrame, features: pd.DataFrame, graph_table: pd.DataFrame, *, seed: int
+    predictions: pd.DataFrame,
+    features: pd.DataFrame,
+    graph_table: pd.DataFrame,
+    *,
+    seed: int,
+    filter_by: FilterRule = "prune_by_noise_rate",
 ) -> DatalabIssues:
     """Run Datalab once for every issue type of classification.
 
@@ -68,6 +75,7 @@ def find_datalab_issues(
         features: feature columns of the same rows, in the same order.
         graph_table: neighbour graph, see ``to_graph_table``.
         seed: seed of the non-iid permutation test.
+        filter_by: rule of the ``label`` type, that of the label issues.
 
     Returns:
         The per-row table and the summary.
@@ -83,7 +91,7 @@ def find_datalab_issues(
             "different rows: materialize both from the same training set"
         )
     k = graph.nnz // graph.shape[0]
-    parameters = _choose_parameters(graph, k=k, seed=seed)
+    parameters = _choose_parameters(graph, k=k, seed=seed, filter_by=filter_by)
     labels = encode_labels(predictions["given_label"])
     present, compact_labels = np.unique(labels, return_inverse=True)
     probabilities = to_probabilities(predictions)[:, present].astype(np.float64)
@@ -107,14 +115,16 @@ def find_datalab_issues(
     return DatalabIssues(table=table, summary=_summarize(table, scores, parameters, failures))
 
 
-def _choose_parameters(graph: csr_matrix, *, k: int, seed: int) -> dict[str, dict[str, Any]]:
+def _choose_parameters(graph: csr_matrix, *, k: int, seed: int, filter_by: FilterRule) -> dict[str, dict[str, Any]]:
     parameters: dict[str, dict[str, Any]] = {issue_type: {} for issue_type in CLASSIFICATION_ISSUE_TYPES}
     for issue_type in _GRAPH_TYPES:
         parameters[issue_type] = {"metric": METRIC, "k": k}
     # One process: a pool that cleanlab forks from a process full of threads and signal handlers may never end, and one
     # that it spawns lacks the globals that it relies on.
     parameters["label"] = {
-        "clean_learning_kwargs": {"find_label_issues_kwargs": {"n_jobs": 1, "min_examples_per_class": 1}}
+        "clean_learning_kwargs": {
+            "find_label_issues_kwargs": {"filter_by": filter_by, "n_jobs": 1, "min_examples_per_class": 1}
+        }
     }
     parameters["near_duplicate"]["threshold"] = NEAR_DUPLICATE_THRESHOLD
     parameters["data_valuation"]["threshold"] = 0.5

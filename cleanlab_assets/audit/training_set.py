@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.audit.class_codes import encode_labels
 from cleanlab_assets.audit.folds import divide_rows, draw_stratified_sample, group_equal_rows
 
 if TYPE_CHECKING:
@@ -114,6 +115,27 @@ def _describe_small_classes(table: pd.DataFrame, folds: int) -> tuple[str, ...]:
         if len(train) == len(rows):
             notes.append(f"class {name!r} has no test row: test metrics say nothing about it")
     return tuple(notes)
+
+
+def require_same_rows(table: pd.DataFrame, rows: pd.DataFrame, *, what: str) -> None:
+    """Refuse a stored table that was made from another training set than the rows at hand.
+
+    Args:
+        table: stored table with ``row_id`` and ``given_label``.
+        rows: train rows of the training set.
+        what: name of the table, for the message.
+
+    Raises:
+        ValueError: row ids or given labels differ.
+    """
+    same = np.array_equal(table["row_id"].to_numpy(), rows["row_id"].to_numpy()) and np.array_equal(
+        encode_labels(table["given_label"]), encode_labels(rows["given_label"])
+    )
+    if not same:
+        raise ValueError(
+            f"{what} ({len(table):,} rows) was made from another training set than the current one "
+            f"({len(rows):,} train rows): materialize {what} again"
+        )
 
 
 def train_rows(training_set: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.audit.class_codes import decode_labels, encode_labels
 from cleanlab_assets.audit.folds import divide_rows, draw_stratified_sample, group_equal_rows
-from cleanlab_assets.audit.label_issues import find_label_issues
+from cleanlab_assets.audit.label_issues import LabelIssues, find_label_issues
 from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
 from cleanlab_assets.evaluation.planted_errors import plant_label_errors, uniform_confusion
 
@@ -76,6 +76,7 @@ def measure_detection_power(
     max_rows: int = 3000,
     folds: int = 3,
     seed: int,
+    find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues] = find_label_issues,
 ) -> DetectionMetrics:
     """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
 
@@ -89,9 +90,10 @@ def measure_detection_power(
         max_rows: rows of a stratified sample that bounds the cost.
         folds: folds of the audit.
         seed: seed of the sample, the errors and the folds.
+        find_issues: the audit itself, with its rules, as for the real rows.
 
     Returns:
-        Detection metrics of self-confidence scores and of the flags of ``prune_by_noise_rate``.
+        Detection metrics of the scores and the flags.
     """
     labels = encode_labels(rows["given_label"])
     sample = draw_stratified_sample(labels, max_rows, seed=seed)
@@ -103,7 +105,7 @@ def measure_detection_power(
     fold = divide_rows(planted.labels, group_equal_rows(copy[features]), [1 / folds] * folds, seed=seed)
     predicted = predict_out_of_sample(copy[features], planted.labels, fold, n_classes=n_classes, build=build)
     predictions = to_predictions_table(copy, predicted.probabilities, names)
-    issues = find_label_issues(predictions, copy[features]).table
+    issues = find_issues(predictions, copy[features]).table
     return measure_detection(
         issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), planted.is_planted
     )

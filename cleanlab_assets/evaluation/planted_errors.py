@@ -117,6 +117,8 @@ def plant_errors_in_training_set(
         encoded = encode_for_distance(training_set, kinds, fit_on=is_train)
         confusion = class_pair_confusion(encoded[is_train], true_codes[is_train], n_classes)
     planted = plant_label_errors(true_codes[is_train], fraction=fraction, confusion=confusion, seed=seed)
+    if fraction > 0 and not planted.is_planted.any():
+        raise ValueError(f"a fraction of {fraction:g} of {is_train.sum():,} train rows is less than one planted error")
     codes, is_planted = true_codes.copy(), np.zeros(len(training_set), dtype=bool)
     codes[is_train], is_planted[is_train] = planted.labels, planted.is_planted
     return training_set.assign(

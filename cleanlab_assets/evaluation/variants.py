@@ -127,9 +127,13 @@ def clean_rows(
     """
     labels = label_issues["given_label"].cat.codes.to_numpy(dtype=np.int64)
     suggested = label_issues["suggested_label"].cat.codes.to_numpy(dtype=np.int64)
-    is_issue = label_issues["is_label_issue"].to_numpy()
+    is_issue = label_issues["is_label_issue"].to_numpy(dtype=bool, copy=True)
     everything = np.ones(len(labels), dtype=bool)
     by_rank = np.argsort(label_issues["rank"].to_numpy())
+    # Of a class whose rows are all flagged the best one stays, so that cleaning never takes a whole class away.
+    best_first = by_rank[::-1]
+    for code in np.setdiff1d(labels, labels[~is_issue]):
+        is_issue[best_first[labels[best_first] == code][0]] = False
     worst = by_rank[is_issue[by_rank]][: round(prune_fraction * len(labels))]
     pruned, relabelled, random = everything.copy(), labels.copy(), everything.copy()
     pruned[worst] = False

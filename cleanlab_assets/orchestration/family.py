@@ -30,8 +30,17 @@ class Family:
 
     def asset_keys(self, level: Level) -> list[dg.AssetKey]:
         """Keys of the assets on one level of the chain, in the order of the chain."""
+        return [asset.key for asset in self.assets_on(level)]
+
+    def assets_on(self, level: Level) -> list[dg.AssetsDefinition]:
+        """Assets on one level of the chain, in the order of the chain."""
         partitions = partitions_of(self.name, level)
-        return [asset.key for asset in self.assets if asset.partitions_def == partitions]
+        return [asset for asset in self.assets if asset.partitions_def == partitions]
+
+    def blocking_checks(self, asset: dg.AssetKey) -> list[dg.AssetCheckKey]:
+        """Keys of the checks of an asset that block what follows."""
+        specs = [spec for check in self.checks for spec in check.check_specs]
+        return [spec.key for spec in specs if spec.asset_key == asset and spec.blocking]
 
     def jobs(self) -> list[dg.UnresolvedAssetJobDefinition]:
         """One job that materializes each level with its checks, and one that only evaluates the checks."""

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import dagster as dg
 
 from cleanlab_assets.orchestration.metadata import round_numbers
-from cleanlab_assets.orchestration.partitions import Level, partitions_of
-from cleanlab_assets.orchestration.provenance import Provenance, hash_content, library_versions
+from cleanlab_assets.orchestration.partitions import Level, dataset_of, partitions_of
+from cleanlab_assets.orchestration.provenance import Provenance, catalogue_hash, hash_content, library_versions
 from cleanlab_assets.orchestration.storage import PROVENANCE
 
 StorageFormat = Literal["parquet", "json", "html", "skops"]
@@ -60,6 +60,7 @@ def family_asset(
         @functools.wraps(step)
         def materialize(context: dg.AssetExecutionContext, **arguments: Any) -> dg.Output[Any]:
             config = arguments[CONFIG].model_dump(mode="json") if CONFIG in arguments else {}
+            inputs = _input_versions(context)
             started, clock = datetime.now(UTC), perf_counter()
             result = step(context, **arguments)
             provenance = Provenance(
@@ -68,7 +69,8 @@ def family_asset(
                 code_version=code_version,
                 run_id=context.run.run_id,
                 config=config,
-                inputs=_input_versions(context),
+                inputs=inputs,
+                catalogue_hash=catalogue_hash(dataset_of(context)),
                 data_hash=hash_content(result.value, config),
                 versions=library_versions(),
                 started=started.isoformat(timespec="seconds"),

@@ -7,23 +7,29 @@ provenance of every materialization.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.event_api import PartitionKeyFilter
 from upath import UPath
 
-from cleanlab_assets.orchestration.provenance import Provenance, library_versions
+from cleanlab_assets.orchestration.provenance import Provenance, catalogue_hash, library_versions
 from cleanlab_assets.orchestration.storage import PROVENANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
+
+    from cleanlab_assets.orchestration.family import Family
+    from cleanlab_assets.orchestration.partitions import Level
 
 _IRRELEVANT_VERSIONS = frozenset({"dagster"})
 
 
 def find_stale_assets(
     instance: dg.DagsterInstance,
-    assets: Sequence[dg.AssetsDefinition],
+    family: Family,
+    level: Level,
     partition: str,
     configs: Mapping[dg.AssetKey, Mapping[str, Any]],
 ) -> dict[dg.AssetKey, str]:
@@ -31,7 +37,8 @@ def find_stale_assets(
 
     Args:
         instance: Dagster instance with the history.
-        assets: assets of one level of a chain, in the order of the chain.
+        family: task family of the partition.
+        level: level of its chain.
         partition: partition key of that level.
         configs: settings that are wanted now; assets without settings may be absent.
 
@@ -39,9 +46,10 @@ def find_stale_assets(
         Stale assets in the order of the chain; empty when nothing is to be done.
     """
     stale: dict[dg.AssetKey, str] = {}
-    for asset in assets:
+    for asset in family.assets_on(level):
         wanted = configs.get(asset.key, {})
-        reason = next(_reasons(instance, asset, partition, wanted, stale), None)
+        reasons = _reasons(instance, asset, partition, wanted, stale)
+        reason = next(chain(reasons, _failed_checks(instance, family, asset.key, partition)), None)
         if reason is not None:
             stale[asset.key] = reason
     return stale
@@ -74,17 +82,45 @@ def _reasons(
     changed = [name for name in wanted if record.config.get(name) != wanted[name]]
     if changed:
         yield "; ".join(f"{name} {record.config.get(name)!r} -> {wanted[name]!r}" for name in changed)
+    yield from _changed_inputs(instance, asset, partition, record, stale)
+    if record.catalogue_hash != catalogue_hash(partition.partition("|")[0]):
+        yield "the dataset's catalogue entry has changed"
+    for library, version in library_versions().items():
+        if library not in _IRRELEVANT_VERSIONS and record.versions.get(library) != version:
+            yield f"{library} {record.versions.get(library)} -> {version}"
+    if not UPath(str(latest.metadata["path"].value)).exists():
+        yield "its file is gone"
+
+
+def _changed_inputs(
+    instance: dg.DagsterInstance,
+    asset: dg.AssetsDefinition,
+    partition: str,
+    record: Provenance,
+    stale: Mapping[dg.AssetKey, str],
+) -> Iterator[str]:
     for upstream in asset.dependency_keys:
         name = upstream.to_user_string()
         if upstream in stale:
             yield f"{name} is out of date"
         elif record.inputs.get(name) != _current_version(instance, upstream, partition):
             yield f"{name} has changed"
-    for library, version in library_versions().items():
-        if library not in _IRRELEVANT_VERSIONS and record.versions.get(library) != version:
-            yield f"{library} {record.versions.get(library)} -> {version}"
-    if not UPath(str(latest.metadata["path"].value)).exists():
-        yield "its file is gone"
+
+
+def _failed_checks(instance: dg.DagsterInstance, family: Family, asset: dg.AssetKey, partition: str) -> Iterator[str]:
+    """Yield the blocking checks that the latest materialization has not passed: what follows must not build on it."""
+    keys = family.blocking_checks(asset)
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys, PartitionKeyFilter(key=partition))
+    materialized = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[partition]), limit=1
+    ).records[0]
+    for key in keys:
+        evaluation = latest[key].evaluation if key in latest else None
+        target = evaluation.target_materialization_data if evaluation is not None else None
+        if evaluation is None or target is None or target.storage_id != materialized.storage_id:
+            yield f"its check {key.name} was not evaluated"
+        elif not evaluation.passed:
+            yield f"its check {key.name} failed"
 
 
 def _current_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets import __version__
+from cleanlab_assets.datasets.catalogue import get_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +34,8 @@ class Provenance(BaseModel):
     config: dict[str, Any]
     inputs: dict[str, str]
     """Data versions of the upstream assets."""
+    catalogue_hash: str
+    """What the catalogue said of the dataset, see ``catalogue_hash``."""
     data_hash: str
     versions: dict[str, str]
     started: str
@@ -43,6 +47,21 @@ def library_versions() -> dict[str, str]:
     """Versions of the package, Python and the libraries that decide the results."""
     libraries = {name: version(name) for name in _RECORDED_LIBRARIES}
     return {"cleanlab_assets": __version__, "python": platform.python_version(), **libraries}
+
+
+def catalogue_hash(dataset: str) -> str:
+    """Hash what the catalogue says of a dataset and a result depends on: files, columns, label and class names.
+
+    Thresholds of gates and texts for people are left out.
+    """
+    entry = get_dataset(dataset)
+    content = [
+        [[file.name, file.sha256] for file in entry.files],
+        [asdict(column) | {"description": ""} for column in entry.columns],
+        entry.label,
+        entry.class_names,
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def hash_content(value: Any, config: Mapping[str, Any]) -> str:
@@ -63,7 +82,8 @@ def hash_content(value: Any, config: Mapping[str, Any]) -> str:
     if hasattr(value, "content_hash"):
         digest.update(value.content_hash().encode())
     elif isinstance(value, pd.DataFrame):
-        digest.update(json.dumps([[str(name), str(dtype)] for name, dtype in value.dtypes.items()]).encode())
+        schema = [[str(name), str(dtype), _categories(dtype)] for name, dtype in value.dtypes.items()]
+        digest.update(json.dumps(schema).encode())
         digest.update(pd.util.hash_pandas_object(value, index=False).to_numpy().tobytes())
     elif isinstance(value, BaseModel):
         digest.update(value.model_dump_json().encode())
@@ -72,3 +92,8 @@ def hash_content(value: Any, config: Mapping[str, Any]) -> str:
     else:
         raise TypeError(f"cannot hash a {type(value).__name__}")
     return digest.hexdigest()[:16]
+
+
+def _categories(dtype: Any) -> list[str]:
+    """Categories of a categorical column, whose order is that of the classes; none for other columns."""
+    return [str(name) for name in dtype.categories] if isinstance(dtype, pd.CategoricalDtype) else []

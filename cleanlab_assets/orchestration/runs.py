@@ -115,11 +115,9 @@ def materialize_level(
     Returns:
         The outcome; a failed step or blocking check is reported there and not raised.
     """
-    keys = family.asset_keys(level)
-    assets = [asset for asset in family.assets if asset.key in keys]
-    reasons = find_stale_assets(instance, assets, partition, configs)
+    reasons = find_stale_assets(instance, family, level, partition, configs)
     if force:
-        reasons = {key: reasons.get(key, "forced") for key in keys}
+        reasons = {key: reasons.get(key, "forced") for key in family.asset_keys(level)}
     if not reasons:
         return RunOutcome(level, partition, {})
     ops = {key.to_python_identifier(): {"config": dict(configs[key])} for key in reasons if key in configs}

@@ -101,7 +101,8 @@ class JsonIOManager(ArtifactIOManager):
 
     def to_bytes(self, value: BaseModel, provenance: Mapping[str, Any]) -> bytes:
         """Serialize a pydantic model."""
-        return json.dumps({PROVENANCE: provenance, "result": value.model_dump(mode="json")}, indent=1).encode()
+        content = {PROVENANCE: provenance, "result": json.loads(value.model_dump_json())}
+        return json.dumps(content, indent=1, allow_nan=False).encode()
 
     def from_bytes(self, content: bytes, expected_type: type[BaseModel]) -> BaseModel:
         """Read a pydantic model of the expected type, checked."""
@@ -109,13 +110,14 @@ class JsonIOManager(ArtifactIOManager):
 
 
 class HtmlIOManager(ArtifactIOManager):
-    """Self-contained HTML pages, which state their provenance themselves."""
+    """Self-contained HTML pages; their provenance is a comment at the end."""
 
     extension = ".html"
 
-    def to_bytes(self, value: str, provenance: Mapping[str, Any]) -> bytes:  # noqa: ARG002
+    def to_bytes(self, value: str, provenance: Mapping[str, Any]) -> bytes:
         """Encode a page."""
-        return value.encode()
+        record = json.dumps(provenance).replace("-", "\\u002d")  # two hyphens would end the comment
+        return f"{value}<!-- {PROVENANCE}: {record} -->\n".encode()
 
     def from_bytes(self, content: bytes, expected_type: Any) -> str:  # noqa: ARG002
         """Decode a page."""
@@ -161,7 +163,7 @@ def write_atomically(path: UPath, content: bytes) -> None:
     if path.protocol not in ("", "file"):
         path.write_bytes(content)
         return
-    target = Path(str(path))
+    target = Path(path.path)
     part = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
     try:
         with part.open("wb") as file:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanlab_assets.audit import training_set as module
-from cleanlab_assets.audit.training_set import NO_FOLD, TEST, TRAIN, build_training_set
+from cleanlab_assets.audit.training_set import NO_FOLD, TEST, TRAIN, build_training_set, require_same_rows
 from cleanlab_assets.datasets.catalogue import Column
 from cleanlab_assets_tests.audit.known_data import make_dataset
 
@@ -190,3 +190,11 @@ def test_train_and_test_rows_part_the_table_in_source_order() -> None:
     assert train.index.tolist() == list(range(len(train)))
     assert train["row_id"].tolist() == table.loc[table["split"] == TRAIN, "row_id"].tolist()
     assert test["row_id"].tolist() == table.loc[table["split"] == TEST, "row_id"].tolist()
+
+
+def test_tables_of_another_training_set_are_refused() -> None:
+    rows = pd.DataFrame({"row_id": ["a:1", "a:2"], "given_label": pd.Categorical(["x", "y"])})
+    require_same_rows(rows, rows, what="predictions")
+    for other in (rows.iloc[::-1], rows.iloc[:1], rows.assign(given_label=pd.Categorical(["y", "y"], ["x", "y"]))):
+        with pytest.raises(ValueError, match=r"predictions .* another training set .* materialize predictions again"):
+            require_same_rows(other, rows, what="predictions")

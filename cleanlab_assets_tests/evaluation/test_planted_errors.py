@@ -132,3 +132,16 @@ def test_test_rows_are_untouched_and_the_truth_is_beside_the_train_rows(training
     if kind == "class_pairs":
         from_c = planted.loc[planted["planted_error"] & (planted["true_label"] == "c"), "given_label"]
         assert (from_c == "b").sum() > (from_c == "a").sum()
+
+
+def test_a_fraction_of_less_than_one_row_is_an_error_before_anything_is_fitted() -> None:
+    table = pd.DataFrame(
+        {
+            "row_id": [f"a:{number}" for number in range(20)],
+            "value": np.arange(20.0),
+            "given_label": pd.Categorical(["x", "y"] * 10),
+            "split": pd.Categorical(["train"] * 16 + ["test"] * 4),
+        }
+    )
+    with pytest.raises(ValueError, match=r"0\.01 of 16 train rows is less than one planted error"):
+        plant_errors_in_training_set(table, FeatureKinds(numeric=("value",)), fraction=0.01, kind="uniform", seed=0)

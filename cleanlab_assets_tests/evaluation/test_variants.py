@@ -364,3 +364,19 @@ def test_errors_say_what_is_wrong(noisy_digits: Audited) -> None:
         replace(noisy_digits, train=noisy_digits.train[::-1]).compare()
     with pytest.raises(KeyError, match="polished"):
         noisy_digits.compare(n_resamples=2).result("polished")
+
+
+def test_cleaning_never_takes_a_whole_class_away() -> None:
+    issues = pd.DataFrame(
+        {
+            "given_label": pd.Categorical(["rare"] * 3 + ["common"] * 7),
+            "suggested_label": pd.Categorical(["common"] * 10, categories=["common", "rare"]),
+            "is_label_issue": [True] * 3 + [False] * 7,
+            "rank": range(1, 11),
+        }
+    )
+    cleaned = clean_rows(issues, prune_fraction=1.0, correct_rates={"rare": 1.0, "common": 1.0}, seed=0)
+    for variant in ("pruned", "cleanlearning", "relabelled"):
+        rows = cleaned[variant]
+        assert len(np.unique(rows.labels[rows.keep])) == 2
+    assert cleaned["pruned"].keep.tolist() == [False, False, True] + [True] * 7

@@ -222,4 +222,6 @@ def test_a_failed_blocking_check_stops_what_follows(workbench: Workbench, monkey
     failed = [check for check in outcome.checks if not check.passed]
     assert [check.check for check in failed] == ["row_count"]
     assert failed[0].is_error
+    again = workbench.materialize("dataset", "breast_cancer")
+    assert not again.success, "running again does not get round a blocking check"
     assert not workbench.instance.get_materialized_partitions(dg.AssetKey(["classification", "training_set"]))

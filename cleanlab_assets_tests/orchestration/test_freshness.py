@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 
 def _stale(bench: Workbench, level: Level, partition: str, run_config: Mapping[str, object]) -> dict[str, str]:
-    keys = CLASSIFICATION.asset_keys(level)
-    assets = [asset for asset in CLASSIFICATION.assets if asset.key in keys]
-    found = find_stale_assets(bench.instance, assets, partition, resolve_configs(CLASSIFICATION, run_config))
+    configs = resolve_configs(CLASSIFICATION, run_config)
+    found = find_stale_assets(bench.instance, CLASSIFICATION, level, partition, configs)
     return {key.path[-1]: reason for key, reason in found.items()}
 
 
@@ -77,7 +76,24 @@ def test_a_deleted_file_and_a_new_upstream_version_make_results_stale(workbench:
         )
     )
     stale = _stale(workbench, "dataset", "breast_cancer", {})
-    assert stale["training_set"] == "classification/raw_dataset has changed"
+    assert stale["raw_dataset"].endswith("was not evaluated"), "the checks belong to the materialization before"
+    assert stale["training_set"] == "classification/raw_dataset is out of date"
+
+
+def test_a_new_version_of_an_input_makes_a_result_stale(workbench: Workbench) -> None:
+    assert workbench.materialize("dataset", "breast_cancer").success
+    assert workbench.materialize("model", "breast_cancer|knn").success
+    config = {"ops": {"classification__neighbor_graph": {"config": {"k": 5}}}}
+    assert workbench.materialize("dataset", "breast_cancer", config).success
+    stale = _stale(workbench, "model", "breast_cancer|knn", {})
+    assert stale["datalab_issues"] == "classification/neighbor_graph has changed"
+    assert "predictions" not in stale
+
+
+def test_a_changed_catalogue_entry_makes_results_stale(audited: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freshness, "catalogue_hash", lambda _dataset: "another")
+    stale = _stale(audited, "dataset", "breast_cancer", PLANTED_CONFIG)
+    assert stale["raw_dataset"] == "the dataset's catalogue entry has changed"
 
 
 def test_a_second_identical_run_does_nothing(workbench: Workbench) -> None:

@@ -13,7 +13,13 @@ import pytest
 from upath import UPath
 
 from cleanlab_assets.evaluation.detection import DetectionMetrics
-from cleanlab_assets.orchestration.storage import JsonIOManager, ParquetIOManager, read_artifact, write_atomically
+from cleanlab_assets.orchestration.storage import (
+    HtmlIOManager,
+    JsonIOManager,
+    ParquetIOManager,
+    read_artifact,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +96,20 @@ def test_artifacts_can_lie_in_an_object_store() -> None:
     table = pd.DataFrame({"row_id": ["a:1"]})
     write_atomically(path, ParquetIOManager().to_bytes(table, {}))
     pd.testing.assert_frame_equal(read_artifact(str(path)), table)
+
+
+def test_a_local_directory_can_be_given_as_an_address(tmp_path: Path) -> None:
+    path = UPath(f"file://{tmp_path}/table.parquet")
+    write_atomically(path, b"content")
+    assert (tmp_path / "table.parquet").read_bytes() == b"content"
+
+
+def test_pages_carry_their_provenance_in_a_comment_that_data_cannot_end() -> None:
+    page = HtmlIOManager().to_bytes("<html></html>\n", {"config": {"note": "--> <script>"}}).decode()
+    comment = page.removeprefix("<html></html>\n")
+    assert comment.count("-->") == 1
+    record = comment.strip().removeprefix("<!-- provenance: ").removesuffix(" -->")
+    assert json.loads(record) == {"config": {"note": "--> <script>"}}
 
 
 def test_a_file_that_no_asset_writes_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The checks of the classification chain: blocking ones for nonsense, gates for data quality, and detection power."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.audit.folds import group_equal_rows
+from cleanlab_assets.audit.label_issues import find_label_issues
 from cleanlab_assets.audit.neighbor_graph import measure_split_leakage
 from cleanlab_assets.audit.predictions import to_probabilities
 from cleanlab_assets.audit.training_set import train_rows
@@ -196,7 +198,10 @@ def detection_power(context: dg.AssetCheckExecutionContext, label_issues: pd.Dat
     rows = label_issues
     if "true_label" in label_issues:
         rows = label_issues.assign(given_label=label_issues["true_label"])
-    power = measure_detection_power(rows, kinds.names, build=build, seed=seed)
+    rules = {name: label_issues.attrs[name] for name in ("filter_by", "quality_method")}
+    power = measure_detection_power(
+        rows, kinds.names, build=build, seed=seed, find_issues=partial(find_label_issues, **rules)
+    )
     required = MINIMUM_LIFT * power.planted_share
     return dg.AssetCheckResult(
         passed=power.average_precision >= required,

@@ -12,7 +12,7 @@ class TrainingSetConfig(dg.Config):
     """Which rows are audited, and how they are divided."""
 
     max_rows: int | None = Field(
-        None, ge=50, le=100_000_000, description="Stratified sample of the rows; all if absent."
+        None, ge=200, le=100_000_000, description="Stratified sample of the rows; all if absent."
     )
     test_fraction: float = Field(0.2, ge=0.05, le=0.5, description="Share of the rows kept as untouched test rows.")
     folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation on the train rows.")

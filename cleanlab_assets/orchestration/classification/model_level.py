@@ -11,7 +11,7 @@ from cleanlab_assets.audit.datalab import find_datalab_issues
 from cleanlab_assets.audit.duplicates import list_duplicate_sets
 from cleanlab_assets.audit.label_issues import find_label_issues
 from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
-from cleanlab_assets.audit.training_set import train_rows
+from cleanlab_assets.audit.training_set import require_same_rows, train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.detection import measure_detection
 from cleanlab_assets.evaluation.metrics import ScoredPredictions, measure_calibration
@@ -29,7 +29,6 @@ from cleanlab_assets.orchestration.contracts import (
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
-from cleanlab_assets.orchestration.provenance import library_versions
 from cleanlab_assets.orchestration.storage import PROVENANCE
 from cleanlab_assets.reports.classification_report import build_classification_report
 from cleanlab_assets.reports.html import render_report
@@ -108,6 +107,7 @@ def label_issues(
     quality in a clean class may not be flagged.
     """
     rows = train_rows(training_set)
+    require_same_rows(predictions, rows, what="predictions")
     features = FeatureKinds.of(get_dataset(dataset_of(context)).columns).names
     issues = find_label_issues(
         predictions, rows[features], filter_by=config.filter_by, quality_method=config.quality_method
@@ -168,11 +168,18 @@ def datalab_issues(
     training_set: pd.DataFrame,
     neighbor_graph: pd.DataFrame,
     predictions: pd.DataFrame,
+    label_issues: pd.DataFrame,
 ) -> StepResult:
     """Every Datalab issue type for every train row, in one run on the stored neighbour graph and predictions."""
     features = FeatureKinds.of(get_dataset(dataset_of(context)).columns).names
+    rows = train_rows(training_set)
+    require_same_rows(predictions, rows, what="predictions")
     found = find_datalab_issues(
-        predictions, train_rows(training_set)[features], neighbor_graph, seed=training_set.attrs["seed"]
+        predictions,
+        rows[features],
+        neighbor_graph,
+        seed=training_set.attrs["seed"],
+        filter_by=label_issues.attrs["filter_by"],
     )
     found.table.attrs["summary"] = json.loads(found.summary.to_json(orient="records"))
     ran = found.summary[found.summary["status"] == "ran"].set_index("issue_type")["n_issues"]
@@ -245,7 +252,7 @@ def datalab_report(
         "Training set settings": training_set.attrs[PROVENANCE]["config"],
         "Datalab issues hash": issues_record["data_hash"],
         "Audited": issues_record["started"],
-        **library_versions(),
+        **issues_record["versions"],
     }
     report = build_classification_report(
         dataset=get_dataset(dataset_of(context)),

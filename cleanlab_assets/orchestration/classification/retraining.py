@@ -1,5 +1,6 @@
 """The end of the classification chain: does cleaning help, and the final model."""
 
+import json
 from functools import partial
 
 import dagster as dg
@@ -7,7 +8,7 @@ import pandas as pd
 
 from cleanlab_assets.audit.label_issues import find_label_issues
 from cleanlab_assets.audit.predictions import to_probabilities
-from cleanlab_assets.audit.training_set import test_rows, train_rows
+from cleanlab_assets.audit.training_set import require_same_rows, test_rows, train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.metrics import METRICS
 from cleanlab_assets.evaluation.variants import VariantComparison, compare_variants, fit_variant, to_differences_table
@@ -19,6 +20,7 @@ from cleanlab_assets.orchestration.classification.model_level import pipeline_fa
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
+from cleanlab_assets.orchestration.provenance import hash_content
 from cleanlab_assets.orchestration.storage import PROVENANCE
 from cleanlab_assets.reports.plots import plot_variant_differences
 
@@ -37,9 +39,12 @@ def variant_comparison(
     Differences have paired bootstrap intervals; "no effect shown" is a normal verdict.
     """
     build = pipeline_factory(context, training_set, predictions.attrs["model_parameters"])
+    rows = train_rows(training_set)
+    require_same_rows(predictions, rows, what="predictions")
+    require_same_rows(label_issues, rows, what="label_issues")
     comparison = compare_variants(
         label_issues,
-        train_rows(training_set),
+        rows,
         test_rows(training_set),
         to_probabilities(predictions),
         features=build.features,
@@ -93,10 +98,12 @@ def retrained_model(
     dataset = get_dataset(dataset_of(context))
     parameters = predictions.attrs["model_parameters"]
     build = pipeline_factory(context, training_set, parameters)
+    rows = train_rows(training_set)
+    require_same_rows(label_issues, rows, what="label_issues")
     pipeline = fit_variant(
         variant_comparison,
         label_issues,
-        train_rows(training_set),
+        rows,
         features=build.features,
         build=build,
         correct_rates=label_issues.attrs["correct_rates"],
@@ -113,11 +120,13 @@ def retrained_model(
         "verdict": variant_comparison.verdict,
         "n_train": chosen.n_train,
         "n_test": variant_comparison.n_test,
-        "test_metrics": chosen.metrics,
-        "cross_validation": predictions.attrs["cross_validation"],
+        "test_metrics": as_numbers(chosen.metrics),
+        "cross_validation": as_numbers(predictions.attrs["cross_validation"]),
         "parameters": parameters,
         "seed": training_set.attrs["seed"],
         "training_set_config": training_set.attrs[PROVENANCE]["config"],
+        "label_issues_hash": label_issues.attrs[PROVENANCE]["data_hash"],
+        "changed_rows_hash": hash_content(json.dumps([chosen.removed_rows, chosen.relabelled_rows]), {}),
         "training_set_hash": training_set.attrs[PROVENANCE]["data_hash"],
     }
     metadata = {
