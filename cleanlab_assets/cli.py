@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from cleanlab_assets.orchestration.family import Family
-    from cleanlab_assets.orchestration.partitions import Level
     from cleanlab_assets.orchestration.runs import RunOutcome
 
 app = typer.Typer(
@@ -84,7 +83,7 @@ def run(
     """
     family = _find_family(dataset, model)
     from cleanlab_assets.models.catalogue import ModelParameterError
-    from cleanlab_assets.orchestration.partitions import DATASET, MODEL
+    from cleanlab_assets.orchestration.partitions import partition_keys
     from cleanlab_assets.orchestration.runs import RunConfigError, materialize_level, resolve_configs
 
     try:
@@ -94,8 +93,7 @@ def run(
         _fail(ExitCode.WRONG_USE, str(error))
     with _open_instance() as instance, _console.status("loading") as status:
         definitions = _load_definitions(status)
-        levels: tuple[tuple[Level, str], ...] = ((DATASET, dataset), (MODEL, f"{dataset}|{model}"))
-        for level, partition in levels:
+        for level, partition in partition_keys(dataset, model).items():
             outcome = materialize_level(definitions, instance, family, level, partition, configs=configs, force=force)
             _print_outcome(outcome)
             if not outcome.success:
@@ -157,10 +155,9 @@ def list_datasets() -> None:
 def _warn_of_stale_assets(instance: dg.DagsterInstance, family: Family, dataset: str, model: str) -> None:
     """Say which of the artifacts that a gate judges are out of date; settings are not judged."""
     from cleanlab_assets.orchestration.freshness import find_stale_assets
-    from cleanlab_assets.orchestration.partitions import DATASET, MODEL
+    from cleanlab_assets.orchestration.partitions import partition_keys
 
-    levels: tuple[tuple[Level, str], ...] = ((DATASET, dataset), (MODEL, f"{dataset}|{model}"))
-    for level, partition in levels:
+    for level, partition in partition_keys(dataset, model).items():
         for key, reason in find_stale_assets(instance, family, level, partition, {}).items():
             _errors.print(f"[yellow]note:[/yellow] {key.to_user_string()} is out of date: {escape(reason)}")
 

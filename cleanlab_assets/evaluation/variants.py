@@ -125,8 +125,8 @@ def clean_rows(
     Returns:
         Rows, labels and weights of each variant.
     """
-    labels = label_issues["given_label"].cat.codes.to_numpy(dtype=np.int64)
-    suggested = label_issues["suggested_label"].cat.codes.to_numpy(dtype=np.int64)
+    labels = encode_labels(label_issues["given_label"])
+    suggested = encode_labels(label_issues["suggested_label"])
     is_issue = label_issues["is_label_issue"].to_numpy(dtype=bool, copy=True)
     everything = np.ones(len(labels), dtype=bool)
     by_rank = np.argsort(label_issues["rank"].to_numpy())
@@ -212,7 +212,7 @@ def compare_variants(
     )
     chosen = _choose_variant(validation, primary_metric)
 
-    test_labels = test["given_label"].cat.codes.to_numpy(dtype=np.int64)
+    test_labels = encode_labels(test["given_label"])
     scored, seconds = {}, {}
     for variant, rows in cleaned.items():
         started = perf_counter()

@@ -37,6 +37,11 @@ def partitions_of(family: str, level: Level) -> dg.PartitionsDefinition:
     return dataset_partitions(family) if level == DATASET else model_partitions(family)
 
 
+def partition_keys(dataset: str, model: str) -> dict[Level, str]:
+    """The partition key of a dataset and model on each level of the chain, the dataset level first."""
+    return {DATASET: dataset, MODEL: f"{dataset}|{model}"}
+
+
 def dataset_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
     """The dataset of the partition that is being materialized or checked."""
     return str(context.partition_key).partition("|")[0]

@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import ValidationError
 
 from cleanlab_assets.orchestration.freshness import find_stale_assets
-from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
+from cleanlab_assets.orchestration.partitions import MODEL, Level, partition_keys
 
 if TYPE_CHECKING:
     from cleanlab_assets.orchestration.family import Family
@@ -143,8 +143,7 @@ def evaluate_checks(
 ) -> list[RunOutcome]:
     """Evaluate every check of a dataset and model on the stored artifacts, without materializing anything."""
     outcomes = []
-    levels: tuple[tuple[Level, str], ...] = ((DATASET, dataset), (MODEL, f"{dataset}|{model}"))
-    for level, partition in levels:
+    for level, partition in partition_keys(dataset, model).items():
         tags = {"dagster/partition": partition}
         if level == MODEL:
             tags |= {"dagster/partition/dataset": dataset, "dagster/partition/model": model}

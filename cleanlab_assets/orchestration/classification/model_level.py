@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.audit.class_codes import encode_labels
 from cleanlab_assets.audit.datalab import find_datalab_issues
 from cleanlab_assets.audit.duplicates import list_duplicate_sets
 from cleanlab_assets.audit.label_issues import find_label_issues
@@ -51,7 +52,7 @@ def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, tr
     """Out-of-sample predicted probabilities: every train row is predicted once, by a model that never saw it."""
     dataset = get_dataset(dataset_of(context))
     rows = train_rows(training_set)
-    labels = rows["given_label"].cat.codes.to_numpy(dtype=np.int64)
+    labels = encode_labels(rows["given_label"])
     build = pipeline_factory(context, training_set, config.parameters)
     predicted = predict_out_of_sample(
         rows[build.features], labels, rows["fold"].to_numpy(), n_classes=len(dataset.class_names), build=build
