@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 import cleanlab_assets.datasets
 from cleanlab_assets.discovery import find_entries
 
@@ -67,6 +69,30 @@ class SourceFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NumericLabel:
+    """The values that a numeric label may take, and their unit in words, such as ``dollars``."""
+
+    minimum: float = -np.inf
+    maximum: float = np.inf
+    is_integer: bool = False
+    unit: str = ""
+
+    def find_allowed(self, values: np.ndarray) -> np.ndarray:
+        """Return which values are allowed, bool of shape (n_rows,); a missing value is not."""
+        is_allowed = np.isfinite(values) & (values >= self.minimum) & (values <= self.maximum)
+        return is_allowed & (values == np.round(values)) if self.is_integer else is_allowed
+
+    def to_allowed(self, values: np.ndarray) -> np.ndarray:
+        """Return the nearest allowed value of each value, float64 of shape (n_rows,)."""
+        rounded = np.round(values) if self.is_integer else values
+        return np.clip(rounded, self.minimum, self.maximum).astype(np.float64)
+
+    def __str__(self) -> str:
+        kind = "whole numbers" if self.is_integer else "numbers"
+        return f"{kind} from {self.minimum:g} to {self.maximum:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gates:
     """Thresholds of the data-quality checks of one dataset; rates are shares of the audited rows, from 0 to 1."""
 
@@ -85,7 +111,9 @@ class Dataset:
 
     ``load`` takes the verified files by name and returns the raw table: ``row_id`` first (``<file>:<line>``, with
     lines counted from 1), then ``columns`` in order, in source order, with nothing dropped.
-    ``class_names`` are the values that ``label`` may take, in the order of the probability columns.
+    ``class_names`` are the values that a class label may take, in the order of the probability columns;
+    ``numeric_label`` says which values a numeric label may take. A dataset has one of the two.
+    ``time_column`` names the column that orders the rows in time, where a random split would look into the future.
     """
 
     name: str
@@ -98,9 +126,11 @@ class Dataset:
     files: tuple[SourceFile, ...]
     load: Callable[[Mapping[str, Path]], pd.DataFrame]
     label: str
-    class_names: tuple[str, ...]
     columns: tuple[Column, ...]
     expected_rows: int
+    class_names: tuple[str, ...] = ()
+    numeric_label: NumericLabel | None = None
+    time_column: str | None = None
     gates: Gates = field(default_factory=Gates)
 
     @property
