@@ -185,7 +185,7 @@ def materialize_same_work(max_rows: int | None) -> None:
     with dg.DagsterInstance.get() as instance:
         for level, partition in (("dataset", DATASET), ("model", PARTITION)):
             dg.materialize(
-                list(family.assets),
+                family.all_assets,
                 selection=dg.AssetSelection.assets(*([family.name, name] for name in SAME_WORK[level])),
                 partition_key=partition,
                 instance=instance,

@@ -221,7 +221,7 @@ def run_with_dagster(dataset: Dataset, *, max_rows: int | None, with_checks: boo
                     )
                 else:
                     dg.materialize(
-                        list(family.assets),
+                        family.all_assets,
                         selection=dg.AssetSelection.assets(*keys),
                         partition_key=partition,
                         instance=instance,

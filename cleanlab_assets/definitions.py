@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from cleanlab_assets.orchestration.automation import (
+    build_automation_sensor,
+    build_schedules,
+    build_source_file_sensor,
+)
 from cleanlab_assets.orchestration.executors import choose_executor
 from cleanlab_assets.orchestration.families import FAMILIES
 from cleanlab_assets.orchestration.storage import build_io_managers
@@ -22,16 +27,18 @@ if TYPE_CHECKING:
 def build_definitions(
     settings: Settings, *, loggers: Mapping[str, dg.LoggerDefinition] | None = None
 ) -> dg.Definitions:
-    """Put assets, checks, jobs and resources together.
+    """Put assets, checks, jobs, schedules, sensors and resources together.
 
     Args:
         settings: where artifacts lie, which executor runs.
         loggers: loggers in place of Dagster's own, for programs that show progress themselves.
     """
     return dg.Definitions(
-        assets=[asset for family in FAMILIES for asset in family.assets],
+        assets=[asset for family in FAMILIES for asset in family.all_assets],
         asset_checks=[check for family in FAMILIES for check in family.checks],
-        jobs=[job for family in FAMILIES for job in family.jobs()],
+        jobs=[job for family in FAMILIES for job in family.jobs.values()],
+        schedules=build_schedules(FAMILIES, settings),
+        sensors=[build_source_file_sensor(FAMILIES, settings), build_automation_sensor()],
         resources={"settings": settings, **build_io_managers(settings.artifacts_dir)},
         executor=choose_executor(settings),
         loggers=loggers,

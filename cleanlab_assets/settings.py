@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,21 +15,36 @@ def project_root() -> Path:
     return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
 
 
+def _shared_with_others(name: str, description: str) -> Any:
+    """Declare an optional setting that is also read by the name that other programs use, without our prefix."""
+    return Field(None, validation_alias=AliasChoices(f"CLEANLAB_DEMO_{name}", name), description=description)
+
+
 class Settings(BaseSettings):
     """Settings of the code location, from ``CLEANLAB_DEMO_*`` variables or ``.env`` at the project root.
 
     Relative directories are taken from the project root, wherever a command is started.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CLEANLAB_DEMO_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CLEANLAB_DEMO_", extra="ignore", frozen=True, populate_by_name=True)
 
     data_dir: Path = Field(Path("data"), description="Downloaded source files: <data_dir>/<dataset>/<file>.")
     artifacts_dir: str = Field("artifacts", description="Directory or fsspec address (s3://...) of all results.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     executor: Literal["in_process", "multiprocess"] = "in_process"
     gate_severity: Literal["warn", "error"] = Field("warn", description="Severity of the data-quality gates.")
-    openai_api_key: SecretStr | None = None
-    anthropic_api_key: SecretStr | None = None
+    openai_api_key: SecretStr | None = _shared_with_others("OPENAI_API_KEY", "Key of OpenAI or of a compatible server.")
+    anthropic_api_key: SecretStr | None = _shared_with_others("ANTHROPIC_API_KEY", "Key of Anthropic.")
+    openai_base_url: str | None = _shared_with_others(
+        "OPENAI_BASE_URL", "Address of an OpenAI-compatible server, such as that of a local model."
+    )
+    embedded_cron: str = Field("0 2 * * *", description="When the embedded datasets are audited again: cron, UTC.")
+    download_cron: str = Field("0 3 * * 0", description="When the downloaded datasets are audited again: cron, UTC.")
+
+    @property
+    def has_language_model(self) -> bool:
+        """Whether a language model can be asked: a key or the address of a server is set."""
+        return any((self.openai_api_key, self.anthropic_api_key, self.openai_base_url))
 
     @field_validator("data_dir")
     @classmethod

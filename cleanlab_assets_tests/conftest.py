@@ -10,7 +10,7 @@ import pytest
 
 from cleanlab_assets.definitions import build_definitions
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
-from cleanlab_assets.orchestration.freshness import latest_materialization
+from cleanlab_assets.orchestration.history import latest_materialization
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
 from cleanlab_assets.orchestration.runs import RunOutcome, materialize_level, resolve_configs
 from cleanlab_assets.orchestration.storage import read_artifact

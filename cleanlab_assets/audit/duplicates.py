@@ -45,7 +45,7 @@ def list_duplicate_sets(datalab_issues: pd.DataFrame, label_issues: pd.DataFrame
     """List every near-duplicate set row by row, and mark the row to keep.
 
     The row to keep has the best label quality; of equals, the first in source order. The reason says whether the
-    labels of the set disagree.
+    labels of the set disagree; numeric labels do where they are not equal.
 
     Args:
         datalab_issues: per-row Datalab table with ``duplicate_set`` and ``distance_to_nearest_neighbor``.
@@ -61,7 +61,7 @@ def list_duplicate_sets(datalab_issues: pd.DataFrame, label_issues: pd.DataFrame
     rows = rows.sort_values("duplicate_set", kind="stable", ignore_index=True)
     best = rows.groupby("duplicate_set", sort=False)["label_quality"].idxmax()
     rows["keep"] = rows.index.isin(best)
-    codes = rows["given_label"].cat.codes
+    codes = pd.Series(pd.factorize(rows["given_label"])[0], index=rows.index)
     disagree = codes.groupby(rows["duplicate_set"]).transform("nunique") > 1
     rows["reason"] = np.select(
         [rows["keep"] & disagree, rows["keep"], disagree],

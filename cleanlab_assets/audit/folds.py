@@ -1,4 +1,4 @@
-"""Dividing rows into parts: stratified by label, with equal rows kept together."""
+"""Dividing rows into parts: stratified by label with equal rows kept together, or by time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     their shares as far as the groups allow: a group that is larger than a part overfills it.
 
     Args:
-        labels: integer class codes, shape (n_rows,).
+        labels: integer class codes (or quantile bins, see ``bin_by_quantile``), shape (n_rows,).
         groups: group numbers, shape (n_rows,), see ``group_equal_rows``.
         shares: size of each part as a share of the rows; sums to 1.
         seed: seed of the shuffle.
@@ -48,9 +48,7 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     Raises:
         ValueError: the shares do not sum to 1, or one is not positive.
     """
-    edges = np.cumsum(shares)
-    if min(shares) <= 0 or not np.isclose(edges[-1], 1.0):
-        raise ValueError(f"shares are {list(shares)}, expected positive numbers that sum to 1")
+    edges = _cumulate(shares)
     if len(labels) == 0:
         return np.empty(0, dtype=np.int64)
     unique_groups, first_rows, sizes = np.unique(groups, return_index=True, return_counts=True)
@@ -65,11 +63,47 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     return part_of_group[np.searchsorted(unique_groups, groups)]
 
 
+def divide_by_time(times: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Divide rows into blocks of time of the given shares, the earliest first.
+
+    Rows of equal time are in one block, that in which the middle one of them falls.
+
+    Args:
+        times: numbers that order the rows in time, shape (n_rows,).
+        shares: size of each block as a share of the rows; sums to 1.
+
+    Returns:
+        int64 array of shape (n_rows,): the block of each row, from 0.
+
+    Raises:
+        ValueError: the shares do not sum to 1, or one is not positive.
+    """
+    edges = _cumulate(shares)
+    middles = (pd.Series(times).rank(method="average").to_numpy() - 0.5) / max(len(times), 1)
+    return np.searchsorted(edges, middles).clip(max=len(edges) - 1).astype(np.int64)
+
+
+def bin_by_quantile(values: np.ndarray, n_bins: int) -> np.ndarray:
+    """Number the quantile bins of a numeric label, to stratify by; equal values are in one bin.
+
+    Args:
+        values: finite numbers, shape (n_rows,).
+        n_bins: largest number of bins; fewer come out where a value repeats often.
+
+    Returns:
+        int64 array of shape (n_rows,): the bin of each row, from 0.
+    """
+    if len(values) == 0:
+        return np.empty(0, dtype=np.int64)
+    edges = np.quantile(values, np.linspace(0, 1, n_bins + 1)[1:-1])
+    return np.searchsorted(np.unique(edges), values, side="right").astype(np.int64)
+
+
 def draw_stratified_sample(labels: np.ndarray, n_rows: int, *, seed: int) -> np.ndarray:
     """Draw rows without replacement so that every class keeps its share, and at least one row.
 
     Args:
-        labels: integer class codes, shape (n,).
+        labels: integer class codes (or quantile bins), shape (n,).
         n_rows: rows to draw, at least the number of classes present.
         seed: seed of the draw.
 
@@ -97,3 +131,10 @@ def draw_stratified_sample(labels: np.ndarray, n_rows: int, *, seed: int) -> np.
         for label, size in zip(classes, allotted, strict=True)
     ]
     return np.sort(np.concatenate(drawn))
+
+
+def _cumulate(shares: Sequence[float]) -> np.ndarray:
+    edges = np.cumsum(shares)
+    if min(shares) <= 0 or not np.isclose(edges[-1], 1.0):
+        raise ValueError(f"shares are {list(shares)}, expected positive numbers that sum to 1")
+    return edges

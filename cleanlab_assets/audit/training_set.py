@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.class_codes import encode_labels
-from cleanlab_assets.audit.folds import divide_rows, draw_stratified_sample, group_equal_rows
+from cleanlab_assets.audit.folds import (
+    bin_by_quantile,
+    divide_by_time,
+    divide_rows,
+    draw_stratified_sample,
+    group_equal_rows,
+)
 
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.catalogue import Dataset
@@ -17,11 +22,14 @@ if TYPE_CHECKING:
 TRAIN = "train"
 TEST = "test"
 NO_FOLD = -1
+QUANTILE_BINS = 10
+"""Bins of a numeric label that every part of the rows gets its share of."""
 RESERVED_COLUMNS = frozenset(
     {
         *("row_id", "given_label", "split", "fold", "planted_error", "true_label"),
         *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
         *("given_label_probability", "suggested_label_probability"),
+        *("predicted_value", "uncertainty", "residual", "is_below_cleanlab_cut", "is_below_calibrated_cut"),
     }
 )
 """Columns that the audit writes beside the features; no feature may have one of these names."""
@@ -31,8 +39,8 @@ RESERVED_COLUMNS = frozenset(
 class TrainingSet:
     """A training set and what a reader must know about how it was made.
 
-    ``table`` has ``row_id``, the features, ``given_label`` (categorical, all class names as categories), ``split``
-    and ``fold`` (-1 on test rows), in source order.
+    ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, or float64
+    for a numeric label), ``split`` and ``fold`` (-1 on test rows), in source order.
     """
 
     table: pd.DataFrame
@@ -44,60 +52,132 @@ def build_training_set(
 ) -> TrainingSet:
     """Sample, split and fold the rows of a raw dataset.
 
+    Sample, split and folds are random, stratified by class or by quantile of a numeric label. With a time column they
+    are blocks of time instead: the sample is the latest rows, the test rows are the latest of those, and each fold is
+    a block of the earlier ones. A fold is predicted by models fitted on the blocks before and after it: that suits the
+    audit of labels, which is no forecast; only the test rows ask for the future.
+
     Rows with equal features stay on one side of the split and in one fold: a model that saw one of them has seen all.
 
     Args:
         raw: raw table of the dataset, in source order.
         dataset: its catalogue entry.
-        max_rows: rows of a stratified sample; None takes all.
+        max_rows: rows of the sample; None takes all.
         test_fraction: share of the rows put aside as untouched test rows.
         folds: number of folds of the train rows.
         seed: seed of the sample, the split and the folds.
 
     Returns:
-        The training set; ``notes`` says where a class is too small to be in every part.
+        The training set; ``notes`` says how rows were split where the label is numeric or the rows have a time, and
+        where a class is too small to be in every part.
 
     Raises:
-        ValueError: a label is missing or is none of the class names, a feature has the name of a column that the
-            audit writes, or the train rows hold fewer than two classes.
+        ValueError: a label is missing or not allowed, a time is missing, a feature has the name of a column that the
+            audit writes, or the train rows hold fewer than two classes or label values.
     """
+    labels, strata = _read_labels(raw, dataset)
+    times = _read_times(raw, dataset)
+    rows = _draw_sample(strata, times, max_rows, seed=seed)
+    table = _read_features(raw.iloc[rows], dataset)
+    groups = group_equal_rows(table.drop(columns="row_id"))
+    table["given_label"] = labels[rows]
+
+    test_shares, fold_shares = [test_fraction, 1 - test_fraction], [1 / folds] * folds
+    fold = np.full(len(table), NO_FOLD, dtype=np.int16)
+    if times is None:
+        strata = strata[rows]
+        is_test = divide_rows(strata, groups, test_shares, seed=seed) == 0
+        fold[~is_test] = divide_rows(strata[~is_test], groups[~is_test], fold_shares, seed=seed + 1)
+    else:
+        times = times[rows]
+        is_late = divide_by_time(times, test_shares[::-1]) == 1
+        # Of equal rows, one in the future puts all among the test rows; else the first decides the block.
+        is_test = np.isin(groups, groups[is_late])
+        block = pd.Series(divide_by_time(times[~is_test], fold_shares))
+        fold[~is_test] = block.groupby(groups[~is_test]).transform("min")
+    table["split"] = pd.Categorical(np.where(is_test, TEST, TRAIN), categories=[TRAIN, TEST])
+    table["fold"] = fold
+    if table.loc[~is_test, "given_label"].nunique() < 2:  # noqa: PLR2004 - one value leaves nothing to learn
+        values = "label values" if dataset.numeric_label else "classes"
+        raise ValueError(f"{dataset.name}: the {(~is_test).sum()} train rows hold fewer than two {values}")
+    notes = [] if dataset.numeric_label else _describe_small_classes(table, folds)
+    if times is not None:
+        notes += _describe_blocks(dataset, n_raw=len(raw), is_late=is_late, is_test=is_test)
+    elif dataset.numeric_label:
+        notes.append(f"rows are split at random, alike in each of {len(np.unique(strata))} quantile bins of the label")
+    return TrainingSet(table=table, notes=tuple(notes))
+
+
+def _read_labels(raw: pd.DataFrame, dataset: Dataset) -> tuple[pd.Categorical | np.ndarray, np.ndarray]:
+    """Return the label of each row and the integer stratum that it belongs to."""
+    given = raw[dataset.label]
+    is_allowed = dataset.find_allowed_labels(given)
+    if not is_allowed.all():
+        position = int(np.argmin(is_allowed))
+        allowed = dataset.allowed_labels if dataset.numeric_label else f"one of {dataset.allowed_labels}"
+        raise ValueError(
+            f"{dataset.name}: row {raw['row_id'].iloc[position]!r} has {dataset.label} "
+            f"{given.iloc[position]!r}, expected {allowed}"
+        )
+    if dataset.numeric_label:
+        values = given.to_numpy(dtype=np.float64)
+        return values, bin_by_quantile(values, QUANTILE_BINS)
+    classes = pd.Categorical(given, categories=list(dataset.class_names))
+    return classes, classes.codes.astype(np.int64)
+
+
+def _read_times(raw: pd.DataFrame, dataset: Dataset) -> np.ndarray | None:
+    """Return the place of each row's time among all times, from 0; None where the rows have no time."""
+    if dataset.time_column is None:
+        return None
+    times = pd.factorize(np.asarray(raw[dataset.time_column]), sort=True)[0]
+    if (times < 0).any():
+        row = raw["row_id"].iloc[int(np.argmin(times))]
+        raise ValueError(f"{dataset.name}: row {row!r} has no {dataset.time_column}, which orders the rows in time")
+    return times
+
+
+def _draw_sample(strata: np.ndarray, times: np.ndarray | None, max_rows: int | None, *, seed: int) -> np.ndarray:
+    """Return the positions of the sampled rows, in source order."""
+    if max_rows is None:
+        return np.arange(len(strata))
+    if times is None:
+        return draw_stratified_sample(strata, max_rows, seed=seed)
+    return np.sort(np.argsort(times, kind="stable")[-max_rows:])
+
+
+def _read_features(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     names = [column.name for column in dataset.features]
     if clashing := sorted(RESERVED_COLUMNS.intersection(names)):
         raise ValueError(
             f"{dataset.name}: features are named {', '.join(clashing)} like columns of the audit: "
             "rename them in the loader"
         )
-    labels = pd.Categorical(raw[dataset.label], categories=list(dataset.class_names))
-    if (labels.codes < 0).any():
-        position = int(np.argmax(labels.codes < 0))
-        raise ValueError(
-            f"{dataset.name}: row {raw['row_id'].iloc[position]!r} has {dataset.label} "
-            f"{raw[dataset.label].iloc[position]!r}, expected one of {', '.join(dataset.class_names)}"
-        )
-    codes = labels.codes.astype(np.int64)
-    rows = np.arange(len(raw)) if max_rows is None else draw_stratified_sample(codes, max_rows, seed=seed)
-    table = raw.iloc[rows][["row_id", *names]].reset_index(drop=True)
+    table = raw[["row_id", *names]].reset_index(drop=True)
     for column in dataset.features:
         # One kind of missing value for every estimator: None and pandas' NA become NaN.
         if column.kind == "categorical":
             table[column.name] = table[column.name].astype("category")
         elif pd.api.types.is_extension_array_dtype(table[column.name].dtype):
             table[column.name] = table[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
-    table["given_label"] = labels[rows]
-    codes = codes[rows]
-
-    groups = group_equal_rows(table[names])
-    is_test = divide_rows(codes, groups, [test_fraction, 1 - test_fraction], seed=seed) == 0
-    fold = np.full(len(table), NO_FOLD, dtype=np.int16)
-    fold[~is_test] = divide_rows(codes[~is_test], groups[~is_test], [1 / folds] * folds, seed=seed + 1)
-    table["split"] = pd.Categorical(np.where(is_test, TEST, TRAIN), categories=[TRAIN, TEST])
-    table["fold"] = fold
-    if len(np.unique(codes[~is_test])) < 2:  # noqa: PLR2004 - a classifier needs two classes
-        raise ValueError(f"{dataset.name}: the {(~is_test).sum()} train rows hold fewer than two classes")
-    return TrainingSet(table=table, notes=_describe_small_classes(table, folds))
+    return table
 
 
-def _describe_small_classes(table: pd.DataFrame, folds: int) -> tuple[str, ...]:
+def _describe_blocks(dataset: Dataset, *, n_raw: int, is_late: np.ndarray, is_test: np.ndarray) -> list[str]:
+    notes = [
+        f"rows are split by time ({dataset.time_column}): the test rows are the last {is_late.sum():,} of "
+        f"{len(is_test):,}, the folds are blocks of the earlier rows"
+    ]
+    if len(is_test) < n_raw:
+        notes.append(
+            f"the sample is the latest {len(is_test):,} of {n_raw:,} rows: a random one would leave holes in the series"
+        )
+    if n_moved := (is_test & ~is_late).sum():
+        notes.append(f"{n_moved:,} earlier rows equal one of the last and are test rows too")
+    return notes
+
+
+def _describe_small_classes(table: pd.DataFrame, folds: int) -> list[str]:
     notes = []
     for name in table["given_label"].cat.categories:
         rows = table[table["given_label"] == name]
@@ -114,7 +194,7 @@ def _describe_small_classes(table: pd.DataFrame, folds: int) -> tuple[str, ...]:
             )
         if len(train) == len(rows):
             notes.append(f"class {name!r} has no test row: test metrics say nothing about it")
-    return tuple(notes)
+    return notes
 
 
 def require_same_rows(table: pd.DataFrame, rows: pd.DataFrame, *, what: str) -> None:
@@ -128,10 +208,7 @@ def require_same_rows(table: pd.DataFrame, rows: pd.DataFrame, *, what: str) -> 
     Raises:
         ValueError: row ids or given labels differ.
     """
-    same = np.array_equal(table["row_id"].to_numpy(), rows["row_id"].to_numpy()) and np.array_equal(
-        encode_labels(table["given_label"]), encode_labels(rows["given_label"])
-    )
-    if not same:
+    if not all(np.array_equal(table[name].to_numpy(), rows[name].to_numpy()) for name in ("row_id", "given_label")):
         raise ValueError(
             f"{what} ({len(table):,} rows) was made from another training set than the current one "
             f"({len(rows):,} train rows): materialize {what} again"

@@ -79,8 +79,10 @@ class NumericLabel:
 
     def find_allowed(self, values: np.ndarray) -> np.ndarray:
         """Return which values are allowed, bool of shape (n_rows,); a missing value is not."""
-        is_allowed = np.isfinite(values) & (values >= self.minimum) & (values <= self.maximum)
-        return is_allowed & (values == np.round(values)) if self.is_integer else is_allowed
+        is_allowed: np.ndarray = np.isfinite(values) & (values >= self.minimum) & (values <= self.maximum)
+        if self.is_integer:
+            is_allowed &= values == np.round(values)
+        return is_allowed
 
     def to_allowed(self, values: np.ndarray) -> np.ndarray:
         """Return the nearest allowed value of each value, float64 of shape (n_rows,)."""
@@ -89,7 +91,11 @@ class NumericLabel:
 
     def __str__(self) -> str:
         kind = "whole numbers" if self.is_integer else "numbers"
-        return f"{kind} from {self.minimum:g} to {self.maximum:g}"
+        if np.isfinite(self.minimum) and np.isfinite(self.maximum):
+            return f"{kind} from {self.minimum:g} to {self.maximum:g}"
+        bounds = [f"at least {self.minimum:g}"] if np.isfinite(self.minimum) else []
+        bounds += [f"at most {self.maximum:g}"] if np.isfinite(self.maximum) else []
+        return f"{kind} of {bounds[0]}" if bounds else kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +143,28 @@ class Dataset:
     def features(self) -> tuple[Column, ...]:
         """The columns that a model may see."""
         return tuple(column for column in self.columns if column.is_feature)
+
+    @property
+    def label_domain(self) -> NumericLabel:
+        """The values that the numeric label may take.
+
+        Raises:
+            ValueError: the labels are class names.
+        """
+        if self.numeric_label is None:
+            raise ValueError(f"the labels of {self.name} are class names, expected a numeric label")
+        return self.numeric_label
+
+    @property
+    def allowed_labels(self) -> str:
+        """The values that a label may take, in words."""
+        return ", ".join(self.class_names) if self.numeric_label is None else str(self.numeric_label)
+
+    def find_allowed_labels(self, labels: pd.Series) -> np.ndarray:
+        """Return which labels may occur in the source, bool of shape (n_rows,)."""
+        if self.numeric_label is None:
+            return labels.isin(list(self.class_names)).to_numpy()
+        return self.numeric_label.find_allowed(labels.to_numpy(dtype=np.float64, na_value=np.nan))
 
     @property
     def is_embedded(self) -> bool:

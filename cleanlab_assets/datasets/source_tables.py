@@ -1,13 +1,17 @@
-"""What the loaders share: row ids that point at lines, label columns, and the error for a line of another format."""
+"""What the loaders share: fields and row ids of text files, label and number columns, and the error for bad lines."""
 
 from __future__ import annotations
 
+import gzip
+import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 
 class SourceFormatError(ValueError):
@@ -34,3 +38,67 @@ def label_column(labels: Iterable[str | None], class_names: Sequence[str]) -> pd
     if column.isin(list(class_names)).all():
         return column.astype(pd.CategoricalDtype(list(class_names)))
     return column
+
+
+def read_fields(path: Path, names: Sequence[str], *, separator: str = ",", has_header: bool = False) -> pd.DataFrame:
+    """Read a text file of separated fields as it is: every line is a row, every field stays text.
+
+    Args:
+        path: the file; unpacked on the fly when its name ends in ``.gz``. Line ends may be LF or CRLF.
+        names: the name of each field, in order.
+        separator: what stands between two fields; there is no quoting.
+        has_header: whether the first line holds the names.
+
+    Returns:
+        Table with ``row_id`` (``<file>:<line>``) and the fields under their names, as text.
+
+    Raises:
+        SourceFormatError: a line does not have a field for each name, or the header has other names.
+    """
+    open_text = gzip.open if path.suffix == ".gz" else open
+    with open_text(path, "rt", encoding="utf-8") as stream:
+        lines = [line.rstrip("\n") for line in stream]
+    header = separator.join(names)
+    if has_header and lines[:1] != [header]:
+        raise SourceFormatError(f"{path.name}, line 1: found {''.join(lines[:1])!r}, expected the header {header!r}")
+    first = 2 if has_header else 1
+    records = [line.split(separator) for line in lines[first - 1 :]]
+    for number, record in enumerate(records, start=first):
+        if len(record) != len(names):
+            raise SourceFormatError(f"{path.name}, line {number}: found {len(record)} fields, expected {len(names)}")
+    table = pd.DataFrame(records, columns=list(names), dtype=object)
+    table.insert(0, "row_id", row_ids(path.name, range(first, first + len(records))))
+    return table
+
+
+def parse_numbers(fields: pd.DataFrame, column: str, *, is_integer: bool = False) -> np.ndarray:
+    """Return a text column of ``read_fields`` as float64, or as int64, of shape (n_rows,).
+
+    Raises:
+        SourceFormatError: a value is no finite number, or no whole number where one is expected.
+    """
+    convert, expected = (int, "a whole number") if is_integer else (_to_finite, "a number")
+    numbers = []
+    for row_id, text in fields[["row_id", column]].itertuples(index=False):
+        try:
+            numbers.append(convert(text))
+        except ValueError as error:
+            raise SourceFormatError(f"{row_id}, column {column}: found {text!r}, expected {expected}") from error
+    return np.array(numbers, dtype=np.int64 if is_integer else np.float64)
+
+
+def _to_finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def parse_codes(fields: pd.DataFrame, column: str) -> pd.Categorical:
+    """Return a text column of ``read_fields`` that holds whole numbers as categories named by them, in their order.
+
+    Raises:
+        SourceFormatError: a value is no whole number.
+    """
+    codes = parse_numbers(fields, column, is_integer=True)
+    return pd.Categorical(codes.astype(str), categories=[str(code) for code in np.unique(codes)])

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.audit.seeding import seed_generator
-from cleanlab_assets.evaluation.metrics import LOWER_IS_BETTER, METRICS, ScoredPredictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-Verdict = Literal["improves", "harms", "no effect shown"]
+Verdict = Literal["improves", "harms", "no effect shown", "not compared"]
 CONFIDENCE = 0.95
+
+
+class ScoredRows(Protocol):
+    """Labels and predictions of any task family, prepared so that metrics on any row weights are cheap."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+
+    @property
+    def lower_is_better(self) -> frozenset[str]:
+        """The metrics of which less is better."""
+
+    def compute(self, weights: np.ndarray | None = None) -> dict[str, float]:
+        """Return every metric by name; ``weights`` are those of a resample, shape (n_rows,), None weighs all rows 1."""
 
 
 class Difference(BaseModel):
@@ -30,7 +44,7 @@ class Difference(BaseModel):
 
 
 def compare_to_baseline(
-    baseline: ScoredPredictions, others: Mapping[str, ScoredPredictions], *, n_resamples: int, seed: int
+    baseline: ScoredRows, others: Mapping[str, ScoredRows], *, n_resamples: int, seed: int
 ) -> dict[str, list[Difference]]:
     """Bootstrap the differences of every metric to the baseline, on the same resampled rows for all models.
 
@@ -46,12 +60,15 @@ def compare_to_baseline(
         For each other model the difference of each metric, with interval and verdict. The verdict is ``improves`` or
         ``harms`` only where the whole interval lies on one side of zero.
     """
+    if not others:
+        return {}
     models = {"baseline": baseline, **others}
-    observed = {name: _to_array(model.compute()) for name, model in models.items()}
-    drawn = {name: np.empty((n_resamples, len(METRICS))) for name in models}
+    metrics = list(baseline.compute())
+    observed = {name: _to_array(model.compute(), metrics) for name, model in models.items()}
+    drawn = {name: np.empty((n_resamples, len(metrics))) for name in models}
     for number, weights in enumerate(_draw_weights(baseline.n_rows, n_resamples, seed=seed)):
         for name, model in models.items():
-            drawn[name][number] = _to_array(model.compute(weights))
+            drawn[name][number] = _to_array(model.compute(weights), metrics)
     result = {}
     for name in others:
         low, high = _find_interval(drawn[name] - drawn["baseline"])
@@ -62,9 +79,11 @@ def compare_to_baseline(
                 difference=float(difference[column]),
                 low=float(low[column]),
                 high=float(high[column]),
-                verdict=_judge(metric, float(low[column]), float(high[column])),
+                verdict=_judge(
+                    float(low[column]), float(high[column]), lower_is_better=metric in baseline.lower_is_better
+                ),
             )
-            for column, metric in enumerate(METRICS)
+            for column, metric in enumerate(metrics)
         ]
     return result
 
@@ -78,8 +97,8 @@ def _find_interval(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ends[0], ends[1]
 
 
-def _to_array(metrics: Mapping[str, float]) -> np.ndarray:
-    return np.array([metrics[metric] for metric in METRICS])
+def _to_array(values: Mapping[str, float], metrics: list[str]) -> np.ndarray:
+    return np.array([values[metric] for metric in metrics])
 
 
 def _draw_weights(n_rows: int, n_resamples: int, *, seed: int) -> Iterator[np.ndarray]:
@@ -88,8 +107,7 @@ def _draw_weights(n_rows: int, n_resamples: int, *, seed: int) -> Iterator[np.nd
         yield np.bincount(rng.integers(n_rows, size=n_rows), minlength=n_rows).astype(np.float64)
 
 
-def _judge(metric: str, low: float, high: float) -> Verdict:
+def _judge(low: float, high: float, *, lower_is_better: bool) -> Verdict:
     if low > 0 or high < 0:
-        is_better = (low > 0) != (metric in LOWER_IS_BETTER)
-        return "improves" if is_better else "harms"
+        return "improves" if (low > 0) != lower_is_better else "harms"
     return "no effect shown"

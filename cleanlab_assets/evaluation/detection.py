@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.audit.class_codes import decode_labels, encode_labels
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
-    import pandas as pd
     from sklearn.pipeline import Pipeline
 
 
@@ -65,6 +65,41 @@ def measure_detection(quality: np.ndarray, is_flagged: np.ndarray, is_planted: n
         average_precision=float(average_precision_score(is_planted, -quality)),
         auroc=float(roc_auc_score(is_planted, -quality)),
     )
+
+
+def measure_detection_by_kind(quality: np.ndarray, is_flagged: np.ndarray, kinds: pd.Series[Any]) -> pd.DataFrame:
+    """Measure for each kind of planted error how well its rows are told from the rows with no planted error.
+
+    Args:
+        quality: label quality, lower is worse, shape (n_rows,).
+        is_flagged: rows flagged as issues, shape (n_rows,).
+        kinds: kind of the planted error of each row, missing where none was planted, shape (n_rows,).
+
+    Returns:
+        One row for each kind that was planted: ``kind``, ``n_planted``, ``average_precision``, ``auroc``, ``recall`` of
+        the flags and ``chance``, the average precision of a random ranking.
+
+    Raises:
+        ValueError: every row holds a planted error.
+    """
+    is_planted = kinds.notna().to_numpy()
+    records = []
+    for kind in kinds.dropna().unique():
+        is_kind = (kinds == kind).to_numpy()
+        compared = is_kind | ~is_planted
+        measured = measure_detection(quality[compared], is_flagged[compared], is_kind[compared])
+        records.append(
+            {
+                "kind": kind,
+                "n_planted": measured.n_planted,
+                "average_precision": measured.average_precision,
+                "auroc": measured.auroc,
+                "recall": measured.recall,
+                "chance": measured.planted_share,
+            }
+        )
+    columns = ["kind", "n_planted", "average_precision", "auroc", "recall", "chance"]
+    return pd.DataFrame.from_records(records, columns=columns).sort_values("kind", ignore_index=True)
 
 
 def measure_detection_power(

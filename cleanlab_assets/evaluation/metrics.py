@@ -20,6 +20,8 @@ class ScoredPredictions:
     second class; else one-vs-rest, macro). Averages run over the classes that occur as label or prediction.
     """
 
+    lower_is_better = LOWER_IS_BETTER
+
     def __init__(self, labels: np.ndarray, probabilities: np.ndarray) -> None:
         """Prepare predictions.
 

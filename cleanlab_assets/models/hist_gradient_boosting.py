@@ -11,15 +11,34 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
+def _categorical_positions(context: BuildContext) -> list[int]:
+    """Return where the encoding puts the category codes: last."""
+    n_features = len(context.kinds.names)
+    return list(range(n_features - len(context.kinds.categorical), n_features))
+
+
 def _build_classifier(context: BuildContext) -> Pipeline:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.pipeline import Pipeline
 
-    n_categorical = len(context.kinds.categorical)
-    first = len(context.kinds.names) - n_categorical
     # Early stopping would set rows aside above 10,000 only, and fails where a class has a single row.
     estimator = HistGradientBoostingClassifier(
-        categorical_features=list(range(first, first + n_categorical)),
+        categorical_features=_categorical_positions(context),
+        early_stopping=False,
+        random_state=context.seed,
+    )
+    return Pipeline([("encoding", category_code_encoding(context.kinds)), (ESTIMATOR_STEP, estimator)])
+
+
+def _build_regressor(context: BuildContext) -> Pipeline:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.pipeline import Pipeline
+
+    # Smaller steps than scikit-learn's 100 of 0.1, and more of them: a lower error on the larger datasets.
+    estimator = HistGradientBoostingRegressor(
+        categorical_features=_categorical_positions(context),
+        learning_rate=0.05,
+        max_iter=300,
         early_stopping=False,
         random_state=context.seed,
     )
@@ -29,7 +48,7 @@ def _build_classifier(context: BuildContext) -> Pipeline:
 MODEL = Model(
     name="hist_gradient_boosting",
     description="Histogram gradient boosting: usually the most accurate model for tables.",
-    builders={"classification": _build_classifier},
+    builders={"classification": _build_classifier, "regression": _build_regressor},
     trusted_types=frozenset(
         {
             "functools.partial",

@@ -19,9 +19,17 @@ def _build_classifier(context: BuildContext) -> Pipeline:
     return Pipeline([("encoding", one_hot_encoding(context.kinds)), (ESTIMATOR_STEP, estimator)])
 
 
+def _build_regressor(context: BuildContext) -> Pipeline:
+    from sklearn.neighbors import KNeighborsRegressor
+    from sklearn.pipeline import Pipeline
+
+    estimator = KNeighborsRegressor(n_neighbors=10, weights="distance", algorithm="brute", n_jobs=context.n_jobs)
+    return Pipeline([("encoding", one_hot_encoding(context.kinds)), (ESTIMATOR_STEP, estimator)])
+
+
 MODEL = Model(
     name="knn",
-    description="Vote of the nearest neighbours: no training, an independent second opinion.",
-    builders={"classification": _build_classifier},
+    description="Vote or mean of the nearest neighbours: no training, an independent second opinion.",
+    builders={"classification": _build_classifier, "regression": _build_regressor},
     trusted_types=frozenset({"numpy.dtype"}),
 )

@@ -22,9 +22,20 @@ def _build_classifier(context: BuildContext) -> Pipeline:
     return Pipeline([("encoding", ordinal_encoding(context.kinds)), (ESTIMATOR_STEP, estimator)])
 
 
+def _build_regressor(context: BuildContext) -> Pipeline:
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.pipeline import Pipeline
+
+    # With a tenth of the labels wrong, leaves of three rows predict better than pure leaves, and they grow faster.
+    estimator = RandomForestRegressor(
+        n_estimators=200, min_samples_leaf=3, random_state=context.seed, n_jobs=context.n_jobs
+    )
+    return Pipeline([("encoding", ordinal_encoding(context.kinds)), (ESTIMATOR_STEP, estimator)])
+
+
 MODEL = Model(
     name="random_forest",
     description="Random forest: no scaling needed, robust to odd columns.",
-    builders={"classification": _build_classifier},
+    builders={"classification": _build_classifier, "regression": _build_regressor},
     trusted_types=frozenset({"sklearn.tree._tree.Tree"}),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,10 @@ class TrainedModel:
         import skops.io
 
         card = json.dumps({**self.card, "provenance": provenance})
-        return bytes(skops.io.dumps({"pipeline": self.pipeline, "card": card}))
+        # Forests are tables of numbers of some hundred megabytes; the lowest level already halves them.
+        return bytes(
+            skops.io.dumps({"pipeline": self.pipeline, "card": card}, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+        )
 
     @classmethod
     def from_bytes(cls, content: bytes) -> TrainedModel:

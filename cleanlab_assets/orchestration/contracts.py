@@ -80,6 +80,63 @@ DUPLICATE_SETS = dgp.create_dagster_pandas_dataframe_type(
     "Near-duplicate sets row by row, with the row to keep.",
     [_ROW_ID, dgp.PandasColumn.boolean_column("keep", non_nullable=True)],
 )
+_VALUE = dgp.PandasColumn.float_column("given_label", non_nullable=True)
+_PREDICTED_VALUE = dgp.PandasColumn.float_column("predicted_value", non_nullable=True)
+VALUE_TRAINING_SET = dgp.create_dagster_pandas_dataframe_type(
+    "ValueTrainingSet",
+    "Rows under audit with a numeric label: row id, features, given label, split and fold (-1 on test rows).",
+    [
+        _ROW_ID,
+        _VALUE,
+        dgp.PandasColumn.categorical_column("split", categories={"train", "test"}, non_nullable=True),
+        _count("fold", -1),
+    ],
+)
+OUTLIER_DETECTORS = dgp.create_dagster_pandas_dataframe_type(
+    "OutlierDetectors",
+    "How well each detector finds planted outliers, for each share of outliers.",
+    [
+        dgp.PandasColumn.string_column("detector", non_nullable=True),
+        _share("planted_share"),
+        _share("recall_at_budget"),
+        _share("average_precision"),
+        _share("auroc"),
+    ],
+)
+VALUE_PREDICTIONS = dgp.create_dagster_pandas_dataframe_type(
+    "ValuePredictions",
+    "Out-of-sample predicted values with their uncertainty, a standard deviation in the label's unit.",
+    [_ROW_ID, _VALUE, _PREDICTED_VALUE, dgp.PandasColumn.float_column("uncertainty", non_nullable=True)],
+)
+VALUE_LABEL_ISSUES = dgp.create_dagster_pandas_dataframe_type(
+    "ValueLabelIssues",
+    "Every train row with given and suggested value, label quality, flags of both cuts and rank, and its features.",
+    [
+        _ROW_ID,
+        _VALUE,
+        dgp.PandasColumn.float_column("suggested_label", non_nullable=True),
+        _share("label_quality"),
+        dgp.PandasColumn.boolean_column("is_label_issue", non_nullable=True),
+        dgp.PandasColumn.boolean_column("is_below_cleanlab_cut", non_nullable=True),
+        dgp.PandasColumn.integer_column("rank", min_value=1, non_nullable=True, unique=True),
+    ],
+)
+VALUE_DATALAB_ISSUES = dgp.create_dagster_pandas_dataframe_type(
+    "ValueDatalabIssues",
+    "Every train row with a flag and a score in [0, 1] for each issue type that ran.",
+    [_ROW_ID, _VALUE, _PREDICTED_VALUE],
+)
+CONSENSUS_ISSUES = dgp.create_dagster_pandas_dataframe_type(
+    "ConsensusIssues",
+    "Every train row with how many models flag it, ranked by agreement, then by mean label quality.",
+    [
+        _ROW_ID,
+        dgp.PandasColumn.exists("given_label", non_nullable=True),
+        _count("n_models_flagging", 0),
+        _share("mean_label_quality"),
+        dgp.PandasColumn.integer_column("rank", min_value=1, non_nullable=True, unique=True),
+    ],
+)
 
 
 COLUMN_DESCRIPTIONS = {
@@ -89,7 +146,7 @@ COLUMN_DESCRIPTIONS = {
     "planted_error": "Whether the given label was made wrong on purpose.",
     "split": "train: audited; test: untouched rows for comparing variants.",
     "fold": "Fold of the cross-validation; -1 on test rows.",
-    "suggested_label": "The likeliest class by the out-of-sample predicted probabilities.",
+    "suggested_label": "The likeliest class, or the predicted value, by the out-of-sample predictions.",
     "predicted_label": "The likeliest class by the out-of-sample predicted probabilities.",
     "label_quality": "Label quality score in [0, 1]; lower is worse.",
     "is_label_issue": "Flagged as a likely label error.",
@@ -103,6 +160,14 @@ COLUMN_DESCRIPTIONS = {
     "distance_to_nearest_neighbor": "Euclidean distance to it, after robust scaling.",
     "duplicate_set": "Number of the set of near duplicates that the row belongs to.",
     "keep": "The row of the set to keep.",
+    "predicted_value": "Out-of-sample predicted value.",
+    "uncertainty": "Estimated standard deviation of the label around the prediction, in the label's unit.",
+    "residual": "Given label less predicted value.",
+    "is_below_cleanlab_cut": "Label quality is below cleanlab's own cut.",
+    "is_below_calibrated_cut": "Label quality is below the cut of known false-flag rate.",
+    "planted_kind": "Kind of the planted error.",
+    "n_models_flagging": "How many of the compared models flag the row.",
+    "mean_label_quality": "Mean of the models' label quality scores.",
     "n_issues": "Rows flagged; missing where the type did not run.",
     "share": "Share of the audited rows that are flagged.",
 }

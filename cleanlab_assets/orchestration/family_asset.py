@@ -9,18 +9,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 import dagster as dg
 
+from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
+from cleanlab_assets.orchestration.history import latest_provenance, read_data_version
 from cleanlab_assets.orchestration.metadata import round_numbers
 from cleanlab_assets.orchestration.partitions import Level, dataset_of, partitions_of
-from cleanlab_assets.orchestration.provenance import Provenance, catalogue_hash, hash_content, library_versions
-from cleanlab_assets.orchestration.storage import PROVENANCE
+from cleanlab_assets.orchestration.provenance import (
+    PROVENANCE,
+    Provenance,
+    catalogue_hash,
+    hash_content,
+    library_versions,
+)
 
 StorageFormat = Literal["parquet", "json", "html", "skops"]
 CONFIG = "config"
 """Name of the metadata entry that holds the settings of the step."""
+KEEP_SETTINGS_TAG = "cleanlab_assets/keep_settings"
+"""Tag of runs that nobody configured: their steps take the settings of the partition's latest materialization."""
+_UNATTENDED_TAGS = (KEEP_SETTINGS_TAG, "dagster/from_automation_condition")
 
 
 @dataclass(frozen=True)
@@ -40,25 +50,32 @@ def family_asset(
     kinds: set[str],
     contract: dg.DagsterType | None = None,
     heavy: bool = False,
+    freshness_policy: dg.FreshnessPolicy | None = None,
 ) -> Callable[[Callable[..., StepResult]], dg.AssetsDefinition]:
     """Turn a step into the asset ``<family>/<function name>``.
 
-    The step takes the Dagster context, its ``config`` if it has settings, and upstream assets of the family by name.
-    Its docstring is the asset's description. Every materialization gets a content-hash data version and provenance.
+    The step takes the Dagster context, its ``config`` if it has settings, and upstream assets of the family by name;
+    an upstream asset that is annotated as a ``dict`` comes with all of its materialized partitions by their key. Its
+    docstring is the asset's description. Every materialization gets a content-hash data version and provenance. A run
+    that a schedule, a sensor or an automation condition started keeps the settings of the partition's latest
+    materialization.
 
     Args:
         family: task family: key prefix and group.
-        level: ``dataset`` (one partition for each dataset) or ``model`` (dataset times model).
+        level: ``dataset``, ``model`` (dataset times model) or ``comparison`` (one partition for each dataset again).
         storage: file format.
         code_version: to be raised with every change of the step's result.
         kinds: technologies, shown in the UI.
         contract: schema that the output must fulfil, else the step fails.
         heavy: whether the step uses all cores for long; such steps take turns in the pool ``heavy``.
+        freshness_policy: how old the asset may be before the UI says so; any age if absent.
     """
 
     def decorate(step: Callable[..., StepResult]) -> dg.AssetsDefinition:
         @functools.wraps(step)
         def materialize(context: dg.AssetExecutionContext, **arguments: Any) -> dg.Output[Any]:
+            if CONFIG in arguments:
+                arguments[CONFIG] = _choose_settings(context, arguments[CONFIG])
             config = arguments[CONFIG].model_dump(mode="json") if CONFIG in arguments else {}
             inputs = _input_versions(context)
             started, clock = datetime.now(UTC), perf_counter()
@@ -86,11 +103,18 @@ def family_asset(
 
         materialize.__annotations__ = {**step.__annotations__, "return": dg.Output}
         upstream = [name for name in inspect.signature(step).parameters if name not in ("context", CONFIG)]
+        some_partitions = {"allow_missing_partitions": True}
         return dg.asset(
             key_prefix=family,
             group_name=family,
             partitions_def=partitions_of(family, level),
-            ins={name: dg.AssetIn(key=[family, name]) for name in upstream},
+            ins={
+                name: dg.AssetIn(
+                    key=[family, name],
+                    metadata=some_partitions if _is_dict(step.__annotations__[name]) else {},
+                )
+                for name in upstream
+            },
             io_manager_key=storage,
             dagster_type=contract,
             code_version=code_version,
@@ -98,19 +122,31 @@ def family_asset(
             description=inspect.getdoc(step),
             pool="heavy" if heavy else None,
             required_resource_keys={"settings"},
+            automation_condition=refresh_when_changed(family, level),
+            freshness_policy=freshness_policy,
         )(materialize)
 
     return decorate
 
 
+def _is_dict(annotation: Any) -> bool:
+    origin: Any = get_origin(annotation)
+    return origin is dict
+
+
+def _choose_settings(context: dg.AssetExecutionContext, given: dg.Config) -> dg.Config:
+    """Return the settings of the run, or those of the latest materialization where nobody configured the run."""
+    if not any(tag in context.run.tags for tag in _UNATTENDED_TAGS):
+        return given
+    record = latest_provenance(context.instance, context.asset_key, context.partition_key)
+    return given if record is None else type(given)(**record.config)
+
+
 def _input_versions(context: dg.AssetExecutionContext) -> dict[str, str]:
     """Data versions of the upstream partitions that this step read."""
-    versions = {}
-    for name, key in context.assets_def.keys_by_input_name.items():
-        partitions = context.asset_partition_keys_for_input(name)
-        latest = context.instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=key, asset_partitions=list(partitions)), limit=1
+    return {
+        key.to_user_string(): read_data_version(
+            context.instance, key, sorted(context.asset_partition_keys_for_input(name))
         )
-        tags = latest.records[0].asset_materialization.tags if latest.records else None
-        versions[key.to_user_string()] = (tags or {}).get("dagster/data_version", "not recorded")
-    return versions
+        for name, key in context.assets_def.keys_by_input_name.items()
+    }

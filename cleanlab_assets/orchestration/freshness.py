@@ -14,8 +14,9 @@ import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 from upath import UPath
 
-from cleanlab_assets.orchestration.provenance import Provenance, catalogue_hash, library_versions
-from cleanlab_assets.orchestration.storage import PROVENANCE
+from cleanlab_assets.orchestration.history import latest_materialization, read_data_version
+from cleanlab_assets.orchestration.partitions import upstream_partitions
+from cleanlab_assets.orchestration.provenance import PROVENANCE, Provenance, catalogue_hash, library_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,25 +47,18 @@ def find_stale_assets(
         Stale assets in the order of the chain; empty when nothing is to be done.
     """
     stale: dict[dg.AssetKey, str] = {}
-    for asset in family.assets_on(level):
+    for asset in family.assets[level]:
         wanted = configs.get(asset.key, {})
-        reasons = _reasons(instance, asset, partition, wanted, stale)
+        reasons = _reasons(instance, family, asset, partition, wanted, stale)
         reason = next(chain(reasons, _failed_checks(instance, family, asset.key, partition)), None)
         if reason is not None:
             stale[asset.key] = reason
     return stale
 
 
-def latest_materialization(
-    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str
-) -> dg.AssetMaterialization | None:
-    """Return the latest materialization of a partition, or None."""
-    found = instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1)
-    return found.records[0].asset_materialization if found.records else None
-
-
 def _reasons(
     instance: dg.DagsterInstance,
+    family: Family,
     asset: dg.AssetsDefinition,
     partition: str,
     wanted: Mapping[str, Any],
@@ -82,7 +76,7 @@ def _reasons(
     changed = [name for name in wanted if record.config.get(name) != wanted[name]]
     if changed:
         yield "; ".join(f"{name} {record.config.get(name)!r} -> {wanted[name]!r}" for name in changed)
-    yield from _changed_inputs(instance, asset, partition, record, stale)
+    yield from _changed_inputs(instance, family, asset, partition, record, stale)
     if record.catalogue_hash != catalogue_hash(partition.partition("|")[0]):
         yield "the dataset's catalogue entry has changed"
     for library, version in library_versions().items():
@@ -94,6 +88,7 @@ def _reasons(
 
 def _changed_inputs(
     instance: dg.DagsterInstance,
+    family: Family,
     asset: dg.AssetsDefinition,
     partition: str,
     record: Provenance,
@@ -103,8 +98,10 @@ def _changed_inputs(
         name = upstream.to_user_string()
         if upstream in stale:
             yield f"{name} is out of date"
-        elif record.inputs.get(name) != _current_version(instance, upstream, partition):
-            yield f"{name} has changed"
+        else:
+            partitions = upstream_partitions(family.name, family.level_of(upstream), partition)
+            if record.inputs.get(name) != read_data_version(instance, upstream, partitions):
+                yield f"{name} has changed"
 
 
 def _failed_checks(instance: dg.DagsterInstance, family: Family, asset: dg.AssetKey, partition: str) -> Iterator[str]:
@@ -121,12 +118,3 @@ def _failed_checks(instance: dg.DagsterInstance, family: Family, asset: dg.Asset
             yield f"its check {key.name} was not evaluated"
         elif not evaluation.passed:
             yield f"its check {key.name} failed"
-
-
-def _current_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str | None:
-    """Data version of an upstream asset: of this partition, or of its dataset when it lies on the dataset level."""
-    for candidate in (partition, partition.split("|", maxsplit=1)[0]):
-        latest = latest_materialization(instance, key, candidate)
-        if latest is not None:
-            return (latest.tags or {}).get("dagster/data_version")
-    return None

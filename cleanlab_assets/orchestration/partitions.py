@@ -14,9 +14,11 @@ import dagster as dg
 from cleanlab_assets.datasets.catalogue import datasets_of
 from cleanlab_assets.models.catalogue import models_of
 
-Level = Literal["dataset", "model"]
+Level = Literal["dataset", "model", "comparison"]
 DATASET: Final = "dataset"
 MODEL: Final = "model"
+COMPARISON: Final = "comparison"
+"""The level above the models: one partition for each dataset, read from all of its models."""
 
 
 @cache
@@ -34,12 +36,29 @@ def model_partitions(family: str) -> dg.MultiPartitionsDefinition:
 
 def partitions_of(family: str, level: Level) -> dg.PartitionsDefinition:
     """The partitions of a level of the family's chain."""
-    return dataset_partitions(family) if level == DATASET else model_partitions(family)
+    return model_partitions(family) if level == MODEL else dataset_partitions(family)
 
 
 def partition_keys(dataset: str, model: str) -> dict[Level, str]:
-    """The partition key of a dataset and model on each level of the chain, the dataset level first."""
+    """The partition key of a dataset and model on each level of the audit, the dataset level first."""
     return {DATASET: dataset, MODEL: f"{dataset}|{model}"}
+
+
+def upstream_partitions(family: str, upstream: Level, partition: str) -> list[str]:
+    """The partitions on an upstream level that a partition reads.
+
+    Args:
+        family: task family.
+        upstream: level that is read.
+        partition: partition that reads, of any level.
+
+    Returns:
+        One partition; or those of all models where a dataset's partition reads from the model level.
+    """
+    dataset, _, model = partition.partition("|")
+    if upstream != MODEL:
+        return [dataset]
+    return [f"{dataset}|{name}" for name in ([model] if model else models_of(family))]
 
 
 def dataset_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:

@@ -19,6 +19,8 @@ from cleanlab_assets.datasets.catalogue import get_dataset
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PROVENANCE = "provenance"
+"""Name of the metadata entry, and of the place in each file, that holds the provenance."""
 _RECORDED_LIBRARIES = ("cleanlab", "scikit-learn", "pandas", "numpy", "faiss-cpu", "dagster")
 
 
@@ -61,6 +63,8 @@ def catalogue_hash(dataset: str) -> str:
         entry.label,
         entry.class_names,
     ]
+    if entry.numeric_label is not None:
+        content += [asdict(entry.numeric_label), entry.time_column]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

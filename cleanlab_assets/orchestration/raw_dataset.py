@@ -1,19 +1,29 @@
 """The first asset of every family: the verified, parsed source, and the checks that block all that follows."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.datasets.download import file_sha256, resolve_source_files
+from cleanlab_assets.datasets.catalogue import Dataset, get_dataset
+from cleanlab_assets.datasets.download import DownloadError, file_sha256, resolve_source_files
+from cleanlab_assets.orchestration.check_results import family_check, judge
 from cleanlab_assets.orchestration.contracts import RAW_DATASET, find_schema_violation
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_plots, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of, dataset_partitions
+from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.reports.plots import plot_class_balance
+from cleanlab_assets.reports.regression_plots import plot_label_distribution
 
 CODE_VERSION = "1"
+MAXIMUM_AGE = timedelta(days=8)
+"""Age from which raw data counts as old: a weekly refresh has failed then."""
+DOWNLOAD_RETRIES = 2
+RETRY_SECONDS = 2
 
 
 def build_raw_dataset(family: str) -> dg.AssetsDefinition:
@@ -26,20 +36,26 @@ def build_raw_dataset(family: str) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
         kinds={"pandas", "parquet"},
         contract=RAW_DATASET,
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=MAXIMUM_AGE),
     )
     def raw_dataset(context: dg.AssetExecutionContext) -> StepResult:
         """The source as it came: every row in source order, nothing dropped, with a row id that says file and line.
 
-        Files are downloaded once into the data directory and verified against their SHA-256 each time they are read.
+        Files are downloaded once into the data directory and verified against their SHA-256 each time they are read. A
+        download that fails is tried again later; a file of another content is not.
         """
         dataset = get_dataset(dataset_of(context))
-        files = resolve_source_files(dataset, context.resources.settings.data_dir)
+        try:
+            files = resolve_source_files(dataset, context.resources.settings.data_dir)
+        except DownloadError as error:
+            raise dg.RetryRequested(
+                max_retries=DOWNLOAD_RETRIES, seconds_to_wait=RETRY_SECONDS * 2**context.retry_number
+            ) from error
         raw = dataset.load(files)
         raw.attrs["sources"] = {
             file.name: {"sha256": file_sha256(files[file.name]), "bytes": files[file.name].stat().st_size}
             for file in dataset.files
         }
-        counts = raw[dataset.label].value_counts().reindex(list(dataset.class_names), fill_value=0)
         return StepResult(
             raw,
             {
@@ -49,8 +65,7 @@ def build_raw_dataset(family: str) -> dg.AssetsDefinition:
                 "licence": dataset.licence,
                 "citation": dataset.citation,
                 "sources": dg.MetadataValue.json(raw.attrs["sources"]),
-                "class_balance": dg.MetadataValue.json({str(name): int(count) for name, count in counts.items()}),
-                "plots": as_plots({"Class balance": plot_class_balance(counts)}),
+                **_show_labels(dataset, raw[dataset.label]),
                 "preview": as_table(raw),
             },
         )
@@ -92,14 +107,14 @@ def build_raw_dataset_checks(family: str, raw_dataset: dg.AssetsDefinition) -> S
 
     @blocking
     def label_domain(context: dg.AssetCheckExecutionContext, raw_dataset: pd.DataFrame) -> dg.AssetCheckResult:
-        """Every label is one of the documented class names."""
+        """Every label is a value that the source documents."""
         dataset = get_dataset(dataset_of(context))
-        foreign = raw_dataset[~raw_dataset[dataset.label].isin(dataset.class_names)]
+        foreign = raw_dataset[~dataset.find_allowed_labels(raw_dataset[dataset.label])]
         return dg.AssetCheckResult(
             passed=foreign.empty,
-            description=f"{len(foreign):,} of {len(raw_dataset):,} labels are none of {', '.join(dataset.class_names)}",
+            description=f"{len(foreign):,} of {len(raw_dataset):,} labels are none of {dataset.allowed_labels}",
             metadata={
-                "expected": list(dataset.class_names),
+                "expected": dataset.allowed_labels,
                 "n_foreign": len(foreign),
                 "foreign": {
                     str(row_id): str(label)
@@ -108,4 +123,31 @@ def build_raw_dataset_checks(family: str, raw_dataset: dg.AssetsDefinition) -> S
             },
         )
 
-    return [source_hash, schema, row_count, label_domain]
+    @family_check(family, raw_dataset, DATASET)
+    def verified_lately(context: dg.AssetCheckExecutionContext, raw_dataset: pd.DataFrame) -> dg.AssetCheckResult:
+        """The source was read and verified lately."""
+        age = datetime.now(UTC) - datetime.fromisoformat(raw_dataset.attrs[PROVENANCE]["started"])
+        days = age / timedelta(days=1)
+        return judge(
+            context,
+            passed=age <= MAXIMUM_AGE,
+            description=f"read and verified {days:.1f} days ago; limit {MAXIMUM_AGE.days}",
+            metadata={"age_days": days, "limit": MAXIMUM_AGE.days},
+        )
+
+    return [source_hash, schema, row_count, label_domain, verified_lately]
+
+
+def _show_labels(dataset: Dataset, labels: pd.Series) -> dict[str, Any]:
+    """Describe the labels for the UI: rows for each class, or the distribution of a number."""
+    if dataset.numeric_label is not None:
+        values = labels.to_numpy(dtype=np.float64, na_value=np.nan)
+        return {
+            "label_range": f"{np.nanmin(values):g} to {np.nanmax(values):g} {dataset.numeric_label.unit}".strip(),
+            "plots": as_plots({"Label distribution": plot_label_distribution(values, dataset.numeric_label.unit)}),
+        }
+    counts = labels.value_counts().reindex(list(dataset.class_names), fill_value=0)
+    return {
+        "class_balance": dg.MetadataValue.json({str(name): int(count) for name, count in counts.items()}),
+        "plots": as_plots({"Class balance": plot_class_balance(counts)}),
+    }

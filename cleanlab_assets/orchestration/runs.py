@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from pydantic import ValidationError
+from dagster._core.event_api import PartitionKeyFilter
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cleanlab_assets.orchestration.freshness import find_stale_assets
+from cleanlab_assets.orchestration.history import describe_step_failure
 from cleanlab_assets.orchestration.partitions import MODEL, Level, partition_keys
 
 if TYPE_CHECKING:
@@ -22,9 +25,10 @@ class RunConfigError(ValueError):
     """A setting of a run config that is unknown or out of bounds; the message names it, what came and what may come."""
 
 
-@dataclass(frozen=True)
-class CheckOutcome:
+class CheckOutcome(BaseModel):
     """One evaluated check."""
+
+    model_config = ConfigDict(frozen=True)
 
     asset: str
     check: str
@@ -100,6 +104,8 @@ def materialize_level(
     *,
     configs: Mapping[dg.AssetKey, Mapping[str, Any]],
     force: bool = False,
+    left_out: AbstractSet[dg.AssetKey] = frozenset(),
+    announce: Callable[[int], None] | None = None,
 ) -> RunOutcome:
     """Materialize what is out of date on one level of a partition, with its checks, in this process.
 
@@ -111,6 +117,8 @@ def materialize_level(
         partition: partition key of that level.
         configs: settings of each asset, see ``resolve_configs``.
         force: materialize everything, fresh or not.
+        left_out: assets that are not to be materialized.
+        announce: is told the number of assets before the run starts.
 
     Returns:
         The outcome; a failed step or blocking check is reported there and not raised.
@@ -118,8 +126,11 @@ def materialize_level(
     reasons = find_stale_assets(instance, family, level, partition, configs)
     if force:
         reasons = {key: reasons.get(key, "forced") for key in family.asset_keys(level)}
+    reasons = {key: reason for key, reason in reasons.items() if key not in left_out}
     if not reasons:
         return RunOutcome(level, partition, {})
+    if announce is not None:
+        announce(len(reasons))
     ops = {key.to_python_identifier(): {"config": dict(configs[key])} for key in reasons if key in configs}
     result = definitions.resolve_job_def(family.job_name(level)).execute_in_process(
         run_config={"ops": ops, **_use_loggers(definitions)},
@@ -156,31 +167,40 @@ def evaluate_checks(
     return outcomes
 
 
+def read_latest_checks(
+    instance: dg.DagsterInstance, family: Family, asset: dg.AssetKey, partition: str
+) -> list[CheckOutcome]:
+    """Return how the checks of an asset's partition came out the last time they were evaluated."""
+    specs = [spec for check in family.checks for spec in check.check_specs if spec.asset_key == asset]
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [spec.key for spec in specs], PartitionKeyFilter(key=partition)
+    )
+    evaluations = [latest[spec.key].evaluation for spec in specs if spec.key in latest]
+    return [_to_outcome(evaluation) for evaluation in evaluations if evaluation is not None]
+
+
 def _use_loggers(definitions: dg.Definitions) -> dict[str, Any]:
     """Name the definitions' own loggers in the run config: Dagster uses its console logger otherwise."""
     return {"loggers": {name: {} for name in definitions.loggers}} if definitions.loggers else {}
 
 
 def _read_checks(result: dg.ExecuteInProcessResult) -> list[CheckOutcome]:
-    return [
-        CheckOutcome(
-            asset=evaluation.asset_key.to_user_string(),
-            check=evaluation.check_name,
-            passed=evaluation.passed,
-            severity=evaluation.severity.value,
-            description=evaluation.description or "",
-        )
-        for evaluation in result.get_asset_check_evaluations()
-    ]
+    return [_to_outcome(evaluation) for evaluation in result.get_asset_check_evaluations()]
+
+
+def _to_outcome(evaluation: dg.AssetCheckEvaluation) -> CheckOutcome:
+    return CheckOutcome(
+        asset=evaluation.asset_key.to_user_string(),
+        check=evaluation.check_name,
+        passed=evaluation.passed,
+        severity=evaluation.severity.value,
+        description=evaluation.description or "",
+    )
 
 
 def _describe_failure(result: dg.ExecuteInProcessResult) -> str:
     """Name the step that failed first and what it raised, in one line."""
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            if error is not None and error.cause is not None:
-                error = error.cause  # Dagster's wrapper tells which step; its cause is what the step raised.
-            message = error.message.strip().splitlines()[0] if error is not None else "no error was recorded"
-            return f"{event.step_key}: {message}"
+            return describe_step_failure(event)
     return "the run failed before its first step"

@@ -11,7 +11,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 from uuid import uuid4
 
 import dagster as dg
@@ -20,14 +20,12 @@ from upath import UPath
 
 from cleanlab_assets.models.trained_model import TrainedModel
 from cleanlab_assets.orchestration.contracts import COLUMN_DESCRIPTIONS
+from cleanlab_assets.orchestration.provenance import PROVENANCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import BaseModel
-
-PROVENANCE = "provenance"
-"""Name of the metadata entry, and of the place in each file, that holds the provenance."""
 
 
 class MissingArtifactError(FileNotFoundError):
@@ -52,7 +50,7 @@ class ArtifactIOManager(dg.UPathIOManager, ABC):
             content = path.read_bytes()
         except FileNotFoundError:
             raise MissingArtifactError(_describe_missing(context, path)) from None
-        return self.from_bytes(content, context.dagster_type.typing_type)
+        return self.from_bytes(content, _type_of_one_partition(context.dagster_type.typing_type))
 
     def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, dg.MetadataValue]:  # noqa: ARG002
         """Add row count and column schema to every table."""
@@ -173,6 +171,11 @@ def write_atomically(path: UPath, content: bytes) -> None:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _type_of_one_partition(annotation: Any) -> Any:
+    """Return the type of a value where a step takes several partitions as a ``dict`` from partition key to value."""
+    return get_args(annotation)[1] if get_origin(annotation) is dict else annotation
 
 
 def _type_name(dtype: Any) -> str:

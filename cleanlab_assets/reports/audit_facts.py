@@ -6,9 +6,22 @@ One shape for every task family, so that whoever tells about audits needs no cod
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.audit.training_set import test_rows, train_rows
+from cleanlab_assets.evaluation.metrics import LOWER_IS_BETTER
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.evaluation.variants import VariantComparison
+
+WORST_ROWS = 10
 
 
 class _Facts(BaseModel):
@@ -114,3 +127,123 @@ class AuditFacts(_Facts):
             if candidate.variant == name:
                 return candidate
         raise KeyError(name)
+
+
+def collect_facts(
+    *,
+    family: str,
+    dataset: Dataset,
+    model: str,
+    training_set: pd.DataFrame,
+    predictions: pd.DataFrame,
+    label_issues: pd.DataFrame,
+    datalab_summary: pd.DataFrame,
+    duplicate_sets: pd.DataFrame,
+    comparison: VariantComparison,
+) -> AuditFacts:
+    """Collect the facts of an audit on a table from its artifacts.
+
+    Args:
+        family: task family.
+        dataset: catalogue entry.
+        model: name of the model.
+        training_set: training set; its ``attrs`` hold ``notes``.
+        predictions: out-of-sample predictions; the ``attrs`` hold ``cross_validation``, ``calibration`` and
+            ``fit_seconds``.
+        label_issues: label issues of all train rows; the ``attrs`` hold ``flag_rule``, ``notes``, ``estimated_errors``
+            where the family estimates them, and ``detection`` where errors were planted.
+        datalab_summary: one row for each Datalab issue type.
+        duplicate_sets: near-duplicate sets row by row.
+        comparison: the variants and the verdict.
+    """
+    train = train_rows(training_set)
+    attrs = label_issues.attrs
+    n_issues = int(label_issues["is_label_issue"].sum())
+    detection = attrs.get("detection")
+    return AuditFacts(
+        family=family,
+        dataset=dataset.name,
+        title=dataset.title,
+        model=model,
+        n_train=len(train),
+        n_test=len(test_rows(training_set)),
+        n_features=len(dataset.features),
+        primary_metric=comparison.primary_metric,
+        lower_is_better=comparison.primary_metric in LOWER_IS_BETTER,
+        cross_validation=_keep_finite(predictions.attrs["cross_validation"]),
+        expected_calibration_error=predictions.attrs["calibration"]["expected_calibration_error"],
+        fit_seconds=float(sum(predictions.attrs["fit_seconds"])),
+        n_label_issues=n_issues,
+        label_issue_rate=n_issues / len(label_issues),
+        estimated_errors=attrs.get("estimated_errors"),
+        flag_rule=attrs["flag_rule"],
+        label_distribution=_describe_labels(train["given_label"]),
+        issue_types=[_describe_issue_type(record) for record in datalab_summary.to_dict("records")],
+        n_duplicate_sets=int(duplicate_sets["duplicate_set"].nunique()),
+        n_duplicate_rows=len(duplicate_sets),
+        variants=_list_variants(comparison),
+        chosen=comparison.chosen,
+        verdict=comparison.verdict,
+        detection=None
+        if detection is None
+        else DetectionFacts(**{name: detection[name] for name in DetectionFacts.model_fields}),
+        limits={name: float(limit) for name, limit in asdict(dataset.gates).items()},
+        notes=[*training_set.attrs["notes"], *attrs["notes"]],
+        worst_rows=_list_worst_rows(label_issues),
+    )
+
+
+def _describe_labels(labels: pd.Series[Any]) -> dict[str, float]:
+    """Rows per class, or quantiles of a numeric label."""
+    if isinstance(labels.dtype, pd.CategoricalDtype):
+        return {str(name): float(count) for name, count in labels.value_counts(sort=False).items()}
+    quantiles = labels.quantile([0, 0.25, 0.5, 0.75, 1])
+    names = ("minimum", "lower quartile", "median", "upper quartile", "maximum")
+    return dict(zip(names, map(float, quantiles), strict=True))
+
+
+def _describe_issue_type(record: dict[Any, Any]) -> IssueTypeFacts:
+    ran = record["status"] == "ran"
+    return IssueTypeFacts(
+        issue_type=record["issue_type"],
+        description=record["description"],
+        n_issues=int(record["n_issues"]) if ran else None,
+        share=float(record["share"]) if ran else None,
+        status=record["status"],
+        reason=record["reason"] or "",
+    )
+
+
+def _list_variants(comparison: VariantComparison) -> list[VariantFacts]:
+    facts = []
+    for result in comparison.variants:
+        found = next((item for item in result.differences if item.metric == comparison.primary_metric), None)
+        interval = {} if found is None else found.model_dump(include={"difference", "low", "high", "verdict"})
+        facts.append(
+            VariantFacts(
+                variant=result.variant, n_train=result.n_train, metrics=_keep_finite(result.metrics), **interval
+            )
+        )
+    return facts
+
+
+def _list_worst_rows(label_issues: pd.DataFrame) -> list[WorstRow]:
+    worst = label_issues.sort_values("rank").head(WORST_ROWS)
+    return [
+        WorstRow(
+            row_id=str(row["row_id"]),
+            given_label=_as_text(row["given_label"]),
+            suggested_label=_as_text(row["suggested_label"]),
+            label_quality=float(row["label_quality"]),
+        )
+        for row in worst.to_dict("records")
+    ]
+
+
+def _as_text(label: object) -> str:
+    return f"{label:.6g}" if isinstance(label, float | np.floating) else str(label)
+
+
+def _keep_finite(metrics: dict[str, float]) -> dict[str, float]:
+    """Leave undefined metrics out, such as the ROC AUC of a single class."""
+    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}

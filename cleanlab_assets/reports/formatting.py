@@ -21,6 +21,8 @@ def format_number(value: float) -> str:
 
     >>> format_number(1234567)
     '1,234,567'
+    >>> format_number(45670.3), format_number(1000.4)
+    ('45,670', '1,000')
     >>> format_number(0.05), format_number(12.3456), format_number(0.0000123456), format_number(0.99996)
     ('0.05', '12.35', '1.235e-05', '1.000')
     """
@@ -31,8 +33,10 @@ def format_number(value: float) -> str:
     if float(value).is_integer():
         return f"{int(value):,}"
     text = _format_decimal(value)
+    if "e" in text or "." not in text:
+        return text
     shortened = text.rstrip("0")
-    return shortened if "e" not in text and not shortened.endswith(".") else text
+    return text if shortened.endswith(".") else shortened
 
 
 def format_share(share: float) -> str:

@@ -5,52 +5,151 @@ Every function takes the audited rows as one table, ``rows``: the findings per r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-NOT_FEATURES = frozenset({"row_id", "given_label", "split", "fold", "planted_error", "true_label"})
+PLANTED_COLUMNS = ("true_label", "planted_error", "planted_kind")
+NOT_FEATURES = frozenset({"row_id", "given_label", "split", "fold", *PLANTED_COLUMNS})
 MOST_CLASS_COLUMNS = 6
+SPIKE_SHARE = 0.01
+SUSPECT_VALUE_COLUMNS = ("suggested_label", "label_quality", "is_label_issue", "rank", "uncertainty", "residual")
+CUT_COLUMNS = ("is_below_calibrated_cut", "is_below_cleanlab_cut")
 
 
-def join_audited_rows(training_set: pd.DataFrame, datalab_issues: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def join_audited_rows(
+    training_set: pd.DataFrame, datalab_issues: pd.DataFrame, prediction: str = "predicted_label"
+) -> tuple[pd.DataFrame, list[str]]:
     """Join the findings with the features of the train rows, in the order of the findings.
+
+    Args:
+        training_set: ``row_id``, ``given_label``, ``split`` and features.
+        datalab_issues: One row per train row.
+        prediction: The column of ``datalab_issues`` that holds what the model predicts.
 
     Returns:
         The rows and the names of their feature columns. One row per train row: the columns of ``datalab_issues``, then
-        ``nearest_neighbor_label`` if nearest neighbours are known, then ``true_label`` and ``planted_error`` if errors
-        were planted, then the features. A feature whose name a finding already has gets ``feature_`` in front.
+        ``nearest_neighbor_label`` if nearest neighbours are known, then ``true_label``, ``planted_error`` and
+        ``planted_kind`` if errors were planted, then the features. A feature whose name a finding already has gets
+        ``feature_`` in front.
 
     Raises:
         ValueError: a needed column is missing, a row is named twice, or the findings are not about exactly the train
             rows.
     """
     require_columns("training_set", training_set, ("row_id", "given_label", "split"))
-    require_columns("datalab_issues", datalab_issues, ("row_id", "given_label", "predicted_label"))
+    require_columns("datalab_issues", datalab_issues, ("row_id", "given_label", prediction))
     train = training_set[training_set["split"] == "train"]
-    for name, frame in (("training_set", train), ("datalab_issues", datalab_issues)):
-        repeated = frame.loc[frame["row_id"].duplicated(), "row_id"]
-        if len(repeated):
-            raise ValueError(f"{name} names {len(repeated):,} row_id twice, the first is {repeated.iloc[0]!r}")
-    strangers = sorted(set(train["row_id"]) ^ set(datalab_issues["row_id"]))
-    if strangers:
-        raise ValueError(
-            f"datalab_issues must hold exactly the {len(train):,} train rows, got {len(datalab_issues):,} rows; "
-            f"{len(strangers):,} row_id are in one of the two only, the first is {strangers[0]!r}"
-        )
+    _require_unique_rows("training_set", train)
+    require_train_rows("datalab_issues", datalab_issues, train["row_id"])
     findings = datalab_issues.reset_index(drop=True)
     if "nearest_neighbor" in findings:
-        labels = train.set_index("row_id")["given_label"].astype(str)
+        labels = train.set_index("row_id")["given_label"]
+        labels = labels if pd.api.types.is_numeric_dtype(labels) else labels.astype(str)
         findings = findings.assign(nearest_neighbor_label=findings["nearest_neighbor"].map(labels))
-    truth = [name for name in ("true_label", "planted_error") if name in train]
+    truth = [name for name in PLANTED_COLUMNS if name in train]
     names = [str(name) for name in training_set.columns if name not in NOT_FEATURES]
     renamed = {name: f"feature_{name}" for name in names if name in findings}
     features = train[["row_id", *truth, *names]].set_index("row_id").rename(columns=renamed)
     return findings.join(features, on="row_id"), [renamed.get(name, name) for name in names]
+
+
+def join_suspect_values(datalab_issues: pd.DataFrame, label_issues: pd.DataFrame) -> pd.DataFrame:
+    """Put what is known about the numeric label of each row beside Datalab's findings.
+
+    Args:
+        datalab_issues: One row per train row.
+        label_issues: One row per train row, with ``SUSPECT_VALUE_COLUMNS``; ``CUT_COLUMNS`` and ``reason`` may be
+            missing.
+
+    Returns:
+        The findings with the columns of the label issues, which also replace Datalab's flag and score of the label,
+        and with ``residual/uncertainty``, missing where the uncertainty is zero.
+
+    Raises:
+        ValueError: a column is missing, or the two tables are not about the same rows.
+    """
+    require_columns("datalab_issues", datalab_issues, ("row_id",))
+    require_columns("label_issues", label_issues, ("row_id", *SUSPECT_VALUE_COLUMNS))
+    require_train_rows("label_issues", label_issues, datalab_issues["row_id"])
+    names = [*SUSPECT_VALUE_COLUMNS, *(name for name in (*CUT_COLUMNS, "reason") if name in label_issues)]
+    known = label_issues.set_index("row_id")[names]
+    uncertainty = known["uncertainty"].where(known["uncertainty"] > 0)
+    known["label_score"] = known["label_quality"]
+    known["residual/uncertainty"] = known["residual"] / uncertainty
+    return datalab_issues.drop(columns=list(known), errors="ignore").join(known, on="row_id")
+
+
+def rank_suspect_values(rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+    """Rank the rows that are flagged for their numeric label, worst first, with what helps to judge each value.
+
+    Args:
+        rows: The audited rows, see ``join_suspect_values``.
+        features: Feature columns to show after the findings.
+
+    Returns:
+        The ranked rows. The suggested label is left out where it is but the predicted value, and so is a cut that all
+        flagged rows are below.
+    """
+    flagged = rows[find_flags(rows, "label")].sort_values("rank", kind="stable")
+    columns = ["row_id", "given_label", "predicted_value", "uncertainty", "residual/uncertainty"]
+    columns += ["nearest_neighbor_label", "true_label", "planted_kind", "label_quality"]
+    if not np.allclose(flagged["suggested_label"], flagged["predicted_value"], equal_nan=True):
+        columns.append("suggested_label")
+    columns += [name for name in CUT_COLUMNS if name in rows and not flagged[name].all()]
+    columns += ["reason", "nearest_neighbor"]
+    return flagged[[*(name for name in columns if name in rows), *features]]
+
+
+def compare_cuts(rows: pd.DataFrame, calibration: Mapping[str, object]) -> pd.DataFrame:
+    """Compare the calibrated cut with that of cleanlab: how many rows each flags, and what is known about the flags.
+
+    Args:
+        rows: The audited rows; a cut whose column of ``CUT_COLUMNS`` is missing is left out.
+        calibration: ``flag_by`` (``calibrated`` or ``cleanlab``), ``cut``, ``false_flag_rate`` (wanted),
+            ``measured_false_flag_rate``, ``recall`` and ``cleanlab_cut``; ``cleanlab_false_flag_rate`` and
+            ``cleanlab_recall`` where they were measured.
+
+    Returns:
+        One row per cut: ``rule``, ``cut``, ``decides``, ``flagged`` (rows), ``share``, ``false_flag_rate`` and
+        ``recall`` as estimated by the calibration and, where errors were planted, ``planted_found`` and
+        ``others_flagged`` as shares. What is known for no cut is left out.
+    """
+    sources = {
+        "calibrated": ("cut", ("measured_false_flag_rate", "false_flag_rate"), "recall"),
+        "cleanlab": ("cleanlab_cut", ("cleanlab_false_flag_rate",), "cleanlab_recall"),
+    }
+    found = []
+    for rule, (cut, rates, recall) in sources.items():
+        if f"is_below_{rule}_cut" not in rows:
+            continue
+        is_below = pd.Series(rows[f"is_below_{rule}_cut"].to_numpy(dtype=bool, na_value=False), index=rows.index)
+        known_rates = [rate for rate in (read_number(calibration, name) for name in rates) if np.isfinite(rate)]
+        record = {
+            "rule": rule,
+            "cut": read_number(calibration, cut),
+            "decides": rule == calibration.get("flag_by"),
+            "flagged": int(is_below.sum()),
+            "share": float(is_below.mean()),
+            "false_flag_rate": known_rates[0] if known_rates else np.nan,
+            "recall": read_number(calibration, recall),
+        }
+        if "planted_error" in rows:
+            is_planted = rows["planted_error"].fillna(value=False).astype(bool)
+            record["planted_found"] = float(is_below[is_planted].mean())
+            record["others_flagged"] = float(is_below[~is_planted].mean())
+        found.append(record)
+    return pd.DataFrame(found).dropna(axis="columns", how="all")
+
+
+def read_number(facts: Mapping[str, object], name: str) -> float:
+    """Return a number of the facts; NaN where it is missing."""
+    value = facts.get(name)
+    return float(value) if isinstance(value, int | float | np.number) else float("nan")
 
 
 def rank_flagged_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[str]) -> pd.DataFrame:
@@ -66,7 +165,7 @@ def rank_flagged_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[st
     """
     score = f"{issue_type}_score"
     chosen = rows[find_flags(rows, issue_type).to_numpy()]
-    columns = ["row_id", "given_label", "predicted_label", score]
+    columns = ["row_id", "given_label", "predicted_label", "predicted_value", score]
     if issue_type == "label":
         columns += ["true_label", "nearest_neighbor", "nearest_neighbor_label"]
     elif issue_type in {"outlier", "near_duplicate", "data_valuation"}:
@@ -126,15 +225,17 @@ def arrange_duplicate_sets(
 ) -> pd.DataFrame:
     """Arrange duplicate sets for reading: sets with differing labels first, then larger sets, rows to keep on top.
 
+    Sets of numeric labels are ordered by how far apart the labels of a set lie.
     Whole sets are taken until the next one would go beyond ``top_rows``; only a first set that is larger by itself is
     cut.
     """
     by_set = duplicate_sets.groupby("duplicate_set", sort=False)
-    table = duplicate_sets.assign(
-        conflicts=by_set["given_label"].transform("nunique") > 1, size=by_set["row_id"].transform("size")
-    )
+    labels = by_set["given_label"]
+    is_numeric = pd.api.types.is_numeric_dtype(duplicate_sets["given_label"])
+    differences = labels.transform("max") - labels.transform("min") if is_numeric else labels.transform("nunique") > 1
+    table = duplicate_sets.assign(difference=differences, size=by_set["row_id"].transform("size"))
     table = table.sort_values(
-        ["conflicts", "size", "duplicate_set", "keep"], ascending=[False, False, True, False], kind="stable"
+        ["difference", "size", "duplicate_set", "keep"], ascending=[False, False, True, False], kind="stable"
     )
     is_last = ~table["duplicate_set"].duplicated(keep="last")
     ends = np.flatnonzero(is_last.to_numpy()) + 1
@@ -188,17 +289,64 @@ def describe_blocks(rows: pd.DataFrame, class_names: Sequence[str], n_blocks: in
     labels = rows["given_label"].astype(str)
     counts = labels.value_counts().reindex(list(class_names), fill_value=0)
     largest = counts.nlargest(MOST_CLASS_COLUMNS).index
-    blocks = [block for block in np.array_split(np.arange(len(rows)), n_blocks) if len(block)]
-    looked_for = {"likely label errors": "label", "outliers": "outlier"}
-    flags = {name: find_flags(rows, key) for name, key in looked_for.items() if f"is_{key}_issue" in rows}
-    found = []
-    for block in blocks:
-        part = rows.iloc[block]
-        record: dict[str, object] = {"from": part["row_id"].iloc[0], "to": part["row_id"].iloc[-1], "rows": len(part)}
-        record |= {f"share of {name}": (labels.iloc[block] == name).mean() for name in class_names if name in largest}
-        record |= {f"share of {name}": flag.iloc[block].mean() for name, flag in flags.items()}
-        found.append(record)
-    return pd.DataFrame(found)
+    shown = [name for name in class_names if name in largest]
+    return _describe_blocks(
+        rows, n_blocks, lambda part: {f"share of {name}": (part.astype(str) == name).mean() for name in shown}
+    )
+
+
+def describe_numeric_blocks(rows: pd.DataFrame, n_blocks: int = 10) -> pd.DataFrame:
+    """Cut the rows into equal blocks of source order and describe the numeric label of each, so that drift shows.
+
+    Returns:
+        One row per block: first and last row, number of rows, mean, quartiles and median of the label, and the share
+        of rows flagged as label errors and as outliers where those were looked for.
+    """
+    quartiles = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75}
+    return _describe_blocks(
+        rows,
+        n_blocks,
+        lambda part: {"mean": part.mean(), **{name: part.quantile(share) for name, share in quartiles.items()}},
+    )
+
+
+def count_extreme_values(labels: pd.Series[float]) -> pd.DataFrame:
+    """Count the rows at the smallest and the largest value of a numeric label, and at a spike near either end.
+
+    A spike is a value that more than 1 % of the rows share, and more than twice as many rows as the next value
+    inwards, while fewer than 1 % of the rows lie beyond it: errors may lie beyond a cap. A label of a few values, such
+    as a rating, has no spike by this rule unless its end stands out.
+
+    Returns:
+        Columns ``value``, ``what`` (``smallest``, ``near the smallest``, ``largest`` or ``near the largest``),
+        ``rows``, ``share`` (of all rows) and ``is_spike``. The smallest and the largest value are always there.
+    """
+    distinct, counts = np.unique(labels.dropna().to_numpy(dtype=np.float64), return_counts=True)
+    ends: list[pd.DataFrame] = []
+    for end, inwards in (("smallest", slice(None)), ("largest", slice(None, None, -1))):
+        rows = counts[inwards]
+        share = rows / len(labels)
+        stands_out = rows > 2 * np.append(rows[1:], 0)
+        is_spike = (share > SPIKE_SHARE) & (np.cumsum(share) - share < SPIKE_SHARE) & stands_out
+        table = pd.DataFrame({"value": distinct[inwards], "rows": rows, "share": share, "is_spike": is_spike})
+        table.insert(1, "what", np.where(np.arange(len(rows)) == 0, end, f"near the {end}"))
+        ends.append(table[(table["what"] == end) | table["is_spike"]])
+    return pd.concat(ends, ignore_index=True)
+
+
+def require_train_rows(name: str, frame: pd.DataFrame, row_ids: pd.Series[str]) -> None:
+    """Check that a table is about exactly the train rows, each once.
+
+    Raises:
+        ValueError: a row is named twice, is missing, or is none of the train rows.
+    """
+    _require_unique_rows(name, frame)
+    strangers = sorted(set(row_ids) ^ set(frame["row_id"]))
+    if strangers:
+        raise ValueError(
+            f"{name} must hold exactly the {len(row_ids):,} train rows, got {len(frame):,} rows; "
+            f"{len(strangers):,} row_id are in one of the two only, the first is {strangers[0]!r}"
+        )
 
 
 def require_columns(name: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -210,6 +358,28 @@ def require_columns(name: str, frame: pd.DataFrame, columns: Sequence[str]) -> N
     missing = [column for column in columns if column not in frame]
     if missing:
         raise ValueError(f"{name} lacks the columns {missing}: it has {list(frame.columns)}")
+
+
+def _require_unique_rows(name: str, frame: pd.DataFrame) -> None:
+    repeated = frame.loc[frame["row_id"].duplicated(), "row_id"]
+    if len(repeated):
+        raise ValueError(f"{name} names {len(repeated):,} row_id twice, the first is {repeated.iloc[0]!r}")
+
+
+def _describe_blocks(
+    rows: pd.DataFrame, n_blocks: int, describe: Callable[[pd.Series[Any]], dict[str, float]]
+) -> pd.DataFrame:
+    blocks = [block for block in np.array_split(np.arange(len(rows)), n_blocks) if len(block)]
+    looked_for = {"likely label errors": "label", "outliers": "outlier"}
+    flags = {name: find_flags(rows, key) for name, key in looked_for.items() if f"is_{key}_issue" in rows}
+    found = []
+    for block in blocks:
+        part = rows.iloc[block]
+        record: dict[str, object] = {"from": part["row_id"].iloc[0], "to": part["row_id"].iloc[-1], "rows": len(part)}
+        record |= describe(part["given_label"])
+        record |= {f"share of {name}": flag.iloc[block].mean() for name, flag in flags.items()}
+        found.append(record)
+    return pd.DataFrame(found)
 
 
 def _standardise(values: pd.Series[float], in_group: pd.Series[bool]) -> tuple[float, float, float]:

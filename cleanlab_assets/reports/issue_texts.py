@@ -160,10 +160,54 @@ ISSUE_TEXTS: Mapping[str, IssueText] = MappingProxyType(
 )
 
 
-def get_issue_text(issue_type: str, description: str) -> IssueText:
-    """Return the prose of an issue type; a type without prose here gets its own ``description`` and a plain title."""
-    if issue_type in ISSUE_TEXTS:
-        return ISSUE_TEXTS[issue_type]
+_LABEL_OF_REGRESSION = IssueText(
+    title="Likely label errors",
+    score_name="label quality",
+    meaning=(
+        "The model, which never saw the row while it was trained, predicts a value far from the given one. The "
+        "residual is the given value minus the predicted one; it is judged in units of the uncertainty of the "
+        "prediction. Label quality falls from 1 towards 0 as it grows."
+    ),
+    why=(
+        "A wrong value pulls the model towards it, the more the farther off it is, and a wrong test value hides how "
+        "good the model is. A flag is a suspicion: rare but true values, and rows that the model does not understand, "
+        "are flagged too."
+    ),
+    action=(
+        "Read the rows from the top. Compare the given value with the prediction and with the label of the nearest "
+        "neighbour: a factor of ten, a lost sign or swapped digits give a slip away. Correct the value in the source "
+        "where it is wrong, and leave it where the model is wrong."
+    ),
+)
+_LABEL_DISTRIBUTION = IssueText(
+    title="Distribution of the label",
+    score_name="label",
+    meaning="How the given values of the audited rows spread, and how many rows share the values at the two ends.",
+    why=(
+        "Many rows with one value at the end of the range are usually a cap, or a stand-in for an unknown value: the "
+        "true values lie beyond it. Residuals of those rows say little about their labels, and a model learns the cap."
+    ),
+    action=(
+        "Find out from the documentation of the source whether values were cut off. If so, judge the model without "
+        "those rows, or model the label as censored."
+    ),
+)
+REGRESSION_TEXTS: Mapping[str, IssueText] = MappingProxyType(
+    {
+        "label": _LABEL_OF_REGRESSION,
+        "near_duplicate": ISSUE_TEXTS["near_duplicate"],
+        "outlier": ISSUE_TEXTS["outlier"],
+        "label_distribution": _LABEL_DISTRIBUTION,
+        "non_iid": ISSUE_TEXTS["non_iid"],
+        "null": ISSUE_TEXTS["null"],
+    }
+)
+
+
+def get_issue_text(issue_type: str, description: str, texts: Mapping[str, IssueText] = ISSUE_TEXTS) -> IssueText:
+    """Return the prose of an issue type; one that is not in ``texts`` gets its ``description`` and a plain title."""
+    if issue_type in texts:
+        return texts[issue_type]
     return IssueText(
         title=issue_type.replace("_", " ").capitalize(),
         score_name=f"{issue_type.replace('_', ' ')} score",

@@ -44,6 +44,7 @@ COLOUR_STEPS = 8
 PANELS_IN_A_ROW = 3
 TALLEST = 3.8
 SMALLEST_PART_OF_THE_AXIS = 0.25
+STRIP = 12
 
 
 def plot_class_balance(counts: pd.Series[int]) -> bytes:
@@ -68,16 +69,14 @@ def plot_class_balance(counts: pd.Series[int]) -> bytes:
         values = [*map(int, largest), int(counts.sum() - largest.sum())]
     else:
         names, values = [str(name) for name in counts.index], [int(count) for count in counts]
-    figure, axes = _new_figure(WIDTH, 0.7 + 0.25 * len(values))
+    figure, axes = new_figure(WIDTH, 0.7 + 0.25 * len(values))
     bars = axes.barh(range(len(values)), values, color=BLUE, height=0.68)
     texts = [f"{value:,} ({100 * value / total:.1f} %)" for value in values]
     axes.bar_label(bars, texts, padding=4, fontsize=FONT_SIZE - 1, color=INK)
     axes.set_yticks(range(len(values)), [_shorten(name) for name in names])
-    axes.set_ylim(len(values) - 0.5, -0.5)
-    axes.set_xlim(0, 1.42 * max(*values, 1))
-    axes.set_xlabel("rows")
-    axes.xaxis.set_major_formatter(_thousands)
-    return _to_png(figure)
+    axes.set(ylim=(len(values) - 0.5, -0.5), xlim=(0, 1.42 * max(*values, 1)), xlabel="rows")
+    axes.xaxis.set_major_formatter(format_thousands)
+    return to_png(figure)
 
 
 def plot_label_quality(scores: npt.NDArray[np.float64], is_issue: npt.NDArray[np.bool_]) -> bytes:
@@ -93,10 +92,10 @@ def plot_label_quality(scores: npt.NDArray[np.float64], is_issue: npt.NDArray[np
     Raises:
         ValueError: the shapes differ, or no score is finite.
     """
-    figure, axes = _new_figure(WIDTH, 2.7)
-    _draw_histogram(axes, scores, is_issue)
+    figure, axes = new_figure(WIDTH, 2.7)
+    draw_histogram(axes, scores, is_issue)
     axes.set_xlabel("label quality (0 = surely wrong, 1 = surely right)")
-    return _to_png(figure)
+    return to_png(figure)
 
 
 def plot_score_distribution(
@@ -121,12 +120,18 @@ def plot_score_distribution(
     Raises:
         ValueError: the shapes differ, or no score is finite.
     """
-    figure, axes = _new_figure(WIDTH, 2.7)
+    figure, axes = new_figure(WIDTH, 2.7)
     ticks = _choose_ticks(scores)
-    _draw_histogram(axes, scores, is_issue, ticks)
+    if len(ticks):
+        n_bins = (len(ticks) - 1) * (N_BINS // (len(ticks) - 1))
+        draw_histogram(axes, scores, is_issue, np.linspace(ticks[0], ticks[-1], n_bins + 1))
+        axes.set_xticks(ticks)
+        axes.ticklabel_format(axis="x", style="plain", useOffset=False)
+    else:
+        draw_histogram(axes, scores, is_issue)
     zoomed = "\naxis zoomed to the data" if len(ticks) else ""
     axes.set_xlabel(f"{title} ({scale}){zoomed}")
-    return _to_png(figure)
+    return to_png(figure)
 
 
 def plot_reliability(
@@ -151,25 +156,17 @@ def plot_reliability(
     filled = (np.asarray(counts) > 0) & np.isfinite(mean_predicted) & np.isfinite(observed)
     if not filled.any():
         raise ValueError("every bin is empty: expected at least one bin with rows")
-    from matplotlib.figure import Figure
-
     x, y, n = np.asarray(mean_predicted)[filled], np.asarray(observed)[filled], np.asarray(counts)[filled]
-    figure = Figure(figsize=(WIDTH, 4.6), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
-    curve, bars = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    _style(curve)
-    _style(bars)
+    figure, (curve, bars) = _new_panels(WIDTH, 4.6, 2, 1, sharex=True, height_ratios=[3, 1])
     curve.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
     curve.plot(x, y, color=BLUE, marker="o", markersize=4.5, linewidth=1.6, label="model")
-    curve.set(xlim=(0, 1.02), ylim=(0, 1.02))
-    curve.set_ylabel("share of rows\nwhere it is the given label")
+    curve.set(xlim=(0, 1.02), ylim=(0, 1.02), ylabel="share of rows\nwhere it is the given label")
     curve.legend(frameon=False, fontsize=FONT_SIZE - 1, loc="upper left")
     bars.bar(x, n, width=0.03, color=PALE_BLUE, edgecolor=BLUE, linewidth=0.8)
-    bars.set_yscale("log")
+    bars.set(yscale="log", ylabel="rows (log)", xlabel="mean probability of the predicted label (0 to 1)")
     bars.set_ylim(0.7, 2 * float(n.max()))
-    bars.yaxis.set_major_formatter(_thousands)
-    bars.set_ylabel("rows (log)")
-    bars.set_xlabel("mean probability of the predicted label (0 to 1)")
-    return _to_png(figure)
+    bars.yaxis.set_major_formatter(format_thousands)
+    return to_png(figure)
 
 
 def plot_variant_differences(differences: pd.DataFrame) -> bytes:
@@ -193,21 +190,12 @@ def plot_variant_differences(differences: pd.DataFrame) -> bytes:
         raise ValueError(f"differences lacks {sorted(missing)}: it has {list(differences.columns)}")
     if differences.empty:
         raise ValueError("differences is empty: expected one row per variant and metric")
-    from matplotlib.figure import Figure
-
     metrics, variants = list(dict.fromkeys(differences["metric"])), list(dict.fromkeys(differences["variant"]))
     n_columns = min(len(metrics), PANELS_IN_A_ROW)
     n_rows = -(-len(metrics) // n_columns)
     panel_height = min(0.55 + 0.19 * len(variants), max((TALLEST - 0.3) / n_rows, 1.0))
-    figure = Figure(
-        figsize=(WIDTH, max(0.3 + n_rows * panel_height, 1.6)),
-        dpi=DOTS_PER_INCH,
-        layout="constrained",
-        facecolor="white",
-    )
-    panels = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
+    figure, panels = _new_panels(WIDTH, max(0.3 + n_rows * panel_height, 1.6), n_rows, n_columns, sharey=True)
     for axes, metric in zip(panels, metrics, strict=False):
-        _style(axes)
         part = differences[differences["metric"] == metric]
         _draw_differences(axes, part, [variants.index(variant) for variant in part["variant"]])
         axes.set_title(str(metric), fontsize=FONT_SIZE - 1, color=INK, loc="left")
@@ -216,7 +204,7 @@ def plot_variant_differences(differences: pd.DataFrame) -> bytes:
     for axes in panels[len(metrics) :]:
         axes.set_axis_off()
     figure.supxlabel("difference to the baseline, 95 % interval", fontsize=FONT_SIZE - 1, color=INK)
-    return _to_png(figure)
+    return to_png(figure)
 
 
 def _draw_differences(axes: Axes, part: pd.DataFrame, positions: Sequence[int]) -> None:
@@ -263,7 +251,7 @@ def plot_noise_matrix(matrix: pd.DataFrame) -> bytes:
     n_classes = max(values.shape)
     is_annotated = n_classes <= MOST_ANNOTATED_CLASSES
     side = min(max(0.45 * n_classes, 1.7), 5.0)
-    figure, axes = _new_figure(side + (1.1 if is_annotated else 1.5), side + 0.9)
+    figure, axes = new_figure(side + (1.1 if is_annotated else 1.5), side + 0.9)
     # The few steps survive the palette of the file; a smooth scale would show bands.
     colours = mpl.colormaps["Blues"] if is_annotated else mpl.colormaps["Blues"].resampled(COLOUR_STEPS)
     image = axes.imshow(values, cmap=colours, vmin=0, vmax=max(largest, 1e-12), aspect="equal")
@@ -282,7 +270,7 @@ def plot_noise_matrix(matrix: pd.DataFrame) -> bytes:
     _label_classes(axes, [str(name) for name in matrix.index], [str(name) for name in matrix.columns], side / n_classes)
     axes.set_ylabel(str(matrix.index.name or "given label"))
     axes.set_xlabel(str(matrix.columns.name or "true label"))
-    return _to_png(figure)
+    return to_png(figure)
 
 
 def as_data_uri(png: bytes) -> str:
@@ -290,23 +278,26 @@ def as_data_uri(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
-def _new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
-    axes = figure.subplots()
-    _style(axes)
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return an empty figure of that size in inches, with one pair of axes in the style of the reports."""
+    figure, (axes,) = _new_panels(width, height, 1, 1)
     return figure, axes
 
 
-def _style(axes: Axes) -> None:
-    axes.set_facecolor("white")
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(MUTED)
-    axes.tick_params(colors=INK, labelsize=FONT_SIZE - 1, length=3, color=MUTED)
-    axes.xaxis.label.set(color=INK, fontsize=FONT_SIZE)
-    axes.yaxis.label.set(color=INK, fontsize=FONT_SIZE)
+def _new_panels(width: float, height: float, n_rows: int, n_columns: int, **shared: Any) -> tuple[Figure, list[Axes]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+    panels = list(figure.subplots(n_rows, n_columns, squeeze=False, **shared).ravel())
+    for axes in panels:
+        axes.set_facecolor("white")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(MUTED)
+        axes.tick_params(colors=INK, labelsize=FONT_SIZE - 1, length=3, color=MUTED)
+        axes.xaxis.label.set(color=INK, fontsize=FONT_SIZE)
+        axes.yaxis.label.set(color=INK, fontsize=FONT_SIZE)
+    return figure, panels
 
 
 def _choose_ticks(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -317,18 +308,27 @@ def _choose_ticks(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     finite = values[np.isfinite(values)]
     if finite.size == 0 or not 0 < np.ptp(finite) < SMALLEST_PART_OF_THE_AXIS:
         return np.empty(0)
-    return np.asarray(
-        MaxNLocator(nbins=5, steps=[1, 2, 5, 10], min_n_ticks=3).tick_values(finite.min(), finite.max()),
-        dtype=np.float64,
-    )
+    locator = MaxNLocator(nbins=5, steps=[1, 2, 5, 10], min_n_ticks=3)
+    return np.asarray(locator.tick_values(finite.min(), finite.max()), dtype=np.float64)
 
 
-def _draw_histogram(
+def draw_histogram(
     axes: Axes,
     scores: npt.NDArray[np.float64],
     is_issue: npt.NDArray[np.bool_],
-    ticks: npt.NDArray[np.float64] | None = None,
+    edges: npt.NDArray[np.float64] | None = None,
 ) -> None:
+    """Draw scores as a histogram with a logarithmic count axis, flagged rows by colour and hatching over the others.
+
+    Args:
+        axes: Where to draw.
+        scores: Score of each row, shape (n_rows,); what is not finite is left out.
+        is_issue: Whether the row is flagged, shape (n_rows,).
+        edges: Bin edges, ascending; by default 40 bins from 0 to 1.
+
+    Raises:
+        ValueError: the shapes differ, or no score is finite.
+    """
     scores, is_issue = np.asarray(scores, dtype=np.float64), np.asarray(is_issue, dtype=bool)
     if scores.shape != is_issue.shape:
         raise ValueError(f"scores and is_issue must have one shape, got {scores.shape} and {is_issue.shape}")
@@ -336,44 +336,22 @@ def _draw_histogram(
     if not finite.any():
         raise ValueError(f"no finite score among {scores.size:,}: expected at least one")
     flagged, others = scores[finite & is_issue], scores[finite & ~is_issue]
-    edges = np.arange(N_BINS + 1) / N_BINS
-    if ticks is not None and len(ticks):
-        n_steps = (len(ticks) - 1) * (N_BINS // (len(ticks) - 1))
-        edges = np.linspace(ticks[0], ticks[-1], n_steps + 1)
-        axes.set_xticks(ticks)
-        axes.ticklabel_format(axis="x", style="plain", useOffset=False)
-    axes.hist(
-        others,
-        edges.tolist(),
-        histtype="stepfilled",
-        facecolor=PALE_BLUE,
-        edgecolor=BLUE,
-        label=f"not flagged ({others.size:,})",
-    )
-    axes.hist(
-        flagged,
-        edges.tolist(),
-        histtype="step",
-        edgecolor=VERMILION,
-        hatch="////",
-        linewidth=1.4,
-        label=f"flagged ({flagged.size:,})",
-    )
-    tallest = max(int(np.histogram(part, edges)[0].max()) for part in (flagged, others))
-    axes.set_yscale("log")
+    bins = (np.arange(N_BINS + 1) / N_BINS if edges is None else edges).tolist()
+    filled: dict[str, Any] = {"histtype": "stepfilled", "facecolor": PALE_BLUE, "edgecolor": BLUE}
+    hatched: dict[str, Any] = {"histtype": "step", "edgecolor": VERMILION, "hatch": "////", "linewidth": 1.4}
+    axes.hist(others, bins, label=f"not flagged ({others.size:,})", **filled)
+    axes.hist(flagged, bins, label=f"flagged ({flagged.size:,})", **hatched)
+    tallest = max(int(np.histogram(part, bins)[0].max()) for part in (flagged, others))
+    axes.set(yscale="log", ylabel="rows per bin (log)", xlim=(bins[0], bins[-1]))
     axes.set_ylim(0.7, 1.5 * max(tallest, 1))
-    axes.set_xlim(edges[0], edges[-1])
-    axes.yaxis.set_major_formatter(_thousands)
-    axes.set_ylabel("rows per bin (log)")
-    axes.legend(
-        frameon=False,
-        fontsize=FONT_SIZE - 1,
-        ncols=2,
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        borderaxespad=0.2,
-        labelcolor=INK,
-    )
+    axes.yaxis.set_major_formatter(format_thousands)
+    add_legend(axes)
+
+
+def add_legend(axes: Axes) -> None:
+    """Write the legend above the axes, at the right, where it covers no data."""
+    place: dict[str, Any] = {"ncols": 2, "loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+    axes.legend(frameon=False, fontsize=FONT_SIZE - 1, labelcolor=INK, **place)
 
 
 def _label_classes(axes: Axes, row_names: Sequence[str], column_names: Sequence[str], cell: float) -> None:
@@ -397,18 +375,25 @@ def _shorten(name: str) -> str:
     return name if len(name) <= LONGEST_TICK_LABEL else f"{name[: LONGEST_TICK_LABEL - 1]}…"
 
 
-def _thousands(value: float, _position: float | None = None) -> str:
+def format_thousands(value: float, _position: float | None = None) -> str:
+    """Write a tick as a whole number with thousands separators."""
     return f"{value:,.0f}"
 
 
-def _to_png(figure: Figure) -> bytes:
+def to_png(figure: Figure, keep: Sequence[str] = ()) -> bytes:
+    """Draw the figure as a small PNG with a palette; colours to ``keep`` stay true however few pixels have them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    width, height = picture.size
+    weighted = picture.crop((0, 0, width, height + STRIP * len(keep)))
+    for number, colour in enumerate(keep):
+        weighted.paste(colour, (0, height + STRIP * number, width, height + STRIP * (number + 1)))
     buffer = io.BytesIO()
-    # A palette of 32 colours looks the same and takes a fifth of the bytes.
-    picture.quantize(colors=32).save(buffer, format="PNG", optimize=True)
+    # A palette of 32 colours looks the same and takes a fifth of the bytes. It merges rare colours, but for those that
+    # the strips below the picture, cut off again, give weight.
+    weighted.quantize(colors=32).crop((0, 0, width, height)).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()

@@ -21,6 +21,11 @@ SETTING_NAMES: Mapping[str, str] = MappingProxyType(
         "min_samples": "Neighbours within the radius (min_samples)",
         "min_cluster_samples": "Fewest rows of a group",
         "min_examples_per_class": "Fewest rows left in a class",
+        "flag_by": "Rule of the flags",
+        "cut": "Calibrated cut",
+        "false_flag_rate": "Wanted false-flag rate",
+        "measured_false_flag_rate": "Measured false-flag rate",
+        "cleanlab_cut": "Cut of cleanlab",
     }
 )
 CHANGES_NO_RESULT = frozenset({"n_jobs", "verbose", "verbosity"})
@@ -47,9 +52,12 @@ def list_settings(summary: Mapping[str, Any]) -> dict[str, str]:
         summary: ``metric``, ``k`` and ``parameters`` (JSON) of the issue type.
     """
     columns = {name: summary[name] for name in ("metric", "k") if not _is_blank(summary[name])}
-    settings = columns | {
-        name: value for name, value in _flatten(read_parameters(summary["parameters"])).items() if name not in columns
-    }
+    parameters = _flatten(read_parameters(summary["parameters"]))
+    return write_settings(columns | {name: value for name, value in parameters.items() if name not in columns})
+
+
+def write_settings(settings: Mapping[str, object]) -> dict[str, str]:
+    """Write settings by readable name; blank ones and those that change no result are left out."""
     return {
         SETTING_NAMES.get(name, _in_words(name)): format_value(value)
         for name, value in settings.items()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from cleanlab_assets.audit.predictions import to_predictions_table
-from cleanlab_assets.datasets.catalogue import Column, Dataset, get_dataset
+from cleanlab_assets.datasets.catalogue import Column, Dataset, NumericLabel, get_dataset
 from cleanlab_assets.models.catalogue import BuildContext, build_model
 from cleanlab_assets.models.encoding import FeatureKinds
 
@@ -102,12 +102,33 @@ def predictions_for(
 def make_dataset(columns: Sequence[Column], class_names: Sequence[str], *, label: str = "label") -> Dataset:
     """Return a catalogue entry for a table that a test writes itself."""
 
+    return _make_entry(
+        families=("classification",),
+        label=label,
+        class_names=tuple(class_names),
+        columns=(*columns, Column(name=label, kind="categorical", is_feature=False)),
+    )
+
+
+def make_value_dataset(
+    columns: Sequence[Column], domain: NumericLabel, *, label: str = "label", time_column: str | None = None
+) -> Dataset:
+    """Return a catalogue entry with a numeric label for a table that a test writes itself."""
+    return _make_entry(
+        families=("regression",),
+        label=label,
+        numeric_label=domain,
+        time_column=time_column,
+        columns=(*columns, Column(name=label, kind="numeric", is_feature=False)),
+    )
+
+
+def _make_entry(**entry: Any) -> Dataset:
     def load(_: object) -> pd.DataFrame:
         raise NotImplementedError
 
     return Dataset(
         name="toy",
-        families=("classification",),
         title="Toy",
         description="A toy.",
         homepage="https://example.org",
@@ -115,8 +136,6 @@ def make_dataset(columns: Sequence[Column], class_names: Sequence[str], *, label
         citation="none",
         files=(),
         load=load,
-        label=label,
-        class_names=tuple(class_names),
-        columns=(*columns, Column(name=label, kind="categorical", is_feature=False)),
         expected_rows=1,
+        **entry,
     )

@@ -82,6 +82,27 @@ def test_the_best_row_of_each_set_is_kept_and_the_reason_tells_disagreement() ->
     ]
 
 
+def test_numbers_disagree_where_they_are_not_equal() -> None:
+    datalab_issues = pd.DataFrame(
+        {
+            "row_id": list("abcd"),
+            "given_label": [4.0, 4.0, 4.0, 4.5],
+            "duplicate_set": pd.array([1, 1, 2, 2], dtype="Int64"),
+            "distance_to_nearest_neighbor": [0.0, 0.0, 0.0, 0.0],
+        }
+    )
+
+    listed = list_duplicate_sets(datalab_issues, pd.DataFrame({"row_id": list("abcd"), "label_quality": 0.5}))
+
+    assert listed["given_label"].tolist() == [4.0, 4.0, 4.0, 4.5]
+    assert listed["reason"].tolist() == [
+        "best label quality, first in source order",
+        "repeats the kept row",
+        "best label quality of a set whose labels disagree",
+        "labels of the set disagree",
+    ]
+
+
 def test_no_sets_make_an_empty_list_with_all_columns() -> None:
     datalab_issues = pd.DataFrame(
         {

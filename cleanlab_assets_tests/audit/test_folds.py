@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanlab_assets.audit.folds import divide_rows, draw_stratified_sample, group_equal_rows
+from cleanlab_assets.audit.folds import (
+    bin_by_quantile,
+    divide_by_time,
+    divide_rows,
+    draw_stratified_sample,
+    group_equal_rows,
+)
 
 FIVE_FOLDS = [0.2] * 5
 FEW = settings(max_examples=40, deadline=None)
@@ -136,3 +142,41 @@ def test_a_sample_with_room_for_all_shares_has_them_exactly() -> None:
 def test_a_sample_smaller_than_the_number_of_classes_is_an_error() -> None:
     with pytest.raises(ValueError, match="a sample of 2 rows cannot hold all 3 classes"):
         draw_stratified_sample(np.repeat([0, 1, 2], 5), 2, seed=0)
+
+
+@FEW
+@given(n_rows=st.integers(1, 200), n_parts=st.integers(2, 6), seed=st.integers(0, 10_000))
+def test_blocks_of_time_are_in_order_and_of_equal_size(n_rows: int, n_parts: int, seed: int) -> None:
+    times = np.random.default_rng(seed).permutation(n_rows)
+
+    blocks = divide_by_time(times, [1 / n_parts] * n_parts)
+
+    assert (np.diff(blocks[np.argsort(times)]) >= 0).all()
+    assert np.abs(np.bincount(blocks, minlength=n_parts) - n_rows / n_parts).max() < 1
+
+
+def test_equal_times_are_in_the_block_of_their_middle() -> None:
+    times = np.array([9, 2, 2, 2, 1, 9, 9, 9, 9, 9])
+
+    assert divide_by_time(times, [0.3, 0.7]).tolist() == [1, 0, 0, 0, 0, 1, 1, 1, 1, 1]
+
+
+def test_no_rows_are_no_blocks_and_no_bins() -> None:
+    assert divide_by_time(np.empty(0), FIVE_FOLDS).shape == (0,)
+    assert bin_by_quantile(np.empty(0), 10).shape == (0,)
+
+
+def test_quantile_bins_hold_equal_shares_in_order_of_the_values() -> None:
+    values = np.random.default_rng(0).lognormal(0, 2, 1000)
+
+    bins = bin_by_quantile(values, 10)
+
+    assert np.bincount(bins).tolist() == [100] * 10
+    assert (np.diff(bins[np.argsort(values)]) >= 0).all()
+
+
+@pytest.mark.parametrize("values", [[3.0] * 50, [0.0] * 40 + [1.0, 2.0, 3.0], [500_001.0] * 20 + [*range(30)]])
+def test_equal_values_are_in_one_bin(values: list[float]) -> None:
+    bins = pd.Series(bin_by_quantile(np.array(values), 10))
+
+    assert bins.groupby(values).nunique().tolist() == [1] * len(set(values))

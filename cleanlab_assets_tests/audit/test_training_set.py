@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +10,11 @@ from hypothesis import strategies as st
 
 from cleanlab_assets.audit import training_set as module
 from cleanlab_assets.audit.training_set import NO_FOLD, TEST, TRAIN, build_training_set, require_same_rows
-from cleanlab_assets.datasets.catalogue import Column
-from cleanlab_assets_tests.audit.known_data import make_dataset
+from cleanlab_assets.datasets.catalogue import Column, NumericLabel
+from cleanlab_assets_tests.audit.known_data import make_dataset, make_value_dataset
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.catalogue import Dataset
 
 COLUMNS = (Column(name="x", kind="numeric"), Column(name="name", kind="categorical"))
 DATASET = make_dataset((*COLUMNS, Column(name="weight", kind="numeric", is_feature=False)), ("a", "b", "c"))
@@ -198,3 +203,152 @@ def test_tables_of_another_training_set_are_refused() -> None:
     for other in (rows.iloc[::-1], rows.iloc[:1], rows.assign(given_label=pd.Categorical(["y", "y"], ["x", "y"]))):
         with pytest.raises(ValueError, match=r"predictions .* another training set .* materialize predictions again"):
             require_same_rows(other, rows, what="predictions")
+
+
+COUNTS = NumericLabel(minimum=0, maximum=1000, is_integer=True)
+VALUES = make_value_dataset(COLUMNS, COUNTS)
+SERIES = make_value_dataset(
+    (*COLUMNS, Column(name="hour", kind="numeric", is_feature=False)), COUNTS, time_column="hour"
+)
+
+
+def raw_values(n_rows: int = 400, *, seed: int = 0, distinct: int | None = None) -> pd.DataFrame:
+    """Return rows whose time is not their source order; ``distinct`` bounds the number of different feature values."""
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "row_id": [f"toy.csv:{line}" for line in range(2, n_rows + 2)],
+            "x": rng.integers(distinct, size=n_rows).astype(float) if distinct else rng.normal(size=n_rows),
+            "name": pd.Categorical(["u"] * n_rows),
+            "hour": rng.permutation(n_rows),
+            "label": rng.integers(1000, size=n_rows),
+        }
+    )
+
+
+def build_values(raw: pd.DataFrame, dataset: Dataset = VALUES, **settings: Any) -> module.TrainingSet:
+    return build_training_set(
+        raw, dataset, **{"max_rows": None, "test_fraction": 0.25, "folds": 4, "seed": 0, **settings}
+    )
+
+
+def test_numeric_labels_are_floats_in_source_order_and_the_notes_say_how_rows_are_split() -> None:
+    raw = raw_values()
+
+    built = build_values(raw)
+
+    assert built.table["given_label"].dtype == np.float64
+    assert built.table["given_label"].tolist() == raw["label"].tolist()
+    assert built.table["row_id"].tolist() == raw["row_id"].tolist()
+    assert built.notes == ("rows are split at random, alike in each of 10 quantile bins of the label",)
+
+
+def test_every_part_has_its_share_of_every_quantile_of_the_label() -> None:
+    table = build_values(raw_values()).table
+
+    decile = pd.qcut(table["given_label"], 10, labels=False)
+    per_part = pd.crosstab(decile, table["fold"])
+    assert list(per_part) == [NO_FOLD, 0, 1, 2, 3]
+    assert per_part.sum().tolist() == pytest.approx([100, 75, 75, 75, 75], abs=5)
+    assert (per_part.max() - per_part.min()).max() <= 3
+
+
+@pytest.mark.parametrize(("dataset", "distinct"), [(VALUES, 20), (VALUES, 200), (SERIES, 2000), (SERIES, 5000)])
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_rows_with_numeric_labels_never_straddle_the_split_or_folds(
+    dataset: Dataset, distinct: int, seed: int
+) -> None:
+    table = build_values(raw_values(distinct=distinct, seed=seed), dataset, seed=seed).table
+
+    parts = table.groupby("x")[["split", "fold"]].nunique()
+    assert (parts == 1).all(axis=None)
+
+
+@pytest.mark.parametrize(("label", "shown"), [(-1.0, "-1.0"), (2.5, "2.5"), (1001.0, "1001.0"), (np.nan, "nan")])
+def test_a_value_that_is_not_allowed_is_an_error_that_names_row_value_and_domain(label: float, shown: str) -> None:
+    raw = raw_values().astype({"label": float})
+    raw.loc[7, "label"] = label
+
+    with pytest.raises(
+        ValueError, match=rf"row 'toy.csv:9' has label .*{shown}.*, expected whole numbers from 0 to 1000"
+    ):
+        build_values(raw)
+
+
+def test_train_rows_of_a_single_value_are_an_error() -> None:
+    with pytest.raises(ValueError, match="toy: the 300 train rows hold fewer than two label values"):
+        build_values(raw_values().assign(label=3))
+
+
+def test_a_sample_of_numeric_labels_is_stratified() -> None:
+    raw = raw_values()
+
+    sample = build_values(raw, max_rows=200, seed=4).table
+
+    assert len(sample) == 200
+    deciles = np.quantile(raw["label"], np.linspace(0, 1, 11)[1:-1])
+    counts = np.bincount(np.searchsorted(deciles, sample["given_label"], side="right"))
+    assert counts.min() >= 18
+    assert counts.max() <= 22
+
+
+def test_the_last_rows_in_time_are_the_test_rows_and_folds_are_blocks_of_time() -> None:
+    raw = raw_values()
+
+    built = build_values(raw, SERIES)
+
+    table = built.table.assign(hour=raw["hour"]).sort_values("hour")
+    assert table["split"].tolist() == [TRAIN] * 300 + [TEST] * 100
+    assert table["fold"].tolist() == [*np.repeat([0, 1, 2, 3], 75), *[NO_FOLD] * 100]
+    assert built.table["row_id"].tolist() == raw["row_id"].tolist()
+    assert built.notes == (
+        "rows are split by time (hour): the test rows are the last 100 of 400, "
+        "the folds are blocks of the earlier rows",
+    )
+
+
+def test_a_sample_of_a_series_is_its_latest_rows() -> None:
+    raw = raw_values()
+
+    built = build_values(raw, SERIES, max_rows=100)
+
+    assert built.table["row_id"].tolist() == raw.loc[raw["hour"] >= 300, "row_id"].tolist()
+    assert "the sample is the latest 100 of 400 rows: a random one would leave holes in the series" in built.notes
+
+
+def test_equal_rows_of_a_series_follow_the_last_to_the_test_rows_and_else_the_first() -> None:
+    raw = raw_values().sort_values("hour", ignore_index=True)
+    raw.loc[[10, 350], "x"] = 50.0
+    raw.loc[[80, 160, 290], "x"] = 60.0
+
+    built = build_values(raw, SERIES)
+
+    assert built.table["split"][[10, 350]].tolist() == [TEST, TEST]
+    assert built.table["fold"][[80, 160, 290]].tolist() == [1, 1, 1]
+    assert "1 earlier rows equal one of the last and are test rows too" in built.notes
+
+
+def test_times_may_be_dates_in_words_and_equal_times_stay_together() -> None:
+    raw = raw_values(200)
+    raw["hour"] = [f"2012-{month:02}-{day:02}" for month in range(1, 11) for day in range(1, 5) for _ in range(5)][::-1]
+
+    table = build_values(raw, SERIES).table
+
+    parts = table.groupby(raw["hour"])[["split", "fold"]].nunique()
+    assert (parts == 1).all(axis=None)
+    assert raw.loc[table["split"] == TEST, "hour"].min() > raw.loc[table["split"] == TRAIN, "hour"].max()
+
+
+def test_a_missing_time_is_an_error_that_names_the_row() -> None:
+    raw = raw_values().astype({"hour": float})
+    raw.loc[3, "hour"] = np.nan
+
+    with pytest.raises(ValueError, match=r"toy: row 'toy.csv:5' has no hour, which orders the rows in time"):
+        build_values(raw, SERIES)
+
+
+def test_tables_with_other_values_are_refused() -> None:
+    rows = pd.DataFrame({"row_id": ["a:1", "a:2"], "given_label": [1.5, 2.5]})
+    require_same_rows(rows.copy(), rows, what="predictions")
+    with pytest.raises(ValueError, match="materialize predictions again"):
+        require_same_rows(rows.assign(given_label=[1.5, 2.5000001]), rows, what="predictions")

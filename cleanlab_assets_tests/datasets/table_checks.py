@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def assert_fits_declared_columns(table: pd.DataFrame, dataset: Dataset) -> None:
-    """Compare columns, kinds, bounds, missing values, row ids and labels with what the catalogue says."""
+    """Compare columns, kinds, bounds, missing values, row ids, labels and order in time with the catalogue."""
     assert list(table.columns) == ["row_id", *(column.name for column in dataset.columns)]
     assert table["row_id"].is_unique
     assert table["row_id"].str.fullmatch(r".+:[0-9]+").all()
@@ -25,4 +25,9 @@ def assert_fits_declared_columns(table: pd.DataFrame, dataset: Dataset) -> None:
         assert column.minimum is None or values.min() >= column.minimum, column.name
         assert column.maximum is None or values.max() <= column.maximum, column.name
         assert column.kind != "binary" or set(values.unique()) <= {0, 1}, column.name
-    assert set(table[dataset.label].unique()) == set(dataset.class_names)
+    if dataset.numeric_label is None:
+        assert set(table[dataset.label].unique()) == set(dataset.class_names)
+    else:
+        assert dataset.numeric_label.find_allowed(table[dataset.label].to_numpy()).all()
+    if dataset.time_column is not None:
+        assert table[dataset.time_column].is_monotonic_increasing

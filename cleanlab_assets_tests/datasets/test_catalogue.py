@@ -6,10 +6,17 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.datasets.catalogue import UnknownDatasetError, all_datasets, datasets_of, get_dataset
+from cleanlab_assets.datasets.catalogue import (
+    NumericLabel,
+    UnknownDatasetError,
+    all_datasets,
+    datasets_of,
+    get_dataset,
+)
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets_tests.datasets.table_checks import assert_fits_declared_columns
 
@@ -18,17 +25,27 @@ if TYPE_CHECKING:
 
 NAMES = list(all_datasets())
 EMBEDDED = [name for name in NAMES if get_dataset(name).is_embedded]
-TABULAR = list(datasets_of("classification"))
+TABULAR = [*datasets_of("classification"), *datasets_of("regression")]
 
 
-def test_the_classification_datasets_are_found_in_alphabetical_order() -> None:
-    assert {"adult_income", "breast_cancer", "covtype", "digits"} <= set(TABULAR)
+@pytest.mark.parametrize(
+    ("family", "names"),
+    [
+        ("classification", ["adult_income", "breast_cancer", "covtype", "digits"]),
+        ("regression", ["bike_sharing", "california_housing", "diabetes"]),
+    ],
+)
+def test_the_datasets_of_a_family_are_found_in_alphabetical_order(family: str, names: list[str]) -> None:
+    assert [name for name in datasets_of(family) if name in names] == names
     assert sorted(NAMES) == NAMES
-    assert {"breast_cancer", "digits"} <= set(EMBEDDED)
+
+
+def test_each_family_has_a_dataset_that_needs_no_download() -> None:
+    assert {"breast_cancer", "diabetes", "digits"} <= set(EMBEDDED)
 
 
 def test_an_unknown_dataset_is_an_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownDatasetError, match=r"unknown dataset 'adult': .*adult_income, breast_cancer"):
+    with pytest.raises(UnknownDatasetError, match=r"unknown dataset 'adult': .*adult_income, .*breast_cancer"):
         get_dataset("adult")
 
 
@@ -67,7 +84,39 @@ def test_the_columns_of_an_entry_are_consistent(name: str) -> None:
     assert all(re.fullmatch("[a-z][a-z0-9_]*", column) for column in names)
     assert dataset.label in names
     assert dataset.label not in {column.name for column in dataset.features}
-    assert len(set(dataset.class_names)) == len(dataset.class_names) > 1
+    assert dataset.time_column is None or dataset.time_column in set(names) - {c.name for c in dataset.features}
+
+
+@pytest.mark.parametrize("name", TABULAR)
+def test_the_label_of_an_entry_is_a_class_or_a_number(name: str) -> None:
+    dataset = get_dataset(name)
+    label = next(column for column in dataset.columns if column.name == dataset.label)
+
+    if dataset.numeric_label is None:
+        assert label.kind == "categorical"
+        assert len(set(dataset.class_names)) == len(dataset.class_names) > 1
+    else:
+        assert label.kind == "numeric"
+        assert dataset.class_names == ()
+
+
+def test_values_outside_the_bounds_fractions_of_whole_numbers_and_missing_values_are_no_labels() -> None:
+    values = np.array([-1.0, 0.0, 2.5, 3.0, 9.0, np.nan, np.inf])
+
+    assert NumericLabel(minimum=0, maximum=5).find_allowed(values).tolist() == [False, True, True, True, *[False] * 3]
+    assert NumericLabel(is_integer=True).find_allowed(values).tolist() == [True, True, False, True, True, False, False]
+
+
+def test_the_nearest_label_of_a_number_is_a_label() -> None:
+    values = np.array([-1.0, 2.4, 9.0])
+
+    assert NumericLabel(minimum=0, maximum=5.5).to_allowed(values).tolist() == [0, 2.4, 5.5]
+    assert NumericLabel(minimum=0, is_integer=True).to_allowed(values).tolist() == [0, 2, 9]
+
+
+def test_a_numeric_label_says_what_it_allows() -> None:
+    assert str(NumericLabel(minimum=0, is_integer=True)) == "whole numbers of at least 0"
+    assert str(NumericLabel(minimum=0, maximum=5.00001)) == "numbers from 0 to 5.00001"
 
 
 @pytest.mark.parametrize("name", TABULAR)

@@ -339,6 +339,17 @@ def test_members_of_one_archive_are_unpacked_after_a_single_download(server: Sou
     assert files_below(tmp_path) == ["sample", "sample/a.csv", "sample/b.csv"]
 
 
+def test_a_member_of_a_verified_archive_may_have_any_of_several_hashes(server: SourceServer, tmp_path: Path) -> None:
+    archive = zip_of({"table.csv": CONTENT})
+    url = server.serve("/a.zip", Reply(body=archive))
+    location = Location(url=url, member="table.csv", archive_sha256=sha256(archive))
+    other_line_ends = sha256(CONTENT.replace(b"\n", b"\r\n"))
+
+    paths = resolve(replace(file_at(), sha256=(other_line_ends, sha256(CONTENT)), locations=(location,)), tmp_path)
+
+    assert paths["table.csv"].read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize(
     ("location", "max_bytes", "reason"),
     [

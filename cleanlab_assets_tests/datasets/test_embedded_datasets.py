@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.download import resolve_source_files
+from cleanlab_assets.datasets.source_tables import SourceFormatError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +47,23 @@ def test_digits_equal_what_scikit_learn_loads(tmp_path: Path) -> None:
     assert [table["row_id"].iloc[0], table["row_id"].iloc[-1]] == ["digits.csv.gz:1", "digits.csv.gz:1797"]
 
 
+def test_diabetes_equals_what_scikit_learn_loads_unscaled(tmp_path: Path) -> None:
+    from sklearn.datasets import load_diabetes
+
+    reference = load_diabetes(scaled=False)
+    table = load("diabetes", tmp_path)
+
+    features = [column.name for column in get_dataset("diabetes").features]
+    assert features == reference.feature_names
+    np.testing.assert_array_equal(table[features].astype(np.float64), reference.data)
+    np.testing.assert_array_equal(table["progression"], reference.target)
+    assert list(table["sex"].cat.categories) == ["1", "2"]
+    assert [table["row_id"].iloc[0], table["row_id"].iloc[-1]] == [
+        "diabetes_data_raw.csv.gz:1",
+        "diabetes_data_raw.csv.gz:442",
+    ]
+
+
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_breast_cancer_row_ids_point_at_the_right_line_whatever_the_line_ends(tmp_path: Path, line_end: str) -> None:
     dataset = get_dataset("breast_cancer")
@@ -66,3 +85,12 @@ def test_an_unknown_code_of_a_label_is_kept(tmp_path: Path) -> None:
     table = get_dataset("breast_cancer").load({"breast_cancer.csv": path})
 
     assert table["diagnosis"].tolist() == ["malignant", "7"]
+
+
+def test_diabetes_files_of_different_length_are_an_error(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz")}
+    files["diabetes_data_raw.csv.gz"].write_bytes(gzip.compress(b"59 2 32.1 101.0 157 93.2 38.0 4.0 4.8598 87\n"))
+    files["diabetes_target.csv.gz"].write_bytes(gzip.compress(b"1.51e+02\n7.5e+01\n"))
+
+    with pytest.raises(SourceFormatError, match=r"diabetes_target\.csv\.gz: found 2 lines, expected 1"):
+        get_dataset("diabetes").load(files)

@@ -5,6 +5,7 @@ import pytest
 
 from cleanlab_assets.evaluation.bootstrap import Difference, compare_to_baseline
 from cleanlab_assets.evaluation.metrics import METRICS, ScoredPredictions
+from cleanlab_assets.evaluation.regression_metrics import VALUE_METRICS, ScoredValues
 
 
 def model_of_accuracy(accuracy: float, labels: np.ndarray, *, seed: int, confidence: float = 0.9) -> ScoredPredictions:
@@ -108,3 +109,20 @@ def test_every_other_model_is_compared(n_others: int) -> None:
     compared = compare_to_baseline(model_of_accuracy(0.8, labels, seed=9), others, n_resamples=20, seed=0)
 
     assert list(compared) == list(others)
+
+
+def test_without_others_nothing_is_compared() -> None:
+    assert compare_to_baseline(model_of_accuracy(0.8, labels_of(50), seed=0), {}, n_resamples=20, seed=0) == {}
+
+
+def test_smaller_errors_of_values_improve_every_metric() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.normal(size=500)
+    far, near = (ScoredValues(labels, labels + rng.normal(0, size, 500)) for size in (1.0, 0.5))
+
+    forward = compare_to_baseline(far, {"near": near}, n_resamples=200, seed=0)["near"]
+    backward = compare_to_baseline(near, {"far": far}, n_resamples=200, seed=0)["far"]
+
+    assert [difference.metric for difference in forward] == list(VALUE_METRICS)
+    assert {difference.verdict for difference in forward} == {"improves"}
+    assert {difference.verdict for difference in backward} == {"harms"}

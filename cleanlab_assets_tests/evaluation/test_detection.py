@@ -4,7 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.evaluation.detection import measure_detection, measure_detection_power
+from cleanlab_assets.evaluation.detection import (
+    measure_detection,
+    measure_detection_by_kind,
+    measure_detection_power,
+)
 from cleanlab_assets_tests.audit.known_data import Labelled, embedded
 
 
@@ -80,3 +84,23 @@ def test_a_sample_bounds_the_rows_and_the_table_is_left_as_it_is() -> None:
 
     assert (power.n_planted, power.planted_share) == (10, 0.05)
     pd.testing.assert_frame_equal(rows, before)
+
+
+def test_each_kind_is_compared_with_the_rows_without_error() -> None:
+    kinds = pd.Series(["slip", None, "swap", None, "slip"], dtype="category")
+    quality = np.array([0.1, 0.5, 0.6, 0.7, 0.2])
+    is_flagged = np.array([True, False, False, True, False])
+
+    table = measure_detection_by_kind(quality, is_flagged, kinds)
+
+    assert table.to_dict("records") == [
+        {"kind": "slip", "n_planted": 2, "average_precision": 1, "auroc": 1, "recall": 0.5, "chance": 0.5},
+        {"kind": "swap", "n_planted": 1, "average_precision": 0.5, "auroc": 0.5, "recall": 0, "chance": 1 / 3},
+    ]
+
+
+def test_without_planted_errors_there_are_no_kinds() -> None:
+    table = measure_detection_by_kind(np.zeros(3), np.zeros(3, dtype=bool), pd.Series([None] * 3, dtype="category"))
+
+    assert table.columns.tolist() == ["kind", "n_planted", "average_precision", "auroc", "recall", "chance"]
+    assert table.empty

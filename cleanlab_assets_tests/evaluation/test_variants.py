@@ -14,14 +14,8 @@ from cleanlab_assets.audit.training_set import TrainingSet, build_training_set, 
 from cleanlab_assets.audit.training_set import test_rows as held_out_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.planted_errors import plant_errors_in_training_set
-from cleanlab_assets.evaluation.variants import (
-    CleanedRows,
-    VariantComparison,
-    clean_rows,
-    compare_variants,
-    fit_variant,
-    to_differences_table,
-)
+from cleanlab_assets.evaluation.variant_comparison import CleanedRows, VariantComparison, to_differences_table
+from cleanlab_assets.evaluation.variants import clean_rows, compare_variants, fit_variant
 from cleanlab_assets_tests.audit.known_data import embedded
 
 if TYPE_CHECKING:
@@ -291,6 +285,17 @@ def test_the_comparison_survives_storage_and_its_hash_ignores_durations(
     first, same, other = (noisy_digits.compare(n_resamples=5, seed=seed).content_hash() for seed in (0, 0, 1))
     assert first == same
     assert first != other
+
+
+def test_without_a_comparison_of_cleaning_only_the_baseline_is_fitted(
+    noisy_digits: Audited, noisy_comparison: VariantComparison
+) -> None:
+    comparison = noisy_digits.compare(compare_cleaning=False)
+
+    assert [result.variant for result in comparison.variants] == ["baseline"]
+    assert (comparison.chosen, comparison.verdict) == ("baseline", "not compared")
+    alone, compared = comparison.result("baseline"), noisy_comparison.result("baseline")
+    assert alone.model_dump(exclude={"fit_seconds"}) == compared.model_dump(exclude={"fit_seconds"})
 
 
 def test_differences_are_listed_by_variant_and_metric(noisy_comparison: VariantComparison) -> None:

@@ -28,6 +28,16 @@ def test_five_models_learn_classification() -> None:
     assert all(model.name == name and model.description for name, model in all_models().items())
 
 
+def test_five_models_learn_regression() -> None:
+    assert list(models_of("regression")) == [
+        "extra_trees",
+        "hist_gradient_boosting",
+        "knn",
+        "random_forest",
+        "ridge",
+    ]
+
+
 def test_a_family_without_models_has_none() -> None:
     assert models_of("juggling") == {}
 
@@ -42,13 +52,21 @@ def test_a_model_of_another_family_is_an_error_that_says_so() -> None:
         build_model("juggling", "knn", CONTEXT)
 
 
-@pytest.mark.parametrize("model", sorted(models_of("classification")))
-def test_an_unknown_parameter_is_an_error_that_lists_the_allowed_ones(model: str) -> None:
+@pytest.mark.parametrize(("family", "model"), [("classification", "ridge"), ("regression", "logistic_regression")])
+def test_linear_models_learn_one_family_only(family: str, model: str) -> None:
+    with pytest.raises(UnknownModelError, match=f"model '{model}' is no model for {family}: expected one of extra_t"):
+        get_model(family, model)
+
+
+@pytest.mark.parametrize(
+    ("family", "model"), [(family, model) for family in ("classification", "regression") for model in models_of(family)]
+)
+def test_an_unknown_parameter_is_an_error_that_lists_the_allowed_ones(family: str, model: str) -> None:
     with pytest.raises(ModelParameterError, match=f"{model} has no parameter 'magic': expected one of") as caught:
-        build_model("classification", model, CONTEXT, parameters={"magic": 1})
+        build_model(family, model, CONTEXT, parameters={"magic": 1})
 
     listed = str(caught.value).split("expected one of ")[1].split(", ")
-    estimator = build_model("classification", model, CONTEXT)[ESTIMATOR_STEP]
+    estimator = build_model(family, model, CONTEXT)[ESTIMATOR_STEP]
     assert set(listed) == set(estimator.get_params()) - {"random_state", "n_jobs", "categorical_features"}
 
 
@@ -58,8 +76,9 @@ def test_a_parameter_that_is_fixed_is_an_error_with_the_reason(parameter: str) -
         build_model("classification", "random_forest", CONTEXT, parameters={parameter: 1})
 
 
-def test_parameters_seed_and_cores_reach_the_estimator() -> None:
-    estimator = build_model("classification", "random_forest", CONTEXT, parameters={"max_depth": 3})[ESTIMATOR_STEP]
+@pytest.mark.parametrize("family", ["classification", "regression"])
+def test_parameters_seed_and_cores_reach_the_estimator(family: str) -> None:
+    estimator = build_model(family, "random_forest", CONTEXT, parameters={"max_depth": 3})[ESTIMATOR_STEP]
 
     assert (estimator.max_depth, estimator.random_state, estimator.n_jobs) == (3, 5, 1)
 

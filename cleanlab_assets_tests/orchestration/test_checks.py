@@ -13,6 +13,7 @@ import pytest
 from cleanlab_assets.datasets.catalogue import Gates, get_dataset
 from cleanlab_assets.evaluation.variants import VariantComparison
 from cleanlab_assets.orchestration import raw_dataset as raw_module
+from cleanlab_assets.orchestration import check_results
 from cleanlab_assets.orchestration.classification import checks as checks_module
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets_tests.conftest import PLANTED
@@ -168,9 +169,9 @@ def test_a_gate_fails_when_its_threshold_is_crossed_and_is_an_error_on_demand(
         rarest_class_share=0,
         non_iid_p_value=-1,
     )
-    _patched_dataset(monkeypatch, checks_module, gates=lenient)
+    _patched_dataset(monkeypatch, check_results, gates=lenient)
     assert _evaluate(audited, check, **{asset: artifact}).passed
-    _patched_dataset(monkeypatch, checks_module, gates=gates)
+    _patched_dataset(monkeypatch, check_results, gates=gates)
     result = _evaluate(audited, check, **{asset: artifact})
     assert not result.passed
     assert result.severity == dg.AssetCheckSeverity.WARN

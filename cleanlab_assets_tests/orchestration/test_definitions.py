@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
@@ -12,9 +12,14 @@ from cleanlab_assets.orchestration.families import FAMILIES
 if TYPE_CHECKING:
     from cleanlab_assets.orchestration.family import Family
 
-DATASETS = ["adult_income", "breast_cancer", "covtype", "digits"]
-MODELS = ["extra_trees", "hist_gradient_boosting", "knn", "logistic_regression", "random_forest"]
-DATASET_LEVEL = ["raw_dataset", "training_set", "neighbor_graph"]
+CLASSIFICATION_DATASETS = ["adult_income", "breast_cancer", "covtype", "digits"]
+CLASSIFICATION_MODELS = ["extra_trees", "hist_gradient_boosting", "knn", "logistic_regression", "random_forest"]
+REGRESSION_DATASETS = ["bike_sharing", "california_housing", "diabetes"]
+REGRESSION_MODELS = ["extra_trees", "hist_gradient_boosting", "knn", "random_forest", "ridge"]
+GRID = {
+    "classification": (CLASSIFICATION_DATASETS, CLASSIFICATION_MODELS),
+    "regression": (REGRESSION_DATASETS, REGRESSION_MODELS),
+}
 MODEL_LEVEL = [
     "predictions",
     "label_issues",
@@ -24,20 +29,38 @@ MODEL_LEVEL = [
     "datalab_report",
     "variant_comparison",
     "retrained_model",
+    "audit_facts",
+    "ai_summary",
 ]
-CHECKS = {
-    "raw_dataset": {"source_hash", "schema", "row_count", "label_domain"},
-    "training_set": {
-        "no_row_in_both_splits",
-        "no_equal_rows_across_splits",
-        "every_class_in_every_part",
-        "class_imbalance",
+ASSETS = {
+    "classification": {
+        "dataset": ["raw_dataset", "training_set", "neighbor_graph"],
+        "model": MODEL_LEVEL,
+        "comparison": ["model_comparison", "consensus_issues", "comparison_report"],
     },
+    "regression": {
+        "dataset": ["raw_dataset", "training_set", "neighbor_graph", "outlier_detectors"],
+        "model": MODEL_LEVEL,
+        "comparison": ["model_comparison", "consensus_issues", "comparison_report"],
+    },
+}
+SHARED_CHECKS = {
+    "raw_dataset": {"source_hash", "schema", "row_count", "label_domain", "verified_lately"},
+    "training_set": {"no_row_in_both_splits", "no_equal_rows_across_splits"},
     "neighbor_graph": {"near_duplicates_across_splits", "neighbor_recall"},
-    "predictions": {"probabilities_are_valid", "each_train_row_predicted_once", "calibration"},
+    "predictions": {"each_train_row_predicted_once", "calibration"},
     "label_issues": {"label_issue_rate", "detection_power"},
     "datalab_issues": {"outlier_rate", "near_duplicate_rate", "non_iid", "every_issue_type_ran"},
     "variant_comparison": {"not_worse_than_baseline"},
+    "ai_summary": {"written_as_asked", "summary_is_grounded"},
+    "model_comparison": {"every_model_compared"},
+}
+OWN_CHECKS = {
+    "classification": {
+        "training_set": {"every_class_in_every_part", "class_imbalance"},
+        "predictions": {"probabilities_are_valid"},
+    },
+    "regression": {"predictions": {"values_are_valid"}, "outlier_detectors": {"outlier_detection_power"}},
 }
 BLOCKING = {
     "source_hash",
@@ -46,48 +69,53 @@ BLOCKING = {
     "label_domain",
     "no_row_in_both_splits",
     "no_equal_rows_across_splits",
-    "probabilities_are_valid",
     "each_train_row_predicted_once",
 }
-CLASSIFICATION = next(family for family in FAMILIES if family.name == "classification")
+OWN_BLOCKING = {"classification": {"probabilities_are_valid"}, "regression": {"values_are_valid"}}
+every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
 
 def test_the_code_location_is_loadable() -> None:
     dg.Definitions.validate_loadable(defs)
 
 
-def test_asset_keys_and_partitions_are_those_that_users_know() -> None:
+def test_every_asset_belongs_to_a_family() -> None:
     graph = defs.resolve_asset_graph()
-    expected = {dg.AssetKey(["classification", name]) for name in [*DATASET_LEVEL, *MODEL_LEVEL]}
-    assert graph.get_all_asset_keys() == expected
-    for name in DATASET_LEVEL:
-        assert _partitions(graph, name) == DATASETS
-    for name in MODEL_LEVEL:
-        assert _partitions(graph, name) == [f"{dataset}|{model}" for dataset in DATASETS for model in MODELS]
+    assert graph.get_all_asset_keys() == {asset.key for family in FAMILIES for asset in family.all_assets}
 
 
-def _partitions(graph: Any, name: str) -> list[str]:
-    partitions = graph.get(dg.AssetKey(["classification", name])).partitions_def
-    assert partitions is not None
-    return list(partitions.get_partition_keys())
+@every_family
+def test_asset_keys_and_partitions_are_those_that_users_know(family: Family) -> None:
+    datasets, models = GRID[family.name]
+    found = {level: [key.path[-1] for key in family.asset_keys(level)] for level in family.assets}
+    assert found == ASSETS[family.name]
+    for level, assets in family.assets.items():
+        expected = [f"{dataset}|{model}" for dataset in datasets for model in models] if level == "model" else datasets
+        for asset in assets:
+            assert asset.key.path[0] == family.name
+            assert asset.partitions_def is not None
+            assert list(asset.partitions_def.get_partition_keys()) == expected, asset.key
 
 
-def test_checks_are_those_that_gates_rely_on() -> None:
+@every_family
+def test_checks_are_those_that_gates_rely_on(family: Family) -> None:
     found: dict[str, set[str]] = {}
     blocking = set()
-    for check in CLASSIFICATION.checks:
+    for check in family.checks:
         for spec in check.check_specs:
             found.setdefault(spec.asset_key.path[-1], set()).add(spec.name)
             assert spec.description, spec.name
             if spec.blocking:
                 blocking.add(spec.name)
-    assert found == CHECKS
-    assert blocking == BLOCKING
+    own = OWN_CHECKS[family.name]
+    names = SHARED_CHECKS.keys() | own.keys()
+    assert found == {name: SHARED_CHECKS.get(name, set()) | own.get(name, set()) for name in names}
+    assert blocking == BLOCKING | OWN_BLOCKING[family.name]
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@every_family
 def test_every_asset_says_what_it_is(family: Family) -> None:
-    for asset in family.assets:
+    for asset in family.all_assets:
         spec = asset.get_asset_spec()
         assert spec.description, spec.key
         assert spec.group_name == family.name
@@ -96,8 +124,8 @@ def test_every_asset_says_what_it_is(family: Family) -> None:
         assert not spec.owners
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@every_family
 def test_settings_listed_for_a_family_are_those_of_its_steps(family: Family) -> None:
-    for asset in family.assets:
+    for asset in family.all_assets:
         takes_settings = "config" in inspect.signature(asset.op.compute_fn.decorated_fn).parameters  # type: ignore[union-attr]
         assert takes_settings == (asset.key.path[-1] in family.configs), asset.key

@@ -35,7 +35,7 @@ def test_right_after_an_audit_nothing_is_stale(audited: Workbench) -> None:
 def test_what_was_never_made_is_stale(audited: Workbench) -> None:
     stale = _stale(audited, "model", "breast_cancer|knn", PLANTED_CONFIG)
     assert stale["predictions"] == "not materialized yet"
-    assert len(stale) == 8
+    assert len(stale) == 10
 
 
 def test_another_setting_makes_its_asset_and_all_downstream_stale_and_says_why(audited: Workbench) -> None:
@@ -53,7 +53,12 @@ def test_a_setting_of_a_late_step_leaves_the_early_ones_fresh(audited: Workbench
             "classification__variant_comparison": {"config": {"primary_metric": "accuracy"}},
         }
     }
-    assert set(_stale(audited, "model", PLANTED, config)) == {"variant_comparison", "retrained_model"}
+    assert set(_stale(audited, "model", PLANTED, config)) == {
+        "variant_comparison",
+        "retrained_model",
+        "audit_facts",
+        "ai_summary",
+    }
 
 
 def test_another_library_version_makes_results_stale(audited: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A small audited dataset with known findings, one for each issue type."""
+"""Two small audited datasets with known findings, one with classes and one with a numeric label."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset
+from cleanlab_assets.datasets.catalogue import Column, Dataset, NumericLabel
 from cleanlab_assets.reports.classification_report import build_classification_report
 from cleanlab_assets.reports.html import render_report
+from cleanlab_assets.reports.regression_report import build_regression_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,22 @@ PARAMETERS = {
     "non_iid": {"num_permutations": 25, "seed": 42},
 }
 WHY_NOT = "needs labels and a neighbour graph of at least 200 rows"
+RAN_ON_VALUES = ("label", "outlier", "near_duplicate", "non_iid", "null")
+CAP = 50.00001
+N_CAPPED = 6
+WRONG_ROWS = [10, 20, 30, 40]
+CALIBRATION = {
+    "flag_by": "calibrated",
+    "cut": 0.05,
+    "false_flag_rate": 0.01,
+    "measured_false_flag_rate": 0.012,
+    "recall": 0.7,
+    "cleanlab_cut": 0.2,
+    "by_kind": [
+        {"kind": "digit_slip", "n_planted": 3, "average_precision": 0.91, "auroc": 0.97, "recall": 0.8},
+        {"kind": "noise", "n_planted": 1, "average_precision": 0.32, "auroc": 0.81, "recall": 0.25},
+    ],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +85,44 @@ class Audited:
         is_planted = self.training_set["row_id"].isin(row_ids)
         planted = self.training_set.assign(planted_error=is_planted, true_label=self.training_set["given_label"])
         return replace(self, training_set=planted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditedValues:
+    """The inputs of a regression report."""
+
+    dataset: Dataset
+    training_set: pd.DataFrame
+    label_issues: pd.DataFrame
+    datalab_issues: pd.DataFrame
+    datalab_summary: pd.DataFrame
+    duplicate_sets: pd.DataFrame
+
+    def report(self, **options: Any) -> Report:
+        return build_regression_report(
+            dataset=self.dataset,
+            model="ridge",
+            training_set=self.training_set,
+            label_issues=self.label_issues,
+            datalab_issues=self.datalab_issues,
+            datalab_summary=self.datalab_summary,
+            duplicate_sets=self.duplicate_sets,
+            **{"facts": {"Seed": "0"}, "calibration": CALIBRATION, **options},
+        )
+
+    def with_planted_errors(self, row_ids: list[str]) -> AuditedValues:
+        is_planted = self.training_set["row_id"].isin(row_ids)
+        planted = self.training_set.assign(
+            planted_error=is_planted,
+            true_label=self.training_set["given_label"],
+            planted_kind=pd.Categorical(["digit_slip" if planted else None for planted in is_planted]),
+        )
+        return replace(self, training_set=planted)
+
+    def without_flags(self) -> AuditedValues:
+        issues = self.label_issues.assign(is_label_issue=False, is_below_calibrated_cut=False)
+        found = {f"is_{issue_type}_issue": False for issue_type in RAN_ON_VALUES}
+        return replace(self, label_issues=issues, datalab_issues=self.datalab_issues.assign(**found))
 
 
 def make_training_set(rng: np.random.Generator) -> pd.DataFrame:
@@ -106,7 +161,36 @@ def make_issues(train: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return issues
 
 
-def make_summary(issues: pd.DataFrame) -> pd.DataFrame:
+def make_values(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Prices of pets that climb from row to row, up to a cap, and their label issues: four prices are ten times off."""
+    n = N_TRAIN + N_TEST
+    predicted = np.linspace(5, 40, n)
+    given = predicted + rng.normal(0, 1, n)
+    given[WRONG_ROWS] /= 10
+    given[N_TRAIN - N_CAPPED : N_TRAIN] = CAP
+    training_set = make_training_set(rng).assign(given_label=given)
+    residual = (given - predicted)[:N_TRAIN]
+    quality = np.exp(-np.abs(residual) / 2)
+    issues = pd.DataFrame(
+        {
+            "row_id": training_set["row_id"].head(N_TRAIN),
+            "given_label": given[:N_TRAIN],
+            "suggested_label": predicted[:N_TRAIN].round(),
+            "label_quality": quality,
+            "is_label_issue": np.isin(np.arange(N_TRAIN), WRONG_ROWS),
+            "rank": pd.Series(quality).rank(method="first").astype(int),
+            "predicted_value": predicted[:N_TRAIN],
+            "uncertainty": np.full(N_TRAIN, 2.0),
+            "residual": residual,
+            "is_below_cleanlab_cut": np.isin(np.arange(N_TRAIN), [*WRONG_ROWS, 50, 60, 70]),
+            "is_below_calibrated_cut": np.isin(np.arange(N_TRAIN), WRONG_ROWS),
+            "reason": np.where(np.isin(np.arange(N_TRAIN), WRONG_ROWS), "far below the prediction", "not flagged"),
+        }
+    )
+    return training_set, issues
+
+
+def make_summary(issues: pd.DataFrame, types: tuple[str, ...] = RAN) -> pd.DataFrame:
     records = [
         {
             "issue_type": issue_type,
@@ -120,11 +204,10 @@ def make_summary(issues: pd.DataFrame) -> pd.DataFrame:
             "status": "ran",
             "reason": "",
         }
-        for issue_type in RAN
+        for issue_type in types
     ]
     records.append({"issue_type": "data_valuation", "status": "not run", "reason": WHY_NOT, "parameters": ""})
-    types = {"n_issues": "Int64", "k": "Int64", "score": "float64", "share": "float64"}
-    return pd.DataFrame(records).astype(types)
+    return pd.DataFrame(records).astype({"n_issues": "Int64", "k": "Int64", "score": "float64", "share": "float64"})
 
 
 @pytest.fixture(scope="session")
@@ -175,6 +258,46 @@ def audited() -> Audited:
         datalab_issues=issues,
         datalab_summary=make_summary(issues),
         duplicate_sets=duplicate_sets,
+    )
+
+
+@pytest.fixture(scope="session")
+def values_report(audited_values: AuditedValues) -> Report:
+    return audited_values.report()
+
+
+@pytest.fixture(scope="session")
+def values_page(values_report: Report) -> str:
+    return render_report(values_report)
+
+
+@pytest.fixture(scope="session")
+def audited_values(audited: Audited) -> AuditedValues:
+    training_set, label_issues = make_values(np.random.default_rng(11))
+    unused = [f"is_{name}_issue" for name in RAN if name not in RAN_ON_VALUES]
+    issues = audited.datalab_issues.drop(columns=["predicted_label", *unused]).assign(
+        given_label=label_issues["given_label"],
+        predicted_value=label_issues["predicted_value"],
+        is_label_issue=label_issues["is_label_issue"],
+        label_score=label_issues["label_quality"],
+    )
+    values = dict(zip(training_set["row_id"], training_set["given_label"], strict=True))
+    sets = audited.duplicate_sets
+    return AuditedValues(
+        dataset=replace(
+            audited.dataset,
+            name="pet_prices",
+            families=("regression",),
+            title="Pet prices",
+            label="price",
+            class_names=(),
+            numeric_label=NumericLabel(minimum=0, maximum=100, unit="dollars"),
+        ),
+        training_set=training_set,
+        label_issues=label_issues,
+        datalab_issues=issues,
+        datalab_summary=make_summary(issues, RAN_ON_VALUES),
+        duplicate_sets=sets.assign(given_label=sets["row_id"].map(values)),
     )
 
 

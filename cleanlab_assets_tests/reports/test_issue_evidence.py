@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -9,8 +10,10 @@ from cleanlab_assets.reports.issue_evidence import (
     arrange_duplicate_sets,
     compare_group,
     count_classes,
+    count_extreme_values,
     count_missing_values,
     describe_blocks,
+    describe_numeric_blocks,
     find_flags,
     join_audited_rows,
     rank_flagged_rows,
@@ -151,3 +154,53 @@ def test_blocks_of_source_order_show_where_a_class_ends() -> None:
 
     assert blocks["share of a"].tolist() == [1, 1, 0, 0]
     assert blocks[["from", "to"]].iloc[0].tolist() == ["0", "4"]
+
+
+def test_blocks_of_source_order_show_the_drift_of_a_number() -> None:
+    rows = pd.DataFrame({"row_id": [str(index) for index in range(20)], "given_label": np.arange(20.0)})
+
+    blocks = describe_numeric_blocks(rows, n_blocks=4)
+
+    assert blocks["mean"].tolist() == [2, 7, 12, 17]
+    assert blocks["median"].tolist() == [2, 7, 12, 17]
+    assert blocks["lower quartile"].tolist() == [1, 6, 11, 16]
+    assert blocks["upper quartile"].tolist() == [3, 8, 13, 18]
+
+
+def test_a_cap_is_a_spike_at_the_largest_value() -> None:
+    extremes = count_extreme_values(pd.Series([*np.linspace(0, 5, 950), *[5.00001] * 50]))
+
+    assert extremes["what"].tolist() == ["smallest", "largest"]
+    assert extremes["value"].tolist() == [0, 5.00001]
+    assert extremes["rows"].tolist() == [1, 50]
+    assert extremes["share"].tolist() == [0.001, 0.05]
+    assert extremes["is_spike"].tolist() == [False, True]
+
+
+def test_a_cap_is_found_below_a_few_wrong_values_that_exceed_it() -> None:
+    labels = pd.Series([*np.linspace(0, 5, 945), *[5.00001] * 50, 44.0, 47.0, 50.0, 50.0, 50.0])
+
+    extremes = count_extreme_values(labels)
+
+    assert extremes["what"].tolist() == ["smallest", "largest", "near the largest"]
+    assert extremes.loc[extremes["is_spike"], "value"].tolist() == [5.00001]
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        ([1, 2, 3, 4, 5] * 200, "each rating is as frequent as the next"),
+        (np.linspace(0, 1, 1000), "no two values are equal"),
+        ([0.0] * 9 + [*np.linspace(1, 2, 991)], "too few rows share it"),
+        ([*np.linspace(0, 1, 450), *[2.0] * 100, *np.linspace(3, 4, 450)], "it lies in the middle"),
+    ],
+)
+def test_what_is_no_spike(labels: list[float], why: str) -> None:
+    assert not count_extreme_values(pd.Series(labels))["is_spike"].any(), why
+
+
+def test_missing_labels_share_no_value() -> None:
+    extremes = count_extreme_values(pd.Series([np.nan, 1.0, 2.0, np.nan]))
+
+    assert extremes["value"].tolist() == [1, 2]
+    assert extremes["share"].tolist() == [0.25, 0.25]

@@ -9,28 +9,30 @@ import pandas as pd
 
 from cleanlab_assets.audit.class_codes import encode_labels
 from cleanlab_assets.audit.datalab import find_datalab_issues
-from cleanlab_assets.audit.duplicates import list_duplicate_sets
 from cleanlab_assets.audit.label_issues import find_label_issues
 from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
 from cleanlab_assets.audit.training_set import require_same_rows, train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.detection import measure_detection
 from cleanlab_assets.evaluation.metrics import ScoredPredictions, measure_calibration
-from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
-from cleanlab_assets.orchestration.classification.config import LabelIssuesConfig, PredictionsConfig
+from cleanlab_assets.orchestration.classification.config import LabelIssuesConfig
 from cleanlab_assets.orchestration.classification.dataset_level import FAMILY
 from cleanlab_assets.orchestration.contracts import (
     CLASS_LABEL_ISSUES,
     CLASS_PREDICTIONS,
     DATALAB_ISSUES,
-    DATALAB_SUMMARY,
-    DUPLICATE_SETS,
 )
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
-from cleanlab_assets.orchestration.storage import PROVENANCE
+from cleanlab_assets.orchestration.tabular.config import DatalabIssuesConfig, PredictionsConfig
+from cleanlab_assets.orchestration.tabular.model_level import (
+    build_datalab_summary,
+    build_duplicate_sets,
+    describe_origin,
+    pipeline_factory,
+)
 from cleanlab_assets.reports.classification_report import build_classification_report
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.plots import plot_label_quality, plot_noise_matrix, plot_reliability
@@ -53,7 +55,7 @@ def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, tr
     dataset = get_dataset(dataset_of(context))
     rows = train_rows(training_set)
     labels = encode_labels(rows["given_label"])
-    build = pipeline_factory(context, training_set, config.parameters)
+    build = pipeline_factory(FAMILY, context, training_set.attrs["seed"], config.parameters)
     predicted = predict_out_of_sample(
         rows[build.features], labels, rows["fold"].to_numpy(), n_classes=len(dataset.class_names), build=build
     )
@@ -122,6 +124,7 @@ def label_issues(
         "estimated_errors": issues.estimated_errors,
         "correct_rates": {name: float(issues.noise_matrix.loc[name, name]) for name in issues.noise_matrix.index},
         "notes": list(issues.notes),
+        "flag_rule": f"cleanlab's rule {config.filter_by}",
     }
     metadata: dict[str, Any] = {
         "n_label_issues": n_issues,
@@ -166,6 +169,7 @@ def label_issues(
 )
 def datalab_issues(
     context: dg.AssetExecutionContext,
+    config: DatalabIssuesConfig,
     training_set: pd.DataFrame,
     neighbor_graph: pd.DataFrame,
     predictions: pd.DataFrame,
@@ -181,6 +185,7 @@ def datalab_issues(
         neighbor_graph,
         seed=training_set.attrs["seed"],
         filter_by=label_issues.attrs["filter_by"],
+        issue_types=config.issue_types,
     )
     found.table.attrs["summary"] = json.loads(found.summary.to_json(orient="records"))
     ran = found.summary[found.summary["status"] == "ran"].set_index("issue_type")["n_issues"]
@@ -194,46 +199,8 @@ def datalab_issues(
     )
 
 
-@family_asset(
-    FAMILY,
-    level=MODEL,
-    storage="parquet",
-    code_version="1",
-    kinds={"cleanlab", "parquet"},
-    contract=DATALAB_SUMMARY,
-)
-def datalab_summary(context: dg.AssetExecutionContext, datalab_issues: pd.DataFrame) -> StepResult:  # noqa: ARG001
-    """One row for each Datalab issue type: score, count, share, metric, k and parameters; also what did not run."""
-    summary = pd.DataFrame.from_records(datalab_issues.attrs["summary"]).astype(
-        {"k": "Int64", "n_issues": "Int64", "score": "float64", "share": "float64"}
-    )
-    shown = ["issue_type", "n_issues", "share", "score", "status", "reason"]
-    return StepResult(summary, {"summary": as_table(summary, len(summary), columns=shown)})
-
-
-@family_asset(
-    FAMILY,
-    level=MODEL,
-    storage="parquet",
-    code_version="1",
-    kinds={"pandas", "parquet"},
-    contract=DUPLICATE_SETS,
-)
-def duplicate_sets(
-    context: dg.AssetExecutionContext,  # noqa: ARG001
-    datalab_issues: pd.DataFrame,
-    label_issues: pd.DataFrame,
-) -> StepResult:
-    """Sets of nearly equal rows, row by row, with the row to keep and whether the labels of the set disagree."""
-    sets = list_duplicate_sets(datalab_issues, label_issues)
-    return StepResult(
-        sets,
-        {
-            "n_sets": int(sets["duplicate_set"].nunique()),
-            "rows_to_drop": int((~sets["keep"]).sum()),
-            "preview": as_table(sets),
-        },
-    )
+datalab_summary = build_datalab_summary(FAMILY)
+duplicate_sets = build_duplicate_sets(FAMILY)
 
 
 @family_asset(FAMILY, level=MODEL, storage="html", code_version="1", kinds={"html"})
@@ -245,16 +212,6 @@ def datalab_report(
     duplicate_sets: pd.DataFrame,
 ) -> StepResult:
     """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
-    issues_record = datalab_issues.attrs[PROVENANCE]
-    facts = {
-        "Model": model_of(context),
-        "Seed": str(training_set.attrs["seed"]),
-        "Training set hash": training_set.attrs[PROVENANCE]["data_hash"],
-        "Training set settings": training_set.attrs[PROVENANCE]["config"],
-        "Datalab issues hash": issues_record["data_hash"],
-        "Audited": issues_record["started"],
-        **issues_record["versions"],
-    }
     report = build_classification_report(
         dataset=get_dataset(dataset_of(context)),
         model=model_of(context),
@@ -262,20 +219,9 @@ def datalab_report(
         datalab_issues=datalab_issues,
         datalab_summary=datalab_summary,
         duplicate_sets=duplicate_sets,
-        facts=facts,
+        facts=describe_origin(context, training_set, datalab_issues),
         full_table=f"{FAMILY}/datalab_issues/{dataset_of(context)}/{model_of(context)}.parquet of the artifacts",
     )
     page = render_report(report)
     flagged = datalab_summary.loc[datalab_summary["status"] == "ran", ["issue_type", "n_issues", "share"]]
     return StepResult(page, {"flagged": as_table(flagged, len(flagged)), "size_kb": len(page) // 1000})
-
-
-def pipeline_factory(
-    context: dg.AssetExecutionContext, training_set: pd.DataFrame, parameters: dict[str, object]
-) -> PipelineFactory:
-    """Return the factory of the partition's model: the same for the folds, the variants and the final fit."""
-    dataset = get_dataset(dataset_of(context))
-    build_context = BuildContext(
-        kinds=FeatureKinds.of(dataset.columns), n_classes=len(dataset.class_names), seed=training_set.attrs["seed"]
-    )
-    return PipelineFactory(FAMILY, model_of(context), build_context, parameters)

@@ -1,6 +1,5 @@
 """The end of the classification chain: does cleaning help, and the final model."""
 
-import json
 from functools import partial
 
 import dagster as dg
@@ -9,20 +8,15 @@ import pandas as pd
 from cleanlab_assets.audit.label_issues import find_label_issues
 from cleanlab_assets.audit.predictions import to_probabilities
 from cleanlab_assets.audit.training_set import require_same_rows, test_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.metrics import METRICS
-from cleanlab_assets.evaluation.variants import VariantComparison, compare_variants, fit_variant, to_differences_table
-from cleanlab_assets.models.catalogue import get_model
-from cleanlab_assets.models.trained_model import TrainedModel
+from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.evaluation.variants import compare_variants, fit_variant
 from cleanlab_assets.orchestration.classification.config import VariantComparisonConfig
 from cleanlab_assets.orchestration.classification.dataset_level import FAMILY
-from cleanlab_assets.orchestration.classification.model_level import pipeline_factory
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
-from cleanlab_assets.orchestration.metadata import as_numbers, as_plots, as_table
-from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
-from cleanlab_assets.orchestration.provenance import hash_content
-from cleanlab_assets.orchestration.storage import PROVENANCE
-from cleanlab_assets.reports.plots import plot_variant_differences
+from cleanlab_assets.orchestration.partitions import MODEL
+from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
+from cleanlab_assets.orchestration.tabular.retraining import describe_comparison, describe_model
 
 
 @family_asset(FAMILY, level=MODEL, storage="json", code_version="1", kinds={"scikitlearn", "json"}, heavy=True)
@@ -38,7 +32,8 @@ def variant_comparison(
     Variants: baseline, pruned, relabelled, CleanLearning, and the random removal of as many rows as were pruned.
     Differences have paired bootstrap intervals; "no effect shown" is a normal verdict.
     """
-    build = pipeline_factory(context, training_set, predictions.attrs["model_parameters"])
+    seed = training_set.attrs["seed"]
+    build = pipeline_factory(FAMILY, context, seed, predictions.attrs["model_parameters"])
     rows = train_rows(training_set)
     require_same_rows(predictions, rows, what="predictions")
     require_same_rows(label_issues, rows, what="label_issues")
@@ -53,37 +48,15 @@ def variant_comparison(
         correct_rates=label_issues.attrs["correct_rates"],
         primary_metric=config.primary_metric,
         n_resamples=config.resamples,
-        seed=training_set.attrs["seed"],
+        seed=seed,
         find_issues=partial(
             find_label_issues,
             filter_by=label_issues.attrs["filter_by"],
             quality_method=label_issues.attrs["quality_method"],
         ),
+        compare_cleaning=config.compare_cleaning,
     )
-    differences = to_differences_table(comparison)
-    metric = comparison.primary_metric
-    leading = ["variant", "verdict", metric, "n_train"]
-    others = [name for name in METRICS if name != metric]
-    overview = pd.DataFrame.from_records(
-        [
-            {"variant": item.variant, "verdict": item.verdict, "n_train": item.n_train, **item.metrics}
-            for item in comparison.variants
-        ]
-    )
-    return StepResult(
-        comparison,
-        {
-            "verdict": comparison.verdict,
-            "chosen": comparison.chosen,
-            "primary_metric": metric,
-            "variants": as_table(overview, len(overview), columns=[*leading, *others]),
-            "plots": as_plots({"Difference to the baseline": plot_variant_differences(differences)}),
-            "differences": as_table(differences, len(differences)),
-            **as_numbers(
-                {f"test_{name}": value for name, value in comparison.result(comparison.chosen).metrics.items()}
-            ),
-        },
-    )
+    return StepResult(comparison, describe_comparison(comparison, METRICS))
 
 
 @family_asset(FAMILY, level=MODEL, storage="skops", code_version="1", kinds={"scikitlearn"}, heavy=True)
@@ -95,9 +68,7 @@ def retrained_model(
     variant_comparison: VariantComparison,
 ) -> StepResult:
     """The final model, fitted on the chosen variant of the train rows, with its model card; stored without pickle."""
-    dataset = get_dataset(dataset_of(context))
-    parameters = predictions.attrs["model_parameters"]
-    build = pipeline_factory(context, training_set, parameters)
+    build = pipeline_factory(FAMILY, context, training_set.attrs["seed"], predictions.attrs["model_parameters"])
     rows = train_rows(training_set)
     require_same_rows(label_issues, rows, what="label_issues")
     pipeline = fit_variant(
@@ -108,31 +79,13 @@ def retrained_model(
         build=build,
         correct_rates=label_issues.attrs["correct_rates"],
     )
-    chosen = variant_comparison.result(variant_comparison.chosen)
-    card = {
-        "dataset": dataset.name,
-        "model": model_of(context),
-        "description": get_model(FAMILY, model_of(context)).description,
-        "licence_of_the_data": dataset.licence,
-        "features": build.features,
-        "class_names": list(dataset.class_names),
-        "variant": chosen.variant,
-        "verdict": variant_comparison.verdict,
-        "n_train": chosen.n_train,
-        "n_test": variant_comparison.n_test,
-        "test_metrics": as_numbers(chosen.metrics),
-        "cross_validation": as_numbers(predictions.attrs["cross_validation"]),
-        "parameters": parameters,
-        "seed": training_set.attrs["seed"],
-        "training_set_config": training_set.attrs[PROVENANCE]["config"],
-        "label_issues_hash": label_issues.attrs[PROVENANCE]["data_hash"],
-        "changed_rows_hash": hash_content(json.dumps([chosen.removed_rows, chosen.relabelled_rows]), {}),
-        "training_set_hash": training_set.attrs[PROVENANCE]["data_hash"],
-    }
-    metadata = {
-        "variant": chosen.variant,
-        "verdict": variant_comparison.verdict,
-        "model_card": dg.MetadataValue.json(card),
-        **as_numbers(chosen.metrics),
-    }
-    return StepResult(TrainedModel(pipeline=pipeline, card=card), metadata)
+    return describe_model(
+        context,
+        FAMILY,
+        pipeline,
+        features=build.features,
+        training_set=training_set,
+        predictions=predictions,
+        label_issues=label_issues,
+        comparison=variant_comparison,
+    )

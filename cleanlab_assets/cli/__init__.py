@@ -1,0 +1,58 @@
+"""``cleanlab-demo``: a thin layer over the assets, in the same Dagster instance that the web UI shows.
+
+Commands know nothing of single task families. Exit codes: 0 fine, 1 a gate failed, 2 wrong use, 3 a run failed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from cleanlab_assets import __version__
+from cleanlab_assets.cli import audits, catalogue, summaries
+from cleanlab_assets.cli.terminal import ExitCode, console, errors
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Audit a dataset for label errors and other data issues.",
+    epilog="Exit codes: 0 fine, 1 a gate failed, 2 wrong use, 3 a run failed.",
+)
+app.command()(audits.run)
+app.command()(audits.sweep)
+app.command()(audits.gate)
+app.command("list")(catalogue.list_audits)
+app.command()(catalogue.describe)
+app.command("download-data")(catalogue.download_data)
+app.command("ai-report")(summaries.report)
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        console.print(f"cleanlab-demo {__version__}")
+        raise typer.Exit(ExitCode.FINE)
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """Run the command; an error that nobody foresaw keeps its traceback, and does not look like a failed gate."""
+    # OpenMP's threads spin while they wait for each other: where another program uses the cores, histogram gradient
+    # boosting took 67 s in place of 8. Read when the first library that uses OpenMP is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        app()
+    except Exception:  # noqa: BLE001 - the traceback is shown in full
+        errors.print_exception()
+        raise SystemExit(ExitCode.RUN_FAILED) from None

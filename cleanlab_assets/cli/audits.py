@@ -1,0 +1,297 @@
+"""Commands that audit: ``run``, ``sweep`` and ``gate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cleanlab_assets.cli import options
+from cleanlab_assets.cli.instance import RunProgress, open_instance
+from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail, print_checks, print_outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import dagster as dg
+
+    from cleanlab_assets.orchestration.audit_result import AuditResult
+    from cleanlab_assets.orchestration.family import Family
+    from cleanlab_assets.orchestration.runs import RunOutcome
+    from cleanlab_assets.reports.model_comparison import ModelComparison
+
+FIRST_STEP_OF_ISSUES = "label_issues"
+ModelsOption = Annotated[
+    list[str] | None, typer.Option("--model", "-m", help="Model; give it again for more. All of the family if absent.")
+]
+
+
+def run(
+    dataset: options.DatasetOption = options.DEFAULT_DATASET,
+    model: options.ModelOption = "",
+    config: options.ConfigOption = None,
+    max_rows: options.MaxRowsOption = None,
+    folds: options.FoldsOption = None,
+    seed: options.SeedOption = None,
+    planted_errors: options.PlantedErrorsOption = None,
+    cleanlab: options.CleanlabOption = True,
+    datalab: options.DatalabOption = True,
+    prune: options.PruneOption = True,
+    prune_fraction: options.PruneFractionOption = None,
+    settings: options.SetOption = None,
+    force: options.ForceOption = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result as JSON to this file.")
+    ] = None,
+) -> None:
+    """Audit a dataset with a model: materialize what is out of date, then say what was found.
+
+    Example: cleanlab-demo run -d adult_income -m random_forest --max-rows 5000 -o result.json
+
+    Another: cleanlab-demo run -d diabetes -m ridge --planted-errors 0.05 --set training_set.planted_error_kind=swap
+    """
+    model = model or options.default_model(dataset)
+    family = options.find_family(dataset, [model])
+    configs = options.resolve_settings(
+        family,
+        config,
+        settings or [],
+        datalab=datalab,
+        prune=prune,
+        max_rows=max_rows,
+        folds=folds,
+        seed=seed,
+        planted_errors=planted_errors,
+        prune_fraction=prune_fraction,
+    )
+    if wrong := options.check_parameters(family, dataset, model, configs):
+        fail(ExitCode.WRONG_USE, wrong)
+    from cleanlab_assets.orchestration.audit_result import collect_result
+    from cleanlab_assets.orchestration.partitions import MODEL, partition_keys
+    from cleanlab_assets.orchestration.runs import materialize_level
+
+    left_out = frozenset() if cleanlab else family.downstream_of(FIRST_STEP_OF_ISSUES, MODEL)
+    outcomes = []
+    with open_instance() as instance:
+        with RunProgress(f"{dataset} / {model}") as progress:
+            definitions = progress.load_definitions()
+            for level, partition in partition_keys(dataset, model).items():
+                outcome = materialize_level(
+                    definitions,
+                    instance,
+                    family,
+                    level,
+                    partition,
+                    configs=configs,
+                    force=force,
+                    left_out=left_out,
+                    announce=progress.expect,
+                )
+                print_outcome(outcome)
+                outcomes.append(outcome)
+                if not outcome.success:
+                    break
+        _end_on_failure(outcomes)
+        result = collect_result(instance, family, dataset, model, left_out=left_out)
+    _print_result(family, result)
+    if output is not None:
+        from upath import UPath
+
+        from cleanlab_assets.orchestration.storage import write_atomically
+
+        write_atomically(UPath(output), result.model_dump_json(indent=1).encode())
+        console.print(f"  result: {output}", markup=False)
+    failed = [check for check in result.checks if check.is_error]
+    if failed:
+        print_checks(failed)
+        fail(ExitCode.GATE_FAILED, f"{len(failed)} of {len(result.checks)} checks failed")
+
+
+def sweep(
+    dataset: Annotated[str, typer.Argument(help="Dataset; `cleanlab-demo list` names them.")],
+    models: ModelsOption = None,
+    config: options.ConfigOption = None,
+    max_rows: options.MaxRowsOption = None,
+    folds: options.FoldsOption = None,
+    seed: options.SeedOption = None,
+    planted_errors: options.PlantedErrorsOption = None,
+    datalab: options.DatalabOption = True,
+    prune: options.PruneOption = True,
+    prune_fraction: options.PruneFractionOption = None,
+    settings: options.SetOption = None,
+    force: options.ForceOption = False,
+    save_csv: Annotated[Path | None, typer.Option(help="Write the comparison of the models to this CSV file.")] = None,
+) -> None:
+    """Audit a dataset with every model of its family, and compare them. One failing model does not stop the others.
+
+    Example: cleanlab-demo sweep adult_income -m random_forest -m hist_gradient_boosting --save-csv models.csv
+    """
+    family = options.find_family(dataset, models or [])
+    configs = options.resolve_settings(
+        family,
+        config,
+        settings or [],
+        datalab=datalab,
+        prune=prune,
+        max_rows=max_rows,
+        folds=folds,
+        seed=seed,
+        planted_errors=planted_errors,
+        prune_fraction=prune_fraction,
+    )
+    from cleanlab_assets.models.catalogue import models_of
+    from cleanlab_assets.orchestration.history import latest_materialization
+    from cleanlab_assets.orchestration.partitions import COMPARISON, DATASET, MODEL, partition_keys
+    from cleanlab_assets.orchestration.runs import materialize_level
+    from cleanlab_assets.orchestration.storage import read_artifact
+    from cleanlab_assets.reports.model_comparison import ModelComparison
+
+    wanted = list(dict.fromkeys(models or models_of(family.name)))
+    failures: dict[str, str] = {}
+    with open_instance() as instance:
+        with RunProgress(dataset) as progress:
+            definitions = progress.load_definitions()
+
+            def materialize(level: str, partition: str, *, is_forced: bool) -> RunOutcome:
+                progress.name(partition.replace("|", " / "))
+                outcome = materialize_level(
+                    definitions,
+                    instance,
+                    family,
+                    level,  # type: ignore[arg-type]
+                    partition,
+                    configs=configs,
+                    force=is_forced,
+                    announce=progress.expect,
+                )
+                print_outcome(outcome)
+                return outcome
+
+            shared = materialize(DATASET, dataset, is_forced=force)
+            _end_on_failure([shared])
+            for model in wanted:
+                if wrong := options.check_parameters(family, dataset, model, configs):
+                    failures[model] = wrong
+                    continue
+                outcome = materialize(MODEL, partition_keys(dataset, model)[MODEL], is_forced=force)
+                if not outcome.success:
+                    failures[model] = outcome.error or "the run failed"
+            # A model that fails leaves no new input behind, so that the comparison would look up to date.
+            compared = materialize(COMPARISON, dataset, is_forced=force or bool(failures))
+        _end_on_failure([compared])
+        latest = latest_materialization(instance, family.assets[COMPARISON][0].key, dataset)
+        assert latest is not None  # noqa: S101 - it was materialized, or was up to date
+        comparison: ModelComparison = read_artifact(str(latest.metadata["path"].value), ModelComparison)
+    _print_comparison(comparison, failures)
+    if save_csv is not None:
+        _save_csv(comparison, save_csv)
+    for model, error in failures.items():
+        errors.print(f"[red]error:[/red] {model}: {escape(error)}")
+    if failures:
+        fail(ExitCode.RUN_FAILED, f"{len(failures)} of {len(wanted)} models failed")
+
+
+def gate(
+    dataset: options.DatasetOption = options.DEFAULT_DATASET,
+    model: options.ModelOption = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+) -> None:
+    """Evaluate every check of a dataset and model; exit with 1 if an ERROR check fails.
+
+    Example: cleanlab-demo gate -d adult_income -m random_forest --strict
+    """
+    model = model or options.default_model(dataset)
+    family = options.find_family(dataset, [model])
+    from cleanlab_assets.orchestration.runs import evaluate_checks
+
+    with open_instance() as instance, RunProgress("evaluating checks") as progress:
+        _warn_of_stale_assets(instance, family, dataset, model)
+        outcomes = evaluate_checks(progress.load_definitions(), instance, family, dataset, model)
+    checks = [check for outcome in outcomes for check in outcome.checks]
+    print_checks(checks)
+    # A blocking check that fails also fails its run: that is a closed gate, not a broken run.
+    broken = [
+        outcome.error for outcome in outcomes if not outcome.success and not any(c.is_error for c in outcome.checks)
+    ]
+    if broken:
+        fail(ExitCode.RUN_FAILED, str(broken[0]))
+    failed = [check for check in checks if check.is_error or (strict and not check.passed)]
+    if failed:
+        fail(ExitCode.GATE_FAILED, f"{len(failed)} of {len(checks)} checks failed the gate")
+    console.print(f"gate passed: {len(checks)} checks, {sum(not check.passed for check in checks)} warnings")
+
+
+def _end_on_failure(outcomes: list[RunOutcome]) -> None:
+    """End the command if the last run failed: with a failed gate if a blocking check failed it, else a failed run."""
+    last = outcomes[-1]
+    if last.success:
+        return
+    closed = [check for check in last.checks if check.is_error]
+    fail(ExitCode.GATE_FAILED if closed else ExitCode.RUN_FAILED, last.error or "the run failed")
+
+
+def _warn_of_stale_assets(instance: dg.DagsterInstance, family: Family, dataset: str, model: str) -> None:
+    """Say which of the artifacts that a gate judges are out of date; settings are not judged."""
+    from cleanlab_assets.orchestration.freshness import find_stale_assets
+    from cleanlab_assets.orchestration.partitions import partition_keys
+
+    for level, partition in partition_keys(dataset, model).items():
+        for key, reason in find_stale_assets(instance, family, level, partition, {}).items():
+            errors.print(f"[yellow]note:[/yellow] {key.to_user_string()} is out of date: {escape(reason)}")
+
+
+def _print_result(family: Family, result: AuditResult) -> None:
+    from cleanlab_assets.reports.audit_digest import digest_audit
+
+    console.print(f"\n[bold]{result.dataset} / {result.model}[/bold]")
+    if result.facts is not None:
+        lines = digest_audit(result.facts)
+    else:
+        lines = [
+            f"{name.replace('_', ' ')}: {value:.4f}"
+            for name, value in result.assets["predictions"].figures.items()
+            if name.startswith("cross_validated")
+        ]
+    for line in lines:
+        console.print(f"  {line}", markup=False)
+    if result.summary is not None:
+        by = result.summary.model or "rules"
+        console.print(f"  summary by {by}: {result.summary.headline}", markup=False)
+    for name in family.reports:
+        if name in result.assets:
+            console.print(f"  {name.replace('_', ' ')}: {result.assets[name].path}", markup=False)
+
+
+def _print_comparison(comparison: ModelComparison, failures: Mapping[str, str]) -> None:
+    metric = comparison.primary_metric or "metric"
+    title = f"{comparison.dataset}: {comparison.n_models_compared} models, best cross-validated {metric} first"
+    table = Table("model", f"CV {metric}", f"test {metric}", "calibration error", "fit s", "label issues", title=title)
+    if any(result.planted_average_precision is not None for result in comparison.results):
+        table.add_column("planted AP")
+    table.add_column("cleaning")
+    for result in comparison.results:
+        if result.status != "compared":
+            table.add_row(result.model, f"[red]{result.status}[/red]" if result.model in failures else result.status)
+            continue
+        cells: list[Any] = [result.cv_metric, result.test_metric, result.expected_calibration_error]
+        texts = ["-" if value is None else f"{value:.4f}" for value in cells]
+        texts += [f"{result.fit_seconds or 0:.1f}", f"{result.n_label_issues:,} ({result.label_issue_rate:.1%})"]
+        if len(table.columns) == len(texts) + 3:
+            found = result.planted_average_precision
+            texts.append("-" if found is None else f"{found:.3f}")
+        name = f"[bold]{result.model}[/bold] (selected)" if result.model == comparison.selected else result.model
+        table.add_row(name, *texts, f"{result.verdict}, kept {result.chosen_variant}")
+    console.print(table)
+
+
+def _save_csv(comparison: ModelComparison, path: Path) -> None:
+    from upath import UPath
+
+    from cleanlab_assets.orchestration.storage import write_atomically
+    from cleanlab_assets.reports.model_comparison import to_comparison_table
+
+    write_atomically(UPath(path), to_comparison_table(comparison).to_csv(index=False).encode())
+    console.print(f"comparison: {path}", markup=False)

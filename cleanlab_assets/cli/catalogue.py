@@ -1,0 +1,159 @@
+"""Commands that tell what there is: ``list``, ``describe`` and ``download-data``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cleanlab_assets.cli.instance import open_instance, read_settings
+from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.models.catalogue import Model
+    from cleanlab_assets.orchestration.family import Family
+
+ALL = "all"
+
+
+def list_audits() -> None:
+    """List task families with their datasets and models, and which audits are materialized."""
+    from cleanlab_assets.datasets.catalogue import datasets_of
+    from cleanlab_assets.models.catalogue import models_of
+    from cleanlab_assets.orchestration.families import FAMILIES
+    from cleanlab_assets.orchestration.partitions import COMPARISON, MODEL
+
+    with open_instance() as instance:
+        for family in FAMILIES:
+            done = set(instance.get_materialized_partitions(family.asset_keys(MODEL)[-1]))
+            compared = set(instance.get_materialized_partitions(family.asset_keys(COMPARISON)[0]))
+            models = models_of(family.name)
+            table = Table(
+                "dataset", "rows", "source", "audited with", "compared", title=f"{family.name}: {', '.join(models)}"
+            )
+            for dataset in datasets_of(family.name).values():
+                audited = [model for model in models if f"{dataset.name}|{model}" in done]
+                source = "embedded" if dataset.is_embedded else "download"
+                is_compared = "yes" if dataset.name in compared else "-"
+                table.add_row(
+                    dataset.name, f"{dataset.expected_rows:,}", source, "\n".join(audited) or "-", is_compared
+                )
+            console.print(table)
+
+
+def describe(name: Annotated[str, typer.Argument(help="A dataset, a model or a task family.")]) -> None:
+    """Describe a dataset, a model, or a task family with its assets, checks and settings.
+
+    Example: cleanlab-demo describe regression
+    """
+    from cleanlab_assets.datasets.catalogue import all_datasets
+    from cleanlab_assets.models.catalogue import all_models
+    from cleanlab_assets.orchestration.families import FAMILIES
+
+    families = {family.name: family for family in FAMILIES}
+    if name in all_datasets():
+        _describe_dataset(all_datasets()[name], read_settings().data_dir)
+    elif name in all_models():
+        _describe_model(all_models()[name])
+    elif name in families:
+        _describe_family(families[name])
+    else:
+        known = ", ".join([*all_datasets(), *all_models(), *families])
+        fail(ExitCode.WRONG_USE, f"{name!r} is neither dataset, model nor task family: expected one of {known}")
+
+
+def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.")]) -> None:
+    """Download and verify the source files of a dataset, or of all of them.
+
+    Example: cleanlab-demo download-data all
+    """
+    from cleanlab_assets.datasets.catalogue import UnknownDatasetError, all_datasets, get_dataset
+    from cleanlab_assets.datasets.download import SourceError, resolve_source_files
+
+    try:
+        datasets = list(all_datasets().values()) if name == ALL else [get_dataset(name)]
+    except UnknownDatasetError as error:
+        fail(ExitCode.WRONG_USE, f"{error}, {ALL}")
+    data_dir = read_settings().data_dir
+    failed = 0
+    for dataset in datasets:
+        try:
+            files = resolve_source_files(dataset, data_dir)
+        except SourceError as error:
+            failed += 1
+            errors.print(f"[red]error:[/red] {escape(str(error))}")
+            continue
+        for path in files.values():
+            console.print(f"{dataset.name}: {path}, {path.stat().st_size:,} bytes, verified", markup=False)
+    if failed:
+        fail(ExitCode.RUN_FAILED, f"{failed} of {len(datasets)} datasets are not complete")
+
+
+def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:
+    from cleanlab_assets.models.catalogue import models_of
+
+    _print_facts(
+        f"{dataset.title} ({dataset.name})",
+        {
+            "what": dataset.description,
+            "task": ", ".join(dataset.families),
+            "models": ", ".join(dict.fromkeys(model for family in dataset.families for model in models_of(family))),
+            "rows": f"{dataset.expected_rows:,}",
+            "label": f"{dataset.label}: {dataset.allowed_labels}",
+            "split": f"by time ({dataset.time_column})" if dataset.time_column else "at random, equal rows together",
+            "source": dataset.homepage,
+            "licence": dataset.licence,
+            "citation": dataset.citation,
+        },
+    )
+    for file in dataset.files:
+        at_hand = data_dir / dataset.name / file.name
+        place = (
+            f"ships with {file.package}" if file.package else f"{at_hand}" + ("" if at_hand.is_file() else " (absent)")
+        )
+        addresses = "".join(f"\n  from {location.url}" for location in file.locations)
+        console.print(f"{file.name}: {place}, SHA-256 {file.sha256[0]}{addresses}", markup=False)
+    table = Table("column", "kind", "feature", "description", title="columns")
+    for column in dataset.columns:
+        table.add_row(column.name, column.kind, "yes" if column.is_feature else "no", escape(column.description))
+    console.print(table)
+
+
+def _describe_model(model: Model) -> None:
+    _print_facts(model.name, {"what": model.description, "tasks": ", ".join(model.builders)})
+
+
+def _describe_family(family: Family) -> None:
+    from cleanlab_assets.datasets.catalogue import datasets_of
+    from cleanlab_assets.models.catalogue import models_of
+
+    _print_facts(
+        family.name, {"datasets": ", ".join(datasets_of(family.name)), "models": ", ".join(models_of(family.name))}
+    )
+    assets = Table("asset", "level", "what it holds", title="assets")
+    for level, definitions in family.assets.items():
+        for asset in definitions:
+            description = (asset.get_asset_spec().description or "").splitlines()[0]
+            assets.add_row(asset.key.path[-1], level, escape(description))
+    console.print(assets)
+    checks = Table("check", "asset", "blocks", "what holds", title="checks")
+    for spec in (spec for check in family.checks for spec in check.check_specs):
+        blocks = "yes" if spec.blocking else ""
+        checks.add_row(spec.name, spec.asset_key.path[-1], blocks, escape(spec.description or ""))
+    console.print(checks)
+    settings = Table("setting", "default", "meaning", title="settings (--set SETTING=VALUE)")
+    for asset_name, config in family.configs.items():
+        for name, field in config.model_fields.items():
+            settings.add_row(f"{asset_name}.{name}", escape(str(field.default)), escape(field.description or ""))
+    console.print(settings)
+
+
+def _print_facts(title: str, facts: dict[str, str]) -> None:
+    console.print(f"[bold]{escape(title)}[/bold]")
+    for name, value in facts.items():
+        console.print(f"{name}: {value}", markup=False)

@@ -1,0 +1,127 @@
+"""The project's Dagster instance and code location, with progress in place of Dagster's event log."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail
+from cleanlab_assets.settings import Settings, load_settings, project_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import dagster as dg
+
+
+@contextmanager
+def open_instance() -> Iterator[dg.DagsterInstance]:
+    """Open the project's Dagster instance: ``DAGSTER_HOME``, or else ``data/dagster_home`` of the project."""
+    import dagster as dg
+
+    home = Path(os.environ.get("DAGSTER_HOME") or project_root() / "data" / "dagster_home").expanduser().resolve()
+    os.environ["DAGSTER_HOME"] = str(home)  # Dagster takes an absolute path only
+    home.mkdir(parents=True, exist_ok=True)
+    from cleanlab_assets.orchestration.dead_runs import end_dead_runs
+
+    with dg.DagsterInstance.get() as instance:
+        for run_id in end_dead_runs(instance):
+            errors.print(f"[yellow]note:[/yellow] run {run_id} had died and is now marked as failed")
+        yield instance
+
+
+def read_settings() -> Settings:
+    """Read the settings; a variable with a bad value ends the command with one line that names it."""
+    from pydantic import ValidationError
+
+    try:
+        return load_settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper().removeprefix("CLEANLAB_DEMO_")
+        fail(ExitCode.WRONG_USE, f"CLEANLAB_DEMO_{name} is {first['input']!r}: {first['msg']}")
+
+
+class RunProgress:
+    """A bar over the steps of the runs of a command, and the step at work."""
+
+    def __init__(self, title: str) -> None:
+        """Prepare a bar; it shows inside ``with`` and leaves nothing behind."""
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task(title, total=None)
+        self._title = title
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the bar."""
+        self._bar.stop()
+
+    def name(self, title: str) -> None:
+        """Name what is at work."""
+        self._title = title
+        self._bar.update(self._task, description=title)
+
+    def expect(self, n_steps: int) -> None:
+        """Start to count the steps of a run."""
+        self._bar.reset(self._task, total=n_steps)
+
+    def load_definitions(self) -> dg.Definitions:
+        """Load the code location with a logger that moves the bar."""
+        settings = read_settings()
+        import dagster as dg
+
+        from cleanlab_assets.definitions import build_definitions
+
+        def build_logger(_context: dg.InitLoggerContext) -> logging.Logger:
+            logger = logging.Logger("cleanlab_assets.progress", level=logging.DEBUG)  # noqa: LOG001 - not a global one
+            logger.addHandler(_ProgressHandler(self, settings.log_level))
+            return logger
+
+        loggers = {"progress": dg.LoggerDefinition(build_logger, description="Shows the step at work.")}
+        return build_definitions(settings, loggers=loggers)
+
+    def start_step(self, step: str) -> None:
+        """Show the step at work."""
+        self._bar.update(self._task, description=f"{self._title}: {step.partition('__')[2].replace('_', ' ')}")
+
+    def end_step(self) -> None:
+        """Count a step."""
+        self._bar.advance(self._task)
+
+
+class _ProgressHandler(logging.Handler):
+    """Moves the bar, and prints warnings; with log level DEBUG Dagster's whole event log."""
+
+    def __init__(self, progress: RunProgress, log_level: str) -> None:
+        super().__init__()
+        self._progress = progress
+        self._shown_level = logging.getLevelNamesMapping()[log_level]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "dagster_event", None)
+        if event is not None and event.is_step_start:
+            self._progress.start_step(event.step_key)
+        elif event is not None and event.event_type_value == "ASSET_MATERIALIZATION":
+            self._progress.end_step()
+        # The outcome of the run tells errors once, with their root; the log would tell them again for every step.
+        is_warning = record.levelno == logging.WARNING and self._shown_level <= logging.WARNING
+        if is_warning or self._shown_level == logging.DEBUG:
+            errors.print(escape(f"{record.levelname.lower()}: {record.getMessage()}"))

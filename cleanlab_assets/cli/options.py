@@ -1,0 +1,164 @@
+"""The options of an audit, and how they become the settings of its assets.
+
+Each option stands for one setting of one asset, whatever the task family; a family without that setting says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cleanlab_assets.cli.terminal import ExitCode, fail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import dagster as dg
+
+    from cleanlab_assets.orchestration.family import Family
+
+DEFAULT_DATASET = "breast_cancer"
+DatasetOption = Annotated[str, typer.Option("--dataset", "-d", help="Dataset; `cleanlab-demo list` names them.")]
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="Model of the dataset's task family.", show_default="the family's simplest")
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="YAML or JSON run config, as Dagster takes it; options win.")
+]
+MaxRowsOption = Annotated[int | None, typer.Option(help="Audit a sample of so many rows.")]
+FoldsOption = Annotated[int | None, typer.Option(help="Folds of the cross-validation.")]
+SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random.")]
+PlantedErrorsOption = Annotated[float | None, typer.Option(help="Share of labels made wrong, to measure detection.")]
+CleanlabOption = Annotated[
+    bool, typer.Option("--cleanlab/--no-cleanlab", help="Look for issues; else predictions only.")
+]
+DatalabOption = Annotated[bool, typer.Option("--datalab/--no-datalab", help="Look for Datalab's other issue types.")]
+PruneOption = Annotated[bool, typer.Option("--prune/--no-prune", help="Compare models trained on cleaned rows.")]
+PruneFractionOption = Annotated[float | None, typer.Option(help="Largest share of the rows pruned or relabelled.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="ASSET.KEY=VALUE", help="Any other setting; `cleanlab-demo describe FAMILY` lists them."
+    ),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Materialize everything, also what is up to date.")]
+
+_SETTING_OF_OPTION = {
+    "max_rows": "training_set.max_rows",
+    "folds": "training_set.folds",
+    "seed": "training_set.seed",
+    "planted_errors": "training_set.planted_error_fraction",
+    "prune_fraction": "variant_comparison.prune_fraction",
+}
+
+
+def resolve_settings(
+    family: Family,
+    config: Path | None,
+    settings: Sequence[str],
+    *,
+    datalab: bool,
+    prune: bool,
+    **options: float | None,
+) -> dict[dg.AssetKey, dict[str, Any]]:
+    """Turn config file and options into the settings of each asset; wrong use ends the command with one line.
+
+    Args:
+        family: task family of the dataset.
+        config: run config file.
+        settings: ``asset.key=value`` texts; a value is read as YAML, a key may go deeper (``a.b``).
+        datalab: whether to look for Datalab's issue types.
+        prune: whether to compare cleaned variants.
+        **options: values of ``_SETTING_OF_OPTION``; None where the option was not given.
+    """
+    import yaml
+
+    from cleanlab_assets.orchestration.runs import RunConfigError, resolve_configs
+
+    run_config = _read_config(config)
+    given: dict[str, Any] = {_SETTING_OF_OPTION[name]: value for name, value in options.items() if value is not None}
+    if not datalab:
+        given["datalab_issues.issue_types"] = []
+    if not prune:
+        given["variant_comparison.compare_cleaning"] = False
+    for text in settings:
+        place, separator, value = text.partition("=")
+        if not separator or "." not in place:
+            fail(ExitCode.WRONG_USE, f"--set {text!r}: expected ASSET.KEY=VALUE, such as training_set.max_rows=1000")
+        try:
+            given[place] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            fail(ExitCode.WRONG_USE, f"--set {text!r}: the value is not YAML: {' '.join(str(error).split())}")
+    try:
+        for place, value in given.items():
+            _put(run_config, family, place, value)
+        return resolve_configs(family, run_config)
+    except RunConfigError as error:
+        fail(ExitCode.WRONG_USE, str(error))
+
+
+def _put(run_config: dict[str, Any], family: Family, place: str, value: Any) -> None:
+    from cleanlab_assets.orchestration.runs import RunConfigError
+
+    asset, *keys = place.split(".")
+    path = ["ops", f"{family.name}__{asset}", "config", *keys]
+    entry = run_config
+    for name in path[:-1]:
+        entry[name] = entry.get(name) or {}
+        if not isinstance(entry[name], dict):
+            raise RunConfigError(f"{place} cannot be set: {name} holds {entry[name]!r}, expected a mapping")
+        entry = entry[name]
+    entry[path[-1]] = value
+
+
+def _read_config(path: Path | None) -> dict[str, Any]:
+    import yaml
+
+    if path is None:
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        fail(ExitCode.WRONG_USE, f"cannot read the config {path}: {error.strerror}")
+    except yaml.YAMLError as error:
+        fail(ExitCode.WRONG_USE, f"{path} is neither YAML nor JSON: {' '.join(str(error).split())}")
+    if not isinstance(content, dict):
+        fail(ExitCode.WRONG_USE, f"{path} holds {type(content).__name__}, expected a mapping that starts with 'ops:'")
+    return content
+
+
+def default_model(dataset: str) -> str:
+    """Return the model that a family's datasets are audited with when none is named."""
+    return find_family(dataset).default_model
+
+
+def find_family(dataset: str, models: Mapping[str, Any] | Sequence[str] = ()) -> Family:
+    """Return the task family of a dataset; an unknown dataset or model ends the command with one line."""
+    from cleanlab_assets.datasets.catalogue import UnknownDatasetError, get_dataset
+    from cleanlab_assets.models.catalogue import UnknownModelError, get_model
+    from cleanlab_assets.orchestration.families import family_of
+
+    try:
+        family = family_of(get_dataset(dataset))
+        for model in models:
+            get_model(family.name, model)
+    except (UnknownDatasetError, UnknownModelError) as error:
+        fail(ExitCode.WRONG_USE, str(error))
+    return family
+
+
+def check_parameters(
+    family: Family, dataset: str, model: str, configs: Mapping[dg.AssetKey, Mapping[str, Any]]
+) -> str | None:
+    """Return what is wrong with the estimator parameters of a run, before anything is materialized."""
+    import dagster as dg
+
+    from cleanlab_assets.models.catalogue import ModelParameterError
+
+    try:
+        family.check_model(dataset, model, configs[dg.AssetKey([family.name, "predictions"])]["parameters"])
+    except ModelParameterError as error:
+        return str(error)
+    return None

@@ -1,0 +1,90 @@
+"""The command that tells an audit in words: ``ai-report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cleanlab_assets.cli import options
+from cleanlab_assets.cli.instance import RunProgress, open_instance, read_settings
+from cleanlab_assets.cli.terminal import ExitCode, fail, print_summary
+
+
+def report(
+    result: Annotated[
+        Path | None, typer.Argument(help="Result that `run -o` wrote; the stored audit of -d and -m if absent.")
+    ] = None,
+    dataset: options.DatasetOption = options.DEFAULT_DATASET,
+    model: options.ModelOption = "",
+    ai: Annotated[
+        bool, typer.Option("--ai/--no-ai", help="Let a language model write it, if one is configured.")
+    ] = True,
+) -> None:
+    """Tell an audit in words: by a language model if a key is set, else by rules. It says which.
+
+    Example: cleanlab-demo ai-report -d adult_income -m random_forest
+
+    Another: cleanlab-demo ai-report result.json --no-ai
+    """
+    if result is not None:
+        _report_file(result, use_ai=ai)
+    else:
+        _report_audit(dataset, model or options.default_model(dataset), use_ai=ai)
+
+
+def _report_file(path: Path, *, use_ai: bool) -> None:
+    from pydantic import ValidationError
+
+    from cleanlab_assets.orchestration.ai_summary import AiSummaryConfig, build_writer
+    from cleanlab_assets.orchestration.audit_result import AuditResult
+    from cleanlab_assets.reports.written_summary import write_summary
+
+    try:
+        audit = AuditResult.model_validate_json(path.read_bytes())
+    except OSError as error:
+        fail(ExitCode.WRONG_USE, f"cannot read {path}: {error.strerror}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        fail(ExitCode.WRONG_USE, f"{path} is no result of `cleanlab-demo run -o`: {place} {first['msg']}".strip())
+    if audit.facts is None:
+        fail(ExitCode.WRONG_USE, f"{path} holds no audit: it was made with --no-cleanlab")
+    print_summary(
+        write_summary(
+            audit.facts, writer=build_writer(AiSummaryConfig.model_validate({"use_ai": use_ai}), read_settings())
+        )
+    )
+
+
+def _report_audit(dataset: str, model: str, *, use_ai: bool) -> None:
+    import dagster as dg
+
+    family = options.find_family(dataset, [model])
+    from cleanlab_assets.orchestration.history import latest_materialization
+    from cleanlab_assets.orchestration.partitions import MODEL, partition_keys
+    from cleanlab_assets.orchestration.runs import materialize_level, resolve_configs
+    from cleanlab_assets.orchestration.storage import read_artifact
+    from cleanlab_assets.reports.audit_summary import AuditSummary
+
+    key, partition = dg.AssetKey([family.name, "ai_summary"]), partition_keys(dataset, model)[MODEL]
+    run_config = {"ops": {key.to_python_identifier(): {"config": {"use_ai": use_ai}}}}
+    with open_instance() as instance, RunProgress(f"{dataset} / {model}") as progress:
+        if latest_materialization(instance, dg.AssetKey([family.name, "audit_facts"]), partition) is None:
+            fail(ExitCode.WRONG_USE, f"there is no audit yet: cleanlab-demo run -d {dataset} -m {model}")
+        outcome = materialize_level(
+            progress.load_definitions(),
+            instance,
+            family,
+            MODEL,
+            partition,
+            configs=resolve_configs(family, run_config),
+            force=True,
+            left_out=frozenset(family.asset_keys(MODEL)) - {key},
+            announce=progress.expect,
+        )
+        latest = latest_materialization(instance, key, partition)
+    if not outcome.success or latest is None:
+        fail(ExitCode.RUN_FAILED, outcome.error or "the run failed")
+    print_summary(read_artifact(str(latest.metadata["path"].value), AuditSummary))

@@ -1,0 +1,205 @@
+"""What errors planted in a copy of the train rows say: where to cut the label quality, and whether there is signal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.audit.regression import (
+    CLEANLAB_THRESHOLD,
+    predict_values_out_of_sample,
+    score_value_quality,
+    to_value_predictions_table,
+)
+from cleanlab_assets.audit.seeding import seed_generator
+from cleanlab_assets.evaluation.detection import DetectionMetrics, measure_detection, measure_detection_by_kind
+from cleanlab_assets.evaluation.value_errors import PlantedValueErrors, plant_value_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sklearn.pipeline import Pipeline
+
+    from cleanlab_assets.audit.regression import ValueIssues, ValuePredictions
+    from cleanlab_assets.datasets.catalogue import NumericLabel
+
+
+class KindDetection(BaseModel):
+    """How well one kind of planted error is found: see ``measure_detection_by_kind``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    n_planted: int
+    average_precision: float
+    auroc: float
+    recall: float
+    chance: float
+
+
+class CalibratedCut(BaseModel):
+    """A cut of the label quality, below which a row is flagged, and what it costs and finds.
+
+    ``false_flag_rate`` is the wanted share of flags among rows without planted error, ``measured_false_flag_rate`` the
+    share among such rows that took no part in choosing a cut; ``recall`` is the share of planted errors below the cut.
+    ``cleanlab_false_flag_rate`` and ``cleanlab_recall`` are those of cleanlab's own cut on the same copy. Errors that
+    the rows already hold count as right labels, so that false-flag rates are at most what is stated. ``n_rows`` are the
+    rows of the audited copy.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    cut: float
+    false_flag_rate: float
+    measured_false_flag_rate: float
+    recall: float
+    cleanlab_false_flag_rate: float
+    cleanlab_recall: float
+    n_planted: int
+    n_rows: int
+    by_kind: list[KindDetection]
+
+
+def calibrate_cut(
+    rows: pd.DataFrame,
+    features: list[str],
+    *,
+    build: Callable[[], Pipeline],
+    domain: NumericLabel,
+    fraction: float = 0.05,
+    false_flag_rate: float = 0.01,
+    max_rows: int = 5000,
+    seed: int,
+) -> CalibratedCut:
+    """Choose the cut of the label quality that flags a wanted share of the rows without planted error.
+
+    Errors of every kind are planted in a copy of the rows, since a model that learns from errors scores the others
+    otherwise too, and the copy is audited out of sample. The cut is a quantile of the rows without planted error. For
+    the measured false-flag rate, each random half of them is judged by the quantile of the other half. Errors that the
+    rows already hold count as correct, so that about the wanted share is flagged even where more labels are wrong.
+
+    Args:
+        rows: train rows with ``row_id``, ``given_label``, ``fold`` and the features.
+        features: names of the feature columns.
+        build: returns a new unfitted pipeline, as for the real audit.
+        domain: the values that a label may take.
+        fraction: share of labels to corrupt.
+        false_flag_rate: wanted share of flagged rows among those without planted error, from 0 to 1.
+        max_rows: rows of a random sample that bounds the cost.
+        seed: seed of the sample, the errors and the halves.
+
+    Returns:
+        The cut with its measured false-flag rate, and the recall of planted errors by kind.
+
+    Raises:
+        ValueError: too few rows can take an error, see ``plant_value_errors``.
+    """
+    copy = _audit_planted_copy(
+        rows, features, build=build, domain=domain, fraction=fraction, max_rows=max_rows, seed=seed
+    )
+    quality = score_value_quality(copy.planted.labels, copy.predicted.values, copy.predicted.uncertainty)
+    is_planted = copy.planted.is_planted
+    untouched = seed_generator(seed, "calibration halves").permutation(np.flatnonzero(~is_planted))
+    halves = np.array_split(quality[untouched], 2)
+    measured = [(judged < _find_cut(choosing, false_flag_rate)).mean() for choosing, judged in (halves, halves[::-1])]
+    cut = _find_cut(quality[untouched], false_flag_rate)
+    is_flagged = quality < cut
+    is_below_cleanlab_cut = quality < CLEANLAB_THRESHOLD * np.median(quality)
+    by_kind = measure_detection_by_kind(quality, is_flagged, pd.Series(copy.planted.kinds))
+    return CalibratedCut(
+        cut=cut,
+        false_flag_rate=false_flag_rate,
+        measured_false_flag_rate=float(np.mean(measured)),
+        recall=float(is_flagged[is_planted].mean()),
+        cleanlab_false_flag_rate=float(is_below_cleanlab_cut[~is_planted].mean()),
+        cleanlab_recall=float(is_below_cleanlab_cut[is_planted].mean()),
+        n_planted=int(is_planted.sum()),
+        n_rows=len(quality),
+        by_kind=[KindDetection.model_validate(record) for record in by_kind.to_dict("records")],
+    )
+
+
+def measure_value_detection_power(
+    rows: pd.DataFrame,
+    features: list[str],
+    *,
+    build: Callable[[], Pipeline],
+    domain: NumericLabel,
+    find_issues: Callable[[pd.DataFrame, pd.DataFrame], ValueIssues],
+    fraction: float = 0.1,
+    max_rows: int = 3000,
+    seed: int,
+) -> DetectionMetrics:
+    """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
+
+    A detector without signal ranks them by chance: its average precision is the planted share.
+
+    Args:
+        rows: train rows with ``row_id``, ``given_label``, ``fold`` and the features; errors that the labels already
+            hold count as correct.
+        features: names of the feature columns.
+        build: returns a new unfitted pipeline, as for the real audit.
+        domain: the values that a label may take.
+        find_issues: the audit itself, with its domain and cut, as for the real rows.
+        fraction: share of labels to corrupt, in equal shares of all kinds.
+        max_rows: rows of a random sample that bounds the cost.
+        seed: seed of the sample and the errors.
+
+    Returns:
+        Detection metrics of the scores and the flags.
+
+    Raises:
+        ValueError: too few rows can take an error, see ``plant_value_errors``.
+    """
+    copy = _audit_planted_copy(
+        rows, features, build=build, domain=domain, fraction=fraction, max_rows=max_rows, seed=seed
+    )
+    issues = find_issues(to_value_predictions_table(copy.rows, copy.predicted), copy.rows[features]).table
+    return measure_detection(
+        issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), copy.planted.is_planted
+    )
+
+
+def _find_cut(quality: np.ndarray, share: float) -> float:
+    """Return the quality that at most ``share`` of the rows lie below."""
+    return float(np.quantile(quality, share, method="lower"))
+
+
+@dataclass(frozen=True)
+class _AuditedCopy:
+    """Sampled rows whose ``given_label`` holds planted errors, with the truth and the out-of-sample predictions."""
+
+    rows: pd.DataFrame
+    planted: PlantedValueErrors
+    predicted: ValuePredictions
+
+
+def _audit_planted_copy(
+    rows: pd.DataFrame,
+    features: list[str],
+    *,
+    build: Callable[[], Pipeline],
+    domain: NumericLabel,
+    fraction: float,
+    max_rows: int,
+    seed: int,
+) -> _AuditedCopy:
+    """Plant mixed errors in a random sample of the rows and predict it on the folds that the rows have."""
+    rng = seed_generator(seed, "planted copy")
+    sample = np.sort(rng.choice(len(rows), size=min(max_rows, len(rows)), replace=False))
+    copy = rows.iloc[sample].reset_index(drop=True)
+    # A seed of its own: that of the run may already have planted errors in these rows, which would be the same ones.
+    planted = plant_value_errors(
+        copy["given_label"].to_numpy(dtype=np.float64),
+        domain,
+        fraction=fraction,
+        kind="mixed",
+        seed=int(rng.integers(2**31)),
+    )
+    copy["given_label"] = planted.labels
+    predicted = predict_values_out_of_sample(copy[features], planted.labels, copy["fold"].to_numpy(), build=build)
+    return _AuditedCopy(rows=copy, planted=planted, predicted=predicted)

@@ -1,0 +1,274 @@
+"""How well outlier detectors find planted feature outliers: Datalab's score beside two of scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.audit.neighbor_graph import METRIC, build_neighbor_graph
+from cleanlab_assets.audit.seeding import seed_generator
+from cleanlab_assets.evaluation.detection import DetectionMetrics, measure_detection
+from cleanlab_assets.models.encoding import encode_for_distance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cleanlab_assets.models.encoding import FeatureKinds
+
+EXACT_ROW_LIMIT = 50_000
+
+
+@dataclass(frozen=True)
+class OutlierScores:
+    """Score of each row, lower is worse, and the rows that the detector's own rule flags; both of shape (n_rows,)."""
+
+    score: np.ndarray
+    is_flagged: np.ndarray
+    seconds: float
+
+
+def plant_feature_outliers(
+    features: pd.DataFrame, column: str, *, fraction: float, factor: float = 50.0, seed: int
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Multiply one numeric column of random rows by a factor: a slip of the unit or of the decimal point.
+
+    Args:
+        features: feature columns, shape (n_rows, n_features).
+        column: name of a numeric column.
+        fraction: share of the rows; ``round(fraction * n_rows)`` change, none where the value is missing or zero.
+        factor: what the values are multiplied by.
+        seed: seed of the draw.
+
+    Returns:
+        A copy of the features, and the mask of the changed rows, bool of shape (n_rows,).
+
+    Raises:
+        ValueError: fewer rows have a value that multiplication changes.
+    """
+    values = features[column].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    changeable = np.flatnonzero(_is_changeable(features[column]))
+    n_planted = round(fraction * len(values))
+    if n_planted > len(changeable):
+        raise ValueError(
+            f"{len(changeable)} of {len(values)} rows have a value of {column!r} other than zero, expected at least "
+            f"the {n_planted} asked for"
+        )
+    chosen = seed_generator(seed, "planted outliers").choice(changeable, size=n_planted, replace=False)
+    values[chosen] *= factor
+    is_planted = np.zeros(len(values), dtype=bool)
+    is_planted[chosen] = True
+    return features.assign(**{column: values}), is_planted
+
+
+def detect_outliers(
+    features: pd.DataFrame, kinds: FeatureKinds, *, k: int = 10, seed: int
+) -> Mapping[str, OutlierScores]:
+    """Score and flag all rows with each detector, on the encoding that the audit uses for distances.
+
+    - ``datalab``: Datalab's outlier score, from the mean distance to the ``k`` nearest rows; flagged above the third
+      quartile of these distances plus 1.7 interquartile ranges (Datalab's default).
+    - ``isolation_forest``: ``sklearn.ensemble.IsolationForest``; flagged by its default offset.
+    - ``local_outlier_factor``: ``sklearn.neighbors.LocalOutlierFactor`` with ``k`` neighbours; flagged by its default
+      offset.
+
+    Args:
+        features: feature columns, shape (n_rows, n_features).
+        kinds: the columns by kind.
+        k: neighbours of the two that use distances.
+        seed: seed of the forest, and of an approximate neighbour search (above ``EXACT_ROW_LIMIT`` rows).
+
+    Returns:
+        Scores and flags by name of the detector; ``seconds`` leaves out the encoding, which all share.
+    """
+    encoded = encode_for_distance(features, kinds, fit_on=np.ones(len(features), dtype=bool))
+    detectors: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
+        "datalab": lambda: _score_with_datalab(encoded, k=k, seed=seed),
+        "isolation_forest": lambda: _score_with_isolation_forest(encoded, seed=seed),
+        "local_outlier_factor": lambda: _score_with_local_outlier_factor(encoded, k=k),
+    }
+    scores = {}
+    for name, detect in detectors.items():
+        started = perf_counter()
+        score, is_flagged = detect()
+        scores[name] = OutlierScores(score, is_flagged, perf_counter() - started)
+    return scores
+
+
+def compare_outlier_detectors(
+    features: pd.DataFrame,
+    kinds: FeatureKinds,
+    is_planted: np.ndarray,
+    *,
+    k: int = 10,
+    seed: int,
+    untouched: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Compare how the detectors of ``detect_outliers`` rank and flag planted outliers.
+
+    A real table holds outliers of its own, which rightly rank among the worst and push planted ones out of a list of
+    fixed length. Given the untouched features, the rows that any detector flags in them are left out of the measures
+    (not of what the detectors see), unless an outlier was planted in them.
+
+    Args:
+        features: feature columns with planted outliers, shape (n_rows, n_features).
+        kinds: the columns by kind.
+        is_planted: rows with a planted outlier, bool of shape (n_rows,).
+        k: neighbours of the detectors that use distances.
+        seed: seed of the detectors.
+        untouched: the same rows before planting; None counts every other row as no outlier.
+
+    Returns:
+        One row for each detector: ``detector``, ``n_planted``, ``recall_at_budget`` (share of the planted rows among
+        the ``n_planted`` worst), ``average_precision``, ``auroc``, ``flag_recall`` (share of the planted rows that
+        the detector's own rule flags), ``n_left_out`` (rows) and ``seconds``.
+
+    Raises:
+        ValueError: no row, or every row, is planted.
+    """
+    is_measured = np.ones(len(features), dtype=bool)
+    if untouched is not None:
+        for found in detect_outliers(untouched, kinds, k=k, seed=seed).values():
+            is_measured &= ~found.is_flagged
+        is_measured |= is_planted
+    records = []
+    for name, found in detect_outliers(features, kinds, k=k, seed=seed).items():
+        score, planted = found.score[is_measured], is_planted[is_measured]
+        measured = measure_detection(score, found.is_flagged[is_measured], planted)
+        worst = np.argsort(score, kind="stable")[: measured.n_planted]
+        records.append(
+            {
+                "detector": name,
+                "n_planted": measured.n_planted,
+                "recall_at_budget": float(planted[worst].mean()),
+                "average_precision": measured.average_precision,
+                "auroc": measured.auroc,
+                "flag_recall": measured.recall,
+                "n_left_out": int((~is_measured).sum()),
+                "seconds": found.seconds,
+            }
+        )
+    return pd.DataFrame.from_records(records)
+
+
+def compare_detectors_at_budgets(
+    features: pd.DataFrame,
+    kinds: FeatureKinds,
+    *,
+    budgets: Sequence[float],
+    factor: float = 50.0,
+    k: int = 10,
+    seed: int,
+) -> pd.DataFrame:
+    """Compare the detectors on several shares of planted outliers, natural outliers left out.
+
+    Args:
+        features: feature columns, shape (n_rows, n_features).
+        kinds: the columns by kind; outliers are planted in the first numeric one that has enough values.
+        budgets: shares of the rows that become outliers.
+        factor: what their values are multiplied by.
+        k: neighbours of the detectors that use distances.
+        seed: seed of the planted rows and of the detectors.
+
+    Returns:
+        The rows of ``compare_outlier_detectors`` for each budget, with ``planted_share`` and ``column``.
+
+    Raises:
+        ValueError: no numeric column can hold the largest share of outliers.
+    """
+    tables = []
+    for budget in budgets:
+        column = _find_plantable_column(features, kinds, budget)
+        if column is None:
+            raise ValueError(f"no numeric column has values other than zero in {budget:.0%} of {len(features):,} rows")
+        planted, is_planted = plant_feature_outliers(features, column, fraction=budget, factor=factor, seed=seed)
+        table = compare_outlier_detectors(planted, kinds, is_planted, k=k, seed=seed, untouched=features)
+        table.insert(1, "planted_share", budget)
+        table.insert(2, "column", column)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def measure_outlier_detection_power(
+    features: pd.DataFrame,
+    kinds: FeatureKinds,
+    *,
+    k: int = 10,
+    fraction: float = 0.02,
+    max_rows: int = 10_000,
+    seed: int,
+) -> DetectionMetrics | None:
+    """Plant outliers in a copy of the rows and measure whether Datalab's outlier score ranks them worst.
+
+    A numeric column of some rows is multiplied by 50: the first one that has enough values other than zero. Outliers
+    that the rows already hold count as none.
+
+    Args:
+        features: feature columns, shape (n_rows, n_features).
+        kinds: the columns by kind.
+        k: neighbours of each row, as for the real audit.
+        fraction: share of the rows to plant an outlier in.
+        max_rows: rows of a random sample that bounds the cost.
+        seed: seed of the sample and of the planted rows.
+
+    Returns:
+        Detection metrics of Datalab's scores and flags; None where no numeric column can hold the outliers.
+    """
+    n_rows = min(max_rows, len(features))
+    sample = seed_generator(seed, "outlier sample").choice(len(features), size=n_rows, replace=False)
+    rows = features.iloc[np.sort(sample)].reset_index(drop=True)
+    column = _find_plantable_column(rows, kinds, fraction)
+    if column is None:
+        return None
+    planted, is_planted = plant_feature_outliers(rows, column, fraction=fraction, seed=seed)
+    encoded = encode_for_distance(planted, kinds, fit_on=np.ones(n_rows, dtype=bool))
+    return measure_detection(*_score_with_datalab(encoded, k=k, seed=seed), is_planted)
+
+
+def _is_changeable(column: pd.Series[float]) -> np.ndarray:
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    is_changeable: np.ndarray = np.isfinite(values) & (values != 0)
+    return is_changeable
+
+
+def _find_plantable_column(features: pd.DataFrame, kinds: FeatureKinds, fraction: float) -> str | None:
+    """Return the first numeric column in which enough rows have a value that multiplication changes, or None."""
+    wanted = max(1, round(fraction * len(features)))
+    return next((name for name in kinds.numeric if _is_changeable(features[name]).sum() >= wanted), None)
+
+
+def _score_with_datalab(encoded: np.ndarray, *, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    from cleanlab import Datalab
+    from cleanlab.datalab.internal.issue_manager import OutlierIssueManager
+    from scipy.sparse import csr_matrix
+
+    n_rows = len(encoded)
+    graph, _ = build_neighbor_graph(encoded, encoded[:0], k=k, exact_row_limit=EXACT_ROW_LIMIT, seed=seed)
+    pointers = np.arange(0, n_rows * k + 1, k)
+    matrix = csr_matrix(
+        (graph.distances.ravel().astype(np.float64), graph.neighbors.ravel(), pointers), shape=(n_rows, n_rows)
+    )
+    manager = OutlierIssueManager(Datalab({"row": np.arange(n_rows)}), k=k, metric=METRIC)
+    manager.find_issues(knn_graph=matrix)
+    issues = manager.issues
+    return issues["outlier_score"].to_numpy(), issues["is_outlier_issue"].to_numpy(dtype=bool)
+
+
+def _score_with_isolation_forest(encoded: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.ensemble import IsolationForest
+
+    state = int(seed_generator(seed, "isolation forest").integers(2**31))
+    forest = IsolationForest(random_state=state).fit(encoded)
+    score = forest.score_samples(encoded)
+    return score, score < forest.offset_
+
+
+def _score_with_local_outlier_factor(encoded: np.ndarray, *, k: int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.neighbors import LocalOutlierFactor
+
+    detector = LocalOutlierFactor(n_neighbors=k).fit(encoded)
+    score = detector.negative_outlier_factor_
+    return score, score < detector.offset_

@@ -1,0 +1,87 @@
+"""The typed result of an audit: what was found, how it came to be, and where each artifact lies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.orchestration.history import latest_materialization
+from cleanlab_assets.orchestration.partitions import partition_keys
+from cleanlab_assets.orchestration.provenance import PROVENANCE, Provenance, library_versions
+from cleanlab_assets.orchestration.runs import CheckOutcome, read_latest_checks
+from cleanlab_assets.orchestration.storage import read_artifact
+from cleanlab_assets.reports.audit_facts import AuditFacts
+from cleanlab_assets.reports.audit_summary import AuditSummary
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from cleanlab_assets.orchestration.family import Family
+
+
+class AssetResult(BaseModel):
+    """One artifact: where it lies, its figures as the web UI shows them, and how it came to be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    figures: dict[str, float]
+    provenance: Provenance
+
+
+class AuditResult(BaseModel):
+    """The result of one dataset and model; ``facts`` and ``summary`` are None where those assets were left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    family: str
+    dataset: str
+    model: str
+    versions: dict[str, str]
+    facts: AuditFacts | None
+    summary: AuditSummary | None
+    checks: list[CheckOutcome]
+    assets: dict[str, AssetResult]
+
+
+def collect_result(
+    instance: dg.DagsterInstance, family: Family, dataset: str, model: str, *, left_out: frozenset[dg.AssetKey]
+) -> AuditResult:
+    """Collect the result of an audit from the instance and the artifacts.
+
+    Args:
+        instance: instance that recorded the runs.
+        family: task family of the dataset.
+        dataset: dataset that was audited.
+        model: model that it was audited with.
+        left_out: assets that the run left out, so that older results of theirs do not count.
+    """
+    assets: dict[str, AssetResult] = {}
+    checks: list[CheckOutcome] = []
+    for level, partition in partition_keys(dataset, model).items():
+        for key in family.asset_keys(level):
+            latest = None if key in left_out else latest_materialization(instance, key, partition)
+            if latest is None:
+                continue
+            assets[key.path[-1]] = AssetResult(
+                path=str(latest.metadata["path"].value),
+                figures={
+                    name: float(entry.value)
+                    for name, entry in latest.metadata.items()
+                    if isinstance(entry.value, int | float)
+                },
+                provenance=Provenance.model_validate(latest.metadata[PROVENANCE].value),
+            )
+            checks += read_latest_checks(instance, family, key, partition)
+    facts, summary = assets.get("audit_facts"), assets.get("ai_summary")
+    return AuditResult(
+        family=family.name,
+        dataset=dataset,
+        model=model,
+        versions=library_versions(),
+        facts=None if facts is None else read_artifact(facts.path, AuditFacts),
+        summary=None if summary is None else read_artifact(summary.path, AuditSummary),
+        checks=checks,
+        assets=assets,
+    )

@@ -1,0 +1,118 @@
+"""What runs without anybody asking: schedules and sensors, all off until they are switched on.
+
+Schedules and the sensor of source files only refresh the dataset level. What lies downstream refreshes by the automation
+condition of the assets, and only where content has changed. All of them keep the settings of the last audit.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from cleanlab_assets.datasets.catalogue import Dataset, datasets_of
+from cleanlab_assets.orchestration.family import Family
+from cleanlab_assets.orchestration.family_asset import KEEP_SETTINGS_TAG
+from cleanlab_assets.orchestration.partitions import DATASET
+from cleanlab_assets.settings import Settings
+
+_KEEP_SETTINGS = {KEEP_SETTINGS_TAG: "true"}
+SECONDS_BETWEEN_LOOKS = 60
+
+
+def build_schedules(families: Sequence[Family], settings: Settings) -> list[dg.ScheduleDefinition]:
+    """Build for each family a schedule of its embedded datasets and one of its downloaded datasets, if it has any."""
+    schedules = []
+    for family in families:
+        for name, cron, is_embedded in (
+            ("embedded", settings.embedded_cron, True),
+            ("downloaded", settings.download_cron, False),
+        ):
+            datasets = [item.name for item in datasets_of(family.name).values() if item.is_embedded == is_embedded]
+            if datasets:
+                schedules.append(_build_schedule(family, f"{family.name}_{name}_datasets", cron, datasets))
+    return schedules
+
+
+def _build_schedule(family: Family, name: str, cron: str, datasets: Sequence[str]) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=name,
+        cron_schedule=cron,
+        job=family.jobs[family.job_name(DATASET)],
+        execution_timezone="UTC",
+        description=f"Read and verify {', '.join(datasets)} again, those that were audited before.",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        raw_dataset = family.assets[DATASET][0].key
+        audited = context.instance.get_materialized_partitions(raw_dataset)
+        wanted = [dataset for dataset in datasets if dataset in audited]
+        if not wanted:
+            yield dg.SkipReason(f"none of {', '.join(datasets)} was ever audited")
+        for dataset in wanted:
+            tick = context.scheduled_execution_time.isoformat()
+            yield dg.RunRequest(run_key=f"{dataset} {tick}", partition_key=dataset, tags=_KEEP_SETTINGS)
+
+    return refresh
+
+
+def build_source_file_sensor(families: Sequence[Family], settings: Settings) -> dg.SensorDefinition:
+    """Build the sensor that refreshes a dataset when one of its files in the data directory has changed."""
+
+    @dg.sensor(
+        name="changed_source_files",
+        jobs=[family.jobs[family.job_name(DATASET)] for family in families],
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        description="Read a dataset again when a file of it in the data directory is newer than its raw dataset.",
+        default_status=dg.DefaultSensorStatus.STOPPED,
+    )
+    def changed_source_files(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        is_quiet = True
+        for family in families:
+            raw_dataset = family.assets[DATASET][0].key
+            for dataset in datasets_of(family.name).values():
+                changed = _find_changed_files(context.instance, raw_dataset, dataset, settings.data_dir)
+                if changed:
+                    is_quiet = False
+                    yield dg.RunRequest(
+                        # The same change is asked for once, also when the run fails.
+                        run_key=f"{family.name} {dataset.name} {' '.join(changed)}",
+                        job_name=family.job_name(DATASET),
+                        partition_key=dataset.name,
+                        tags=_KEEP_SETTINGS,
+                    )
+        if is_quiet:
+            yield dg.SkipReason(f"no source file in {settings.data_dir} is newer than its raw dataset")
+
+    return changed_source_files
+
+
+def _find_changed_files(
+    instance: dg.DagsterInstance, raw_dataset: dg.AssetKey, dataset: Dataset, data_dir: Path
+) -> list[str]:
+    """Return ``<name>@<time of change>`` of the files that changed after the raw dataset was read; none if it never was."""
+    latest = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=raw_dataset, asset_partitions=[dataset.name]), limit=1
+    ).records
+    if not latest:
+        return []
+    changed = []
+    for file in dataset.files:
+        path = data_dir / dataset.name / file.name
+        if file.package is None and path.is_file():
+            status = path.stat()
+            # A copy may keep the old modification time; the time of the entry's own change is then the later one.
+            time = max(status.st_mtime, status.st_ctime)
+            if time > latest[0].timestamp:
+                changed.append(f"{file.name}@{datetime.fromtimestamp(time, UTC).isoformat()}")
+    return changed
+
+
+def build_automation_sensor() -> dg.AutomationConditionSensorDefinition:
+    """Build the sensor that evaluates the automation conditions of all assets."""
+    return dg.AutomationConditionSensorDefinition(
+        "refresh_what_changed",
+        target=dg.AssetSelection.all(),
+        description="Refresh the partitions whose inputs or code have changed.",
+        default_status=dg.DefaultSensorStatus.STOPPED,
+    )

@@ -1,0 +1,58 @@
+"""How a check is declared and what its result looks like, once for all families."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from cleanlab_assets.datasets.catalogue import Gates, get_dataset
+from cleanlab_assets.orchestration.metadata import round_numbers
+from cleanlab_assets.orchestration.partitions import Level, dataset_of, partitions_of
+
+Check = Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]
+
+
+def family_check(
+    family: str, asset: dg.AssetsDefinition, level: Level, *, blocking: bool = False, also: tuple[str, ...] = ()
+) -> Check:
+    """Declare a partitioned check, whose docstring is its description; ``also`` names further assets that it reads."""
+    return dg.asset_check(
+        asset=asset,
+        partitions_def=partitions_of(family, level),
+        blocking=blocking,
+        additional_ins={name: dg.AssetIn(key=[family, name]) for name in also},
+        required_resource_keys=set() if blocking else {"settings"},
+    )
+
+
+def gates_of(context: dg.AssetCheckExecutionContext) -> Gates:
+    """Return the thresholds of the partition's dataset."""
+    return get_dataset(dataset_of(context)).gates
+
+
+def judge(
+    context: dg.AssetCheckExecutionContext, *, passed: bool, description: str, metadata: dict[str, Any]
+) -> dg.AssetCheckResult:
+    """Make the result of a gate: a failure warns, unless the settings make gates errors."""
+    is_error = context.resources.settings.gate_severity == "error"
+    severity = dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(
+        passed=passed, severity=severity, description=description, metadata=round_numbers(metadata)
+    )
+
+
+def judge_rate(
+    context: dg.AssetCheckExecutionContext, table: pd.DataFrame, flag: str, limit: float
+) -> dg.AssetCheckResult:
+    """Judge the share of flagged rows of a table; a flag that the table lacks fails, since nothing was looked for."""
+    if flag not in table:
+        return judge(context, passed=False, description="this issue type did not run", metadata={})
+    n_flagged = int(table[flag].sum())
+    rate = n_flagged / len(table)
+    return judge(
+        context,
+        passed=rate <= limit,
+        description=f"{n_flagged:,} of {len(table):,} rows ({rate:.1%}) are flagged; limit {limit:.1%}",
+        metadata={"rate": rate, "n": n_flagged, "limit": f"{limit:g}"},
+    )

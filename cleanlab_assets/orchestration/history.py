@@ -1,0 +1,77 @@
+"""What the instance remembers of a partition: its latest materialization, data version, settings and failure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from cleanlab_assets.orchestration.provenance import PROVENANCE, Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NO_VERSION = "not recorded"
+
+
+def latest_materialization(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str
+) -> dg.AssetMaterialization | None:
+    """Return the latest materialization of a partition, or None."""
+    found = instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1)
+    return found.records[0].asset_materialization if found.records else None
+
+
+def latest_provenance(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> Provenance | None:
+    """Return the provenance of a partition's latest materialization, or None."""
+    latest = latest_materialization(instance, key, partition)
+    if latest is None or PROVENANCE not in latest.metadata:
+        return None
+    return Provenance.model_validate(latest.metadata[PROVENANCE].value)
+
+
+def read_data_version(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Sequence[str]) -> str:
+    """Return the data version of what a step reads of an upstream asset.
+
+    Args:
+        instance: Dagster instance with the history.
+        key: upstream asset.
+        partitions: its partitions that are read; of several, those that were never materialized do not count.
+
+    Returns:
+        The data version of a single partition; for several, a hash over their data versions.
+    """
+    versions = {}
+    for partition in partitions:
+        latest = latest_materialization(instance, key, partition)
+        if latest is not None:
+            versions[partition] = (latest.tags or {}).get("dagster/data_version", NO_VERSION)
+    if len(partitions) == 1:
+        return versions.get(partitions[0], NO_VERSION)
+    return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def find_failure(instance: dg.DagsterInstance, family: str, partition: str) -> str | None:
+    """Return what went wrong in the latest run of a family's partition, in one line; None if it did not fail."""
+    runs = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": partition}))
+    for run in runs:  # the latest first
+        steps = [event for event in instance.all_logs(run.run_id) if (event.step_key or "").startswith(f"{family}__")]
+        if not steps:
+            continue
+        for entry in steps:
+            event = entry.dagster_event
+            if event is not None and event.is_step_failure:
+                return describe_step_failure(event)
+        return None
+    return None
+
+
+def describe_step_failure(event: dg.DagsterEvent) -> str:
+    """Name the step that failed and what it raised, in one line."""
+    error = event.step_failure_data.error
+    if error is not None and error.cause is not None:
+        error = error.cause  # Dagster's wrapper tells which step; its cause is what the step raised.
+    message = error.message.strip().splitlines()[0] if error is not None else "no error was recorded"
+    return f"{event.step_key}: {message}"

@@ -1,0 +1,64 @@
+"""What an audit found, in a few lines of plain text for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cleanlab_assets.reports.audit_facts import AuditFacts
+
+METRICS_SHOWN = 3
+
+
+def digest_audit(facts: AuditFacts) -> list[str]:
+    """Say in a few lines what an audit found."""
+    metrics = [facts.primary_metric, *(name for name in facts.cross_validation if name != facts.primary_metric)]
+    shown = [f"{_in_words(name)} {facts.cross_validation[name]:.3f}" for name in metrics[:METRICS_SHOWN]]
+    estimate = "" if facts.estimated_errors is None else f"; estimated number: {facts.estimated_errors:,}"
+    worst = facts.worst_rows[0]
+    lines = [
+        f"{facts.n_train:,} rows audited; cross-validated {', '.join(shown)}",
+        f"likely label errors: {facts.n_label_issues:,} ({facts.label_issue_rate:.1%}), by {facts.flag_rule}{estimate}",
+        f"worst: {worst.row_id} is labelled {worst.given_label} (label quality {worst.label_quality:.2g}); "
+        f"suggested: {worst.suggested_label}",
+        _describe_issue_types(facts),
+        *_describe_variants(facts),
+    ]
+    if facts.detection is not None:
+        found = facts.detection
+        lines.append(
+            f"planted errors: {found.n_planted:,}; average precision {found.average_precision:.3f} "
+            f"(chance {found.planted_share:.3f}), precision {found.precision:.3f}, recall {found.recall:.3f}"
+        )
+    return lines
+
+
+def _describe_issue_types(facts: AuditFacts) -> str:
+    counts = [
+        f"{_in_words(item.issue_type)} {item.n_issues:,}"
+        for item in facts.issue_types
+        if item.n_issues is not None and item.issue_type != "label"
+    ]
+    not_run = [_in_words(item.issue_type) for item in facts.issue_types if item.status == "not run"]
+    return (
+        f"flagged rows by issue type: {', '.join(counts) or 'none looked for'}; near-duplicate sets: "
+        f"{facts.n_duplicate_sets:,}" + (f"; not run: {', '.join(not_run)}" if not_run else "")
+    )
+
+
+def _describe_variants(facts: AuditFacts) -> list[str]:
+    baseline = facts.variant("baseline").metrics[facts.primary_metric]
+    headline = (
+        f"does cleaning help? {facts.verdict} on {facts.n_test:,} untouched test rows; "
+        f"kept: {facts.chosen} (baseline {_in_words(facts.primary_metric)} {baseline:.4f})"
+    )
+    details = [
+        f"  {item.variant}: {item.difference:+.4f} [{item.low:+.4f}, {item.high:+.4f}], {item.verdict}"
+        for item in facts.variants
+        if item.difference is not None
+    ]
+    return [headline, *details]
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ")

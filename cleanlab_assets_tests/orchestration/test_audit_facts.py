@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.reports.audit_facts import AuditFacts, collect_facts
+from cleanlab_assets_tests.conftest import PLANTED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cleanlab_assets_tests.conftest import Workbench
+
+
+@pytest.fixture(scope="module")
+def tables(audited: Workbench) -> dict[str, pd.DataFrame]:
+    names = ("predictions", "label_issues", "datalab_summary", "duplicate_sets")
+    return {
+        "training_set": audited.read("training_set", "breast_cancer"),
+        **{name: audited.read(name, PLANTED) for name in names},
+    }
+
+
+@pytest.fixture(scope="module")
+def comparison(audited: Workbench) -> VariantComparison:
+    found: VariantComparison = audited.read("variant_comparison", PLANTED, VariantComparison)
+    return found
+
+
+@pytest.fixture(scope="module")
+def facts(tables: dict[str, pd.DataFrame], comparison: VariantComparison) -> AuditFacts:
+    return collect_facts(
+        family="classification",
+        dataset=get_dataset("breast_cancer"),
+        model="logistic_regression",
+        comparison=comparison,
+        **tables,
+    )
+
+
+def test_counts_are_those_of_the_tables(facts: AuditFacts, tables: dict[str, pd.DataFrame]) -> None:
+    split = tables["training_set"]["split"].value_counts()
+    assert (facts.n_train, facts.n_test, facts.n_features) == (split["train"], split["test"], 30)
+    assert facts.n_label_issues == tables["label_issues"]["is_label_issue"].sum()
+    assert facts.label_issue_rate == pytest.approx(facts.n_label_issues / facts.n_train)
+    assert sum(facts.label_distribution.values()) == facts.n_train
+    assert facts.n_duplicate_rows == len(tables["duplicate_sets"])
+
+
+def test_the_stored_facts_are_those_of_the_tables(facts: AuditFacts, audited: Workbench) -> None:
+    assert audited.read("audit_facts", PLANTED, AuditFacts) == facts
+
+
+def test_planted_errors_and_their_detection_are_among_the_facts(
+    facts: AuditFacts, tables: dict[str, pd.DataFrame]
+) -> None:
+    assert facts.detection is not None
+    assert facts.detection.n_planted == tables["training_set"]["planted_error"].sum()
+    assert facts.detection.average_precision > 5 * facts.detection.planted_share
+
+
+def test_the_baseline_has_no_difference_and_the_others_have_that_of_the_primary_metric(
+    facts: AuditFacts, comparison: VariantComparison
+) -> None:
+    assert facts.variant("baseline").difference is None
+    expected = next(item for item in comparison.result("pruned").differences if item.metric == facts.primary_metric)
+    pruned = facts.variant("pruned")
+    assert (pruned.difference, pruned.low, pruned.high) == (expected.difference, expected.low, expected.high)
+    with pytest.raises(KeyError):
+        facts.variant("polished")
+
+
+def test_worst_rows_are_the_lowest_ranks(facts: AuditFacts, tables: dict[str, pd.DataFrame]) -> None:
+    ranked = tables["label_issues"].sort_values("rank")
+    assert [row.row_id for row in facts.worst_rows] == ranked["row_id"].head(10).tolist()
+
+
+def test_durations_do_not_change_the_content_hash(facts: AuditFacts) -> None:
+    assert facts.content_hash() == facts.model_copy(update={"fit_seconds": 99.0}).content_hash()
+    assert facts.content_hash() != facts.model_copy(update={"n_label_issues": 99}).content_hash()

@@ -1,0 +1,370 @@
+"""The automation condition on a chain of the same shape as a family's, whose steps only pass on what they read."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+from pydantic import BaseModel
+
+from cleanlab_assets.orchestration.automation_condition import SHARED_ASSETS
+from cleanlab_assets.orchestration.families import FAMILIES
+from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
+from cleanlab_assets.orchestration.history import latest_provenance, read_data_version
+from cleanlab_assets.orchestration.partitions import (
+    COMPARISON,
+    DATASET,
+    MODEL,
+    Level,
+    partitions_of,
+    upstream_partitions,
+)
+from cleanlab_assets.orchestration.storage import build_io_managers
+from cleanlab_assets_tests.conftest import build_workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from cleanlab_assets.orchestration.family import Family
+
+
+class Text(BaseModel):
+    """What the steps of the chain pass on."""
+
+    text: str
+
+
+Requests = dict[str, set[str]]
+"""Requested assets by partition: each partition becomes one run."""
+
+FAMILY = "classification"
+UPSTREAM: Mapping[str, tuple[Level, tuple[str, ...]]] = {
+    "raw_dataset": (DATASET, ()),
+    "training_set": (DATASET, ("raw_dataset",)),
+    "neighbor_graph": (DATASET, ("training_set",)),
+    "predictions": (MODEL, ("training_set",)),
+    "label_issues": (MODEL, ("training_set", "predictions")),
+    "datalab_issues": (MODEL, ("training_set", "neighbor_graph", "predictions")),
+    "datalab_report": (MODEL, ("training_set", "datalab_issues")),
+    "audit_facts": (MODEL, ("label_issues", "datalab_issues")),
+    "model_comparison": (COMPARISON, ("label_issues", "audit_facts")),
+    "comparison_report": (COMPARISON, ("model_comparison",)),
+}
+BLOCKED = ("raw_dataset", "predictions")
+DATASET_LEVEL = {name for name, (level, _) in UPSTREAM.items() if level == DATASET}
+DOWNSTREAM_OF_RAW = DATASET_LEVEL - {"raw_dataset"}
+MODEL_LEVEL = {name for name, (level, _) in UPSTREAM.items() if level == MODEL}
+COMPARISON_LEVEL = {name for name, (level, _) in UPSTREAM.items() if level == COMPARISON}
+
+
+@dataclass
+class Chain:
+    """The chain, what its steps do next, and the state of the automation sensor."""
+
+    instance: dg.DagsterInstance
+    directory: Path
+    content: dict[str, str] = field(default_factory=dict)
+    """What a step adds to what it reads: another content is another data version."""
+    broken: set[tuple[str, str]] = field(default_factory=set)
+    """Steps that fail, each with the partition."""
+    invalid: set[str] = field(default_factory=set)
+    """Assets whose blocking check fails."""
+    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """What happens while a step runs."""
+    code_versions: dict[str, str] = field(default_factory=dict)
+    cursor: Any = None
+
+    def __post_init__(self) -> None:
+        self.deploy()
+
+    def deploy(self, **code_versions: str) -> None:
+        """Load the code location again, with other code versions of some assets."""
+        self.code_versions |= code_versions
+        assets = [self._build_asset(name) for name in UPSTREAM]
+        self.definitions = dg.Definitions(
+            assets=assets,
+            asset_checks=[self._build_check(asset) for asset in assets if asset.key.path[-1] in BLOCKED],
+            jobs=[
+                dg.define_asset_job(level, [asset for asset in assets if UPSTREAM[asset.key.path[-1]][0] == level])
+                for level in (DATASET, MODEL, COMPARISON)
+            ],
+            resources={"settings": None, **build_io_managers(str(self.directory))},
+        )
+
+    def _build_asset(self, name: str) -> dg.AssetsDefinition:
+        level, upstream = UPSTREAM[name]
+
+        def step(context: dg.AssetExecutionContext, **inputs: object) -> StepResult:
+            self.meanwhile.pop(name, lambda: None)()
+            if (name, context.partition_key) in self.broken:
+                raise RuntimeError(f"{name} is broken")
+            return StepResult(Text(text=f"{name} {self.content.get(name, '')} {sorted(inputs.items())}"))
+
+        types = {
+            other: dict[str, Text] if level == COMPARISON and UPSTREAM[other][0] == MODEL else Text
+            for other in upstream
+        }
+        step.__name__ = name
+        step.__doc__ = f"Stands in for {name}."
+        step.__annotations__ = {"context": dg.AssetExecutionContext, **types}
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        step.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                inspect.Parameter(other, kind, annotation=annotation)
+                for other, annotation in step.__annotations__.items()
+            ]
+        )
+        decorate = family_asset(
+            FAMILY, level=level, storage="json", code_version=self.code_versions.get(name, "1"), kinds={"json"}
+        )
+        return decorate(step)
+
+    def _build_check(self, asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
+        name = asset.key.path[-1]
+
+        @dg.asset_check(
+            asset=asset, name="is_valid", partitions_def=partitions_of(FAMILY, UPSTREAM[name][0]), blocking=True
+        )
+        def is_valid() -> dg.AssetCheckResult:
+            return dg.AssetCheckResult(passed=name not in self.invalid)
+
+        return is_valid
+
+    def run(self, partition: str, names: Collection[str], tags: Mapping[str, str] | None = None) -> bool:
+        """Materialize assets of one level in one run and say whether it succeeded."""
+        (level,) = {UPSTREAM[name][0] for name in names}
+        result = self.definitions.resolve_job_def(level).execute_in_process(
+            instance=self.instance,
+            partition_key=partition,
+            asset_selection=[dg.AssetKey([FAMILY, name]) for name in names],
+            raise_on_error=False,
+            tags=dict(tags or {}),
+        )
+        return result.success
+
+    def audit(self, dataset: str, *models: str) -> None:
+        """Materialize the dataset level, the model level of some models, and the comparison."""
+        assert self.run(dataset, DATASET_LEVEL)
+        for model in models:
+            assert self.run(f"{dataset}|{model}", MODEL_LEVEL)
+        assert self.run(dataset, COMPARISON_LEVEL)
+
+    def evaluate(self) -> Requests:
+        """Evaluate the conditions of all assets, as the automation sensor does every 30 seconds."""
+        result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
+        self.cursor = result.cursor
+        requests: Requests = {}
+        for name in UPSTREAM:
+            for partition in result.get_requested_partitions(dg.AssetKey([FAMILY, name])):
+                requests.setdefault(str(partition), set()).add(name)
+        return requests
+
+    def follow(self) -> list[Requests]:
+        """Evaluate and run what is requested until nothing is requested any more."""
+        history: list[Requests] = []
+        while requests := self.evaluate():
+            assert len(history) < 10, f"no end of requests: {history}"
+            history.append(requests)
+            for partition, names in requests.items():
+                self.run(partition, names, tags={"dagster/from_automation_condition": "true"})
+        return history
+
+    def find_outdated(self, partition: str) -> dict[str, set[str]]:
+        """Find assets of a model-level partition that were made from other versions than the latest, with the inputs."""
+        outdated = {}
+        for name in MODEL_LEVEL:
+            record = latest_provenance(self.instance, dg.AssetKey([FAMILY, name]), partition)
+            assert record is not None
+            for upstream in UPSTREAM[name][1]:
+                key = dg.AssetKey([FAMILY, upstream])
+                partitions = upstream_partitions(FAMILY, UPSTREAM[upstream][0], partition)
+                if record.inputs[key.to_user_string()] != read_data_version(self.instance, key, partitions):
+                    outdated.setdefault(name, set()).add(upstream)
+        return outdated
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[Chain]:
+    """A chain where the conditions were evaluated once, before anything was materialized."""
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
+        chain = Chain(instance, tmp_path)
+        assert chain.evaluate() == {}
+        yield chain
+
+
+@pytest.fixture
+def audited(chain: Chain) -> Chain:
+    """A chain where two models of digits and one of breast_cancer are audited."""
+    chain.audit("digits", "knn", "random_forest")
+    chain.audit("breast_cancer", "knn")
+    assert chain.evaluate() == {}
+    return chain
+
+
+def test_what_nobody_made_stays_missing(chain: Chain) -> None:
+    assert chain.run("digits", DATASET_LEVEL)
+
+    assert chain.follow() == []
+
+
+@pytest.mark.parametrize("names", [{"raw_dataset"}, DATASET_LEVEL], ids=["raw dataset", "dataset level"])
+def test_equal_content_refreshes_nothing(audited: Chain, names: set[str]) -> None:
+    assert audited.run("digits", names)
+
+    assert audited.follow() == []
+
+
+def test_new_raw_content_refreshes_exactly_what_was_made_from_it_level_by_level(audited: Chain) -> None:
+    audited.content["raw_dataset"] = "new"
+    assert audited.run("digits", ["raw_dataset"])
+
+    assert audited.follow() == [
+        {"digits": DOWNSTREAM_OF_RAW},
+        {"digits|knn": MODEL_LEVEL, "digits|random_forest": MODEL_LEVEL},
+        {"digits": COMPARISON_LEVEL},
+    ]
+
+
+def test_new_facts_of_one_model_refresh_the_comparison_though_other_models_are_missing(audited: Chain) -> None:
+    audited.content["label_issues"] = "new"
+    assert audited.run("digits|knn", ["label_issues", "audit_facts"])
+
+    assert audited.follow() == [{"digits": COMPARISON_LEVEL}]
+
+
+def test_a_new_code_version_of_equal_content_stops_at_the_end_of_its_run(audited: Chain) -> None:
+    audited.deploy(training_set="2")
+
+    assert audited.follow() == [{"digits": DOWNSTREAM_OF_RAW, "breast_cancer": DOWNSTREAM_OF_RAW}]
+
+
+def test_new_code_on_several_levels_is_run_from_the_bottom_up(audited: Chain) -> None:
+    audited.content |= {"raw_dataset": "new", "label_issues": "new"}
+    audited.deploy(raw_dataset="2", label_issues="2", comparison_report="2")
+
+    first, second, third = audited.follow()
+
+    datasets, models = ("digits", "breast_cancer"), ("digits|knn", "digits|random_forest", "breast_cancer|knn")
+    assert first == dict.fromkeys(datasets, DATASET_LEVEL)
+    assert second == dict.fromkeys(models, MODEL_LEVEL) | dict.fromkeys(datasets, {"comparison_report"})
+    assert third == dict.fromkeys(datasets, COMPARISON_LEVEL)
+
+
+def test_models_wait_for_the_end_of_the_dataset_level_and_then_start_as_one_run_each(audited: Chain) -> None:
+    seen: list[Requests] = []
+    audited.content["raw_dataset"] = "new"
+    audited.meanwhile["neighbor_graph"] = lambda: seen.append(audited.evaluate())
+    assert audited.run("digits", DATASET_LEVEL)
+
+    assert seen == [{}], "the training set is new, the neighbour graph is not"
+    assert audited.evaluate() == {"digits|knn": MODEL_LEVEL, "digits|random_forest": MODEL_LEVEL}
+
+
+def test_models_wait_for_the_neighbor_graph_of_a_training_set_that_was_made_alone(audited: Chain) -> None:
+    audited.content["training_set"] = "new"
+    assert audited.run("digits", ["training_set"])
+
+    first, second, _ = audited.follow()
+
+    assert first == {"digits": {"neighbor_graph"}}
+    assert second == {"digits|knn": MODEL_LEVEL, "digits|random_forest": MODEL_LEVEL}
+
+
+def test_a_half_refreshed_dataset_level_holds_the_models_until_it_is_whole(audited: Chain) -> None:
+    audited.content["raw_dataset"] = "new"
+    audited.broken.add(("neighbor_graph", "digits"))
+    assert not audited.run("digits", DATASET_LEVEL)
+
+    attempts = audited.follow()
+    audited.broken.clear()
+    assert audited.run("digits", ["neighbor_graph"])
+
+    assert attempts == [{"digits": {"neighbor_graph"}}] * len(attempts)
+    assert 1 <= len(attempts) <= 2
+    assert audited.evaluate() == {"digits|knn": MODEL_LEVEL, "digits|random_forest": MODEL_LEVEL}
+
+
+def test_a_failed_blocking_check_upstream_holds_back_until_it_passes(audited: Chain) -> None:
+    audited.content["raw_dataset"] = "new"
+    audited.invalid.add("raw_dataset")
+    assert not audited.run("digits", DATASET_LEVEL)
+    while_invalid = audited.follow()
+    audited.invalid.clear()
+    assert audited.run("digits", ["raw_dataset"])
+
+    assert while_invalid == []
+    assert audited.evaluate() == {"digits": DOWNSTREAM_OF_RAW}
+
+
+def test_a_failed_run_is_repeated_once_for_each_change_and_does_not_hold_the_comparison(audited: Chain) -> None:
+    audited.content["training_set"] = "new"
+    audited.broken.add(("predictions", "digits|knn"))
+    assert audited.run("digits", DATASET_LEVEL)
+    history = audited.follow()
+    audited.broken.clear()
+    audited.content["training_set"] = "newer"
+    assert audited.run("digits", DATASET_LEVEL)
+
+    assert history == [
+        {"digits|knn": MODEL_LEVEL, "digits|random_forest": MODEL_LEVEL},
+        {"digits|knn": MODEL_LEVEL, "digits": COMPARISON_LEVEL},
+    ]
+    assert audited.evaluate() == {"digits|knn": MODEL_LEVEL, "digits|random_forest": MODEL_LEVEL}
+
+
+def test_a_failed_run_that_a_person_started_is_not_repeated(audited: Chain) -> None:
+    audited.broken.add(("predictions", "digits|knn"))
+    assert not audited.run("digits|knn", MODEL_LEVEL)
+
+    assert audited.follow() == []
+
+
+def test_what_was_made_just_before_its_input_changed_is_refreshed(audited: Chain) -> None:
+    assert audited.run("digits|knn", MODEL_LEVEL)
+    audited.content["training_set"] = "new"
+    assert audited.run("digits", DATASET_LEVEL)
+
+    assert audited.evaluate() == {"digits|knn": MODEL_LEVEL, "digits|random_forest": MODEL_LEVEL}
+
+
+def test_what_was_made_just_after_its_input_changed_is_left_alone(audited: Chain) -> None:
+    audited.content["training_set"] = "new"
+    assert audited.run("digits", DATASET_LEVEL)
+    assert audited.run("digits|knn", MODEL_LEVEL)
+
+    assert "digits|knn" not in audited.evaluate()
+
+
+def test_a_run_whose_inputs_change_under_way_is_followed_by_another(audited: Chain) -> None:
+    def refresh_the_dataset_level() -> None:
+        audited.content["training_set"] = "new"
+        assert audited.run("digits", DATASET_LEVEL)
+        audited.evaluate()
+
+    audited.meanwhile["datalab_issues"] = refresh_the_dataset_level
+    assert audited.run("digits|knn", MODEL_LEVEL)
+
+    audited.follow()
+
+    assert audited.find_outdated("digits|knn") == {}
+
+
+def test_nothing_is_built_on_an_asset_that_waits_for_its_own_refresh(audited: Chain) -> None:
+    seen: list[Requests] = []
+
+    def refresh_the_dataset_level() -> None:
+        audited.content["training_set"] = "new"
+        assert audited.run("digits", DATASET_LEVEL)
+        seen.append(audited.evaluate())
+
+    audited.meanwhile["predictions"] = refresh_the_dataset_level
+    assert audited.run("digits|knn", ["predictions"])
+
+    audited.follow()
+
+    assert "digits|knn" not in seen[0], "the report would show new rows with old issues"
+    assert audited.find_outdated("digits|knn") == {}
