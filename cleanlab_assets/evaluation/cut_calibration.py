@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.catalogue import NumericLabel
 
 
+FIRST_TAIL_QUANTILE = 0.2
+LARGEST_ERROR_SHARE = 0.5
+"""Above it errors would be the rule, and neither model nor ranking would mean anything."""
+
+
 class KindDetection(BaseModel):
     """How well one kind of planted error is found: see ``measure_detection_by_kind``."""
 
@@ -46,9 +51,9 @@ class CalibratedCut(BaseModel):
 
     ``false_flag_rate`` is the wanted share of flags among rows without planted error, ``measured_false_flag_rate`` the
     share among such rows that took no part in choosing a cut; ``recall`` is the share of planted errors below the cut.
-    ``cleanlab_false_flag_rate`` and ``cleanlab_recall`` are those of cleanlab's own cut on the same copy. Errors that
-    the rows already hold count as right labels, so that false-flag rates are at most what is stated. ``n_rows`` are the
-    rows of the audited copy.
+    ``estimated_error_share`` is the estimated share of wrong labels among the rows as they came.
+    ``cleanlab_false_flag_rate`` and ``cleanlab_recall`` are those of cleanlab's own cut on the same copy. ``n_rows`` are
+    the rows of the audited copy.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,6 +62,7 @@ class CalibratedCut(BaseModel):
     false_flag_rate: float
     measured_false_flag_rate: float
     recall: float
+    estimated_error_share: float
     cleanlab_false_flag_rate: float
     cleanlab_recall: float
     n_planted: int
@@ -75,12 +81,16 @@ def calibrate_cut(
     max_rows: int = 5000,
     seed: int,
 ) -> CalibratedCut:
-    """Choose the cut of the label quality that flags a wanted share of the rows without planted error.
+    """Choose the cut of the label quality that flags a wanted share of the right labels.
 
     Errors of every kind are planted in a copy of the rows, since a model that learns from errors scores the others
-    otherwise too, and the copy is audited out of sample. The cut is a quantile of the rows without planted error. For
-    the measured false-flag rate, each random half of them is judged by the quantile of the other half. Errors that the
-    rows already hold count as correct, so that about the wanted share is flagged even where more labels are wrong.
+    otherwise too, and the copy is audited out of sample. The rows without planted error are a mixture of right labels
+    and of the errors that the data held before, which are taken to score like the planted ones. The share of those
+    errors is the smallest ratio of the two distribution functions, in the tail where planted errors lie; what is left
+    after taking them out is the false-flag rate of a cut. For the measured rate, each random half of the rows without
+    planted error is judged by the cut and the share of the other half.
+
+    Source: Blanchard, Lee and Scott, Semi-Supervised Novelty Detection, JMLR 2010, for the share.
 
     Args:
         rows: train rows with ``row_id``, ``given_label``, ``fold`` and the features.
@@ -103,24 +113,74 @@ def calibrate_cut(
     )
     quality = score_value_quality(copy.planted.labels, copy.predicted.values, copy.predicted.uncertainty)
     is_planted = copy.planted.is_planted
-    untouched = seed_generator(seed, "calibration halves").permutation(np.flatnonzero(~is_planted))
-    halves = np.array_split(quality[untouched], 2)
-    measured = [(judged < _find_cut(choosing, false_flag_rate)).mean() for choosing, judged in (halves, halves[::-1])]
-    cut = _find_cut(quality[untouched], false_flag_rate)
+    planted = np.sort(quality[is_planted])
+    untouched = seed_generator(seed, "calibration halves").permutation(quality[~is_planted])
+    halves = np.array_split(untouched, 2)
+    measured = []
+    for choosing, judged in (halves, halves[::-1]):
+        chosen = _Mixture.of(choosing, planted)
+        half_cut = chosen.find_cut(false_flag_rate)
+        measured.append(_Mixture(np.sort(judged), planted, chosen.error_share).false_flag_rate(half_cut))
+    mixture = _Mixture.of(untouched, planted)
+    cut = mixture.find_cut(false_flag_rate)
     is_flagged = quality < cut
-    is_below_cleanlab_cut = quality < CLEANLAB_THRESHOLD * np.median(quality)
+    cleanlab_cut = CLEANLAB_THRESHOLD * float(np.median(quality))
     by_kind = measure_detection_by_kind(quality, is_flagged, pd.Series(copy.planted.kinds))
     return CalibratedCut(
         cut=cut,
         false_flag_rate=false_flag_rate,
         measured_false_flag_rate=float(np.mean(measured)),
         recall=float(is_flagged[is_planted].mean()),
-        cleanlab_false_flag_rate=float(is_below_cleanlab_cut[~is_planted].mean()),
-        cleanlab_recall=float(is_below_cleanlab_cut[is_planted].mean()),
+        estimated_error_share=mixture.error_share,
+        cleanlab_false_flag_rate=mixture.false_flag_rate(cleanlab_cut),
+        cleanlab_recall=float((planted < cleanlab_cut).mean()),
         n_planted=int(is_planted.sum()),
         n_rows=len(quality),
         by_kind=[KindDetection.model_validate(record) for record in by_kind.to_dict("records")],
     )
+
+
+@dataclass(frozen=True)
+class _Mixture:
+    """Qualities of rows without planted error, ascending: right labels, and a share of errors that score like planted.
+
+    ``planted`` are the qualities of the planted errors, ascending.
+    """
+
+    untouched: np.ndarray
+    planted: np.ndarray
+    error_share: float
+
+    @classmethod
+    def of(cls, untouched: np.ndarray, planted: np.ndarray) -> _Mixture:
+        """Estimate the share of errors among the rows without planted error."""
+        ordered = np.sort(untouched)
+        # Below the first of these quantiles too few planted errors lie for a ratio.
+        tail = np.quantile(planted, np.linspace(FIRST_TAIL_QUANTILE, 1.0, 50))
+        # Qualities of the worst labels underflow to 0, so that ties count.
+        below = [np.searchsorted(values, tail, side="right") / len(values) for values in (ordered, planted)]
+        ratios = below[0] / below[1]
+        return cls(ordered, planted, float(min(ratios.min(), LARGEST_ERROR_SHARE)))
+
+    def false_flag_rate(self, cut: float) -> float:
+        """Return the share of right labels below a cut."""
+        return float(self._share_of_right_labels(np.array([cut]))[0])
+
+    def find_cut(self, false_flag_rate: float) -> float:
+        """Return the highest cut below which no more than the wanted share of right labels lies."""
+        rates = np.maximum.accumulate(self._share_of_right_labels(self.untouched))
+        allowed = np.flatnonzero(rates <= false_flag_rate)
+        return float(self.untouched[allowed[-1]]) if len(allowed) else float(self.untouched[0])
+
+    def _share_of_right_labels(self, cuts: np.ndarray) -> np.ndarray:
+        errors = self.error_share * _share_below(self.planted, cuts)
+        share: np.ndarray = np.clip((_share_below(self.untouched, cuts) - errors) / (1 - self.error_share), 0.0, 1.0)
+        return share
+
+
+def _share_below(ordered: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    share: np.ndarray = np.searchsorted(ordered, cuts, side="left") / len(ordered)
+    return share
 
 
 def measure_value_detection_power(
@@ -162,11 +222,6 @@ def measure_value_detection_power(
     return measure_detection(
         issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), copy.planted.is_planted
     )
-
-
-def _find_cut(quality: np.ndarray, share: float) -> float:
-    """Return the quality that at most ``share`` of the rows lie below."""
-    return float(np.quantile(quality, share, method="lower"))
 
 
 @dataclass(frozen=True)

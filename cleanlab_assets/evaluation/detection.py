@@ -62,7 +62,7 @@ def measure_detection(quality: np.ndarray, is_flagged: np.ndarray, is_planted: n
         precision=float(precision_score(is_planted, is_flagged, zero_division=0)),
         recall=float(recall_score(is_planted, is_flagged)),
         f1=float(f1_score(is_planted, is_flagged, zero_division=0)),
-        average_precision=float(average_precision_score(is_planted, -quality)),
+        average_precision=min(1.0, float(average_precision_score(is_planted, -quality))),  # a sum that rounds up
         auroc=float(roc_auc_score(is_planted, -quality)),
     )
 

@@ -21,7 +21,7 @@ UNIT_FACTOR = 2.54
 MINIMUM_CHANGE = 0.5
 """Least change of a planted error, in robust standard deviations of the labels: less is within ordinary scatter."""
 NOISE_RANGE = (1.0, 3.0)
-"""Size of additive noise, in standard deviations of the labels."""
+"""Size of additive noise, in robust standard deviations of the labels, which wrong labels do not stretch."""
 _PAIRING_ROUNDS = 20
 
 
@@ -141,9 +141,10 @@ class _Planter:
     ) -> None:
         self.labels, self.domain, self.unit_factor, self.rng = labels, domain, unit_factor, rng
         low, high = np.quantile(labels, [0.25, 0.75]) if len(labels) else (0.0, 0.0)
-        self.deviation = float(labels.std()) if len(labels) else 0.0
+        # Labels of which most are equal have a quartile range of 0.
+        self.deviation = float((high - low) / 1.349) or (float(labels.std()) if len(labels) else 0.0)
         # Equal labels have no spread: any change counts, however small.
-        self.minimum_change = MINIMUM_CHANGE * float((high - low) / 1.349 or self.deviation) or np.finfo(float).tiny
+        self.minimum_change = MINIMUM_CHANGE * self.deviation or float(np.finfo(float).tiny)
 
     def plant(self, kind: str, free: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Return at most ``n_rows`` of the free rows, and their new values."""

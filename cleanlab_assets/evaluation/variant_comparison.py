@@ -99,6 +99,7 @@ class VariantComparison(BaseModel):
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     primary_metric: str
+    lower_is_better: bool
     n_test: int
     n_resamples: int
     seed: int
@@ -240,6 +241,7 @@ def compare_cleaned_variants(
     without_cleaning: Verdict = "no effect shown" if compare_cleaning else "not compared"
     return VariantComparison(
         primary_metric=primary_metric,
+        lower_is_better=primary_metric in scored["baseline"].lower_is_better,
         n_test=len(test),
         n_resamples=n_resamples,
         seed=seed,

@@ -34,11 +34,9 @@ def _build_regressor(context: BuildContext) -> Pipeline:
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.pipeline import Pipeline
 
-    # Smaller steps than scikit-learn's 100 of 0.1, and more of them: a lower error on the larger datasets.
+    # scikit-learn's 100 steps of 0.1: an audit fits dozens of times, and 300 of 0.05 lower the error by 3 % only.
     estimator = HistGradientBoostingRegressor(
         categorical_features=_categorical_positions(context),
-        learning_rate=0.05,
-        max_iter=300,
         early_stopping=False,
         random_state=context.seed,
     )

@@ -35,11 +35,18 @@ def refresh_when_changed(family: str, level: Level) -> Condition:
         level: level of the chain that the asset lies on.
     """
     condition = dg.AutomationCondition
-    is_old = _is_old()
-    was_asked_for = condition.newly_requested().since(_new_input() | condition.code_version_changed())
+    updated = condition.newly_updated()
+    new_input = condition.any_deps_match(condition.data_version_changed())
+    changed = new_input | condition.code_version_changed()
+    is_old = changed.since(updated) & ~condition.missing()
+    # Of an input and an own update that one evaluation finds together, only their times tell which came first; Dagster
+    # knows those of updates, and that of a new version only when written in this way.
+    new_input_with_time = condition.any_deps_match(updated.since(~condition.data_version_changed()))
+    is_refresh_due = is_old | new_input_with_time.since(updated)
+    was_asked_for = condition.newly_requested().since(changed)
     failed_first_time = condition.execution_failed().since(~was_asked_for).newly_true()
     with_upstream = condition.any_deps_match(condition.will_be_requested())
-    wanted = (is_old & (~was_asked_for | failed_first_time)) | with_upstream
+    wanted = (is_refresh_due & (~was_asked_for | failed_first_time)) | with_upstream
     passed_checks = condition.all_checks_match(condition.check_passed(), blocking_only=True)
     may_run: Condition = (
         ~condition.missing()
@@ -53,33 +60,13 @@ def refresh_when_changed(family: str, level: Level) -> Condition:
     if level != COMPARISON:  # which goes on without the models that cannot be refreshed
         may_run &= ~condition.any_deps_match(is_old & ~condition.will_be_requested())
     if level != DATASET:
-        keys = [dg.AssetKey([family, name]) for name in SHARED_ASSETS]
         # No model may start between the training set and the neighbour graph of one run, not even with the assets that
         # read only one of them.
+        keys = [dg.AssetKey([family, name]) for name in SHARED_ASSETS]
         is_unsettled = is_old | condition.in_progress()
         may_run &= ~reduce(or_, [condition.asset_matches(key, is_unsettled) for key in keys])
     if level == MODEL:
         # A run that is under way when a shared input changes may have read the old one: its end settles nothing.
-        overtaken = _new_input(dg.AssetSelection.assets(*keys)) & condition.in_progress()
+        overtaken = new_input.allow(dg.AssetSelection.assets(*keys)) & condition.in_progress()
         wanted |= overtaken.since(condition.newly_requested())
     return (wanted & may_run).with_label("refresh_when_changed")
-
-
-def _is_old() -> Condition:
-    """True from when an input or the code changes until the partition is materialized again."""
-    condition = dg.AutomationCondition
-    updated = condition.newly_updated()
-    # Not one condition on (input or code): Dagster compares times only where both sides of ``since`` have one.
-    is_old = _new_input().since(updated) | condition.code_version_changed().since(updated)
-    return is_old & ~condition.missing()
-
-
-def _new_input(among: dg.AssetSelection | None = None) -> Condition:
-    """True at the evaluation that finds a new data version upstream.
-
-    Written so that it carries the time of the new version, which ``data_version_changed`` alone does not: without it, a
-    partition that was materialized just before its input changed would count as made from the new input.
-    """
-    condition = dg.AutomationCondition
-    new_input = condition.any_deps_match(condition.newly_updated().since(~condition.data_version_changed()))
-    return new_input if among is None else new_input.allow(among)

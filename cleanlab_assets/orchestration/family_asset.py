@@ -135,11 +135,26 @@ def _is_dict(annotation: Any) -> bool:
 
 
 def _choose_settings(context: dg.AssetExecutionContext, given: dg.Config) -> dg.Config:
-    """Return the settings of the run, or those of the latest materialization where nobody configured the run."""
+    """Return the settings of the run, or those of the latest materialization where nobody configured the run.
+
+    Recorded settings that the step has no longer are left out, with a warning; settings that are new have their default.
+
+    Raises:
+        pydantic.ValidationError: a recorded value is not allowed any more; the message names the setting.
+    """
     if not any(tag in context.run.tags for tag in _UNATTENDED_TAGS):
         return given
     record = latest_provenance(context.instance, context.asset_key, context.partition_key)
-    return given if record is None else type(given)(**record.config)
+    if record is None:
+        return given
+    kept = {name: value for name, value in record.config.items() if name in type(given).model_fields}
+    gone = sorted(record.config.keys() - kept.keys())
+    if gone:
+        context.log.warning(
+            f"{context.asset_key.to_user_string()} has no setting {', '.join(gone)} any more: left out of the settings "
+            f"that are kept from run {record.run_id}"
+        )
+    return type(given)(**kept)
 
 
 def _input_versions(context: dg.AssetExecutionContext) -> dict[str, str]:

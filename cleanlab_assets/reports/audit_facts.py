@@ -15,7 +15,6 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.audit.training_set import test_rows, train_rows
-from cleanlab_assets.evaluation.metrics import LOWER_IS_BETTER
 
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.catalogue import Dataset
@@ -169,7 +168,7 @@ def collect_facts(
         n_test=len(test_rows(training_set)),
         n_features=len(dataset.features),
         primary_metric=comparison.primary_metric,
-        lower_is_better=comparison.primary_metric in LOWER_IS_BETTER,
+        lower_is_better=comparison.lower_is_better,
         cross_validation=_keep_finite(predictions.attrs["cross_validation"]),
         expected_calibration_error=predictions.attrs["calibration"]["expected_calibration_error"],
         fit_seconds=float(sum(predictions.attrs["fit_seconds"])),

@@ -271,6 +271,8 @@ def _tile_order(audit: TabularAudit) -> Tile:
     if not audit.has_run("non_iid"):
         return Tile("Order of the rows", "not run", "the reason is below")
     p_value, limit = audit.score("non_iid"), audit.dataset.gates.non_iid_p_value
+    if limit == 0:
+        return Tile("Order of the rows", f"p {audit.p_value()}", "no limit: the rows of this dataset are ordered")
     hint = f"p {audit.p_value()}; limit {format_number(limit)}"
     if p_value < limit:
         return Tile("Order of the rows", "not iid", hint, "warn")

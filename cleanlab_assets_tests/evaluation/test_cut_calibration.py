@@ -69,6 +69,22 @@ def test_the_cut_finds_most_planted_errors_of_every_kind() -> None:
     assert CalibratedCut.model_validate_json(calibrated.model_dump_json()) == calibrated
 
 
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.1])
+def test_the_share_of_errors_that_the_data_held_before_is_estimated_and_taken_out(share: float) -> None:
+    rows = value_rows(4000, seed=0).assign(split="train")
+    is_wrong = np.zeros(len(rows), dtype=bool)
+    if share:
+        rows = plant_errors_in_numeric_training_set(rows, DOMAIN, fraction=share, kind="mixed", seed=5)
+        is_wrong = rows["planted_error"].to_numpy()
+
+    calibrated = calibrate(rows)
+
+    assert calibrated.estimated_error_share == pytest.approx(share, abs=0.025)
+    is_flagged = score(rows) < calibrated.cut
+    assert is_flagged[~is_wrong].mean() < 0.03
+    assert not share or is_flagged[is_wrong].mean() > 0.8
+
+
 def test_features_without_signal_find_few_errors_at_the_same_cost() -> None:
     rows = value_rows(4000, seed=0)
     blind = rows.assign(**{name: rows[name].to_numpy()[::-1] for name in FEATURES})

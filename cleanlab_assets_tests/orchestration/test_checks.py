@@ -12,9 +12,8 @@ import pytest
 
 from cleanlab_assets.datasets.catalogue import Gates, get_dataset
 from cleanlab_assets.evaluation.variants import VariantComparison
-from cleanlab_assets.orchestration import raw_dataset as raw_module
 from cleanlab_assets.orchestration import check_results
-from cleanlab_assets.orchestration.classification import checks as checks_module
+from cleanlab_assets.orchestration import raw_dataset as raw_module
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets_tests.conftest import PLANTED
 

@@ -20,7 +20,7 @@ class LabelIssuesConfig(dg.Config):
     """How label issues are flagged."""
 
     flag_by: Literal["calibrated", "cleanlab"] = Field(
-        "cleanlab", description="The cut that flags: cleanlab's own, or one of a known false-flag rate."
+        "calibrated", description="The cut that flags: one of a known false-flag rate, or cleanlab's own."
     )
     false_flag_rate: float = Field(
         0.01, ge=0.001, le=0.2, description="Share of right labels that the calibrated cut may flag."

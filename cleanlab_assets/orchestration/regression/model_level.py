@@ -133,20 +133,22 @@ def label_issues(
         "false_flag_rate": config.false_flag_rate,
         "cleanlab_cut": issues.cleanlab_cut,
         "calibrated_cut": calibrated.model_dump(mode="json"),
+        "estimated_errors": round(calibrated.estimated_error_share * len(table)),
         "model_parameters": parameters,
         "notes": [
             *issues.notes,
             f"{predictions.attrs['n_left_out']:,} rows with doubtful labels took no part in training the models behind "
             "the cross-validated metrics",
         ],
-        "flag_rule": f"a cut that flags at most {calibrated.measured_false_flag_rate:.1%} of right labels"
+        "flag_rule": f"a cut that flags about {calibrated.measured_false_flag_rate:.1%} of right labels"
         if config.flag_by == "calibrated"
-        else f"cleanlab's cut, which flags at most {calibrated.cleanlab_false_flag_rate:.1%} of right labels",
+        else f"cleanlab's cut, which flags about {calibrated.cleanlab_false_flag_rate:.1%} of right labels",
     }
     metadata: dict[str, Any] = {
         "n_label_issues": n_issues,
         "label_issue_rate": n_issues / len(table),
         "flag_by": config.flag_by,
+        "estimated_errors": table.attrs["estimated_errors"],
         "n_below_cleanlab_cut": n_by_cleanlab,
         "n_below_calibrated_cut": int(table["is_below_calibrated_cut"].sum()),
         "calibrated_cut": calibrated.cut,
