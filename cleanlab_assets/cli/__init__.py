@@ -5,7 +5,6 @@ Commands know nothing of single task families. Exit codes: 0 fine, 1 a gate fail
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -48,9 +47,6 @@ def _main(
 
 def main() -> None:
     """Run the command; an error that nobody foresaw keeps its traceback, and does not look like a failed gate."""
-    # OpenMP's threads spin while they wait for each other: where another program uses the cores, histogram gradient
-    # boosting took 67 s in place of 8. Read when the first library that uses OpenMP is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except Exception:  # noqa: BLE001 - the traceback is shown in full

@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any, Literal, get_origin
 
 import dagster as dg
+from pydantic import ValidationError
 
 from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
 from cleanlab_assets.orchestration.history import latest_provenance, read_data_version
@@ -137,10 +138,10 @@ def _is_dict(annotation: Any) -> bool:
 def _choose_settings(context: dg.AssetExecutionContext, given: dg.Config) -> dg.Config:
     """Return the settings of the run, or those of the latest materialization where nobody configured the run.
 
-    Recorded settings that the step has no longer are left out, with a warning; settings that are new have their default.
+    Recorded settings that the step has no longer are left out, with a warning; new settings have their default.
 
     Raises:
-        pydantic.ValidationError: a recorded value is not allowed any more; the message names the setting.
+        ValueError: a recorded value is not allowed any more.
     """
     if not any(tag in context.run.tags for tag in _UNATTENDED_TAGS):
         return given
@@ -150,11 +151,17 @@ def _choose_settings(context: dg.AssetExecutionContext, given: dg.Config) -> dg.
     kept = {name: value for name, value in record.config.items() if name in type(given).model_fields}
     gone = sorted(record.config.keys() - kept.keys())
     if gone:
-        context.log.warning(
-            f"{context.asset_key.to_user_string()} has no setting {', '.join(gone)} any more: left out of the settings "
-            f"that are kept from run {record.run_id}"
-        )
-    return type(given)(**kept)
+        message = "%s has no setting %s any more: left out of the settings that are kept from run %s"
+        context.log.warning(message, context.asset_key.to_user_string(), ", ".join(gone), record.run_id)
+    try:
+        return type(given)(**kept)
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = ".".join(str(part) for part in first["loc"])
+        raise ValueError(
+            f"{context.asset_key.to_user_string()} of {context.partition_key} cannot keep {setting} = "
+            f"{first['input']!r} of its last run: {first['msg']}. Run it once with other settings."
+        ) from error
 
 
 def _input_versions(context: dg.AssetExecutionContext) -> dict[str, str]:

@@ -48,9 +48,11 @@ def build_raw_dataset(family: str) -> dg.AssetsDefinition:
         try:
             files = resolve_source_files(dataset, context.resources.settings.data_dir)
         except DownloadError as error:
+            # After the last retry the run shows the first line of the cause: it must say all that was tried.
+            cause = type(error)("; ".join(line.strip() for line in str(error).splitlines()))
             raise dg.RetryRequested(
                 max_retries=DOWNLOAD_RETRIES, seconds_to_wait=RETRY_SECONDS * 2**context.retry_number
-            ) from error
+            ) from cause
         raw = dataset.load(files)
         raw.attrs["sources"] = {
             file.name: {"sha256": file_sha256(files[file.name]), "bytes": files[file.name].stat().st_size}

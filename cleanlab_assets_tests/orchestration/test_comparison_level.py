@@ -1,0 +1,120 @@
+"""The comparison level over real partitions: compared, failed, missing and out-of-date models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from cleanlab_assets.orchestration.freshness import find_stale_assets
+from cleanlab_assets.orchestration.regression.family import REGRESSION
+from cleanlab_assets.orchestration.runs import RunOutcome, resolve_configs
+from cleanlab_assets.reports.model_comparison import ModelComparison
+from cleanlab_assets_tests.conftest import build_workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cleanlab_assets_tests.conftest import Workbench
+
+DATASET_CONFIG = {
+    "ops": {
+        "regression__training_set": {"config": {"folds": 2}},
+        "regression__outlier_detectors": {"config": {"budgets": [0.1]}},
+    }
+}
+
+
+def _audit(bench: Workbench, model: str, **parameters: object) -> RunOutcome:
+    steps = {
+        "regression__predictions": {"config": {"parameters": parameters}},
+        "regression__variant_comparison": {"config": {"compare_cleaning": False, "resamples": 100}},
+    }
+    return bench.materialize("model", f"diabetes|{model}", {"ops": steps})
+
+
+def _compare(bench: Workbench) -> ModelComparison:
+    assert bench.materialize("comparison", "diabetes", force=True).success
+    comparison: ModelComparison = bench.read("model_comparison", "diabetes", ModelComparison)
+    return comparison
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """A workbench where ridge and knn are audited and compared, and extra_trees failed."""
+    directory = tmp_path_factory.mktemp("compared")
+    with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
+        found = build_workbench(directory, instance, REGRESSION)
+        assert found.materialize("dataset", "diabetes", DATASET_CONFIG).success
+        for model in ("ridge", "knn"):
+            assert _audit(found, model).success
+        assert not _audit(found, "extra_trees", max_depth="deep").success
+        yield found
+
+
+def test_every_model_of_the_family_is_told_with_what_became_of_it(bench: Workbench) -> None:
+    comparison = _compare(bench)
+    assert {result.model: result.status for result in comparison.results} == {
+        "ridge": "compared",
+        "knn": "compared",
+        "extra_trees": "failed",
+        "hist_gradient_boosting": "not materialized",
+        "random_forest": "not materialized",
+    }
+    assert "max_depth" in str(comparison.result("extra_trees").error)
+
+
+def test_the_best_cross_validated_model_is_selected(bench: Workbench) -> None:
+    comparison = _compare(bench)
+    rmse = {
+        model: bench.read("predictions", f"diabetes|{model}").attrs["cross_validation"]["rmse"]
+        for model in ("ridge", "knn")
+    }
+    assert comparison.selected == min(rmse, key=lambda model: rmse[model])
+    assert comparison.result("knn").cv_metric == pytest.approx(rmse["knn"])
+
+
+def test_agreement_is_that_of_the_flags(bench: Workbench) -> None:
+    comparison = _compare(bench)
+    flags = {
+        model: bench.read("label_issues", f"diabetes|{model}")["is_label_issue"].to_numpy()
+        for model in ("ridge", "knn")
+    }
+    both, either = (flags["ridge"] & flags["knn"]).sum(), (flags["ridge"] | flags["knn"]).sum()
+    pair = comparison.agreement[0]
+    assert pair.n_both == both
+    assert pair.jaccard == (pytest.approx(both / either) if either else None)
+    consensus: pd.DataFrame = bench.read("consensus_issues", "diabetes")
+    assert (consensus["n_models_flagging"].to_numpy() == flags["ridge"].astype(int) + flags["knn"]).all()
+    ranked = consensus.sort_values("rank")["n_models_flagging"]
+    assert ranked.is_monotonic_decreasing
+
+
+def test_the_page_and_the_check_name_the_model_that_failed(bench: Workbench) -> None:
+    outcome = bench.materialize("comparison", "diabetes", force=True)
+    page = bench.read("comparison_report", "diabetes")
+    assert "extra_trees" in page
+    assert "max_depth" in page
+    check = next(check for check in outcome.checks if check.check == "every_model_compared")
+    assert not check.passed
+    assert check.severity == "WARN"
+    assert "extra_trees failed" in check.description
+
+
+def test_the_comparison_is_fresh_until_a_model_changes_and_tells_a_model_of_another_training_set(
+    bench: Workbench,
+) -> None:
+    configs = resolve_configs(REGRESSION, {})
+    _compare(bench)
+    assert find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", configs) == {}
+    other = {"ops": {**DATASET_CONFIG["ops"], "regression__training_set": {"config": {"folds": 2, "seed": 7}}}}
+    assert bench.materialize("dataset", "diabetes", other).success
+    assert _audit(bench, "ridge").success
+    stale = find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", configs)
+    assert {key.path[-1] for key in stale} == {"model_comparison", "consensus_issues", "comparison_report"}
+    comparison = _compare(bench)
+    assert comparison.result("ridge").status == "compared"
+    assert comparison.result("knn").status == "out of date"
+    assert comparison.selected == "ridge"
