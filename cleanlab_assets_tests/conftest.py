@@ -10,7 +10,6 @@ import pytest
 
 from cleanlab_assets.definitions import build_definitions
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
-from cleanlab_assets.orchestration.family import Family
 from cleanlab_assets.orchestration.history import latest_materialization
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
 from cleanlab_assets.orchestration.regression.family import REGRESSION
@@ -21,6 +20,8 @@ from cleanlab_assets.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from cleanlab_assets.orchestration.family import Family
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,8 @@ class CalibratedCut(BaseModel):
     ``false_flag_rate`` is the wanted share of flags among rows without planted error, ``measured_false_flag_rate`` the
     share among such rows that took no part in choosing a cut; ``recall`` is the share of planted errors below the cut.
     ``estimated_error_share`` is the estimated share of wrong labels among the rows as they came.
-    ``cleanlab_false_flag_rate`` and ``cleanlab_recall`` are those of cleanlab's own cut on the same copy. ``n_rows`` are
-    the rows of the audited copy.
+    ``cleanlab_false_flag_rate`` and ``cleanlab_recall`` are those of cleanlab's own cut on the same copy. ``n_rows``
+    are the rows of the audited copy.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import dagster as dg
-import pandas as pd
 import pytest
 
 from cleanlab_assets.orchestration.freshness import find_stale_assets
@@ -16,6 +15,8 @@ from cleanlab_assets_tests.conftest import build_workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pandas as pd
 
     from cleanlab_assets_tests.conftest import Workbench
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
 
@@ -18,6 +17,8 @@ from cleanlab_assets.reports.audit_summary import AuditSummary
 from cleanlab_assets_tests.conftest import PLANTED_VALUES
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cleanlab_assets.audit.regression import ValueIssues
     from cleanlab_assets_tests.conftest import Workbench
 
