@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cleanlab_assets.orchestration.families import FAMILIES
 from cleanlab_assets_tests.web_server import LaunchError, WebServer, find_survivors, run_web_server, stop
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DATASET_JOB = "classification_dataset_level"
 MODEL_JOB = "classification_model_level"
+COMPARISON_JOB = "classification_comparison_level"
+ON_MODEL_LEVEL = {key.to_user_string() for family in FAMILIES for key in family.asset_keys("model")}
 DATASET = "breast_cancer"
 PARTITION = "breast_cancer|logistic_regression"
-DATASET_LEVEL = {"raw_dataset", "training_set", "neighbor_graph"}
 
 ASSETS = """
 {
@@ -72,9 +74,9 @@ query CheckExecutions($key: AssetKeyInput!, $check: String!) {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """A web server with both levels of one partition materialized through it."""
+    """A web server with every level of one partition materialized through it."""
     with run_web_server(tmp_path_factory.mktemp("web_ui")) as running:
-        for job, partition in ((DATASET_JOB, DATASET), (MODEL_JOB, PARTITION)):
+        for job, partition in ((DATASET_JOB, DATASET), (MODEL_JOB, PARTITION), (COMPARISON_JOB, DATASET)):
             run_id = running.launch(job, partition)
             status = running.wait_for_run(run_id)
             assert status == "SUCCESS", "\n".join(running.read_failures(run_id))
@@ -222,7 +224,7 @@ def test_a_stopped_server_leaves_no_process_behind(tmp_path: Path) -> None:
 
 
 def _partition_of(asset: str) -> str:
-    return DATASET if asset.rsplit("/", maxsplit=1)[-1] in DATASET_LEVEL else PARTITION
+    return PARTITION if asset in ON_MODEL_LEVEL else DATASET
 
 
 def _dimensions(partitioned: dict[str, Any]) -> set[str]:

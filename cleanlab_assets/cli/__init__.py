@@ -5,6 +5,7 @@ Commands know nothing of single task families. Exit codes: 0 fine, 1 a gate fail
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
@@ -13,12 +14,23 @@ from cleanlab_assets import __version__
 from cleanlab_assets.cli import audits, catalogue, summaries
 from cleanlab_assets.cli.terminal import ExitCode, console, errors
 
+# Failed tries of a download are told once, at its end, and not while they go on.
+logging.getLogger("cleanlab_assets").addHandler(logging.NullHandler())
+
+_EXAMPLES = """Examples:
+
+cleanlab-demo run -d adult_income -m random_forest --max-rows 5000 -o result.json
+
+cleanlab-demo sweep diabetes --save-csv models.csv
+
+cleanlab-demo ai-report result.json"""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Audit a dataset for label errors and other data issues.",
+    help=f"Audit a dataset for label errors and other data issues.\n\n{_EXAMPLES}",
     epilog="Exit codes: 0 fine, 1 a gate failed, 2 wrong use, 3 a run failed.",
 )
 app.command()(audits.run)

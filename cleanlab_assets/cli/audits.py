@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cleanlab_assets.cli import options
+from cleanlab_assets.cli.gates import end_on_failed_gates, end_on_failure, is_gate_closed
 from cleanlab_assets.cli.instance import RunProgress, open_instance
 from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail, print_checks, print_outcome
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.orchestration.runs import RunOutcome
     from cleanlab_assets.reports.model_comparison import ModelComparison
 
-FIRST_STEP_OF_ISSUES = "label_issues"
+LAST_STEP_BEFORE_ISSUES = "predictions"
 ModelsOption = Annotated[
     list[str] | None, typer.Option("--model", "-m", help="Model; give it again for more. All of the family if absent.")
 ]
@@ -67,14 +68,14 @@ def run(
         planted_errors=planted_errors,
         prune_fraction=prune_fraction,
     )
-    if wrong := options.check_parameters(family, dataset, model, configs):
-        fail(ExitCode.WRONG_USE, wrong)
+    if wrong := options.check_parameters(family, dataset, [model], configs):
+        fail(ExitCode.WRONG_USE, wrong[model])
+    options.check_output(output)
     from cleanlab_assets.orchestration.audit_result import collect_result
-    from cleanlab_assets.orchestration.partitions import MODEL, partition_keys
+    from cleanlab_assets.orchestration.partitions import partition_keys
     from cleanlab_assets.orchestration.runs import materialize_level
 
-    left_out = frozenset() if cleanlab else family.downstream_of(FIRST_STEP_OF_ISSUES, MODEL)
-    outcomes = []
+    left_out = frozenset() if cleanlab else _find_steps_of_issues(family)
     with open_instance() as instance:
         with RunProgress(f"{dataset} / {model}") as progress:
             definitions = progress.load_definitions()
@@ -91,10 +92,7 @@ def run(
                     announce=progress.expect,
                 )
                 print_outcome(outcome)
-                outcomes.append(outcome)
-                if not outcome.success:
-                    break
-        _end_on_failure(outcomes)
+                end_on_failure(family, outcome)
         result = collect_result(instance, family, dataset, model, left_out=left_out)
     _print_result(family, result)
     if output is not None:
@@ -104,10 +102,7 @@ def run(
 
         write_atomically(UPath(output), result.model_dump_json(indent=1).encode())
         console.print(f"  result: {output}", markup=False)
-    failed = [check for check in result.checks if check.is_error]
-    if failed:
-        print_checks(failed)
-        fail(ExitCode.GATE_FAILED, f"{len(failed)} of {len(result.checks)} checks failed")
+    end_on_failed_gates(result.checks)
 
 
 def sweep(
@@ -143,6 +138,7 @@ def sweep(
         prune_fraction=prune_fraction,
     )
     from cleanlab_assets.models.catalogue import models_of
+    from cleanlab_assets.orchestration.audit_result import collect_checks
     from cleanlab_assets.orchestration.history import latest_materialization
     from cleanlab_assets.orchestration.partitions import COMPARISON, DATASET, MODEL, partition_keys
     from cleanlab_assets.orchestration.runs import materialize_level
@@ -150,7 +146,11 @@ def sweep(
     from cleanlab_assets.reports.model_comparison import ModelComparison
 
     wanted = list(dict.fromkeys(models or models_of(family.name)))
-    failures: dict[str, str] = {}
+    failures = options.check_parameters(family, dataset, wanted, configs)
+    if len(failures) == len(wanted):
+        fail(ExitCode.WRONG_USE, failures[wanted[0]])
+    options.check_output(save_csv)
+    failed_runs: list[RunOutcome] = []
     with open_instance() as instance:
         with RunProgress(dataset) as progress:
             definitions = progress.load_definitions()
@@ -170,28 +170,32 @@ def sweep(
                 print_outcome(outcome)
                 return outcome
 
-            shared = materialize(DATASET, dataset, is_forced=force)
-            _end_on_failure([shared])
-            for model in wanted:
-                if wrong := options.check_parameters(family, dataset, model, configs):
-                    failures[model] = wrong
-                    continue
-                outcome = materialize(MODEL, partition_keys(dataset, model)[MODEL], is_forced=force)
+            end_on_failure(family, materialize(DATASET, dataset, is_forced=force))
+            partitions = {model: partition_keys(dataset, model)[MODEL] for model in wanted if model not in failures}
+            for model, partition in partitions.items():
+                outcome = materialize(MODEL, partition, is_forced=force)
                 if not outcome.success:
                     failures[model] = outcome.error or "the run failed"
+                    failed_runs.append(outcome)
             # A model that fails leaves no new input behind, so that the comparison would look up to date.
-            compared = materialize(COMPARISON, dataset, is_forced=force or bool(failures))
-        _end_on_failure([compared])
+            compared = materialize(COMPARISON, dataset, is_forced=force or bool(failed_runs))
+        for model, error in failures.items():
+            errors.print(f"[red]error:[/red] {model}: {escape(error)}")
+        end_on_failure(family, compared)
         latest = latest_materialization(instance, family.assets[COMPARISON][0].key, dataset)
         assert latest is not None  # noqa: S101 - it was materialized, or was up to date
         comparison: ModelComparison = read_artifact(str(latest.metadata["path"].value), ModelComparison)
-    _print_comparison(comparison, failures)
-    if save_csv is not None:
-        _save_csv(comparison, save_csv)
-    for model, error in failures.items():
-        errors.print(f"[red]error:[/red] {model}: {escape(error)}")
-    if failures:
-        fail(ExitCode.RUN_FAILED, f"{len(failures)} of {len(wanted)} models failed")
+        _print_comparison(comparison, failures)
+        if save_csv is not None:
+            _save_csv(comparison, save_csv)
+        if failures:
+            is_closed = len(failed_runs) == len(failures) and all(is_gate_closed(family, run) for run in failed_runs)
+            code = ExitCode.GATE_FAILED if is_closed else ExitCode.RUN_FAILED
+            fail(code, f"{len(failures)} of {len(wanted)} models failed")
+        checks = collect_checks(instance, family, {DATASET: dataset, COMPARISON: dataset})
+        for partition in partitions.values():
+            checks += collect_checks(instance, family, {MODEL: partition})
+    end_on_failed_gates(checks)
 
 
 def gate(
@@ -213,9 +217,7 @@ def gate(
     checks = [check for outcome in outcomes for check in outcome.checks]
     print_checks(checks)
     # A blocking check that fails also fails its run: that is a closed gate, not a broken run.
-    broken = [
-        outcome.error for outcome in outcomes if not outcome.success and not any(c.is_error for c in outcome.checks)
-    ]
+    broken = [outcome.error for outcome in outcomes if not outcome.success and not is_gate_closed(family, outcome)]
     if broken:
         fail(ExitCode.RUN_FAILED, str(broken[0]))
     failed = [check for check in checks if check.is_error or (strict and not check.passed)]
@@ -224,13 +226,14 @@ def gate(
     console.print(f"gate passed: {len(checks)} checks, {sum(not check.passed for check in checks)} warnings")
 
 
-def _end_on_failure(outcomes: list[RunOutcome]) -> None:
-    """End the command if the last run failed: with a failed gate if a blocking check failed it, else a failed run."""
-    last = outcomes[-1]
-    if last.success:
-        return
-    closed = [check for check in last.checks if check.is_error]
-    fail(ExitCode.GATE_FAILED if closed else ExitCode.RUN_FAILED, last.error or "the run failed")
+def _find_steps_of_issues(family: Family) -> frozenset[dg.AssetKey]:
+    """Find the assets that are made from predictions: those that look for issues, and what follows from issues."""
+    import dagster as dg
+
+    from cleanlab_assets.orchestration.partitions import MODEL
+
+    last = dg.AssetKey([family.name, LAST_STEP_BEFORE_ISSUES])
+    return family.downstream_of(LAST_STEP_BEFORE_ISSUES, MODEL) - {last}
 
 
 def _warn_of_stale_assets(instance: dg.DagsterInstance, family: Family, dataset: str, model: str) -> None:
@@ -267,14 +270,19 @@ def _print_result(family: Family, result: AuditResult) -> None:
 
 def _print_comparison(comparison: ModelComparison, failures: Mapping[str, str]) -> None:
     metric = comparison.primary_metric or "metric"
-    title = f"{comparison.dataset}: {comparison.n_models_compared} models, best cross-validated {metric} first"
+    title = f"{comparison.dataset}: best cross-validated {metric} first; selected: {comparison.selected or 'none'}"
     table = Table("model", f"CV {metric}", f"test {metric}", "calibration error", "fit s", "label issues", title=title)
     if any(result.planted_average_precision is not None for result in comparison.results):
         table.add_column("planted AP")
     table.add_column("cleaning")
+    for column in table.columns:
+        column.overflow = "fold"
     for result in comparison.results:
+        name = f"[bold]{result.model}[/bold]" if result.model == comparison.selected else result.model
+        if result.model in failures:
+            name = f"[red]{name}[/red]: failed" + (", older audit" if result.status == "compared" else "")
         if result.status != "compared":
-            table.add_row(result.model, f"[red]{result.status}[/red]" if result.model in failures else result.status)
+            table.add_row(name, result.status)
             continue
         cells: list[Any] = [result.cv_metric, result.test_metric, result.expected_calibration_error]
         texts = ["-" if value is None else f"{value:.4f}" for value in cells]
@@ -282,7 +290,6 @@ def _print_comparison(comparison: ModelComparison, failures: Mapping[str, str]) 
         if len(table.columns) == len(texts) + 3:
             found = result.planted_average_precision
             texts.append("-" if found is None else f"{found:.3f}")
-        name = f"[bold]{result.model}[/bold] (selected)" if result.model == comparison.selected else result.model
         table.add_row(name, *texts, f"{result.verdict}, kept {result.chosen_variant}")
     console.print(table)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from cleanlab_assets.cli.instance import open_instance, read_settings
 from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail
@@ -22,7 +22,10 @@ ALL = "all"
 
 
 def list_audits() -> None:
-    """List task families with their datasets and models, and which audits are materialized."""
+    """List task families with their datasets and models, and which audits are materialized.
+
+    Example: cleanlab-demo list
+    """
     from cleanlab_assets.datasets.catalogue import datasets_of
     from cleanlab_assets.models.catalogue import models_of
     from cleanlab_assets.orchestration.families import FAMILIES
@@ -49,7 +52,7 @@ def list_audits() -> None:
 def describe(name: Annotated[str, typer.Argument(help="A dataset, a model or a task family.")]) -> None:
     """Describe a dataset, a model, or a task family with its assets, checks and settings.
 
-    Example: cleanlab-demo describe regression
+    Example: cleanlab-demo describe adult_income
     """
     from cleanlab_assets.datasets.catalogue import all_datasets
     from cleanlab_assets.models.catalogue import all_models
@@ -83,7 +86,7 @@ def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.
     failed = 0
     for dataset in datasets:
         try:
-            files = resolve_source_files(dataset, data_dir)
+            files = resolve_source_files(dataset, data_dir, show_progress=errors.is_terminal)
         except SourceError as error:
             failed += 1
             errors.print(f"[red]error:[/red] {escape(str(error))}")
@@ -135,22 +138,27 @@ def _describe_family(family: Family) -> None:
     _print_facts(
         family.name, {"datasets": ", ".join(datasets_of(family.name)), "models": ", ".join(models_of(family.name))}
     )
-    assets = Table("asset", "level", "what it holds", title="assets")
+    assets = Table(_name_column("asset"), "level", "what it holds", title="assets")
     for level, definitions in family.assets.items():
         for asset in definitions:
             description = (asset.get_asset_spec().description or "").splitlines()[0]
             assets.add_row(asset.key.path[-1], level, escape(description))
     console.print(assets)
-    checks = Table("check", "asset", "blocks", "what holds", title="checks")
+    checks = Table(_name_column("check"), _name_column("asset"), "blocks", "what holds", title="checks")
     for spec in (spec for check in family.checks for spec in check.check_specs):
         blocks = "yes" if spec.blocking else ""
         checks.add_row(spec.name, spec.asset_key.path[-1], blocks, escape(spec.description or ""))
     console.print(checks)
-    settings = Table("setting", "default", "meaning", title="settings (--set SETTING=VALUE)")
+    settings = Table(_name_column("setting"), "default", "meaning", title="settings (--set SETTING=VALUE)")
     for asset_name, config in family.configs.items():
         for name, field in config.model_fields.items():
             settings.add_row(f"{asset_name}.{name}", escape(str(field.default)), escape(field.description or ""))
     console.print(settings)
+
+
+def _name_column(header: str) -> Column:
+    """A column of names to be typed, which are never cut short."""
+    return Column(header, no_wrap=True)
 
 
 def _print_facts(title: str, facts: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ Each option stands for one setting of one asset, whatever the task family; a fam
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,11 +47,13 @@ SetOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", help="Materialize everything, also what is up to date.")]
 
 _SETTING_OF_OPTION = {
-    "max_rows": "training_set.max_rows",
-    "folds": "training_set.folds",
-    "seed": "training_set.seed",
-    "planted_errors": "training_set.planted_error_fraction",
-    "prune_fraction": "variant_comparison.prune_fraction",
+    "--max-rows": "training_set.max_rows",
+    "--folds": "training_set.folds",
+    "--seed": "training_set.seed",
+    "--planted-errors": "training_set.planted_error_fraction",
+    "--prune-fraction": "variant_comparison.prune_fraction",
+    "--no-datalab": "datalab_issues.issue_types",
+    "--no-prune": "variant_comparison.compare_cleaning",
 }
 
 
@@ -71,44 +74,50 @@ def resolve_settings(
         settings: ``asset.key=value`` texts; a value is read as YAML, a key may go deeper (``a.b``).
         datalab: whether to look for Datalab's issue types.
         prune: whether to compare cleaned variants.
-        **options: values of ``_SETTING_OF_OPTION``; None where the option was not given.
+        **options: values of the options in ``_SETTING_OF_OPTION``; None where the option was not given.
     """
     import yaml
 
     from cleanlab_assets.orchestration.runs import RunConfigError, resolve_configs
 
     run_config = _read_config(config)
-    given: dict[str, Any] = {_SETTING_OF_OPTION[name]: value for name, value in options.items() if value is not None}
-    if not datalab:
-        given["datalab_issues.issue_types"] = []
-    if not prune:
-        given["variant_comparison.compare_cleaning"] = False
+    values: dict[str, Any] = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
+    values |= {"--no-datalab": None if datalab else [], "--no-prune": None if prune else False}
+    given = [(option, _SETTING_OF_OPTION[option], value) for option, value in values.items() if value is not None]
     for text in settings:
         place, separator, value = text.partition("=")
         if not separator or "." not in place:
             fail(ExitCode.WRONG_USE, f"--set {text!r}: expected ASSET.KEY=VALUE, such as training_set.max_rows=1000")
         try:
-            given[place] = yaml.safe_load(value)
+            given.append((f"--set {text!r}", place, yaml.safe_load(value)))
         except yaml.YAMLError as error:
             fail(ExitCode.WRONG_USE, f"--set {text!r}: the value is not YAML: {' '.join(str(error).split())}")
     try:
-        for place, value in given.items():
-            _put(run_config, family, place, value)
+        for option, place, value in given:
+            _put(run_config, family, place, value, option=option)
         return resolve_configs(family, run_config)
     except RunConfigError as error:
         fail(ExitCode.WRONG_USE, str(error))
 
 
-def _put(run_config: dict[str, Any], family: Family, place: str, value: Any) -> None:
+def _put(run_config: dict[str, Any], family: Family, place: str, value: Any, *, option: str) -> None:
     from cleanlab_assets.orchestration.runs import RunConfigError
 
     asset, *keys = place.split(".")
+    if asset not in family.configs:
+        known = ", ".join(family.configs)
+        raise RunConfigError(f"{option}: {family.name} has no asset {asset!r} with settings: expected one of {known}")
+    settings = family.configs[asset].model_fields
+    if keys[0] not in settings:
+        raise RunConfigError(
+            f"{option}: {asset} of {family.name} has no setting {keys[0]!r}: expected one of {', '.join(settings)}"
+        )
     path = ["ops", f"{family.name}__{asset}", "config", *keys]
     entry = run_config
     for name in path[:-1]:
         entry[name] = entry.get(name) or {}
         if not isinstance(entry[name], dict):
-            raise RunConfigError(f"{place} cannot be set: {name} holds {entry[name]!r}, expected a mapping")
+            raise RunConfigError(f"{option}: {place} cannot be set: {name} holds {entry[name]!r}, expected a mapping")
         entry = entry[name]
     entry[path[-1]] = value
 
@@ -119,7 +128,7 @@ def _read_config(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_bytes())
     except OSError as error:
         fail(ExitCode.WRONG_USE, f"cannot read the config {path}: {error.strerror}")
     except yaml.YAMLError as error:
@@ -150,15 +159,27 @@ def find_family(dataset: str, models: Mapping[str, Any] | Sequence[str] = ()) ->
 
 
 def check_parameters(
-    family: Family, dataset: str, model: str, configs: Mapping[dg.AssetKey, Mapping[str, Any]]
-) -> str | None:
-    """Return what is wrong with the estimator parameters of a run, before anything is materialized."""
+    family: Family, dataset: str, models: Sequence[str], configs: Mapping[dg.AssetKey, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Return what is wrong with the estimator parameters of a run, by model, before anything is materialized."""
     import dagster as dg
 
     from cleanlab_assets.models.catalogue import ModelParameterError
 
-    try:
-        family.check_model(dataset, model, configs[dg.AssetKey([family.name, "predictions"])]["parameters"])
-    except ModelParameterError as error:
-        return str(error)
-    return None
+    wrong: dict[str, str] = {}
+    parameters = configs.get(dg.AssetKey([family.name, "predictions"]), {}).get("parameters")
+    if not parameters:  # to build an estimator takes the import of its library
+        return wrong
+    for model in models:
+        try:
+            family.check_model(dataset, model, parameters)
+        except ModelParameterError as error:
+            wrong[model] = str(error)
+    return wrong
+
+
+def check_output(path: Path | None) -> None:
+    """End the command, before anything is materialized, if a file cannot be written."""
+    if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
+        found = "is a directory" if path.is_dir() else f"{path.parent} is no directory that can be written to"
+        fail(ExitCode.WRONG_USE, f"cannot write {path}: {found}")

@@ -8,15 +8,20 @@ from typing import Annotated
 import typer
 
 from cleanlab_assets.cli import options
+from cleanlab_assets.cli.gates import end_on_failed_gates, end_on_failure
 from cleanlab_assets.cli.instance import RunProgress, open_instance, read_settings
 from cleanlab_assets.cli.terminal import ExitCode, fail, print_summary
+
+DatasetOption = Annotated[
+    str, typer.Option("--dataset", "-d", help="Dataset that was audited.", show_default=options.DEFAULT_DATASET)
+]
 
 
 def report(
     result: Annotated[
         Path | None, typer.Argument(help="Result that `run -o` wrote; the stored audit of -d and -m if absent.")
     ] = None,
-    dataset: options.DatasetOption = options.DEFAULT_DATASET,
+    dataset: DatasetOption = "",
     model: options.ModelOption = "",
     ai: Annotated[
         bool, typer.Option("--ai/--no-ai", help="Let a language model write it, if one is configured.")
@@ -29,8 +34,11 @@ def report(
     Another: cleanlab-demo ai-report result.json --no-ai
     """
     if result is not None:
+        if dataset or model:
+            fail(ExitCode.WRONG_USE, f"give either a result file or --dataset and --model: {result} says what it is of")
         _report_file(result, use_ai=ai)
     else:
+        dataset = dataset or options.DEFAULT_DATASET
         _report_audit(dataset, model or options.default_model(dataset), use_ai=ai)
 
 
@@ -48,7 +56,8 @@ def _report_file(path: Path, *, use_ai: bool) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        fail(ExitCode.WRONG_USE, f"{path} is no result of `cleanlab-demo run -o`: {place} {first['msg']}".strip())
+        found = f"{place}: {first['msg']}" if place else first["msg"]
+        fail(ExitCode.WRONG_USE, f"{path} is no result of `cleanlab-demo run -o`: {found}")
     if audit.facts is None:
         fail(ExitCode.WRONG_USE, f"{path} holds no audit: it was made with --no-cleanlab")
     print_summary(
@@ -84,7 +93,8 @@ def _report_audit(dataset: str, model: str, *, use_ai: bool) -> None:
             left_out=frozenset(family.asset_keys(MODEL)) - {key},
             announce=progress.expect,
         )
+        end_on_failure(family, outcome)
         latest = latest_materialization(instance, key, partition)
-    if not outcome.success or latest is None:
-        fail(ExitCode.RUN_FAILED, outcome.error or "the run failed")
+        assert latest is not None  # noqa: S101 - it was materialized
     print_summary(read_artifact(str(latest.metadata["path"].value), AuditSummary))
+    end_on_failed_gates(outcome.checks)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from cleanlab_assets.orchestration.runs import CheckOutcome, RunOutcome
     from cleanlab_assets.reports.audit_summary import AuditSummary
 
+WIDTH_OF_FILES = 160
+"""Columns of a table that goes into a file or pipe."""
 console = Console(highlight=False, soft_wrap=True)
+if not console.is_terminal:
+    console.width = WIDTH_OF_FILES
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -39,8 +43,11 @@ def print_outcome(outcome: RunOutcome) -> None:
     if not outcome.reasons:
         console.print(f"[dim]{outcome.partition}: {outcome.level} level is up to date[/dim]")
         return
+    assets: dict[str, list[str]] = {}
     for key, reason in outcome.reasons.items():
-        console.print(f"[dim]{outcome.partition}: {key.to_user_string()} ({escape(reason)})[/dim]")
+        assets.setdefault(reason, []).append(key.path[-1])
+    for reason, names in assets.items():
+        console.print(f"[dim]{outcome.partition}: {', '.join(names)} ({escape(reason)})[/dim]")
     print_checks(check for check in outcome.checks if not check.passed)
 
 

@@ -15,15 +15,18 @@ from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets.reports.audit_summary import AuditSummary
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import dagster as dg
 
     from cleanlab_assets.orchestration.family import Family
+    from cleanlab_assets.orchestration.partitions import Level
 
 
 class AssetResult(BaseModel):
     """One artifact: where it lies, its figures as the web UI shows them, and how it came to be."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     path: str
     figures: dict[str, float]
@@ -58,7 +61,6 @@ def collect_result(
         left_out: assets that the run left out, so that older results of theirs do not count.
     """
     assets: dict[str, AssetResult] = {}
-    checks: list[CheckOutcome] = []
     for level, partition in partition_keys(dataset, model).items():
         for key in family.asset_keys(level):
             latest = None if key in left_out else latest_materialization(instance, key, partition)
@@ -73,7 +75,6 @@ def collect_result(
                 },
                 provenance=Provenance.model_validate(latest.metadata[PROVENANCE].value),
             )
-            checks += read_latest_checks(instance, family, key, partition)
     facts, summary = assets.get("audit_facts"), assets.get("ai_summary")
     return AuditResult(
         family=family.name,
@@ -82,6 +83,30 @@ def collect_result(
         versions=library_versions(),
         facts=None if facts is None else read_artifact(facts.path, AuditFacts),
         summary=None if summary is None else read_artifact(summary.path, AuditSummary),
-        checks=checks,
+        checks=collect_checks(instance, family, partition_keys(dataset, model), left_out=left_out),
         assets=assets,
     )
+
+
+def collect_checks(
+    instance: dg.DagsterInstance,
+    family: Family,
+    partitions: Mapping[Level, str],
+    *,
+    left_out: frozenset[dg.AssetKey] = frozenset(),
+) -> list[CheckOutcome]:
+    """Collect how the checks of partitions came out the last time they were evaluated.
+
+    Args:
+        instance: instance that recorded them.
+        family: task family of the partitions.
+        partitions: partition by level.
+        left_out: assets whose checks do not count.
+    """
+    return [
+        check
+        for level, partition in partitions.items()
+        for key in family.asset_keys(level)
+        if key not in left_out
+        for check in read_latest_checks(instance, family, key, partition)
+    ]

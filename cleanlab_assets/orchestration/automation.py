@@ -1,7 +1,7 @@
 """What runs without anybody asking: schedules and sensors, all off until they are switched on.
 
-Schedules and the sensor of source files only refresh the dataset level. What lies downstream refreshes by the automation
-condition of the assets, and only where content has changed. All of them keep the settings of the last audit.
+Schedules and the sensor of source files only refresh the dataset level. What lies downstream refreshes by the
+automation condition of the assets, and only where content has changed. All of them keep the settings of the last audit.
 """
 
 from collections.abc import Iterator, Sequence
@@ -90,7 +90,7 @@ def build_source_file_sensor(families: Sequence[Family], settings: Settings) -> 
 def _find_changed_files(
     instance: dg.DagsterInstance, raw_dataset: dg.AssetKey, dataset: Dataset, data_dir: Path
 ) -> list[str]:
-    """Return ``<name>@<time of change>`` of the files that changed after the raw dataset was read; none if it never was."""
+    """Return ``<name>@<time of change>`` of the files that changed since the raw dataset was read; none before that."""
     latest = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=raw_dataset, asset_partitions=[dataset.name]), limit=1
     ).records

@@ -38,7 +38,7 @@ def refresh_when_changed(family: str, level: Level) -> Condition:
     updated = condition.newly_updated()
     new_input = condition.any_deps_match(condition.data_version_changed())
     changed = new_input | condition.code_version_changed()
-    is_old = changed.since(updated) & ~condition.missing()
+    is_old = changed.since(updated)
     # Of an input and an own update that one evaluation finds together, only their times tell which came first; Dagster
     # knows those of updates, and that of a new version only when written in this way.
     new_input_with_time = condition.any_deps_match(updated.since(~condition.data_version_changed()))

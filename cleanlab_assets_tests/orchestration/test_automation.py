@@ -19,11 +19,12 @@ from cleanlab_assets.definitions import build_definitions
 from cleanlab_assets.orchestration import raw_dataset
 from cleanlab_assets.orchestration.automation import build_schedules, build_source_file_sensor
 from cleanlab_assets.orchestration.families import FAMILIES
-from cleanlab_assets.orchestration.family_asset import KEEP_SETTINGS_TAG
+from cleanlab_assets.orchestration.family_asset import KEEP_SETTINGS_TAG, StepResult, family_asset
 from cleanlab_assets.orchestration.history import find_failure, latest_provenance, read_data_version
 from cleanlab_assets.orchestration.partitions import DATASET
 from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.orchestration.runs import evaluate_checks
+from cleanlab_assets.orchestration.storage import build_io_managers
 from cleanlab_assets_tests.datasets.source_server import Reply, SourceServer, run_source_server
 from cleanlab_assets_tests.web_server import PROJECT
 
@@ -127,11 +128,11 @@ def test_a_schedule_asks_only_for_datasets_that_were_audited_and_keeps_their_set
 ) -> None:
     repository = workbench.definitions.get_repository_def()
     schedule = repository.get_schedule_def("classification_embedded_datasets")
-    time = datetime(2026, 3, 1, 2, tzinfo=UTC)
+    due = datetime(2026, 3, 1, 2, tzinfo=UTC)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:  # a schedule opens its instance by itself
 
         def tick() -> ScheduleExecutionData:
-            return schedule.evaluate_tick(dg.build_schedule_context(instance, time, repository_def=repository))
+            return schedule.evaluate_tick(dg.build_schedule_context(instance, due, repository_def=repository))
 
         before = tick()
         for dataset in ("breast_cancer", "covtype"):
@@ -153,9 +154,9 @@ def look_for_changes(bench: Workbench) -> SensorExecutionData:
     return sensor.evaluate_tick(dg.build_sensor_context(bench.instance, repository_def=repository))
 
 
-def set_time(path: Path, time: datetime) -> None:
+def set_time(path: Path, changed: datetime) -> None:
     """Set the time of change; that of the directory entry is always now."""
-    os.utime(path, (time.timestamp(), time.timestamp()))
+    os.utime(path, (changed.timestamp(), changed.timestamp()))
 
 
 def test_a_changed_source_file_is_asked_for_once(
@@ -343,3 +344,22 @@ def test_steps_that_fit_or_search_take_turns(family: Family) -> None:
     assert heavy <= {name for name, pool in pools.items() if pool == "heavy"}
     assert {pools["raw_dataset"], pools["training_set"], pools["audit_facts"], pools["model_comparison"]} == {None}
     assert home["concurrency"]["pools"] == {"granularity": "op", "default_limit": 1}
+
+
+def test_a_heavy_step_holds_the_only_place_of_its_pool_while_it_runs(tmp_path: Path) -> None:
+    places: list[tuple[int, int]] = []
+
+    def count_places(context: dg.AssetExecutionContext) -> StepResult:
+        """A step that looks at its pool."""
+        pool = context.instance.event_log_storage.get_concurrency_info("heavy")
+        places.append((pool.active_slot_count, pool.slot_count))
+        return StepResult("done")
+
+    count_places.__annotations__["context"] = dg.AssetExecutionContext  # Dagster does not take it as a text
+    heavy = family_asset("classification", level=DATASET, storage="html", code_version="1", kinds={"html"}, heavy=True)
+    resources = {"settings": None, **build_io_managers(str(tmp_path / "artifacts"))}
+    home = yaml.safe_load((PROJECT / "data" / "dagster_home" / "dagster.yaml").read_text())
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"concurrency": home["concurrency"]}) as instance:
+        dg.materialize([heavy(count_places)], partition_key="digits", instance=instance, resources=resources)
+
+    assert places == [(1, 1)]

@@ -239,6 +239,7 @@ def test_new_facts_of_one_model_refresh_the_comparison_though_other_models_are_m
     assert audited.follow() == [{"digits": COMPARISON_LEVEL}]
 
 
+@pytest.mark.slow
 def test_a_new_code_version_of_equal_content_stops_at_the_end_of_its_run(audited: Chain) -> None:
     audited.deploy(training_set="2")
 
@@ -266,6 +267,21 @@ def test_models_wait_for_the_end_of_the_dataset_level_and_then_start_as_one_run_
 
     assert seen == [{}], "the training set is new, the neighbour graph is not"
     assert audited.evaluate() == BOTH_MODELS
+
+
+@pytest.mark.slow
+def test_new_code_of_a_model_level_asset_waits_for_a_dataset_level_that_is_being_made_again(audited: Chain) -> None:
+    seen: list[Requests] = []
+
+    def deploy() -> None:
+        audited.deploy(audit_facts="2")
+        seen.append(audited.evaluate())
+
+    audited.meanwhile["raw_dataset"] = deploy
+    assert audited.run("digits", DATASET_LEVEL)
+
+    assert seen == [{}]
+    assert audited.evaluate() == {partition: {"audit_facts"} for partition in BOTH_MODELS}
 
 
 @pytest.mark.slow
@@ -328,6 +344,7 @@ def test_a_failed_run_is_repeated_once_for_each_change_and_does_not_hold_the_com
     assert audited.evaluate() == BOTH_MODELS
 
 
+@pytest.mark.slow
 def test_a_failed_run_that_a_person_started_is_not_repeated(audited: Chain) -> None:
     audited.broken.add(("predictions", "digits|knn"))
     assert not audited.run("digits|knn", MODEL_LEVEL)
@@ -383,6 +400,7 @@ def test_the_assets_that_models_share_are_those_that_they_wait_for(family: Famil
     assert shared == set(SHARED_ASSETS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_new_raw_content_refreshes_every_level_of_the_real_chain(family: Family) -> None:
     dataset = partitions_of(family.name, DATASET).get_partition_keys()[0]

@@ -53,6 +53,8 @@ def check_parameters(family: str, dataset: str, model: str, parameters: Mapping[
     Raises:
         ModelParameterError: the estimator has no such parameter.
     """
+    if not parameters:
+        return
     entry = get_dataset(dataset)
     context = BuildContext(kinds=FeatureKinds.of(entry.columns), n_classes=len(entry.class_names), seed=0)
     build_model(family, model, context, parameters=parameters)

@@ -1,0 +1,46 @@
+"""How runs and checks decide the exit code of a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.cli.instance import read_settings
+from cleanlab_assets.cli.terminal import ExitCode, fail, print_checks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cleanlab_assets.orchestration.family import Family
+    from cleanlab_assets.orchestration.runs import CheckOutcome, RunOutcome
+
+
+def end_on_failure(family: Family, outcome: RunOutcome) -> None:
+    """End the command if a run failed: with a failed gate if a blocking check failed it, else with a failed run."""
+    if not outcome.success:
+        code = ExitCode.GATE_FAILED if is_gate_closed(family, outcome) else ExitCode.RUN_FAILED
+        fail(code, outcome.error or "the run failed")
+
+
+def end_on_failed_gates(checks: Sequence[CheckOutcome]) -> None:
+    """End the command if one of the checks fails the gate.
+
+    Where the settings make gates errors, every failed check counts, also one that was evaluated when gates only warned.
+    """
+    if read_settings().gate_severity == "error":
+        failed = [check.model_copy(update={"severity": "ERROR"}) for check in checks if not check.passed]
+    else:
+        failed = [check for check in checks if check.is_error]
+    if failed:
+        print_checks(failed)
+        fail(ExitCode.GATE_FAILED, f"{len(failed)} of {len(checks)} checks failed")
+
+
+def is_gate_closed(family: Family, outcome: RunOutcome) -> bool:
+    """Whether a run failed because a blocking check did, and not because a step broke."""
+    import dagster as dg
+
+    return any(
+        not check.passed
+        and check.check in {key.name for key in family.blocking_checks(dg.AssetKey.from_user_string(check.asset))}
+        for check in outcome.checks
+    )

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cleanlab_assets.cli.terminal import ExitCode
+from cleanlab_assets.datasets.catalogue import all_datasets
+
+if TYPE_CHECKING:
+    from cleanlab_assets_tests.cli.conftest import AuditedHome, Home
+
+CLOSED_PORT = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed downloads are tried again at once."""
+    monkeypatch.setattr("cleanlab_assets.datasets.download.time.sleep", lambda _: None)
+
+
+def test_the_list_shows_what_is_audited(audited_home: AuditedHome) -> None:
+    printed = audited_home.run("list")
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    rows = {name: next(line for line in printed.stdout.splitlines() if f"│ {name}" in line) for name in all_datasets()}
+    assert "logistic_regression" in rows["breast_cancer"]
+    assert "embedded" in rows["breast_cancer"]
+    assert "logistic_regression" not in rows["digits"]
+    assert "download" in rows["adult_income"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("diabetes", ["rows: 442", "models: extra_trees", "licence:", "label: progression: whole numbers", "│ bmi"]),
+        ("adult_income", ["adult.data", "(absent)", "from https://", "SHA-256"]),
+        ("knn", ["tasks: classification, regression"]),
+        ("regression", ["outlier_detectors.budgets", "near_duplicates_across_splits", "comparison_report", "ridge"]),
+    ],
+)
+def test_a_dataset_a_model_and_a_family_are_described(name: str, told: list[str], home: Home) -> None:
+    printed = home.run("describe", name)
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    assert [text for text in told if text not in printed.stdout] == []
+
+
+def test_an_unknown_name_is_wrong_use_that_lists_all_names(home: Home) -> None:
+    printed = home.run("describe", "iris")
+    assert printed.exit_code == ExitCode.WRONG_USE
+    for name in ("breast_cancer", "knn", "regression"):
+        assert name in printed.stderr
+
+
+def test_an_embedded_dataset_is_verified_where_it_lies(home: Home) -> None:
+    printed = home.run("download-data", "diabetes")
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    lines = printed.stdout.strip().splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("diabetes: /") and line.endswith("bytes, verified") for line in lines)
+    assert not (home.path / "data").exists()
+
+
+def test_an_unknown_dataset_cannot_be_downloaded(home: Home) -> None:
+    printed = home.run("download-data", "iris")
+    assert printed.exit_code == ExitCode.WRONG_USE
+    assert printed.stderr.strip().endswith("digits, all")
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_each_dataset_that_cannot_be_reached_is_told_in_its_own_line_and_the_others_are_verified(home: Home) -> None:
+    printed = home.run("download-data", "all", HTTPS_PROXY=CLOSED_PORT, https_proxy=CLOSED_PORT)
+    assert printed.exit_code == ExitCode.RUN_FAILED, printed.output
+    embedded = {name for name, dataset in all_datasets().items() if dataset.is_embedded}
+    assert {line.partition(":")[0] for line in printed.stdout.strip().splitlines()} == embedded
+    errors = [line for line in printed.stderr.splitlines() if not line.startswith("  ")]
+    assert errors.pop() == f"error: {len(errors)} of {len(all_datasets())} datasets are not complete"
+    absent = sorted(set(all_datasets()) - embedded)
+    assert len(errors) == len(absent)
+    for name, line in zip(absent, errors, strict=True):
+        assert line.startswith("error: cannot download ")
+        assert str(home.path / "data" / name) in line, "it says where to put the file by hand"

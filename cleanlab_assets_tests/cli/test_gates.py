@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cleanlab_assets.cli.gates import is_gate_closed
+from cleanlab_assets.cli.terminal import ExitCode
+from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.orchestration.runs import CheckOutcome, RunOutcome
+
+if TYPE_CHECKING:
+    from cleanlab_assets_tests.cli.conftest import AuditedHome, Home
+
+
+def _fail_check(asset: str, check: str) -> RunOutcome:
+    checks = [
+        CheckOutcome(asset=f"classification/{asset}", check=check, passed=False, severity="ERROR", description=""),
+        CheckOutcome(asset="classification/raw_dataset", check="schema", passed=True, severity="ERROR", description=""),
+    ]
+    return RunOutcome("model", "breast_cancer|knn", {}, success=False, error="a step failed", checks=checks)
+
+
+def test_only_a_blocking_check_closes_the_gate_of_a_run_that_failed() -> None:
+    assert is_gate_closed(CLASSIFICATION, _fail_check("raw_dataset", "row_count"))
+    assert not is_gate_closed(CLASSIFICATION, _fail_check("predictions", "calibration"))
+    assert not is_gate_closed(CLASSIFICATION, RunOutcome("dataset", "digits", {}, success=False, error="broken"))
+
+
+def test_the_gate_fails_on_demand(copied_home: Home) -> None:
+    printed = copied_home.run("gate", CLEANLAB_DEMO_GATE_SEVERITY="error")
+    assert printed.exit_code == ExitCode.GATE_FAILED, printed.output
+    assert "FAIL  classification/datalab_issues outlier_rate" in printed.stdout
+    assert "pass  classification/raw_dataset row_count" in printed.stdout
+
+
+@pytest.mark.slow
+def test_the_gate_warns_by_default_unless_it_is_strict(copied_home: Home) -> None:
+    lenient = copied_home.run("gate")
+    assert lenient.exit_code == ExitCode.FINE, lenient.output
+    assert "warn  classification/datalab_issues outlier_rate" in lenient.stdout
+    assert copied_home.run("gate", "--strict").exit_code == ExitCode.GATE_FAILED
+
+
+@pytest.mark.slow
+def test_a_gate_without_an_audit_says_which_command_makes_it(audited_home: AuditedHome) -> None:
+    printed = audited_home.run("gate", "-m", "random_forest")
+    assert printed.exit_code == ExitCode.RUN_FAILED, printed.output
+    assert "cleanlab-demo run -d breast_cancer -m random_forest" in printed.stderr
+
+
+def test_the_gate_of_an_unknown_dataset_is_wrong_use(home: Home) -> None:
+    printed = home.run("gate", "-d", "iris")
+    assert printed.exit_code == ExitCode.WRONG_USE
+    assert "unknown dataset 'iris'" in printed.stderr

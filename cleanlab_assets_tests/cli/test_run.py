@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from cleanlab_assets.cli import audits
+from cleanlab_assets.cli.terminal import ExitCode
+from cleanlab_assets.datasets import catalogue
+from cleanlab_assets.evaluation.variants import VariantComparison
+from cleanlab_assets.orchestration import families, raw_dataset
+from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.orchestration.families import FAMILIES
+from cleanlab_assets.orchestration.partitions import DATASET, MODEL
+from cleanlab_assets.orchestration.storage import read_artifact
+from cleanlab_assets.reports.audit_facts import AuditFacts
+from cleanlab_assets_tests.cli.conftest import FAST, LEAN, break_model
+
+if TYPE_CHECKING:
+    from cleanlab_assets.orchestration.family import Family
+    from cleanlab_assets_tests.cli.conftest import AuditedHome, Home
+
+PREDICTIONS_ONLY = {"raw_dataset", "training_set", "neighbor_graph", "predictions"}
+
+
+# -- what is told and written ----------------------------------------------------------------------------------------
+
+
+def test_a_run_tells_what_was_found_and_where_it_lies_and_nothing_else(audited_home: AuditedHome) -> None:
+    report = audited_home.artifacts / "classification/datalab_report/breast_cancer/logistic_regression.html"
+    assert "456 rows audited" in audited_home.printed.stdout
+    assert f"datalab report: {report}" in audited_home.printed.stdout
+    assert report.read_text().startswith("<!DOCTYPE html>")
+    assert "breast_cancer: raw_dataset, training_set, neighbor_graph (not mat" in audited_home.printed.stdout
+    assert audited_home.printed.stderr == "", "logs are not for the terminal"
+
+
+def test_the_figures_of_the_result_are_those_of_the_artifacts(audited_home: AuditedHome) -> None:
+    result = audited_home.read_result()
+    assert (result.family, result.dataset, result.model) == ("classification", "breast_cancer", "logistic_regression")
+    assert result.facts is not None
+    assert result.facts == read_artifact(result.assets["audit_facts"].path, AuditFacts)
+    issues = pd.read_parquet(result.assets["label_issues"].path)
+    assert result.facts.n_label_issues == issues["is_label_issue"].sum()
+    assert result.facts.n_train == len(issues) == result.assets["label_issues"].figures["dagster/row_count"]
+    comparison = read_artifact(result.assets["variant_comparison"].path, VariantComparison)
+    assert {variant.variant: variant.n_train for variant in result.facts.variants} == {
+        variant.variant: variant.n_train for variant in comparison.variants
+    }
+    assert result.summary is not None
+    assert result.summary.written_by == "rules"
+
+
+def test_the_result_says_how_each_artifact_came_to_be(audited_home: AuditedHome) -> None:
+    result = audited_home.read_result()
+    keys = [*CLASSIFICATION.asset_keys(DATASET), *CLASSIFICATION.asset_keys(MODEL)]
+    assert list(result.assets) == [key.path[-1] for key in keys]
+    assert result.assets["training_set"].provenance.config["folds"] == 2
+    assert {"cleanlab_assets", "python", "cleanlab"} <= set(result.versions)
+    stored = pd.read_parquet(result.assets["label_issues"].path).attrs["provenance"]
+    assert result.assets["label_issues"].provenance.model_dump(mode="json") == stored
+    checks = {check.check for check in result.checks}
+    assert {"source_hash", "detection_power", "outlier_rate", "summary_is_grounded"} <= checks
+
+
+# -- what is materialized --------------------------------------------------------------------------------------------
+
+
+def test_a_second_identical_run_says_so_and_starts_no_run(audited_home: AuditedHome) -> None:
+    n_runs = audited_home.count_runs()
+    second = audited_home.run("run", *FAST)
+    assert second.exit_code == ExitCode.FINE, second.output
+    assert second.stdout.count("is up to date") == 2
+    assert "456 rows audited" in second.stdout
+    assert audited_home.count_runs() == n_runs
+
+
+def test_without_cleanlab_old_issues_are_not_in_the_result(audited_home: AuditedHome) -> None:
+    printed = audited_home.run("run", *FAST, "--no-cleanlab", "-o", str(audited_home.path / "predictions.json"))
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    result = audited_home.read_result("predictions.json")
+    assert set(result.assets) == PREDICTIONS_ONLY
+    assert result.facts is None
+    assert result.summary is None
+    assert {check.asset.partition("/")[2] for check in result.checks} <= PREDICTIONS_ONLY
+    assert "cross validated roc auc" in printed.stdout
+    assert "label issues" not in printed.stdout
+
+
+def test_without_cleanlab_only_predictions_are_made_with_the_parameters_that_were_set(
+    audited_home: AuditedHome,
+) -> None:
+    output = audited_home.path / "knn.json"
+    options = (*FAST, "-m", "knn", "--no-cleanlab", "--set", "predictions.parameters.n_neighbors=5")
+    printed = audited_home.run("run", *options, "-o", str(output))
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    assert "breast_cancer: dataset level is up to date" in printed.stdout
+    assert audited_home.read_result("knn.json").assets["predictions"].provenance.config == {
+        "parameters": {"n_neighbors": 5}
+    }
+    assert [path.parts[-3] for path in audited_home.artifacts.rglob("knn.*")] == ["predictions"]
+
+    forced = audited_home.run("run", *options, "--force")
+    assert forced.exit_code == ExitCode.FINE, forced.output
+    assert "raw_dataset, training_set, neighbor_graph (forced)" in forced.stdout
+    assert "predictions (forced)" in forced.stdout
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_without_cleanlab_every_family_makes_its_predictions_and_nothing_from_them(family: Family) -> None:
+    left = [key.path[-1] for key in family.asset_keys(MODEL) if key not in audits._find_steps_of_issues(family)]
+    assert left == ["predictions"]
+
+
+@pytest.mark.slow
+def test_without_datalab_and_pruning_neither_is_looked_into(copied_home: Home) -> None:
+    printed = copied_home.run("run", *LEAN, "-m", "knn", "-o", str(copied_home.path / "lean.json"))
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    facts = copied_home.read_result("lean.json").facts
+    assert facts is not None
+    assert {item.status for item in facts.issue_types if item.issue_type != "label"} == {"not run"}
+    assert [variant.variant for variant in facts.variants] == ["baseline"]
+
+
+@pytest.mark.slow
+def test_planted_errors_seed_and_rows_are_those_that_were_asked_for(home: Home) -> None:
+    options = ("--max-rows", "300", "--seed", "7", "--planted-errors", "0.1", "--prune-fraction", "0.05")
+    output = home.path / "result.json"
+    printed = home.run("run", "-d", "diabetes", "-m", "knn", *FAST, *options, "--no-datalab", "-o", str(output))
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    assert "planted errors: 24; average precision" in printed.stdout
+    result = home.read_result()
+    assert result.facts is not None
+    assert result.facts.detection is not None
+    assert result.facts.detection.n_planted == 24
+    assert result.facts.n_train + result.facts.n_test == 300
+    assert result.assets["variant_comparison"].provenance.config["prune_fraction"] == 0.05
+    labels = pd.read_parquet(result.assets["label_issues"].path)
+    assert result.facts.n_label_issues == labels["is_label_issue"].sum()
+
+
+@pytest.mark.slow
+def test_a_failed_run_does_not_stand_in_the_way_of_the_settings_before_it(
+    copied_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        break_model(patch, "classification", "logistic_regression")
+        broken = copied_home.run("run", *FAST, "--force")
+        assert broken.exit_code == ExitCode.RUN_FAILED, broken.output
+    mended = copied_home.run("run", *FAST)
+    assert mended.exit_code == ExitCode.FINE, mended.output
+    assert "456 rows audited" in mended.stdout
+
+
+# -- exit codes ------------------------------------------------------------------------------------------------------
+
+
+def test_a_gate_that_is_an_error_now_fails_the_run_even_if_nothing_is_made_anew(audited_home: AuditedHome) -> None:
+    output = audited_home.path / "strict.json"
+    printed = audited_home.run("run", *FAST, "-o", str(output), CLEANLAB_DEMO_GATE_SEVERITY="error")
+    assert printed.exit_code == ExitCode.GATE_FAILED, printed.output
+    assert printed.stdout.count("is up to date") == 2
+    assert "FAIL  classification/datalab_issues outlier_rate: 27 of 456 rows" in printed.stdout
+    assert json.loads(output.read_bytes())["dataset"] == "breast_cancer", "the result is written all the same"
+
+
+def test_a_blocking_check_that_fails_is_a_failed_gate(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = replace(catalogue.get_dataset("breast_cancer"), expected_rows=570)
+    monkeypatch.setattr(raw_dataset, "get_dataset", lambda _: changed)
+    printed = home.run("run", *FAST)
+    assert printed.exit_code == ExitCode.GATE_FAILED, printed.output
+    assert "FAIL  classification/raw_dataset row_count: 569 rows found, 570 expected" in printed.stdout
+    assert not (home.artifacts / "classification/training_set").exists()
+
+
+def test_a_step_that_breaks_is_a_failed_run_told_in_one_line(
+    copied_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_model(monkeypatch, "classification", "extra_trees")
+    printed = copied_home.run("run", *FAST, "-m", "extra_trees")
+    assert printed.exit_code == ExitCode.RUN_FAILED, printed.output
+    assert len(printed.stderr.strip().splitlines()) == 1
+    assert "classification__predictions" in printed.stderr
+    assert "extra_trees is out of order" in printed.stderr
+
+
+# -- wrong use -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-d", "iris"], "unknown dataset 'iris': expected one of adult_income"),
+        (["-m", "svm"], "model 'svm' is unknown to classification: expected one of extra_trees"),
+        (["-m", "ridge"], "model 'ridge' is no model for classification"),
+        (["--config", "absent.yaml"], "cannot read the config absent.yaml"),
+        (["-o", "absent/result.json"], "cannot write absent/result.json: absent is no directory"),
+        (["-o", "."], "cannot write .: is a directory"),
+        (["--max-rows", "100"], "classification__training_set.max_rows is 100"),
+        (["--prune-fraction", "0.9"], "classification__variant_comparison.prune_fraction is 0.9"),
+        (["--planted-errors", "nan"], "classification__training_set.planted_error_fraction is nan"),
+        (["--set", "max_rows=300"], "--set 'max_rows=300': expected ASSET.KEY=VALUE"),
+        (["--set", "training_set.max_rows"], "expected ASSET.KEY=VALUE"),
+        (["--set", "splits.folds=3"], "classification has no asset 'splits' with settings: expected one of training_"),
+        (["--set", "training_set.fold=3"], "training_set of classification has no setting 'fold': expected one of max"),
+        (["--set", "label_issues.flag_by=cleanlab"], "label_issues of classification has no setting 'flag_by'"),
+        (["--set", "training_set.folds=1"], "classification__training_set.folds is 1"),
+        (["--set", "training_set.folds=[2"], "the value is not YAML"),
+        (["--set", "training_set.folds.first=2"], "classification__training_set.folds is {'first': 2}"),
+        (["--set", "training_set.folds=2", "--set", "training_set.folds.a=2"], "cannot be set: folds holds 2"),
+        (["--set", "predictions.parameters.depth=3"], "logistic_regression has no parameter 'depth'"),
+        (["--set", "predictions.parameters.n_jobs=3"], "parameter 'n_jobs' of logistic_regression cannot be set"),
+    ],
+)
+def test_wrong_use_is_one_line_that_says_what_may_come(arguments: list[str], message: str, home: Home) -> None:
+    printed = home.run("run", *arguments)
+    assert printed.exit_code == ExitCode.WRONG_USE, printed.output
+    assert message in printed.stderr
+    assert len(printed.stderr.strip().splitlines()) == 1
+    assert not home.artifacts.exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (b"ops: {classification__training_set: {config: {folds: 1}}}", "classification__training_set.folds is 1"),
+        (b"ops: {classification__training_set: {config: {fold: 3}}}", "has no setting fold"),
+        (b"ops: {training_set: {config: {folds: 3}}}", "ops has no step 'training_set'"),
+        (b"ops: {classification__label_issues: {config: {filter_by: best}}}", "'best'"),
+        (b"folds: 3", "the run config has folds"),
+        (b"- 1", "holds list"),
+        (b"ops: {", "neither YAML nor JSON"),
+        (b"\xff\xfe\x00", "neither YAML nor JSON"),
+        (b"ops: {classification__predictions: {config: {parameters: {depth: 3}}}}", "has no parameter 'depth'"),
+        (b"ops: {classification__training_set: 3}", "classification__training_set"),
+    ],
+)
+def test_a_bad_config_file_is_one_line_that_names_what_is_wrong(config: bytes, message: str, home: Home) -> None:
+    path = home.path / "config.yaml"
+    path.write_bytes(config)
+    printed = home.run("run", "--config", str(path))
+    assert printed.exit_code == ExitCode.WRONG_USE, printed.output
+    assert message in printed.stderr
+    assert len(printed.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", [("--prune-fraction", "0.1"), ("--no-prune",)])
+def test_an_option_for_which_the_family_has_no_setting_is_named(
+    option: tuple[str, ...], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = {name: config for name, config in CLASSIFICATION.configs.items() if name != "variant_comparison"}
+    monkeypatch.setattr(families, "FAMILIES", (replace(CLASSIFICATION, configs=configs),))
+    printed = home.run("run", *option)
+    assert printed.exit_code == ExitCode.WRONG_USE, printed.output
+    assert f"{option[0]}: classification has no asset 'variant_comparison' with settings" in printed.stderr
+
+
+def test_an_environment_variable_with_a_bad_value_is_named(home: Home) -> None:
+    printed = home.run("run", CLEANLAB_DEMO_EXECUTOR="cluster")
+    assert printed.exit_code == ExitCode.WRONG_USE, printed.output
+    assert "CLEANLAB_DEMO_EXECUTOR is 'cluster'" in printed.stderr
