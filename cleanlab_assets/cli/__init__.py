@@ -25,6 +25,8 @@ cleanlab-demo sweep diabetes --save-csv models.csv
 
 cleanlab-demo ai-report result.json"""
 
+__all__ = ["ExitCode", "app", "main"]
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,

@@ -41,6 +41,9 @@ def is_gate_closed(family: Family, outcome: RunOutcome) -> bool:
 
     return any(
         not check.passed
-        and check.check in {key.name for key in family.blocking_checks(dg.AssetKey.from_user_string(check.asset))}
+        and any(
+            spec.blocking and spec.name == check.check
+            for spec in family.checks_of(dg.AssetKey.from_user_string(check.asset))
+        )
         for check in outcome.checks
     )

@@ -51,7 +51,9 @@ class CalibratedCut(BaseModel):
 
     ``false_flag_rate`` is the wanted share of flags among rows without planted error, ``measured_false_flag_rate`` the
     share among such rows that took no part in choosing a cut; ``recall`` is the share of planted errors below the cut.
-    ``estimated_error_share`` is the estimated share of wrong labels among the rows as they came.
+    ``highest_false_flag_rate`` is the share of all rows without planted error below the cut: that of right labels if
+    none of them is wrong. ``estimated_error_share`` is the estimated share of wrong labels among the rows as they came;
+    where the model does not fit, it counts rows that the model gets wrong too.
     ``cleanlab_false_flag_rate`` and ``cleanlab_recall`` are those of cleanlab's own cut on the same copy. ``n_rows``
     are the rows of the audited copy.
     """
@@ -61,6 +63,7 @@ class CalibratedCut(BaseModel):
     cut: float
     false_flag_rate: float
     measured_false_flag_rate: float
+    highest_false_flag_rate: float
     recall: float
     estimated_error_share: float
     cleanlab_false_flag_rate: float
@@ -130,6 +133,7 @@ def calibrate_cut(
         cut=cut,
         false_flag_rate=false_flag_rate,
         measured_false_flag_rate=float(np.mean(measured)),
+        highest_false_flag_rate=float((untouched < cut).mean()),
         recall=float(is_flagged[is_planted].mean()),
         estimated_error_share=mixture.error_share,
         cleanlab_false_flag_rate=mixture.false_flag_rate(cleanlab_cut),

@@ -289,10 +289,11 @@ def to_differences_table(comparison: VariantComparison) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Validation:
-    """A variant on the validation fold, and its differences to the baseline there."""
+    """A variant on the trusted rows of the validation fold; its differences to the baseline there and on all rows."""
 
     scored: ScoredRows
     differences: list[Difference]
+    on_all_rows: list[Difference]
 
     def score(self, metric: str) -> float:
         return self.scored.compute()[metric]
@@ -330,14 +331,22 @@ def _score_on_validation_fold(
         folds = _keep_or_halve_folds(others, labels[~held_out], features, seed=seed)
         variants = task.audit_and_clean(others, folds)
         cleaned |= {name: variants[name] for name in CANDIDATES[1:]}
-    scored: dict[VariantName, ScoredRows] = {}
+    predicted: dict[VariantName, np.ndarray] = {}
     if out_of_sample is not None:
-        scored["baseline"] = task.score(labels[judges], out_of_sample[judges])
+        predicted["baseline"] = out_of_sample[held_out]
     for variant, rows in cleaned.items():
-        model = rows.fit(build, others[features])
-        scored[variant] = task.score(labels[judges], task.predict(model, train.loc[judges, features]))
+        predicted[variant] = task.predict(rows.fit(build, others[features]), train.loc[held_out, features])
+    chosen_rows = judges[held_out]
+    scored = {name: task.score(labels[judges], values[chosen_rows]) for name, values in predicted.items()}
     differences = _compare_to_baseline(scored, n_resamples=n_resamples, seed=seed)
-    return {name: _Validation(scored=model, differences=differences.get(name, [])) for name, model in scored.items()}
+    on_all = differences
+    if not chosen_rows.all():
+        whole = {name: task.score(labels[held_out], values) for name, values in predicted.items()}
+        on_all = _compare_to_baseline(whole, n_resamples=n_resamples, seed=seed)
+    return {
+        name: _Validation(scored=model, differences=differences.get(name, []), on_all_rows=on_all.get(name, []))
+        for name, model in scored.items()
+    }
 
 
 def _keep_or_halve_folds(rows: pd.DataFrame, labels: np.ndarray, features: list[str], *, seed: int) -> np.ndarray:
@@ -358,8 +367,16 @@ def _compare_to_baseline(
 
 
 def _choose_variant(validation: Mapping[VariantName, _Validation], metric: str) -> VariantName:
-    """Choose the best variant that is shown to improve on the validation fold, else the baseline."""
-    improved = [name for name, result in validation.items() if _verdict(result.differences, metric) == "improves"]
+    """Choose the best variant that is shown to improve on the validation fold, else the baseline.
+
+    Trusted rows are those that an audit calls right, which cleaned models like by nature: on all rows of the fold the
+    variant must not be shown to harm.
+    """
+    improved = [
+        name
+        for name, result in validation.items()
+        if _verdict(result.differences, metric) == "improves" and _verdict(result.on_all_rows, metric) != "harms"
+    ]
     return max(improved, key=lambda name: validation[name].goodness(metric), default="baseline")
 
 

@@ -14,15 +14,31 @@ Check = Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]
 
 
 def family_check(
-    family: str, asset: dg.AssetsDefinition, level: Level, *, blocking: bool = False, also: tuple[str, ...] = ()
+    family: str,
+    asset: dg.AssetsDefinition,
+    level: Level,
+    *,
+    blocking: bool = False,
+    also: tuple[str, ...] = (),
+    heavy: bool = False,
 ) -> Check:
-    """Declare a partitioned check, whose docstring is its description; ``also`` names further assets that it reads."""
+    """Declare a partitioned check, whose docstring is its description.
+
+    Args:
+        family: task family.
+        asset: asset that is checked.
+        level: level of the asset.
+        blocking: whether a failure holds back what follows.
+        also: further assets of the family that the check reads.
+        heavy: whether it fits models; such checks and steps take turns in the pool ``heavy``.
+    """
     return dg.asset_check(
         asset=asset,
         partitions_def=partitions_of(family, level),
         blocking=blocking,
         additional_ins={name: dg.AssetIn(key=[family, name]) for name in also},
         required_resource_keys=set() if blocking else {"settings"},
+        pool="heavy" if heavy else None,
     )
 
 

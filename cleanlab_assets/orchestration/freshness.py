@@ -50,7 +50,10 @@ def find_stale_assets(
     for asset in family.assets[level]:
         wanted = configs.get(asset.key, {})
         reasons = _reasons(instance, family, asset, partition, wanted, stale)
-        reason = next(chain(reasons, _failed_checks(instance, family, asset.key, partition)), None)
+        also = chain(
+            _failed_checks(instance, family, asset.key, partition), family.other_reasons(instance, asset.key, partition)
+        )
+        reason = next(chain(reasons, also), None)
         if reason is not None:
             stale[asset.key] = reason
     return stale
@@ -105,16 +108,24 @@ def _changed_inputs(
 
 
 def _failed_checks(instance: dg.DagsterInstance, family: Family, asset: dg.AssetKey, partition: str) -> Iterator[str]:
-    """Yield the blocking checks that the latest materialization has not passed: what follows must not build on it."""
-    keys = family.blocking_checks(asset)
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys, PartitionKeyFilter(key=partition))
+    """Yield the checks that the latest materialization has not got, and the blocking ones that it has not passed.
+
+    A run that ends early leaves checks behind that were planned and never evaluated.
+    """
+    specs = {spec.key: spec for spec in family.checks_of(asset)}
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        list(specs), PartitionKeyFilter(key=partition)
+    )
     materialized = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[partition]), limit=1
     ).records[0]
-    for key in keys:
+    for key, spec in specs.items():
         evaluation = latest[key].evaluation if key in latest else None
-        target = evaluation.target_materialization_data if evaluation is not None else None
-        if evaluation is None or target is None or target.storage_id != materialized.storage_id:
+        if not isinstance(evaluation, dg.AssetCheckEvaluation):
             yield f"its check {key.name} was not evaluated"
-        elif not evaluation.passed:
+            continue
+        target = evaluation.target_materialization_data
+        if target is None or target.storage_id != materialized.storage_id:
+            yield f"its check {key.name} was not evaluated"
+        elif spec.blocking and not evaluation.passed:
             yield f"its check {key.name} failed"

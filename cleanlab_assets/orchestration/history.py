@@ -53,18 +53,21 @@ def read_data_version(instance: dg.DagsterInstance, key: dg.AssetKey, partitions
     return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def find_failure(instance: dg.DagsterInstance, family: str, partition: str) -> str | None:
-    """Return what went wrong in the latest run of a family's partition, in one line; None if it did not fail."""
-    runs = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": partition}))
-    for run in runs:  # the latest first
-        steps = [event for event in instance.all_logs(run.run_id) if (event.step_key or "").startswith(f"{family}__")]
-        if not steps:
+def find_failure(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str) -> str | None:
+    """Return what went wrong in the latest run that was to materialize a partition, in one line; None if nothing did.
+
+    Runs that were to make other assets only, or to evaluate checks only, do not count.
+    """
+    for run in instance.get_runs(dg.RunsFilter(tags={"dagster/partition": partition})):  # the latest first
+        planned = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+        if not any(entry.dagster_event is not None and entry.dagster_event.asset_key == asset for entry in planned):
             continue
-        for entry in steps:
-            event = entry.dagster_event
-            if event is not None and event.is_step_failure:
-                return describe_step_failure(event)
-        return None
+        if run.status != dg.DagsterRunStatus.FAILURE:
+            return None
+        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+            if entry.dagster_event is not None:
+                return describe_step_failure(entry.dagster_event)
+        return "the run ended without saying why"
     return None
 
 

@@ -1,6 +1,8 @@
 """The comparison level: every model of a family on one dataset, materialized or not, and where the models agree."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -10,9 +12,10 @@ from cleanlab_assets.evaluation.model_agreement import build_consensus_issues
 from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.orchestration.check_results import family_check, judge
 from cleanlab_assets.orchestration.contracts import CONSENSUS_ISSUES
+from cleanlab_assets.orchestration.family import Family
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.freshness import find_stale_assets
-from cleanlab_assets.orchestration.history import find_failure
+from cleanlab_assets.orchestration.history import find_failure, latest_materialization
 from cleanlab_assets.orchestration.metadata import as_plots, as_table
 from cleanlab_assets.orchestration.partitions import COMPARISON, MODEL, dataset_of
 from cleanlab_assets.orchestration.provenance import PROVENANCE
@@ -23,6 +26,8 @@ from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.model_comparison import ModelComparison, NotCompared, compare_models, to_comparison_table
 
 _COMPARED = ("label_issues", "audit_facts")
+NOT_COMPARED = "not_compared"
+"""Name of the metadata entry that says why models are not compared."""
 CONSENSUS_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "n_models_flagging", "mean_label_quality")
 WORST_ROWS = 20
 
@@ -41,8 +46,13 @@ def build_comparison_assets(family: str) -> tuple[dg.AssetsDefinition, ...]:
         Models that failed, were never materialized or are out of date are listed with the reason. The best model is
         selected by its cross-validated metric, never by the test rows.
         """
-        not_compared = _find_not_compared(context, family, audit_facts)
-        facts = {facts.model: facts for facts in audit_facts.values() if facts.model not in not_compared}
+        from cleanlab_assets.orchestration.families import get_family
+
+        absent = _find_absent(context.instance, get_family(family), dataset_of(context))
+        facts = {facts.model: facts for facts in audit_facts.values() if facts.model not in absent}
+        others = _find_other_metrics(facts)
+        facts = {model: item for model, item in facts.items() if model not in others}
+        not_compared = absent | others
         issues = {key.partition("|")[2]: table for key, table in label_issues.items()}
         comparison = compare_models(
             facts,
@@ -54,6 +64,7 @@ def build_comparison_assets(family: str) -> tuple[dg.AssetsDefinition, ...]:
         )
         table = to_comparison_table(comparison)
         metadata = {
+            NOT_COMPARED: dg.MetadataValue.json({model: list(reason) for model, reason in absent.items()}),
             "selected": comparison.selected or "none",
             "n_models_compared": comparison.n_models_compared,
             "models": as_table(table, len(table), columns=[name for name in table.columns if name != "error"][:9]),
@@ -138,25 +149,46 @@ def build_comparison_checks(family: str, model_comparison: dg.AssetsDefinition) 
     return [every_model_compared]
 
 
-def _find_not_compared(
-    context: dg.AssetExecutionContext, family_name: str, audit_facts: dict[str, AuditFacts]
-) -> dict[str, tuple[NotCompared, str]]:
-    """Say of each model that cannot be compared why: it failed, was never materialized, or is out of date."""
-    from cleanlab_assets.orchestration.families import get_family
+def find_changed_models(instance: dg.DagsterInstance, family: Family, dataset: str) -> Iterator[str]:
+    """Yield the models whose failure, absence or staleness differs from what the stored comparison says."""
+    latest = latest_materialization(instance, family.assets[COMPARISON][0].key, dataset)
+    if latest is None or NOT_COMPARED not in latest.metadata:
+        return
+    stored: Any = latest.metadata[NOT_COMPARED].value
+    found = {model: list(reason) for model, reason in _find_absent(instance, family, dataset).items()}
+    for model in sorted(found.keys() | stored.keys()):
+        if found.get(model) != stored.get(model):
+            yield f"{model} is now {found[model][0] if model in found else 'materialized'}"
 
-    family = get_family(family_name)
+
+def _find_absent(instance: dg.DagsterInstance, family: Family, dataset: str) -> dict[str, tuple[NotCompared, str]]:
+    """Say of each model that cannot be compared why: it failed, was never materialized, or is out of date."""
     absent: dict[str, tuple[NotCompared, str]] = {}
-    for model in models_of(family_name):
-        partition = f"{dataset_of(context)}|{model}"
-        failure = find_failure(context.instance, family_name, partition)
-        stale = find_stale_assets(context.instance, family, MODEL, partition, {})
+    facts = dg.AssetKey([family.name, "audit_facts"])
+    for model in models_of(family.name):
+        partition = f"{dataset}|{model}"
+        stale = find_stale_assets(instance, family, MODEL, partition, {})
         reason = next((reason for key, reason in stale.items() if key.path[-1] in _COMPARED), None)
-        if partition in audit_facts and reason is None:
+        if reason is None:
             continue
+        failure = find_failure(instance, facts, partition)
         if failure is not None:
             absent[model] = ("failed", failure)
-        elif partition not in audit_facts:
+        elif latest_materialization(instance, facts, partition) is None:
             absent[model] = ("not materialized", "")
         else:
-            absent[model] = ("out of date", str(reason))
+            absent[model] = ("out of date", reason)
     return absent
+
+
+def _find_other_metrics(facts: Mapping[str, AuditFacts]) -> dict[str, tuple[NotCompared, str]]:
+    """Rule out the models whose audits judge by another primary metric than most."""
+    counts = Counter(item.primary_metric for item in facts.values())
+    if len(counts) < 2:  # noqa: PLR2004 - one metric is what is wanted
+        return {}
+    metric = counts.most_common(1)[0][0]
+    return {
+        model: ("out of date", f"its primary metric is {item.primary_metric}, that of the others {metric}")
+        for model, item in facts.items()
+        if item.primary_metric != metric
+    }

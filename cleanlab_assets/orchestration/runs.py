@@ -171,12 +171,11 @@ def read_latest_checks(
     instance: dg.DagsterInstance, family: Family, asset: dg.AssetKey, partition: str
 ) -> list[CheckOutcome]:
     """Return how the checks of an asset's partition came out the last time they were evaluated."""
-    specs = [spec for check in family.checks for spec in check.check_specs if spec.asset_key == asset]
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        [spec.key for spec in specs], PartitionKeyFilter(key=partition)
-    )
-    evaluations = [latest[spec.key].evaluation for spec in specs if spec.key in latest]
-    return [_to_outcome(evaluation) for evaluation in evaluations if evaluation is not None]
+    keys = [spec.key for spec in family.checks_of(asset)]
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys, PartitionKeyFilter(key=partition))
+    evaluations = [latest[key].evaluation for key in keys if key in latest]
+    # One that a run planned and did not evaluate is no evaluation.
+    return [_to_outcome(found) for found in evaluations if isinstance(found, dg.AssetCheckEvaluation)]
 
 
 def _use_loggers(definitions: dg.Definitions) -> dict[str, Any]:

@@ -102,6 +102,7 @@ class WriterSettings(BaseModel):
     openai_api_key: SecretStr | None = None
     anthropic_api_key: SecretStr | None = None
     base_url: str | None = None
+    anthropic_base_url: str | None = None
     timeout_seconds: PositiveFloat = 60.0
     request_timeout_seconds: PositiveFloat = 30.0
     max_output_tokens: PositiveInt = 1500
@@ -240,14 +241,14 @@ def _choose_service(writer: WriterSettings) -> _Service | str:
         if writer.model and not writer.base_url:
             return f"model {writer.model!r} names no provider: expected openai:<name> or anthropic:<name>"
         protocol, model = "openai" if writer.base_url or keys["openai"] else "anthropic", writer.model or ""
-    key = keys[protocol]
-    if not key and not writer.base_url:
+    key, address = keys[protocol], {"openai": writer.base_url, "anthropic": writer.anthropic_base_url}[protocol]
+    if not key and not address:
         return NOT_CONFIGURED
     if not (key.isascii() and key.isprintable()):
         return f"the key of {protocol} holds characters that no key has"
     default_model, default_url = _DEFAULTS[protocol]
     try:
-        url = str(HttpUrl(writer.base_url or default_url))
+        url = str(HttpUrl(address or default_url))
     except ValidationError:
         return "the address of the language model's server is no web address"
     return _Service(protocol, model or default_model, SecretStr(key or NO_KEY), url)

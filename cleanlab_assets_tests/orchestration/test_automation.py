@@ -262,7 +262,7 @@ def test_a_recorded_setting_that_is_out_of_bounds_now_fails_the_step_and_is_name
 
     assert not run_unattended(workbench, "training_set").success
 
-    error = find_failure(workbench.instance, "classification", "breast_cancer")
+    error = find_failure(workbench.instance, dg.AssetKey(["classification", "training_set"]), "breast_cancer")
     assert error is not None
     assert "classification/training_set of breast_cancer cannot keep folds = 1 of its last run" in error
 

@@ -104,6 +104,18 @@ def test_the_page_and_the_check_name_the_model_that_failed(bench: Workbench) -> 
     assert "extra_trees failed" in check.description
 
 
+def test_a_model_that_fails_and_is_mended_makes_the_comparison_stale_each_time(bench: Workbench) -> None:
+    configs = resolve_configs(REGRESSION, {})
+    _compare(bench)
+    assert not _audit(bench, "knn", n_neighbors=1_000_000).success
+    stale = find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", configs)
+    assert stale[dg.AssetKey(["regression", "model_comparison"])] == "knn is now failed"
+    assert _compare(bench).result("knn").status == "failed"
+    assert _audit(bench, "knn").success
+    assert find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", configs)
+    assert _compare(bench).result("knn").status == "compared"
+
+
 def test_the_comparison_is_fresh_until_a_model_changes_and_tells_a_model_of_another_training_set(
     bench: Workbench,
 ) -> None:

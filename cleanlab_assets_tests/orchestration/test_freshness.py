@@ -107,3 +107,15 @@ def test_a_second_identical_run_does_nothing(workbench: Workbench) -> None:
     assert len(first.reasons) == 3
     assert workbench.materialize("dataset", "breast_cancer").reasons == {}
     assert len(workbench.materialize("dataset", "breast_cancer", force=True).reasons) == 3
+
+
+def test_a_run_that_fails_after_a_good_one_leaves_a_partition_that_can_be_run_again(workbench: Workbench) -> None:
+    assert workbench.materialize("dataset", "breast_cancer").success
+    good = {"ops": {"classification__variant_comparison": {"config": {"compare_cleaning": False, "resamples": 100}}}}
+    assert workbench.materialize("model", "breast_cancer|knn", good).success
+    parameters = {"classification__predictions": {"config": {"parameters": {"n_neighbors": 1_000_000}}}}
+    assert not workbench.materialize("model", "breast_cancer|knn", {"ops": {**good["ops"], **parameters}}).success
+
+    assert "its check" in _stale(workbench, "model", "breast_cancer|knn", good)["predictions"]
+    assert workbench.materialize("model", "breast_cancer|knn", good).success
+    assert _stale(workbench, "model", "breast_cancer|knn", good) == {}

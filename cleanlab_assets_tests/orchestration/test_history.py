@@ -35,6 +35,10 @@ def record(instance: dg.DagsterInstance, partition: str, version: str | None) ->
     instance.report_runless_asset_event(dg.AssetMaterialization(LABEL_ISSUES, partition=partition, tags=tags))
 
 
+FACTS = dg.AssetKey(["classification", "audit_facts"])
+TRAINING_SET = dg.AssetKey(["classification", "training_set"])
+
+
 def test_the_version_of_one_partition_is_that_of_its_latest_materialization(instance: dg.DagsterInstance) -> None:
     record(instance, MODELS[0], "first")
     record(instance, MODELS[0], "second")
@@ -94,8 +98,8 @@ def test_the_recorded_inputs_of_a_result_are_the_versions_that_it_read(audited: 
 
 
 def test_a_partition_whose_latest_run_succeeded_has_no_failure(audited: Workbench) -> None:
-    assert find_failure(audited.instance, "classification", PLANTED) is None
-    assert find_failure(audited.instance, "classification", "breast_cancer|knn") is None, "it never ran"
+    assert find_failure(audited.instance, FACTS, PLANTED) is None
+    assert find_failure(audited.instance, FACTS, "breast_cancer|knn") is None, "it never ran"
 
 
 def test_a_failure_is_told_in_one_line_until_the_partition_succeeds(
@@ -107,13 +111,13 @@ def test_a_failure_is_told_in_one_line_until_the_partition_succeeds(
     with monkeypatch.context() as broken:
         broken.setattr(raw_dataset, "resolve_source_files", fail)
         assert not workbench.materialize("dataset", "breast_cancer").success
-    failed = find_failure(workbench.instance, "classification", "breast_cancer")
+    failed = find_failure(workbench.instance, TRAINING_SET, "breast_cancer")
     elsewhere = [
-        find_failure(workbench.instance, "regression", "breast_cancer"),
-        find_failure(workbench.instance, "classification", "digits"),
+        find_failure(workbench.instance, dg.AssetKey(["regression", "training_set"]), "breast_cancer"),
+        find_failure(workbench.instance, TRAINING_SET, "digits"),
     ]
     assert workbench.materialize("dataset", "breast_cancer").success
 
     assert failed == "classification__raw_dataset: OSError: the disk is full"
     assert elsewhere == [None, None]
-    assert find_failure(workbench.instance, "classification", "breast_cancer") is None
+    assert find_failure(workbench.instance, TRAINING_SET, "breast_cancer") is None

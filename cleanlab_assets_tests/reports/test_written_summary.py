@@ -211,10 +211,23 @@ def test_a_local_model_needs_no_key_and_gets_none_of_the_environment(
     assert_holds_no_part_of_the_key(json.dumps(server.headers) + "".join(server.texts))
 
 
+def test_the_key_of_one_provider_never_goes_to_the_server_of_another(server: ChatServer) -> None:
+    server.answer(Reply(prose=GOOD))
+    nobody = "http://127.0.0.1:9"
+    writer = configure(
+        server, model="anthropic:", openai_api_key=None, anthropic_api_key=SecretStr(KEY), anthropic_base_url=nobody
+    )
+
+    summary = write_summary(FACTS, writer=writer)
+
+    assert summary.written_by == "rules"
+    assert server.texts == []
+
+
 def test_anthropic_models_are_asked_in_their_own_protocol(server: ChatServer) -> None:
     server.answer(Reply(calls=AGGREGATES), Reply(prose=INVENTED), Reply(prose=GOOD))
     writer = configure(
-        server, model="anthropic:", base_url=server.url, openai_api_key=None, anthropic_api_key=SecretStr(KEY)
+        server, model="anthropic:", anthropic_base_url=server.url, openai_api_key=None, anthropic_api_key=SecretStr(KEY)
     )
 
     summary = write_summary(FACTS, writer=writer)

@@ -55,7 +55,7 @@ def probabilities_are_valid(
     )
 
 
-@family_check(FAMILY, model_level.label_issues, MODEL)
+@family_check(FAMILY, model_level.label_issues, MODEL, heavy=True)
 def detection_power(context: dg.AssetCheckExecutionContext, label_issues: pd.DataFrame) -> dg.AssetCheckResult:
     """Planted label errors rank far worse than by chance: the detector has signal."""
     seed = label_issues.attrs["seed"]

@@ -42,7 +42,7 @@ def values_are_valid(
     )
 
 
-@family_check(FAMILY, model_level.label_issues, MODEL, also=("training_set",))
+@family_check(FAMILY, model_level.label_issues, MODEL, also=("training_set",), heavy=True)
 def detection_power(
     context: dg.AssetCheckExecutionContext, label_issues: pd.DataFrame, training_set: pd.DataFrame
 ) -> dg.AssetCheckResult:

@@ -88,9 +88,11 @@ def outlier_detectors(
     several shares of outliers.
     """
     kinds = FeatureKinds.of(get_dataset(dataset_of(context)).columns)
-    rows = train_rows(training_set)
+    rows = train_rows(training_set)[kinds.names]
+    if len(rows) > config.max_rows:
+        rows = rows.sample(config.max_rows, random_state=training_set.attrs["seed"]).reset_index(drop=True)
     table = compare_detectors_at_budgets(
-        rows[kinds.names].head(config.max_rows),
+        rows,
         kinds,
         budgets=config.budgets,
         factor=config.factor,

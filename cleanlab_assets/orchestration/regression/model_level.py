@@ -18,7 +18,7 @@ from cleanlab_assets.audit.regression import (
 )
 from cleanlab_assets.audit.training_set import require_same_rows, train_rows
 from cleanlab_assets.datasets.catalogue import NumericLabel, get_dataset
-from cleanlab_assets.evaluation.cut_calibration import calibrate_cut
+from cleanlab_assets.evaluation.cut_calibration import CalibratedCut, calibrate_cut
 from cleanlab_assets.evaluation.detection import measure_detection, measure_detection_by_kind
 from cleanlab_assets.evaluation.regression_metrics import ScoredValues, measure_interval_calibration
 from cleanlab_assets.orchestration.contracts import VALUE_DATALAB_ISSUES, VALUE_LABEL_ISSUES, VALUE_PREDICTIONS
@@ -139,10 +139,9 @@ def label_issues(
             *issues.notes,
             f"{predictions.attrs['n_left_out']:,} rows with doubtful labels took no part in training the models behind "
             "the cross-validated metrics",
+            "the estimated number of label errors is an upper one: where the model is wrong, right labels count too",
         ],
-        "flag_rule": f"a cut that flags about {calibrated.measured_false_flag_rate:.1%} of right labels"
-        if config.flag_by == "calibrated"
-        else f"cleanlab's cut, which flags about {calibrated.cleanlab_false_flag_rate:.1%} of right labels",
+        "flag_rule": _describe_rule(config.flag_by, calibrated),
     }
     metadata: dict[str, Any] = {
         "n_label_issues": n_issues,
@@ -152,6 +151,7 @@ def label_issues(
         "n_below_cleanlab_cut": n_by_cleanlab,
         "n_below_calibrated_cut": int(table["is_below_calibrated_cut"].sum()),
         "calibrated_cut": calibrated.cut,
+        "calibrated_cut_highest_false_flag_rate": calibrated.highest_false_flag_rate,
         "calibrated_cut_false_flag_rate": calibrated.measured_false_flag_rate,
         "calibrated_cut_recall_of_planted": calibrated.recall,
         "cleanlab_cut_false_flag_rate": calibrated.cleanlab_false_flag_rate,
@@ -269,6 +269,13 @@ def datalab_report(
     page = render_report(report)
     flagged = datalab_summary.loc[datalab_summary["status"] == "ran", ["issue_type", "n_issues", "share"]]
     return StepResult(page, {"flagged": as_table(flagged, len(flagged)), "size_kb": len(page) // 1000})
+
+
+def _describe_rule(flag_by: str, calibrated: CalibratedCut) -> str:
+    if flag_by == "cleanlab":
+        return f"cleanlab's cut, which flags about {calibrated.cleanlab_false_flag_rate:.1%} of right labels"
+    low, high = calibrated.measured_false_flag_rate, calibrated.highest_false_flag_rate
+    return f"a cut that flags {low:.1%} to {max(low, high):.1%} of right labels"
 
 
 def same_audit(label_issues: pd.DataFrame, domain: NumericLabel) -> Callable[[pd.DataFrame, pd.DataFrame], ValueIssues]:
