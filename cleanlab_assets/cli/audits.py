@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.orchestration.audit_result import AuditResult
     from cleanlab_assets.orchestration.family import Family
+    from cleanlab_assets.orchestration.partitions import Level
     from cleanlab_assets.orchestration.runs import RunOutcome
     from cleanlab_assets.reports.model_comparison import ModelComparison
 
@@ -155,30 +156,29 @@ def sweep(
         with RunProgress(dataset) as progress:
             definitions = progress.load_definitions()
 
-            def materialize(level: str, partition: str, *, is_forced: bool) -> RunOutcome:
+            def materialize(level: Level, partition: str) -> RunOutcome:
                 progress.name(partition.replace("|", " / "))
                 outcome = materialize_level(
                     definitions,
                     instance,
                     family,
-                    level,  # type: ignore[arg-type]
+                    level,
                     partition,
                     configs=configs,
-                    force=is_forced,
+                    force=force,
                     announce=progress.expect,
                 )
                 print_outcome(outcome)
                 return outcome
 
-            end_on_failure(family, materialize(DATASET, dataset, is_forced=force))
+            end_on_failure(family, materialize(DATASET, dataset))
             partitions = {model: partition_keys(dataset, model)[MODEL] for model in wanted if model not in failures}
             for model, partition in partitions.items():
-                outcome = materialize(MODEL, partition, is_forced=force)
+                outcome = materialize(MODEL, partition)
                 if not outcome.success:
                     failures[model] = outcome.error or "the run failed"
                     failed_runs.append(outcome)
-            # A model that fails leaves no new input behind, so that the comparison would look up to date.
-            compared = materialize(COMPARISON, dataset, is_forced=force or bool(failed_runs))
+            compared = materialize(COMPARISON, dataset)
         for model, error in failures.items():
             errors.print(f"[red]error:[/red] {model}: {escape(error)}")
         end_on_failure(family, compared)

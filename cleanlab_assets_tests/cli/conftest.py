@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cleanlab_assets.cli import app
-from cleanlab_assets.cli.terminal import ExitCode
+from cleanlab_assets.cli.terminal import WIDTH_OF_FILES, ExitCode, console
 from cleanlab_assets.models.catalogue import get_model
 from cleanlab_assets.orchestration.audit_result import AuditResult
 
@@ -90,6 +90,12 @@ class Home:
 def _is_setting(name: str) -> bool:
     prefixes = ("CLEANLAB_DEMO_", "DAGSTER_", "OPENAI_", "ANTHROPIC_")
     return name.startswith(prefixes) or name.lower().endswith("_proxy")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def wide_tables() -> None:
+    """Tables are as wide as in a file, whatever terminal the tests run in."""
+    console.width = WIDTH_OF_FILES
 
 
 @pytest.fixture

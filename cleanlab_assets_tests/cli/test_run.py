@@ -143,7 +143,6 @@ def test_planted_errors_seed_and_rows_are_those_that_were_asked_for(home: Home) 
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="checks that a failed run planned and did not evaluate stop the freshness check")
 def test_a_failed_run_does_not_stand_in_the_way_of_the_settings_before_it(
     copied_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,7 +124,9 @@ def test_a_mended_model_joins_the_comparison(swept_home: SweptHome, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_second_sweep_finds_all_up_to_date_and_a_parameter_that_one_model_lacks_fails_that_one(home: Home) -> None:
+def test_a_second_sweep_finds_all_up_to_date_and_a_third_what_changed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sweep = ("sweep", "diabetes", *LEAN, *FAST_VALUES, "-m", "knn", "-m", "ridge")
     first = home.run(*sweep)
     assert first.exit_code == ExitCode.FINE, first.output
@@ -133,9 +135,18 @@ def test_a_second_sweep_finds_all_up_to_date_and_a_parameter_that_one_model_lack
     assert again.stdout.count("is up to date") == 4
     assert _find_row(again, "knn") == _find_row(first, "knn")
 
+    # Only one of the models has this parameter.
     changed = home.run(*sweep, "--set", "predictions.parameters.n_neighbors=5")
     assert changed.exit_code == ExitCode.RUN_FAILED, changed.output
     assert "error: ridge: ridge has no parameter 'n_neighbors'" in changed.stderr
     assert "ridge: failed, older audit" in _find_row(changed, "ridge")
     assert "kept baseline" in _find_row(changed, "knn")
     assert _find_row(changed, "knn") != _find_row(first, "knn")
+
+    # A model that was compared and then fails is compared no more.
+    break_model(monkeypatch, "regression", "knn")
+    broken = home.run(*sweep)
+    assert broken.exit_code == ExitCode.RUN_FAILED, broken.output
+    assert "knn: failed" in _find_row(broken, "knn")
+    assert "kept baseline" not in _find_row(broken, "knn")
+    assert "kept baseline" in _find_row(broken, "ridge")
