@@ -320,7 +320,8 @@ def test_cleanlearning_predicts_exactly_as_cleanlabs_own_class(name: str, seed: 
     scaler = StandardScaler().fit(audited.train[audited.features])
     train, test = (scaler.transform(rows[audited.features]) for rows in (audited.train, audited.test))
     labels = encode_labels(audited.train["given_label"])
-    original = CleanLearning(LogisticRegression(max_iter=2000))
+    # cleanlab's pool of processes may hang when it is forked from a process with threads.
+    original = CleanLearning(LogisticRegression(max_iter=2000), find_label_issues_kwargs={"n_jobs": 1})
     probabilities = audited.out_of_sample.astype(np.float64)
     original.find_label_issues(labels=labels, pred_probs=probabilities / probabilities.sum(axis=1, keepdims=True))
     original.fit(train, labels, label_issues=audited.issues.table[["is_label_issue", "label_quality"]].copy())
