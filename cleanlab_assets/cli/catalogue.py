@@ -41,11 +41,9 @@ def list_audits() -> None:
             )
             for dataset in datasets_of(family.name).values():
                 audited = [model for model in models if f"{dataset.name}|{model}" in done]
-                source = "embedded" if dataset.is_embedded else "download"
+                source = _name_source(dataset)
                 is_compared = "yes" if dataset.name in compared else "-"
-                table.add_row(
-                    dataset.name, f"{dataset.expected_rows:,}", source, "\n".join(audited) or "-", is_compared
-                )
+                table.add_row(dataset.name, _format_rows(dataset), source, "\n".join(audited) or "-", is_compared)
             console.print(table)
 
 
@@ -97,6 +95,16 @@ def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.
         fail(ExitCode.RUN_FAILED, f"{failed} of {len(datasets)} datasets are not complete")
 
 
+def _format_rows(dataset: Dataset) -> str:
+    return "unknown" if dataset.expected_rows is None else f"{dataset.expected_rows:,}"
+
+
+def _name_source(dataset: Dataset) -> str:
+    if dataset.is_embedded:
+        return "embedded"
+    return "download" if any(file.locations for file in dataset.files) else "your own"
+
+
 def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:
     from cleanlab_assets.models.catalogue import models_of
 
@@ -106,7 +114,7 @@ def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:
             "what": dataset.description,
             "task": ", ".join(dataset.families),
             "models": ", ".join(dict.fromkeys(model for family in dataset.families for model in models_of(family))),
-            "rows": f"{dataset.expected_rows:,}",
+            "rows": _format_rows(dataset),
             "label": f"{dataset.label}: {dataset.allowed_labels}",
             "split": f"by time ({dataset.time_column})" if dataset.time_column else "at random, equal rows together",
             "source": dataset.homepage,

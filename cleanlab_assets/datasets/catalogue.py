@@ -1,7 +1,8 @@
 """The catalogue: what a dataset is, and which datasets there are.
 
 A dataset is one module of this package that defines ``DATASET``. The catalogue finds the modules by itself, so
-adding a dataset means adding one file. Dataset modules import nothing heavy at module level.
+adding a dataset means adding one file. Dataset modules import nothing heavy at module level. The user's own datasets
+come from the data directory, see ``own_datasets``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 import cleanlab_assets.datasets
 from cleanlab_assets.discovery import find_entries
+from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,6 +62,7 @@ class SourceFile:
     """One file of a source: its name under ``<data dir>/<dataset>/``, accepted SHA-256 values and addresses.
 
     ``package`` names an installed Python package that ships the file as a resource; such a file is never downloaded.
+    A user's own file has neither SHA-256 nor address: any content is accepted.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Dataset:
     ``class_names`` are the values that a class label may take, in the order of the probability columns;
     ``numeric_label`` says which values a numeric label may take. A dataset has one of the two.
     ``time_column`` names the column that orders the rows in time, where a random split would look into the future.
+    ``expected_rows`` is None where nobody documented it: in a user's own data.
     """
 
     name: str
@@ -133,7 +137,7 @@ class Dataset:
     load: Callable[[Mapping[str, Path]], pd.DataFrame]
     label: str
     columns: tuple[Column, ...]
-    expected_rows: int
+    expected_rows: int | None
     class_names: tuple[str, ...] = ()
     numeric_label: NumericLabel | None = None
     time_column: str | None = None
@@ -178,12 +182,21 @@ class UnknownDatasetError(ValueError):
 
 @cache
 def all_datasets() -> Mapping[str, Dataset]:
-    """Return every dataset by name, in alphabetical order.
+    """Return every dataset by name, in alphabetical order: those of this package and the user's own.
 
     Raises:
-        ValueError: two modules define datasets of the same name.
+        ValueError: two datasets have the same name.
+        OwnDatasetError: a description of the user's own data is wrong.
     """
-    return find_entries(cleanlab_assets.datasets, "DATASET", Dataset)
+    from cleanlab_assets.datasets.own_datasets import DESCRIPTION_FILE, OwnDatasetError, find_own_datasets
+
+    known = find_entries(cleanlab_assets.datasets, "DATASET", Dataset)
+    data_dir = load_settings().data_dir
+    own = find_own_datasets(data_dir)
+    for name in own.keys() & known.keys():
+        path = data_dir / name / DESCRIPTION_FILE
+        raise OwnDatasetError(f"{path}: {name} is a dataset of the catalogue: give the folder another name")
+    return dict(sorted((known | own).items()))
 
 
 def datasets_of(family: str) -> Mapping[str, Dataset]:

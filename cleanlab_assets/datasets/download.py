@@ -80,7 +80,7 @@ def resolve_source_files(
 
     A file that ships with an installed package is read from there. A file in ``<data_dir>/<dataset>/`` that verifies
     is used, whatever put it there, and nothing is written then. A file there that does not verify is an error and is
-    left as it is.
+    left as it is. A user's own file, which nobody pinned, is used as it is.
 
     Args:
         dataset: the catalogue entry.
@@ -109,10 +109,13 @@ def resolve_source_files(
         if file.package is not None:
             paths[file.name] = _find_packaged_file(file, file.package)
         elif path.is_file():
-            _verify_file_at_hand(path, file, remedy=f"delete {path} so that it is downloaded again")
+            if file.sha256:
+                _verify_file_at_hand(path, file, remedy=f"delete {path} so that it is downloaded again")
             paths[file.name] = path
         elif path.exists():
             raise DataDirError(f"{path} should be a file but is something else: move it away")
+        elif not file.locations:
+            raise DataDirError(f"{path} is absent: put the file there, or correct dataset.toml")
         else:
             absent.append(file)
     if absent:

@@ -129,11 +129,23 @@ def compare_outlier_detectors(
     Raises:
         ValueError: no row, or every row, is planted.
     """
-    is_measured = np.ones(len(features), dtype=bool)
+    is_natural = np.zeros(len(features), dtype=bool)
     if untouched is not None:
-        for found in detect_outliers(untouched, kinds, k=k, seed=seed).values():
-            is_measured &= ~found.is_flagged
-        is_measured |= is_planted
+        is_natural = _find_natural_outliers(untouched, kinds, k=k, seed=seed)
+    return _compare_on_measured_rows(features, kinds, is_planted, is_planted | ~is_natural, k=k, seed=seed)
+
+
+def _find_natural_outliers(untouched: pd.DataFrame, kinds: FeatureKinds, *, k: int, seed: int) -> np.ndarray:
+    """Return the rows that any detector flags before anything is planted, bool of shape (n_rows,)."""
+    flags = [found.is_flagged for found in detect_outliers(untouched, kinds, k=k, seed=seed).values()]
+    natural: np.ndarray = np.logical_or.reduce(flags)
+    return natural
+
+
+def _compare_on_measured_rows(
+    features: pd.DataFrame, kinds: FeatureKinds, is_planted: np.ndarray, is_measured: np.ndarray, *, k: int, seed: int
+) -> pd.DataFrame:
+    """Measure each detector, which sees all rows, on the measured ones."""
     records = []
     for name, found in detect_outliers(features, kinds, k=k, seed=seed).items():
         score, planted = found.score[is_measured], is_planted[is_measured]
@@ -179,13 +191,14 @@ def compare_detectors_at_budgets(
     Raises:
         ValueError: no numeric column can hold the largest share of outliers.
     """
+    is_natural = _find_natural_outliers(features, kinds, k=k, seed=seed)
     tables = []
     for budget in budgets:
         column = _find_plantable_column(features, kinds, budget)
         if column is None:
             raise ValueError(f"no numeric column has values other than zero in {budget:.0%} of {len(features):,} rows")
         planted, is_planted = plant_feature_outliers(features, column, fraction=budget, factor=factor, seed=seed)
-        table = compare_outlier_detectors(planted, kinds, is_planted, k=k, seed=seed, untouched=features)
+        table = _compare_on_measured_rows(planted, kinds, is_planted, is_planted | ~is_natural, k=k, seed=seed)
         table.insert(1, "planted_share", budget)
         table.insert(2, "column", column)
         tables.append(table)

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
-__all__ = ["VariantComparison", "clean_rows", "compare_variants", "fit_variant"]
-
 
 def clean_rows(
     label_issues: pd.DataFrame, *, prune_fraction: float, correct_rates: Mapping[str, float], seed: int

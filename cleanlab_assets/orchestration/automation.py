@@ -13,6 +13,7 @@ import dagster as dg
 from cleanlab_assets.datasets.catalogue import Dataset, datasets_of
 from cleanlab_assets.orchestration.family import Family
 from cleanlab_assets.orchestration.family_asset import KEEP_SETTINGS_TAG
+from cleanlab_assets.orchestration.history import latest_record
 from cleanlab_assets.orchestration.partitions import DATASET
 from cleanlab_assets.settings import Settings
 
@@ -91,10 +92,8 @@ def _find_changed_files(
     instance: dg.DagsterInstance, raw_dataset: dg.AssetKey, dataset: Dataset, data_dir: Path
 ) -> list[str]:
     """Return ``<name>@<time of change>`` of the files that changed since the raw dataset was read; none before that."""
-    latest = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=raw_dataset, asset_partitions=[dataset.name]), limit=1
-    ).records
-    if not latest:
+    latest = latest_record(instance, raw_dataset, dataset.name)
+    if latest is None:
         return []
     changed = []
     for file in dataset.files:
@@ -103,7 +102,7 @@ def _find_changed_files(
             status = path.stat()
             # A copy may keep the old modification time; the time of the entry's own change is then the later one.
             time = max(status.st_mtime, status.st_ctime)
-            if time > latest[0].timestamp:
+            if time > latest.timestamp:
                 changed.append(f"{file.name}@{datetime.fromtimestamp(time, UTC).isoformat()}")
     return changed
 

@@ -7,14 +7,13 @@ provenance of every materialization.
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 from upath import UPath
 
-from cleanlab_assets.orchestration.history import latest_materialization, read_data_version
+from cleanlab_assets.orchestration.history import latest_record, read_data_version
 from cleanlab_assets.orchestration.partitions import upstream_partitions
 from cleanlab_assets.orchestration.provenance import PROVENANCE, Provenance, catalogue_hash, library_versions
 
@@ -49,11 +48,7 @@ def find_stale_assets(
     stale: dict[dg.AssetKey, str] = {}
     for asset in family.assets[level]:
         wanted = configs.get(asset.key, {})
-        reasons = _reasons(instance, family, asset, partition, wanted, stale)
-        also = chain(
-            _failed_checks(instance, family, asset.key, partition), family.other_reasons(instance, asset.key, partition)
-        )
-        reason = next(chain(reasons, also), None)
+        reason = next(_reasons(instance, family, asset, partition, wanted, stale), None)
         if reason is not None:
             stale[asset.key] = reason
     return stale
@@ -68,8 +63,9 @@ def _reasons(
     stale: Mapping[dg.AssetKey, str],
 ) -> Iterator[str]:
     """Yield every reason to materialize an asset, the plainest first."""
-    latest = latest_materialization(instance, asset.key, partition)
-    if latest is None or PROVENANCE not in latest.metadata:
+    materialized = latest_record(instance, asset.key, partition)
+    latest = None if materialized is None else materialized.asset_materialization
+    if materialized is None or latest is None or PROVENANCE not in latest.metadata:
         yield "not materialized yet"
         return
     record = Provenance.model_validate(latest.metadata[PROVENANCE].value)
@@ -87,6 +83,8 @@ def _reasons(
             yield f"{library} {record.versions.get(library)} -> {version}"
     if not UPath(str(latest.metadata["path"].value)).exists():
         yield "its file is gone"
+    yield from _failed_checks(instance, family, asset.key, partition, materialized.storage_id)
+    yield from family.other_reasons(instance, asset.key, partition)
 
 
 def _changed_inputs(
@@ -107,8 +105,10 @@ def _changed_inputs(
                 yield f"{name} has changed"
 
 
-def _failed_checks(instance: dg.DagsterInstance, family: Family, asset: dg.AssetKey, partition: str) -> Iterator[str]:
-    """Yield the checks that the latest materialization has not got, and the blocking ones that it has not passed.
+def _failed_checks(
+    instance: dg.DagsterInstance, family: Family, asset: dg.AssetKey, partition: str, materialized: int
+) -> Iterator[str]:
+    """Yield the checks that a materialization, named by its record, has not got, and the blocking ones not passed.
 
     A run that ends early leaves checks behind that were planned and never evaluated.
     """
@@ -116,16 +116,13 @@ def _failed_checks(instance: dg.DagsterInstance, family: Family, asset: dg.Asset
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
         list(specs), PartitionKeyFilter(key=partition)
     )
-    materialized = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[partition]), limit=1
-    ).records[0]
     for key, spec in specs.items():
         evaluation = latest[key].evaluation if key in latest else None
         if not isinstance(evaluation, dg.AssetCheckEvaluation):
             yield f"its check {key.name} was not evaluated"
             continue
         target = evaluation.target_materialization_data
-        if target is None or target.storage_id != materialized.storage_id:
+        if target is None or target.storage_id != materialized:
             yield f"its check {key.name} was not evaluated"
         elif spec.blocking and not evaluation.passed:
             yield f"its check {key.name} failed"

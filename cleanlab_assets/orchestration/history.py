@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 NO_VERSION = "not recorded"
 
 
+def latest_record(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
+    """Return the record of a partition's latest materialization, with its id and time, or None."""
+    found = instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1)
+    return found.records[0] if found.records else None
+
+
 def latest_materialization(
     instance: dg.DagsterInstance, key: dg.AssetKey, partition: str
 ) -> dg.AssetMaterialization | None:
     """Return the latest materialization of a partition, or None."""
-    found = instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1)
-    return found.records[0].asset_materialization if found.records else None
+    record = latest_record(instance, key, partition)
+    return None if record is None else record.asset_materialization
 
 
 def latest_provenance(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> Provenance | None:

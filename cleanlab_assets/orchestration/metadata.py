@@ -44,6 +44,11 @@ def as_plots(plots: Mapping[str, bytes]) -> dg.MarkdownMetadataValue:
     )
 
 
+def as_notes(notes: Sequence[str]) -> dg.MarkdownMetadataValue:
+    """List notes; none is said in a word."""
+    return dg.MetadataValue.md("\n".join(f"- {note}" for note in notes) or "none")
+
+
 def as_numbers(values: Mapping[str, float]) -> dict[str, float]:
     """Turn metrics into number entries, which the UI plots over time; undefined ones are left out."""
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}

@@ -18,7 +18,7 @@ from cleanlab_assets.audit.training_set import test_rows, train_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.catalogue import Dataset
-    from cleanlab_assets.evaluation.variants import VariantComparison
+    from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 
 WORST_ROWS = 10
 
@@ -136,11 +136,12 @@ def collect_facts(
     training_set: pd.DataFrame,
     predictions: pd.DataFrame,
     label_issues: pd.DataFrame,
-    datalab_summary: pd.DataFrame,
-    duplicate_sets: pd.DataFrame,
     comparison: VariantComparison,
+    datalab_summary: pd.DataFrame | None = None,
+    duplicate_sets: pd.DataFrame | None = None,
+    n_features: int | None = None,
 ) -> AuditFacts:
-    """Collect the facts of an audit on a table from its artifacts.
+    """Collect the facts of an audit from its artifacts.
 
     Args:
         family: task family.
@@ -151,9 +152,10 @@ def collect_facts(
             ``fit_seconds``.
         label_issues: label issues of all train rows; the ``attrs`` hold ``flag_rule``, ``notes``, ``estimated_errors``
             where the family estimates them, and ``detection`` where errors were planted.
-        datalab_summary: one row for each Datalab issue type.
-        duplicate_sets: near-duplicate sets row by row.
         comparison: the variants and the verdict.
+        datalab_summary: one row for each Datalab issue type; None where the family has no Datalab report.
+        duplicate_sets: near-duplicate sets row by row; None where the family looks for none.
+        n_features: how many features the model sees; the dataset's feature columns by default.
     """
     train = train_rows(training_set)
     attrs = label_issues.attrs
@@ -166,7 +168,7 @@ def collect_facts(
         model=model,
         n_train=len(train),
         n_test=len(test_rows(training_set)),
-        n_features=len(dataset.features),
+        n_features=len(dataset.features) if n_features is None else n_features,
         primary_metric=comparison.primary_metric,
         lower_is_better=comparison.lower_is_better,
         cross_validation=_keep_finite(predictions.attrs["cross_validation"]),
@@ -177,9 +179,11 @@ def collect_facts(
         estimated_errors=attrs.get("estimated_errors"),
         flag_rule=attrs["flag_rule"],
         label_distribution=_describe_labels(train["given_label"]),
-        issue_types=[_describe_issue_type(record) for record in datalab_summary.to_dict("records")],
-        n_duplicate_sets=int(duplicate_sets["duplicate_set"].nunique()),
-        n_duplicate_rows=len(duplicate_sets),
+        issue_types=[]
+        if datalab_summary is None
+        else [_describe_issue_type(record) for record in datalab_summary.to_dict("records")],
+        n_duplicate_sets=0 if duplicate_sets is None else int(duplicate_sets["duplicate_set"].nunique()),
+        n_duplicate_rows=0 if duplicate_sets is None else len(duplicate_sets),
         variants=_list_variants(comparison),
         chosen=comparison.chosen,
         verdict=comparison.verdict,

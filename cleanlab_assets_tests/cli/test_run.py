@@ -10,7 +10,7 @@ import pytest
 from cleanlab_assets.cli import audits
 from cleanlab_assets.cli.terminal import ExitCode
 from cleanlab_assets.datasets import catalogue
-from cleanlab_assets.evaluation.variants import VariantComparison
+from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.orchestration import families, raw_dataset
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets.orchestration.families import FAMILIES

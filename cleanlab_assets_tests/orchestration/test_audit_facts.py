@@ -37,6 +37,7 @@ def facts(tables: dict[str, pd.DataFrame], comparison: VariantComparison) -> Aud
         dataset=get_dataset("breast_cancer"),
         model="logistic_regression",
         comparison=comparison,
+        n_features=30,
         **tables,
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cleanlab_assets.datasets.catalogue import Gates, get_dataset
-from cleanlab_assets.evaluation.variants import VariantComparison
+from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.orchestration import check_results
 from cleanlab_assets.orchestration import raw_dataset as raw_module
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION

@@ -10,7 +10,7 @@ from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.classification.config import TrainingSetConfig
 from cleanlab_assets.orchestration.contracts import TRAINING_SET
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
-from cleanlab_assets.orchestration.metadata import as_table
+from cleanlab_assets.orchestration.metadata import as_notes, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset
 from cleanlab_assets.orchestration.tabular.dataset_level import build_neighbor_graph_asset
@@ -63,6 +63,6 @@ def training_set(context: dg.AssetExecutionContext, config: TrainingSetConfig, r
             "planted_errors": int(table["planted_error"].sum()) if "planted_error" in table else 0,
             "class_balance": as_table(balance, len(balance)),
             "preview": as_table(table, columns=["row_id", "given_label", "split", "fold"]),
-            "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in built.notes) or "none"),
+            "notes": as_notes(built.notes),
         },
     )

@@ -1,6 +1,5 @@
 """The model level of the classification chain, up to the report: predictions and the issues that they reveal."""
 
-import json
 from typing import Any
 
 import dagster as dg
@@ -24,17 +23,18 @@ from cleanlab_assets.orchestration.contracts import (
     DATALAB_ISSUES,
 )
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
-from cleanlab_assets.orchestration.metadata import as_numbers, as_plots, as_table
+from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
 from cleanlab_assets.orchestration.tabular.config import DatalabIssuesConfig, PredictionsConfig
 from cleanlab_assets.orchestration.tabular.model_level import (
     build_datalab_summary,
     build_duplicate_sets,
+    describe_datalab_issues,
     describe_origin,
+    describe_report,
     pipeline_factory,
 )
 from cleanlab_assets.reports.classification_report import build_classification_report
-from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.plots import plot_label_quality, plot_noise_matrix, plot_reliability
 
 WORST_ROWS = 20
@@ -146,7 +146,7 @@ def label_issues(
             len(issues.noise_matrix),
             columns=["given_label", *issues.noise_matrix.columns],
         ),
-        "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in issues.notes) or "none"),
+        "notes": as_notes(issues.notes),
     }
     if "planted_error" in rows:
         table["planted_error"], table["true_label"] = rows["planted_error"], rows["true_label"]
@@ -187,16 +187,7 @@ def datalab_issues(
         filter_by=label_issues.attrs["filter_by"],
         issue_types=config.issue_types,
     )
-    found.table.attrs["summary"] = json.loads(found.summary.to_json(orient="records"))
-    ran = found.summary[found.summary["status"] == "ran"].set_index("issue_type")["n_issues"]
-    graph = neighbor_graph.attrs
-    return StepResult(
-        found.table,
-        {
-            "graph": f"{graph['metric']}, k={graph['k']}, {graph['method']}",
-            **{f"n_{name}_issues": int(count) for name, count in ran.items()},
-        },
-    )
+    return describe_datalab_issues(found, neighbor_graph)
 
 
 datalab_summary = build_datalab_summary(FAMILY)
@@ -222,6 +213,4 @@ def datalab_report(
         facts=describe_origin(context, training_set, datalab_issues),
         full_table=f"{FAMILY}/datalab_issues/{dataset_of(context)}/{model_of(context)}.parquet of the artifacts",
     )
-    page = render_report(report)
-    flagged = datalab_summary.loc[datalab_summary["status"] == "ran", ["issue_type", "n_issues", "share"]]
-    return StepResult(page, {"flagged": as_table(flagged, len(flagged)), "size_kb": len(page) // 1000})
+    return describe_report(report, datalab_summary)

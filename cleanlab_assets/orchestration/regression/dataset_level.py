@@ -10,7 +10,7 @@ from cleanlab_assets.evaluation.value_errors import plant_errors_in_numeric_trai
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.contracts import OUTLIER_DETECTORS, VALUE_TRAINING_SET
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
-from cleanlab_assets.orchestration.metadata import as_plots, as_table
+from cleanlab_assets.orchestration.metadata import as_notes, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset
 from cleanlab_assets.orchestration.regression.config import OutlierDetectorsConfig, TrainingSetConfig
@@ -62,7 +62,7 @@ def training_set(context: dg.AssetExecutionContext, config: TrainingSetConfig, r
             "label_distribution": as_table(distribution, columns=list(distribution.columns)),
             "plots": as_plots({"Label distribution": plot_label_distribution(labels, dataset.label_domain.unit)}),
             "preview": as_table(table, columns=["row_id", "given_label", "split", "fold"]),
-            "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in built.notes) or "none"),
+            "notes": as_notes(built.notes),
         },
     )
 

@@ -23,7 +23,7 @@ from cleanlab_assets.evaluation.detection import measure_detection, measure_dete
 from cleanlab_assets.evaluation.regression_metrics import ScoredValues, measure_interval_calibration
 from cleanlab_assets.orchestration.contracts import VALUE_DATALAB_ISSUES, VALUE_LABEL_ISSUES, VALUE_PREDICTIONS
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
-from cleanlab_assets.orchestration.metadata import as_numbers, as_plots, as_table
+from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
 from cleanlab_assets.orchestration.regression.config import LabelIssuesConfig
 from cleanlab_assets.orchestration.regression.dataset_level import FAMILY
@@ -31,10 +31,11 @@ from cleanlab_assets.orchestration.tabular.config import DatalabIssuesConfig, Pr
 from cleanlab_assets.orchestration.tabular.model_level import (
     build_datalab_summary,
     build_duplicate_sets,
+    describe_datalab_issues,
     describe_origin,
+    describe_report,
     pipeline_factory,
 )
-from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.regression_plots import plot_given_against_predicted, plot_quality_cuts
 from cleanlab_assets.reports.regression_report import build_regression_report
 
@@ -172,7 +173,7 @@ def label_issues(
                 ),
             }
         ),
-        "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in issues.notes) or "none"),
+        "notes": as_notes(issues.notes),
     }
     if "planted_error" in rows:
         for name in ("planted_error", "true_label", "planted_kind"):
@@ -214,16 +215,7 @@ def datalab_issues(
         task="regression",
         issue_types=config.issue_types,
     )
-    found.table.attrs["summary"] = json.loads(found.summary.to_json(orient="records"))
-    ran = found.summary[found.summary["status"] == "ran"].set_index("issue_type")["n_issues"]
-    graph = neighbor_graph.attrs
-    return StepResult(
-        found.table,
-        {
-            "graph": f"{graph['metric']}, k={graph['k']}, {graph['method']}",
-            **{f"n_{name}_issues": int(count) for name, count in ran.items()},
-        },
-    )
+    return describe_datalab_issues(found, neighbor_graph)
 
 
 datalab_summary = build_datalab_summary(FAMILY)
@@ -266,9 +258,7 @@ def datalab_report(
         },
         full_table=f"label_issues and datalab_issues in {FAMILY}/ of the artifacts, {dataset.name}/{model}.parquet",
     )
-    page = render_report(report)
-    flagged = datalab_summary.loc[datalab_summary["status"] == "ran", ["issue_type", "n_issues", "share"]]
-    return StepResult(page, {"flagged": as_table(flagged, len(flagged)), "size_kb": len(page) // 1000})
+    return describe_report(report, datalab_summary)
 
 
 def _describe_rule(flag_by: str, calibrated: CalibratedCut) -> str:

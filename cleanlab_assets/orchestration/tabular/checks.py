@@ -11,7 +11,7 @@ from cleanlab_assets.audit.folds import group_equal_rows
 from cleanlab_assets.audit.neighbor_graph import measure_split_leakage
 from cleanlab_assets.audit.training_set import train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.variants import VariantComparison
+from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.check_results import family_check, gates_of, judge, judge_rate
 from cleanlab_assets.orchestration.metadata import as_table

@@ -1,14 +1,16 @@
 """The model level that families on tables share: Datalab's summary, duplicate sets, and the facts of the audit."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from cleanlab_assets.audit.datalab import DatalabIssues
 from cleanlab_assets.audit.duplicates import list_duplicate_sets
 from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.variants import VariantComparison
+from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory, build_model
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.contracts import DATALAB_SUMMARY, DUPLICATE_SETS
@@ -17,6 +19,7 @@ from cleanlab_assets.orchestration.metadata import as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
 from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.reports.audit_facts import collect_facts
+from cleanlab_assets.reports.html import Report, render_report
 
 
 def pipeline_factory(
@@ -45,6 +48,27 @@ def describe_origin(
         "Audited": issues_record["started"],
         **issues_record["versions"],
     }
+
+
+def describe_datalab_issues(found: DatalabIssues, neighbor_graph: pd.DataFrame) -> StepResult:
+    """Make the result of a Datalab run: its table, with the summary for the steps that follow, and the counts."""
+    found.table.attrs["summary"] = json.loads(found.summary.to_json(orient="records"))
+    ran = found.summary[found.summary["status"] == "ran"].set_index("issue_type")["n_issues"]
+    graph = neighbor_graph.attrs
+    return StepResult(
+        found.table,
+        {
+            "graph": f"{graph['metric']}, k={graph['k']}, {graph['method']}",
+            **{f"n_{name}_issues": int(count) for name, count in ran.items()},
+        },
+    )
+
+
+def describe_report(report: Report, datalab_summary: pd.DataFrame) -> StepResult:
+    """Make the result of a report: its page, and how many rows each issue type flags."""
+    page = render_report(report)
+    flagged = datalab_summary.loc[datalab_summary["status"] == "ran", ["issue_type", "n_issues", "share"]]
+    return StepResult(page, {"flagged": as_table(flagged, len(flagged)), "size_kb": len(page) // 1000})
 
 
 def check_parameters(family: str, dataset: str, model: str, parameters: Mapping[str, Any]) -> None:
