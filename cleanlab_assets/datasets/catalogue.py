@@ -122,6 +122,7 @@ class Dataset:
     lines counted from 1), then ``columns`` in order, in source order, with nothing dropped.
     ``class_names`` are the values that a class label may take, in the order of the probability columns;
     ``numeric_label`` says which values a numeric label may take. A dataset has one of the two.
+    ``label_separator`` is set where a label names several classes, or none: a text such as ``calm|sad`` then.
     ``time_column`` names the column that orders the rows in time, where a random split would look into the future.
     ``expected_rows`` is None where nobody documented it: in a user's own data.
     """
@@ -139,6 +140,7 @@ class Dataset:
     columns: tuple[Column, ...]
     expected_rows: int | None
     class_names: tuple[str, ...] = ()
+    label_separator: str | None = None
     numeric_label: NumericLabel | None = None
     time_column: str | None = None
     gates: Gates = field(default_factory=Gates)
@@ -162,13 +164,25 @@ class Dataset:
     @property
     def allowed_labels(self) -> str:
         """The values that a label may take, in words."""
-        return ", ".join(self.class_names) if self.numeric_label is None else str(self.numeric_label)
+        if self.numeric_label is not None:
+            return str(self.numeric_label)
+        names = ", ".join(self.class_names)
+        return names if self.label_separator is None else f"any number of {names}"
 
     def find_allowed_labels(self, labels: pd.Series) -> np.ndarray:
         """Return which labels may occur in the source, bool of shape (n_rows,)."""
-        if self.numeric_label is None:
+        if self.numeric_label is not None:
+            return self.numeric_label.find_allowed(labels.to_numpy(dtype=np.float64, na_value=np.nan))
+        if self.label_separator is None:
             return labels.isin(list(self.class_names)).to_numpy()
-        return self.numeric_label.find_allowed(labels.to_numpy(dtype=np.float64, na_value=np.nan))
+        known = set(self.class_names)
+        return np.array([isinstance(label, str) and known.issuperset(self.split_label(label)) for label in labels])
+
+    def split_label(self, label: str) -> list[str]:
+        """Return the classes that a label names, in its order; an empty text names none."""
+        if self.label_separator is None:
+            return [label]
+        return label.split(self.label_separator) if label else []
 
     @property
     def is_embedded(self) -> bool:

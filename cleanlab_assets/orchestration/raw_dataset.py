@@ -157,7 +157,8 @@ def _show_labels(dataset: Dataset, labels: pd.Series) -> dict[str, Any]:
             "label_range": f"{np.nanmin(values):g} to {np.nanmax(values):g} {dataset.numeric_label.unit}".strip(),
             "plots": as_plots({"Label distribution": plot_label_distribution(values, dataset.numeric_label.unit)}),
         }
-    counts = labels.value_counts().reindex(list(dataset.class_names), fill_value=0)
+    named = labels if dataset.label_separator is None else labels.map(dataset.split_label).explode()
+    counts = named.value_counts().reindex(list(dataset.class_names), fill_value=0)
     return {
         "class_balance": dg.MetadataValue.json({str(name): int(count) for name, count in counts.items()}),
         "plots": as_plots({"Class balance": plot_class_balance(counts)}),

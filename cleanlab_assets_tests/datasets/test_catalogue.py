@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -135,3 +136,13 @@ def test_the_whole_source_fits_its_entry(name: str, request: pytest.FixtureReque
     assert_fits_declared_columns(table, dataset)
     assert len(table) == dataset.expected_rows
     pd.testing.assert_frame_equal(table, dataset.load(files))
+
+
+def test_a_label_that_names_several_classes_is_allowed_when_all_of_them_are_known() -> None:
+    digits = dataclasses.replace(get_dataset("digits"), label_separator="|")
+
+    found = digits.find_allowed_labels(pd.Series(["0|3", "", "7", "0|ten", None, "0||3"], dtype="object"))
+
+    assert found.tolist() == [True, True, True, False, False, False]
+    assert digits.split_label("0|3") == ["0", "3"]
+    assert digits.allowed_labels.startswith("any number of 0, 1, 2")
