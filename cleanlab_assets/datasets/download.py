@@ -115,7 +115,7 @@ def resolve_source_files(
         elif path.exists():
             raise DataDirError(f"{path} should be a file but is something else: move it away")
         elif not file.locations:
-            raise DataDirError(f"{path} is absent: put the file there, or correct dataset.toml")
+            raise DataDirError(_ask_for_file(dataset, file, path))
         else:
             absent.append(file)
     if absent:
@@ -128,6 +128,15 @@ def resolve_source_files(
         )
         paths |= _download_files(dataset.name, absent, directory, transfer)
     return {file.name: paths[file.name] for file in dataset.files}
+
+
+def _ask_for_file(dataset: Dataset, file: SourceFile, path: Path) -> str:
+    if not file.sha256:
+        return f"{path} is absent: put the file there, or correct dataset.toml"
+    return (
+        f"{path} is absent and cannot be downloaded by itself: get {file.name} from {dataset.homepage} and put it there "
+        f"(SHA-256 {_any_of(file.sha256)})"
+    )
 
 
 def _find_packaged_file(file: SourceFile, package: str) -> Path:
