@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def divide_label_sets(
-    indicators: np.ndarray, groups: np.ndarray, shares: Sequence[float], *, seed: int
-) -> np.ndarray:
+def divide_label_sets(indicators: np.ndarray, groups: np.ndarray, shares: Sequence[float], *, seed: int) -> np.ndarray:
     """Divide rows into parts by iterative stratification, each group of rows whole in one part.
 
     Classes, and combinations of classes with at least a row for each part, are dealt out one after another, the one

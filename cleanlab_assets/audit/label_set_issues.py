@@ -147,8 +147,8 @@ def find_label_set_issues(
 
     Returns:
         Table with ``row_id``, ``given_label``, ``suggested_label``, ``missing_labels`` and ``extra_labels`` (texts, may
-        be empty), ``label_quality`` in [0, 1] (lower is worse), ``is_label_issue``, ``rank`` (1 = worst), ``reason`` and
-        the features; with the summary of the classes.
+        be empty), ``label_quality`` in [0, 1] (lower is worse), ``is_label_issue``, ``rank`` (1 = worst), ``reason``
+        and the features; with the summary of the classes.
 
     Raises:
         ValueError: ``filter_by``, ``quality_method`` or ``aggregation`` is none of the allowed values.

@@ -58,8 +58,9 @@ def build_training_set(
 
     Sample, split and folds are random, stratified by class or by quantile of a numeric label. With a time column they
     are blocks of time instead: the sample is the latest rows, the test rows are the latest of those, and each fold is
-    a block of the earlier ones. Labels that name several classes are stratified by class and combination. A fold is predicted by models fitted on the blocks before and after it: that suits the
-    audit of labels, which is no forecast; only the test rows ask for the future.
+    a block of the earlier ones. A fold is predicted by models fitted on the blocks before and after it: that suits the
+    audit of labels, which is no forecast; only the test rows ask for the future. Labels that name several classes are
+    stratified by class and combination.
 
     Rows with equal features stay on one side of the split and in one fold: a model that saw one of them has seen all.
 

@@ -134,8 +134,8 @@ def _ask_for_file(dataset: Dataset, file: SourceFile, path: Path) -> str:
     if not file.sha256:
         return f"{path} is absent: put the file there, or correct dataset.toml"
     return (
-        f"{path} is absent and cannot be downloaded by itself: get {file.name} from {dataset.homepage} and put it there "
-        f"(SHA-256 {_any_of(file.sha256)})"
+        f"{path} is absent and cannot be downloaded by itself: get {file.name} from {dataset.homepage} and put it "
+        f"there (SHA-256 {_any_of(file.sha256)})"
     )
 
 

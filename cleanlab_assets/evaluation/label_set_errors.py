@@ -67,7 +67,7 @@ def plant_label_set_errors(
         else:
             chosen = free[_can_take(labels[free], part)][:n_rows]
             if len(chosen) < n_rows:
-                raise ValueError(f"{n_rows} errors of kind {part!r} are wanted, but only {len(chosen)} rows can take one")
+                raise ValueError(f"{n_rows} errors of kind {part!r} are wanted, only {len(chosen)} rows can take one")
             for row in chosen:
                 _change_one_class(labels, int(row), part, rng)
         kinds[chosen] = part
