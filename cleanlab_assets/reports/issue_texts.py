@@ -213,8 +213,8 @@ _LABEL_OF_SETS = IssueText(
         "quality joins the probabilities of all its classes and non-classes; the worst ones count most."
     ),
     why=(
-        "People who name several classes forget some more often than they invent one, and each gap teaches a model that "
-        "the class is absent. A flag is a suspicion: the more classes there are, the more rows have one in doubt."
+        "People who name several classes forget some more often than they invent one, and each gap teaches a model "
+        "that the class is absent. A flag is a suspicion: the more classes there are, the more rows have one in doubt."
     ),
     action=(
         "Read the rows from the top and look at what is missing or extra. Correct the label in the source where it is "

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
-import pandas as pd
 import pytest
 
-from cleanlab_assets.audit.label_set_issues import LabelSetIssues
 from cleanlab_assets.audit.label_sets import encode_given_labels
 from cleanlab_assets.datasets.synthetic_topics import CLASS_NAMES, LABEL, load_synthetic_topics
 from cleanlab_assets.evaluation.variant_comparison import VariantComparison
@@ -18,6 +16,9 @@ from cleanlab_assets.orchestration.multilabel.family import MULTILABEL
 from cleanlab_assets_tests.conftest import PLANTED_SETS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from cleanlab_assets.audit.label_set_issues import LabelSetIssues
     from cleanlab_assets_tests.conftest import Workbench
 
 

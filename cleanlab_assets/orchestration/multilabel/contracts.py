@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dagster as dg
 import dagster_pandas as dgp
 
 _ROW_ID = dgp.PandasColumn.string_column("row_id", non_nullable=True, unique=True, is_required=True)
@@ -18,12 +17,12 @@ def _share(name: str) -> dgp.PandasColumn:
 
 
 _FLAG = dgp.PandasColumn.boolean_column("is_label_issue", non_nullable=True)
-LABEL_SET_PREDICTIONS: dg.DagsterType = dgp.create_dagster_pandas_dataframe_type(
+LABEL_SET_PREDICTIONS = dgp.create_dagster_pandas_dataframe_type(
     "LabelSetPredictions",
     "Out-of-sample probabilities of each class, calibrated and not; a row's need not sum to 1.",
     [_ROW_ID, _text("given_label")],
 )
-LABEL_SET_ISSUES: dg.DagsterType = dgp.create_dagster_pandas_dataframe_type(
+LABEL_SET_ISSUES = dgp.create_dagster_pandas_dataframe_type(
     "LabelSetIssues",
     "Every train row with given and suggested label, what is missing and extra, label quality, flag and rank.",
     [
@@ -34,7 +33,7 @@ LABEL_SET_ISSUES: dg.DagsterType = dgp.create_dagster_pandas_dataframe_type(
         _RANK,
     ],
 )
-LABEL_ISSUES_BY_CLASS: dg.DagsterType = dgp.create_dagster_pandas_dataframe_type(
+LABEL_ISSUES_BY_CLASS = dgp.create_dagster_pandas_dataframe_type(
     "LabelIssuesByClass",
     "Every class of every train row: whether the label names it, its probability, quality, flag and rank in the class.",
     [
