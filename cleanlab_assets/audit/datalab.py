@@ -14,6 +14,9 @@ import pandas as pd
 
 from cleanlab_assets.audit.class_codes import decode_labels, encode_labels
 from cleanlab_assets.audit.duplicates import number_duplicate_sets
+from cleanlab_assets.audit.label_set_issues import SOFTMIN_TEMPERATURE
+from cleanlab_assets.audit.label_set_predictions import LIKELY, class_names_of, to_label_set_probabilities
+from cleanlab_assets.audit.label_sets import decode_label_sets, encode_given_labels, to_label_lists
 from cleanlab_assets.audit.lean_issue_types import build_non_iid_manager, value_rows
 from cleanlab_assets.audit.neighbor_graph import METRIC, NEAR_DUPLICATE_THRESHOLD, to_knn_matrix
 from cleanlab_assets.audit.predictions import to_probabilities
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.audit.label_issues import FilterRule
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "multilabel"]
 
 CLASSIFICATION_ISSUE_TYPES: Mapping[str, str] = {
     "label": "the given label is likely wrong",
@@ -43,9 +46,12 @@ REGRESSION_ISSUE_TYPES: Mapping[str, str] = {
     name: CLASSIFICATION_ISSUE_TYPES[name] for name in ("label", "outlier", "near_duplicate", "non_iid", "null")
 }
 """Without Datalab's data valuation, which asks whether labels are equal: that means nothing for numbers."""
+MULTILABEL_ISSUE_TYPES = REGRESSION_ISSUE_TYPES
+"""Those that Datalab has for labels that name several classes."""
 ISSUE_TYPES: Mapping[Task, Mapping[str, str]] = {
     "classification": CLASSIFICATION_ISSUE_TYPES,
     "regression": REGRESSION_ISSUE_TYPES,
+    "multilabel": MULTILABEL_ISSUE_TYPES,
 }
 _LEAN_TYPES = ("non_iid", "data_valuation")
 _GRAPH_TYPES = ("outlier", "near_duplicate", "non_iid", "underperforming_group", "data_valuation")
@@ -79,7 +85,7 @@ class _Audited:
     """
 
     task: Task
-    labels: np.ndarray
+    labels: np.ndarray | list[list[int]]
     predictions: np.ndarray
     label_parameters: Mapping[str, Any]
     predicted: pd.Series
@@ -128,7 +134,10 @@ def find_datalab_issues(
             "different rows: materialize both from the same training set"
         )
     k = graph.nnz // graph.shape[0]
-    audited = _read_values(predictions) if task == "regression" else _read_classes(predictions, filter_by)
+    if task == "regression":
+        audited = _read_values(predictions)
+    else:
+        audited = (_read_classes if task == "classification" else _read_label_sets)(predictions, filter_by)
     all_parameters = _choose_parameters(graph, k=k, seed=seed, label_parameters=audited.label_parameters)
     parameters = {issue_type: all_parameters[issue_type] for issue_type in asked}
     issues, scores, failures = _run_datalab(audited, features, graph, parameters)
@@ -162,6 +171,18 @@ def _read_classes(predictions: pd.DataFrame, filter_by: FilterRule) -> _Audited:
         predictions=probabilities,
         label_parameters={"clean_learning_kwargs": {"find_label_issues_kwargs": rule}},
         predicted=pd.Series(decode_labels(all_probabilities.argmax(axis=1), given), name="predicted_label"),
+    )
+
+
+def _read_label_sets(predictions: pd.DataFrame, filter_by: FilterRule) -> _Audited:
+    names, probabilities = class_names_of(predictions), to_label_set_probabilities(predictions).astype(np.float64)
+    aggregation = {"method": "softmin", "temperature": SOFTMIN_TEMPERATURE}
+    return _Audited(
+        task="multilabel",
+        labels=to_label_lists(encode_given_labels(predictions, names)),
+        predictions=probabilities,
+        label_parameters={"filter_by": filter_by, "n_jobs": 1, "aggregator_kwargs": aggregation},
+        predicted=pd.Series(decode_label_sets(probabilities >= LIKELY, names), name="predicted_label"),
     )
 
 
@@ -235,7 +256,7 @@ def _run_datalab(
             lean["is_non_iid_issue"] = non_iid.issues["is_non_iid_issue"].to_numpy()
             lean["non_iid_score"] = non_iid.issues["non_iid_score"].to_numpy()
     if "data_valuation" in parameters:
-        values = value_rows(audited.labels, graph.indices.reshape(graph.shape[0], -1))
+        values = value_rows(np.asarray(audited.labels), graph.indices.reshape(graph.shape[0], -1))
         scores["data_valuation"] = float(values.mean())
         lean["is_data_valuation_issue"] = values < parameters["data_valuation"]["threshold"]
         lean["data_valuation_score"] = values

@@ -102,7 +102,9 @@ def _format_rows(dataset: Dataset) -> str:
 def _name_source(dataset: Dataset) -> str:
     if dataset.is_embedded:
         return "embedded"
-    return "download" if any(file.locations for file in dataset.files) else "your own"
+    if any(file.locations for file in dataset.files):
+        return "download"
+    return "by hand" if any(file.sha256 for file in dataset.files) else "your own"
 
 
 def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:

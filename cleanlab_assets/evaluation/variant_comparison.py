@@ -224,7 +224,7 @@ def compare_cleaned_variants(
     ids = train["row_id"].to_numpy()
     results = []
     for variant, rows in cleaned.items():
-        changed = np.flatnonzero(rows.labels != labels)
+        changed = np.flatnonzero((rows.labels != labels).reshape(len(labels), -1).any(axis=1))
         results.append(
             VariantResult(
                 variant=variant,

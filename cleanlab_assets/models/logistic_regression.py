@@ -22,9 +22,20 @@ def _build_classifier(context: BuildContext) -> Pipeline:
     return Pipeline([("encoding", one_hot_encoding(context.kinds)), (ESTIMATOR_STEP, estimator)])
 
 
+def _build_label_sets(context: BuildContext) -> Pipeline:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.pipeline import Pipeline
+
+    estimator = OneVsRestClassifier(
+        LogisticRegression(solver="newton-cholesky", max_iter=1000, random_state=context.seed)
+    )
+    return Pipeline([("encoding", one_hot_encoding(context.kinds)), (ESTIMATOR_STEP, estimator)])
+
+
 MODEL = Model(
     name="logistic_regression",
     description="Linear model with calibrated probabilities: fast, a good first audit of tables.",
-    builders={"classification": _build_classifier},
+    builders={"classification": _build_classifier, "multilabel": _build_label_sets},
     trusted_types=frozenset({"numpy.dtype"}),
 )

@@ -16,9 +16,14 @@ CLASSIFICATION_DATASETS = ["adult_income", "breast_cancer", "covtype", "digits"]
 CLASSIFICATION_MODELS = ["extra_trees", "hist_gradient_boosting", "knn", "logistic_regression", "random_forest"]
 REGRESSION_DATASETS = ["bike_sharing", "california_housing", "diabetes"]
 REGRESSION_MODELS = ["extra_trees", "hist_gradient_boosting", "knn", "random_forest", "ridge"]
+MULTILABEL_DATASETS = ["emotions", "synthetic_topics"]
+MULTILABEL_MODELS = [
+    *("classifier_chain", "extra_trees", "hist_gradient_boosting", "knn", "logistic_regression", "random_forest"),
+]
 GRID = {
     "classification": (CLASSIFICATION_DATASETS, CLASSIFICATION_MODELS),
     "regression": (REGRESSION_DATASETS, REGRESSION_MODELS),
+    "multilabel": (MULTILABEL_DATASETS, MULTILABEL_MODELS),
 }
 MODEL_LEVEL = [
     "predictions",
@@ -43,6 +48,11 @@ ASSETS = {
         "model": MODEL_LEVEL,
         "comparison": ["model_comparison", "consensus_issues", "comparison_report"],
     },
+    "multilabel": {
+        "dataset": ["raw_dataset", "training_set", "neighbor_graph"],
+        "model": [*MODEL_LEVEL[:2], "label_issues_by_class", *MODEL_LEVEL[2:]],
+        "comparison": ["model_comparison", "consensus_issues", "comparison_report"],
+    },
 }
 SHARED_CHECKS = {
     "raw_dataset": {"source_hash", "schema", "row_count", "label_domain", "verified_lately"},
@@ -60,6 +70,10 @@ OWN_CHECKS = {
         "training_set": {"every_class_in_every_part", "class_imbalance"},
         "predictions": {"probabilities_are_valid"},
     },
+    "multilabel": {
+        "training_set": {"every_class_in_every_part", "class_imbalance"},
+        "predictions": {"probabilities_are_valid"},
+    },
     "regression": {"predictions": {"values_are_valid"}, "outlier_detectors": {"outlier_detection_power"}},
 }
 BLOCKING = {
@@ -71,7 +85,11 @@ BLOCKING = {
     "no_equal_rows_across_splits",
     "each_train_row_predicted_once",
 }
-OWN_BLOCKING = {"classification": {"probabilities_are_valid"}, "regression": {"values_are_valid"}}
+OWN_BLOCKING = {
+    "classification": {"probabilities_are_valid"},
+    "multilabel": {"probabilities_are_valid"},
+    "regression": {"values_are_valid"},
+}
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
 
