@@ -6,6 +6,7 @@ Models and Auxiliary Loss, ACL 2016, without the auxiliary loss; letters by conv
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -94,7 +95,7 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_aside = min(max(1, round(self.stopping_share * len(sentences))), len(sentences) - 1)
         aside, learned = order[:n_aside], order[n_aside:]
         device = _choose_device()
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with _one_thread(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.random_state)
             network = self._build_network().to(device)
             optimizer = torch.optim.Adam(network.parameters(), lr=self.learning_rate, betas=(0.9, 0.99))
@@ -143,7 +144,7 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         network.to(device).eval()
         inputs = self._encode(sentences)
         found: list[np.ndarray] = [np.empty(0)] * len(sentences)
-        with torch.no_grad():
+        with _one_thread(), torch.no_grad():
             for batch in self._batch(inputs, np.arange(len(sentences)), None):
                 scores = self._score(network, inputs.pad_words(batch), inputs.pad_letters(batch), device)
                 probabilities = torch.softmax(scores.double(), dim=-1).cpu().numpy()
@@ -277,6 +278,19 @@ def _split_sentences(rows: pd.DataFrame) -> tuple[list[list[str]], np.ndarray, n
     pairs, owner = np.unique(np.stack([text, copy], axis=1), axis=0, return_inverse=True)
     words = [str(category).split(" ") for category in sentences.cat.categories]
     return [words[code] for code, _ in pairs], owner.reshape(-1), place
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Use one thread: the steps of a small LSTM are too short to share, and waiting threads cost more than they do."""
+    import torch
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _choose_device() -> Any:
