@@ -1,6 +1,6 @@
 """The whole audit of ud_english_ewt by the linear tagger, and one fit of the recurrent one: time, memory, accuracy.
 
-Run: ``CLEANLAB_DEMO_DATA_DIR=... python -m benchmarks.token_classification``.
+Run: ``CLEANLAB_DEMO_DATA_DIR=... python benchmarks/token_classification.py``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measurements import print_report, require_data_dir, run_measured
+from measurements import print_report, require_data_dir, run_measured
 
 DATASET = "ud_english_ewt"
 _ONE_FIT = """
