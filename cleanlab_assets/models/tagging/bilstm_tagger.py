@@ -22,6 +22,7 @@ _PADDING, _UNKNOWN = 0, 1
 _N_RESERVED = 2
 _LONGEST_WORD = 16
 _LOWEST_SHARE_OF_GAIN = 1e-4
+_SMALLEST_BATCH, _FEWEST_BATCHES = 100, 50
 _IGNORED = -100
 """Target of words that take no part in the loss: padding, rows left out, the stopping share."""
 
@@ -39,7 +40,7 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         hidden_size: size of the LSTM's state in each direction.
         dropout: share of the inputs and outputs of the LSTM dropped while learning.
         learning_rate: largest step of Adam; it falls linearly over the epochs.
-        batch_words: words of a batch, of sentences of about equal length.
+        batch_words: most words of a batch, of sentences of about equal length.
         max_epochs: most passes over the sentences.
         patience: epochs without gain after which the fit stops.
         stopping_share: share of the sentences put aside to stop early.
@@ -229,10 +230,12 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Yield batches of sentences of about equal length; in random order where there is a generator."""
         lengths = np.array([len(inputs.words[i]) for i in sentences])
         order = np.lexsort((rng.random(len(sentences)), lengths)) if rng is not None else np.argsort(lengths)
+        # Few words make small batches, so that an epoch has steps enough to learn from.
+        most_words = min(self.batch_words, max(_SMALLEST_BATCH, int(lengths.sum()) // _FEWEST_BATCHES))
         batches: list[np.ndarray] = []
         batch: list[int] = []
         for number in sentences[order]:
-            if batch and (len(batch) + 1) * len(inputs.words[number]) > self.batch_words:
+            if batch and (len(batch) + 1) * len(inputs.words[number]) > most_words:
                 batches.append(np.array(batch))
                 batch = []
             batch.append(number)
