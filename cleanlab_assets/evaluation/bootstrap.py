@@ -44,7 +44,12 @@ class Difference(BaseModel):
 
 
 def compare_to_baseline(
-    baseline: ScoredRows, others: Mapping[str, ScoredRows], *, n_resamples: int, seed: int
+    baseline: ScoredRows,
+    others: Mapping[str, ScoredRows],
+    *,
+    n_resamples: int,
+    seed: int,
+    blocks: np.ndarray | None = None,
 ) -> dict[str, list[Difference]]:
     """Bootstrap the differences of every metric to the baseline, on the same resampled rows for all models.
 
@@ -55,6 +60,8 @@ def compare_to_baseline(
         others: predictions of the other models on the same rows.
         n_resamples: number of bootstrap resamples.
         seed: seed of the resampling.
+        blocks: number of the block of each row, from 0, shape (n_rows,): rows of a block, such as the words of a
+            sentence, are drawn together; None draws single rows.
 
     Returns:
         For each other model the difference of each metric, with interval and verdict. The verdict is ``improves`` or
@@ -66,7 +73,7 @@ def compare_to_baseline(
     metrics = list(baseline.compute())
     observed = {name: _to_array(model.compute(), metrics) for name, model in models.items()}
     drawn = {name: np.empty((n_resamples, len(metrics))) for name in models}
-    for number, weights in enumerate(_draw_weights(baseline.n_rows, n_resamples, seed=seed)):
+    for number, weights in enumerate(_draw_weights(baseline.n_rows, n_resamples, seed=seed, blocks=blocks)):
         for name, model in models.items():
             drawn[name][number] = _to_array(model.compute(weights), metrics)
     result = {}
@@ -101,10 +108,14 @@ def _to_array(values: Mapping[str, float], metrics: list[str]) -> np.ndarray:
     return np.array([values[metric] for metric in metrics])
 
 
-def _draw_weights(n_rows: int, n_resamples: int, *, seed: int) -> Iterator[np.ndarray]:
+def _draw_weights(
+    n_rows: int, n_resamples: int, *, seed: int, blocks: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
     rng = seed_generator(seed, "bootstrap")
+    n_blocks = n_rows if blocks is None else int(blocks.max()) + 1
     for _ in range(n_resamples):
-        yield np.bincount(rng.integers(n_rows, size=n_rows), minlength=n_rows).astype(np.float64)
+        drawn = np.bincount(rng.integers(n_blocks, size=n_blocks), minlength=n_blocks).astype(np.float64)
+        yield drawn if blocks is None else drawn[blocks]
 
 
 def _judge(low: float, high: float, *, lower_is_better: bool) -> Verdict:

@@ -59,7 +59,8 @@ class VariantTask:
     such labels as people read them; ``predict``: what ``score`` takes, from a fitted model and features; ``score``:
     from encoded labels and predictions; ``clean``: the variants, from the label issues of all rows;
     ``audit_and_clean``: the variants of some rows after an audit of their own on their folds. ``validation_fold``
-    says on which fold of the train rows the variant is chosen.
+    says on which fold of the train rows the variant is chosen. Neither is needed where validation rows are put aside.
+    ``number_blocks``: the block of each row, from 0, where rows such as the words of a sentence are not independent.
     """
 
     metrics: tuple[str, ...]
@@ -68,8 +69,9 @@ class VariantTask:
     predict: Callable[[Pipeline, pd.DataFrame], np.ndarray]
     score: Callable[[np.ndarray, np.ndarray], ScoredRows]
     clean: Callable[[pd.DataFrame], Mapping[VariantName, CleanedRows]]
-    audit_and_clean: Callable[[pd.DataFrame, np.ndarray], Mapping[VariantName, CleanedRows]]
-    validation_fold: Literal["first", "last"]
+    audit_and_clean: Callable[[pd.DataFrame, np.ndarray], Mapping[VariantName, CleanedRows]] | None = None
+    validation_fold: Literal["first", "last"] = "first"
+    number_blocks: Callable[[pd.DataFrame], np.ndarray] | None = None
 
 
 class VariantResult(BaseModel):
@@ -160,6 +162,7 @@ def compare_cleaned_variants(
     seed: int,
     compare_cleaning: bool,
     is_trusted: np.ndarray | None = None,
+    validation_rows: pd.DataFrame | None = None,
 ) -> VariantComparison:
     """Fit every variant on the train rows and compare it with the baseline on the untouched test rows.
 
@@ -178,6 +181,7 @@ def compare_cleaned_variants(
         compare_cleaning: whether any cleaned variant is fitted; if not, the baseline is chosen.
         is_trusted: train rows whose labels may judge a variant on the validation fold, bool of shape (n_train,); None
             trusts all.
+        validation_rows: rows that no audit saw, to choose the variant on in place of a fold of the train rows.
 
     Returns:
         The comparison, with the chosen variant.
@@ -199,28 +203,42 @@ def compare_cleaned_variants(
     cleaned: Mapping[VariantName, CleanedRows] = {"baseline": baseline}
     if compare_cleaning:
         cleaned = task.clean(label_issues)
-    validation = _score_on_validation_fold(
-        task,
-        train,
-        out_of_sample,
-        features=features,
-        build=build,
-        n_resamples=n_resamples,
-        seed=seed,
-        compare_cleaning=compare_cleaning,
-        is_trusted=is_trusted,
-    )
-    chosen = _choose_variant(validation, primary_metric)
+    validation: dict[VariantName, _Validation] = {}
+    if validation_rows is None:
+        validation = _score_on_validation_fold(
+            task,
+            train,
+            out_of_sample,
+            features=features,
+            build=build,
+            n_resamples=n_resamples,
+            seed=seed,
+            compare_cleaning=compare_cleaning,
+            is_trusted=is_trusted,
+        )
 
     test_labels = task.encode(test["given_label"])
     scored: dict[VariantName, ScoredRows] = {}
+    scored_aside: dict[VariantName, ScoredRows] = {}
     seconds: dict[VariantName, float] = {}
     for variant, rows in cleaned.items():
         started = perf_counter()
         model = rows.fit(build, train[features])
         seconds[variant] = perf_counter() - started
         scored[variant] = task.score(test_labels, task.predict(model, test[features]))
-    differences = _compare_to_baseline(scored, n_resamples=n_resamples, seed=seed)
+        if validation_rows is not None and variant in CANDIDATES:
+            predicted = task.predict(model, validation_rows[features])
+            scored_aside[variant] = task.score(task.encode(validation_rows["given_label"]), predicted)
+    if validation_rows is not None:
+        blocks = None if task.number_blocks is None else task.number_blocks(validation_rows)
+        aside = _compare_to_baseline(scored_aside, n_resamples=n_resamples, seed=seed, blocks=blocks)
+        validation = {
+            name: _Validation(scored=model, differences=aside.get(name, []), on_all_rows=aside.get(name, []))
+            for name, model in scored_aside.items()
+        }
+    chosen = _choose_variant(validation, primary_metric)
+    blocks = None if task.number_blocks is None else task.number_blocks(test)
+    differences = _compare_to_baseline(scored, n_resamples=n_resamples, seed=seed, blocks=blocks)
     ids = train["row_id"].to_numpy()
     results = []
     for variant, rows in cleaned.items():
@@ -327,7 +345,7 @@ def _score_on_validation_fold(
     cleaned: dict[VariantName, CleanedRows] = {}
     if out_of_sample is None:
         cleaned["baseline"] = CleanedRows(keep=np.ones(len(others), dtype=bool), labels=labels[~held_out])
-    if compare_cleaning:
+    if compare_cleaning and task.audit_and_clean is not None:
         folds = _keep_or_halve_folds(others, labels[~held_out], features, seed=seed)
         variants = task.audit_and_clean(others, folds)
         cleaned |= {name: variants[name] for name in CANDIDATES[1:]}
@@ -360,10 +378,10 @@ def _keep_or_halve_folds(rows: pd.DataFrame, labels: np.ndarray, features: list[
 
 
 def _compare_to_baseline(
-    scored: Mapping[VariantName, ScoredRows], *, n_resamples: int, seed: int
+    scored: Mapping[VariantName, ScoredRows], *, n_resamples: int, seed: int, blocks: np.ndarray | None = None
 ) -> dict[str, list[Difference]]:
     others: dict[str, ScoredRows] = {name: model for name, model in scored.items() if name != "baseline"}
-    return compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed)
+    return compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed, blocks=blocks)
 
 
 def _choose_variant(validation: Mapping[VariantName, _Validation], metric: str) -> VariantName:

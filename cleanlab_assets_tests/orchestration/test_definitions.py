@@ -24,6 +24,7 @@ GRID = {
     "classification": (CLASSIFICATION_DATASETS, CLASSIFICATION_MODELS),
     "regression": (REGRESSION_DATASETS, REGRESSION_MODELS),
     "multilabel": (MULTILABEL_DATASETS, MULTILABEL_MODELS),
+    "token_classification": (["grammar_sentences", "ud_english_ewt"], ["bilstm", "logistic_regression"]),
 }
 MODEL_LEVEL = [
     "predictions",
@@ -53,17 +54,39 @@ ASSETS = {
         "model": [*MODEL_LEVEL[:2], "label_issues_by_class", *MODEL_LEVEL[2:]],
         "comparison": ["model_comparison", "consensus_issues", "comparison_report"],
     },
+    "token_classification": {
+        "dataset": ["raw_dataset", "training_set"],
+        "model": [
+            "predictions",
+            "label_issues",
+            "sentence_issues",
+            "common_errors",
+            "token_report",
+            "variant_comparison",
+            "retrained_model",
+            "audit_facts",
+            "ai_summary",
+        ],
+        "comparison": ["model_comparison", "consensus_issues", "comparison_report"],
+    },
 }
-SHARED_CHECKS = {
+COMMON_CHECKS = {
     "raw_dataset": {"source_hash", "schema", "row_count", "label_domain", "verified_lately"},
-    "training_set": {"no_row_in_both_splits", "no_equal_rows_across_splits"},
-    "neighbor_graph": {"near_duplicates_across_splits", "neighbor_recall"},
     "predictions": {"each_train_row_predicted_once", "calibration"},
     "label_issues": {"label_issue_rate", "detection_power"},
-    "datalab_issues": {"outlier_rate", "near_duplicate_rate", "non_iid", "every_issue_type_ran"},
     "variant_comparison": {"not_worse_than_baseline"},
     "ai_summary": {"written_as_asked", "summary_is_grounded"},
     "model_comparison": {"every_model_compared"},
+}
+TABULAR_CHECKS = {
+    "training_set": {"no_row_in_both_splits", "no_equal_rows_across_splits"},
+    "neighbor_graph": {"near_duplicates_across_splits", "neighbor_recall"},
+    "datalab_issues": {"outlier_rate", "near_duplicate_rate", "non_iid", "every_issue_type_ran"},
+}
+SHARED_CHECKS = {
+    "classification": COMMON_CHECKS | TABULAR_CHECKS,
+    "regression": COMMON_CHECKS | TABULAR_CHECKS,
+    "token_classification": COMMON_CHECKS,
 }
 OWN_CHECKS = {
     "classification": {
@@ -75,21 +98,27 @@ OWN_CHECKS = {
         "predictions": {"probabilities_are_valid"},
     },
     "regression": {"predictions": {"values_are_valid"}, "outlier_detectors": {"outlier_detection_power"}},
+    "token_classification": {
+        "training_set": {"no_sentence_in_two_parts", "every_class_in_every_part"},
+        "predictions": {"probabilities_are_valid"},
+    },
 }
-BLOCKING = {
-    "source_hash",
-    "schema",
-    "row_count",
-    "label_domain",
-    "no_row_in_both_splits",
-    "no_equal_rows_across_splits",
-    "each_train_row_predicted_once",
+BLOCKING = {"source_hash", "schema", "row_count", "label_domain", "each_train_row_predicted_once"}
+TABULAR_BLOCKING = {"no_row_in_both_splits", "no_equal_rows_across_splits"}
+OWN_BLOCKING = {
+    "classification": {"probabilities_are_valid"} | TABULAR_BLOCKING,
+    "multilabel": {"probabilities_are_valid"} | TABULAR_BLOCKING,
+    "regression": {"values_are_valid"} | TABULAR_BLOCKING,
+    "token_classification": {"probabilities_are_valid", "no_sentence_in_two_parts"},
 }
+<<<<<<< HEAD
 OWN_BLOCKING = {
     "classification": {"probabilities_are_valid"},
     "multilabel": {"probabilities_are_valid"},
     "regression": {"values_are_valid"},
 }
+=======
+>>>>>>> tokens
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
 
@@ -125,9 +154,9 @@ def test_checks_are_those_that_gates_rely_on(family: Family) -> None:
             assert spec.description, spec.name
             if spec.blocking:
                 blocking.add(spec.name)
-    own = OWN_CHECKS[family.name]
-    names = SHARED_CHECKS.keys() | own.keys()
-    assert found == {name: SHARED_CHECKS.get(name, set()) | own.get(name, set()) for name in names}
+    shared, own = SHARED_CHECKS[family.name], OWN_CHECKS[family.name]
+    names = shared.keys() | own.keys()
+    assert found == {name: shared.get(name, set()) | own.get(name, set()) for name in names}
     assert blocking == BLOCKING | OWN_BLOCKING[family.name]
 
 
