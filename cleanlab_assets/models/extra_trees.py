@@ -36,6 +36,10 @@ def _build_regressor(context: BuildContext) -> Pipeline:
 MODEL = Model(
     name="extra_trees",
     description="Extremely randomized trees: no scaling needed, robust to odd columns.",
-    builders={"classification": _build_classifier, "regression": _build_regressor},
+    builders={
+        "classification": _build_classifier,
+        "regression": _build_regressor,
+        "multiannotator": _build_classifier,
+    },
     trusted_types=frozenset({"sklearn.tree._tree.Tree"}),
 )

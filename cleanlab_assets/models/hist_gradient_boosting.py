@@ -46,7 +46,11 @@ def _build_regressor(context: BuildContext) -> Pipeline:
 MODEL = Model(
     name="hist_gradient_boosting",
     description="Histogram gradient boosting: usually the most accurate model for tables.",
-    builders={"classification": _build_classifier, "regression": _build_regressor},
+    builders={
+        "classification": _build_classifier,
+        "regression": _build_regressor,
+        "multiannotator": _build_classifier,
+    },
     trusted_types=frozenset(
         {
             "functools.partial",

@@ -25,6 +25,6 @@ def _build_classifier(context: BuildContext) -> Pipeline:
 MODEL = Model(
     name="logistic_regression",
     description="Linear model with calibrated probabilities: fast, a good first audit of tables.",
-    builders={"classification": _build_classifier},
+    builders={"classification": _build_classifier, "multiannotator": _build_classifier},
     trusted_types=frozenset({"numpy.dtype"}),
 )
