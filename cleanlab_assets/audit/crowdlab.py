@@ -33,8 +33,8 @@ METHODS = (
 class Crowdlab:
     """What CROWDLAB says of a matrix of labels.
 
-    ``consensus``: class codes, shape (n_examples,); ``consensus_quality``: shape (n_examples,); ``label_quality``: shape
-    (n_examples, n_annotators), NaN where there is no label; ``annotators``: one row for each annotator, in the order of
+    ``consensus``: class codes, shape (n_examples,); ``consensus_quality``: shape (n_examples,); ``label_quality``:
+    shape (n_examples, n_annotators), NaN where there is no label; ``annotators``: one row for each annotator, in the order of
     the matrix, with ``annotator_quality``, ``agreement_with_consensus``, ``worst_class`` (a code) and ``weight``.
     """
 
@@ -145,9 +145,9 @@ def build_consensus(predictions: pd.DataFrame, annotations: pd.DataFrame, label_
         "crowdlab": consensus,
         "crowdlab_without_model": run_crowdlab(labels, np.tile(frequencies, (len(votes), 1))).consensus,
         "dawid_skene": estimate_dawid_skene(labels, n_classes=n_classes).argmax(axis=1),
-        "dawid_skene_with_model": estimate_dawid_skene(
-            np.column_stack([labels, model]), n_classes=n_classes
-        ).argmax(axis=1),
+        "dawid_skene_with_model": estimate_dawid_skene(np.column_stack([labels, model]), n_classes=n_classes).argmax(
+            axis=1
+        ),
         "model_alone": model,
     }
     given = predictions["given_label"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.orchestration.multiannotator.family import MULTIANNOTATOR
 from cleanlab_assets.orchestration.regression.family import REGRESSION
 
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.catalogue import Dataset
     from cleanlab_assets.orchestration.family import Family
 
-FAMILIES: tuple[Family, ...] = (CLASSIFICATION, REGRESSION)
+FAMILIES: tuple[Family, ...] = (CLASSIFICATION, REGRESSION, MULTIANNOTATOR)
 
 
 def family_of(dataset: Dataset) -> Family:

@@ -149,7 +149,9 @@ def _describe_features(path: Path, options: Options) -> tuple[Column, ...]:
     if "example" not in header:
         raise OwnDatasetError(f"{path}, line 1: found the columns {', '.join(header)}, expected example among them")
     if unknown := {*options.categorical, *options.descriptive} - set(header):
-        raise OwnDatasetError(f"{path}, line 1: options name the columns {', '.join(sorted(unknown))}, which are absent")
+        raise OwnDatasetError(
+            f"{path}, line 1: options name the columns {', '.join(sorted(unknown))}, which are absent"
+        )
     texts = {*options.categorical, *options.descriptive}
     return tuple(
         Column(
