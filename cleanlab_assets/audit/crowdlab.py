@@ -34,8 +34,8 @@ class Crowdlab:
     """What CROWDLAB says of a matrix of labels.
 
     ``consensus``: class codes, shape (n_examples,); ``consensus_quality``: shape (n_examples,); ``label_quality``:
-    shape (n_examples, n_annotators), NaN where there is no label; ``annotators``: one row for each annotator, in the order of
-    the matrix, with ``annotator_quality``, ``agreement_with_consensus``, ``worst_class`` (a code) and ``weight``.
+    shape (n_examples, n_annotators), NaN where there is no label; ``annotators``: one row for each annotator, in the
+    order of the matrix, with ``annotator_quality``, ``agreement_with_consensus``, ``worst_class`` (a code), ``weight``.
     """
 
     consensus: np.ndarray

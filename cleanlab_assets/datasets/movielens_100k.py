@@ -82,7 +82,9 @@ DATASET = Dataset(
     name="movielens_100k",
     families=("multiannotator",),
     title="MovieLens 100K",
-    description="Rate a movie from 1 to 5. Users are the annotators; ratings are tastes, so users who differ may all be right.",
+    description=(
+        "Rate a movie from 1 to 5. Users are the annotators; ratings are tastes, so users who differ may all be right."
+    ),
     homepage="https://grouplens.org/datasets/movielens/100k/",
     licence="research use; no redistribution without permission of the GroupLens Research Project",
     citation=(

@@ -72,8 +72,8 @@ def simulate_rounds(
 
     Returns:
         One row for each round: ``strategy``, ``seed``, ``round``, ``n_labels``, ``n_labelled_examples``,
-        ``test_accuracy`` of a model trained on the consensus labels, and ``pool_accuracy``: the share of all examples of
-        the pool whose class is right by consensus or, without any label, by the model.
+        ``test_accuracy`` of a model trained on the consensus labels, and ``pool_accuracy``: the share of all examples
+        of the pool whose class is right by consensus or, without any label, by the model.
     """
     rng = seed_generator(seed, "first labels")
     known = np.full_like(pool.labels, NO_LABEL)

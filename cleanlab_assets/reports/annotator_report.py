@@ -81,8 +81,10 @@ def build_annotator_report(
     sections = [
         _describe_annotators(annotator_quality, label_quality, artifacts),
         _describe_consensus(consensus_labels, label_issues),
-        _list_examples(label_issues, votes, titles, n_issues, artifacts, top_rows, is_preference=preference),
-        _list_labels(label_quality, label_issues, titles, artifacts, top_rows, is_preference=preference),
+        _list_examples(label_issues, votes, titles, artifacts=artifacts, top_rows=top_rows, is_preference=preference),
+        _list_labels(
+            label_quality, label_issues, titles, artifacts=artifacts, top_rows=top_rows, is_preference=preference
+        ),
         _list_batch(labeling_batch),
         *([] if learning_curve.empty else [_describe_curve(learning_curve)]),
         _describe_agreement(annotations, dataset, is_preference=preference),
@@ -189,12 +191,12 @@ def _list_examples(
     label_issues: pd.DataFrame,
     votes: pd.Series,
     titles: list[str],
-    n_issues: int,
+    *,
     artifacts: str,
     top_rows: int,
-    *,
     is_preference: bool,
 ) -> Section:
+    n_issues = int(label_issues["is_label_issue"].sum())
     columns = ["row_id", *titles, "given_label", "suggested_label", "label_quality", "annotator_agreement"]
     table = label_issues.sort_values("rank").join(votes, on="row_id")
     meaning = "Given is the majority vote, suggested is CROWDLAB's consensus; they are worst first."
@@ -224,9 +226,9 @@ def _list_labels(
     label_quality: pd.DataFrame,
     label_issues: pd.DataFrame,
     titles: list[str],
+    *,
     artifacts: str,
     top_rows: int,
-    *,
     is_preference: bool,
 ) -> Section:
     columns = ["row_id", "annotator", "given_label", "suggested_label", "label_quality", "consensus_quality"]

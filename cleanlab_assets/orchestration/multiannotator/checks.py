@@ -4,7 +4,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.annotations import panel_of
+from cleanlab_assets.audit.annotations import panel_of, put_votes
 from cleanlab_assets.audit.predictions import to_probabilities
 from cleanlab_assets.audit.training_set import train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
@@ -98,12 +98,11 @@ def detection_power(
     """Planted errors in single labels rank far worse than by chance: the detector has signal."""
     seed = label_quality.attrs["seed"]
     build = build_panel_model(context, seed, predictions.attrs["model_parameters"])
-    known = annotations
+    known, train = annotations, train_rows(training_set)
     if "planted_error" in annotations:
         known = annotations.assign(given_label=annotations["true_label"])
-    power = measure_annotation_detection_power(
-        train_rows(training_set), known, features=build.features, build=build, seed=seed
-    )
+        train = put_votes(train, known)
+    power = measure_annotation_detection_power(train, known, features=build.features, build=build, seed=seed)
     required = MINIMUM_LIFT * power.planted_share
     is_preference = panel_of(get_dataset(dataset_of(context))).is_preference
     return dg.AssetCheckResult(

@@ -19,7 +19,7 @@ from cleanlab_assets.audit.class_codes import encode_labels
 from cleanlab_assets.audit.seeding import seed_generator
 from cleanlab_assets.audit.training_set import TRAIN, test_rows, train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.annotation_errors import plant_annotation_errors
+from cleanlab_assets.evaluation.annotation_errors import plant_annotation_errors, to_reference
 from cleanlab_assets.evaluation.learning_curve import STRATEGIES, LabelPool, compare_curves, simulate_rounds
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
@@ -34,6 +34,8 @@ from cleanlab_assets.reports.annotator_plots import plot_learning_curve
 
 FAMILY = "multiannotator"
 CURVE_MODEL = "logistic_regression"
+CURVE_PARAMETERS = {"C": 0.05}
+"""Noisy labels ask for a smooth model, which is quicker to fit besides."""
 CURVE_METRIC = "test_accuracy"
 
 raw_dataset = build_raw_dataset(FAMILY)
@@ -70,10 +72,11 @@ def training_set(context: dg.AssetExecutionContext, config: TrainingSetConfig, r
         seed=config.seed,
     )
     table, planted = built.table, pd.Series(dtype=object)
+    reference = to_reference(table[table["split"] == TRAIN])
     if config.planted_error_fraction > 0:
         train = table["split"] == TRAIN
         wrong = plant_annotation_errors(
-            selection.table, table.loc[train, "row_id"], fraction=config.planted_error_fraction, seed=config.seed
+            selection.table, reference, fraction=config.planted_error_fraction, seed=config.seed
         )
         votes = put_votes(table, wrong)
         table.loc[train, ["given_label", "annotator_agreement"]] = votes.loc[
@@ -90,6 +93,7 @@ def training_set(context: dg.AssetExecutionContext, config: TrainingSetConfig, r
         "annotators": list(selection.table["annotator"].cat.categories),
         "limits": asdict(limits),
         "planted_labels": planted.to_dict(),
+        "reference": reference.to_dict() if len(planted) else {},
     }
     return StepResult(
         table,
@@ -183,7 +187,9 @@ def learning_curve(
         return StepResult(empty, {"notes": as_notes([empty.attrs["why_empty"]])})
     seed, n_classes = training_set.attrs["seed"], len(dataset.class_names)
     train, test = train_rows(training_set), test_rows(training_set)
-    build = PipelineFactory(FAMILY, CURVE_MODEL, BuildContext(kinds=kinds, n_classes=n_classes, seed=seed), {})
+    build = PipelineFactory(
+        FAMILY, CURVE_MODEL, BuildContext(kinds=kinds, n_classes=n_classes, seed=seed), CURVE_PARAMETERS
+    )
     labels, truth = to_label_matrix(annotations, train["row_id"]), encode_labels(train["true_label"])
     curves = []
     for number in range(seed, seed + config.seeds):

@@ -146,7 +146,7 @@ def label_quality(
         ),
     }
     if "planted_error" in table:
-        detection = measure_label_detection(table)
+        detection = measure_label_detection(table, pd.Series(training_set.attrs["reference"]))
         table.attrs["detection"] = detection.model_dump()
         metadata |= as_numbers({f"detection_{name}": value for name, value in detection.model_dump().items()})
     return StepResult(table, metadata)
