@@ -46,4 +46,4 @@ def estimate_dawid_skene(
         truth = updated
         if change < tolerance:
             break
-    return truth
+    return np.asarray(truth)
