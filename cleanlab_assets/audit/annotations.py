@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.class_codes import encode_labels
+from cleanlab_assets.audit.class_codes import decode_labels, encode_labels
 from cleanlab_assets.audit.folds import divide_rows, group_equal_rows
 from cleanlab_assets.audit.training_set import NO_FOLD, TEST, TRAIN, TrainingSet, read_features
 
@@ -166,11 +166,10 @@ def build_panel_training_set(
 def put_votes(table: pd.DataFrame, annotations: pd.DataFrame) -> pd.DataFrame:
     """Return the examples with ``given_label``, ``n_annotations`` and ``annotator_agreement`` of the annotations."""
     labels = to_label_matrix(annotations, table["row_id"])
-    dtype = annotations["given_label"].dtype
     codes = vote_by_majority(labels, n_classes=len(annotations["given_label"].cat.categories))
     counts = (labels != NO_LABEL).sum(axis=1)
     return table.assign(
-        given_label=pd.Categorical.from_codes(codes.tolist(), dtype=dtype),
+        given_label=decode_labels(codes, annotations["given_label"]),
         n_annotations=counts,
         annotator_agreement=(labels == codes[:, None]).sum(axis=1) / counts,
     )
@@ -201,7 +200,7 @@ def vote_by_majority(labels: np.ndarray, *, n_classes: int) -> np.ndarray:
     """
     votes = (labels[:, :, None] == np.arange(n_classes)).sum(axis=1)
     frequency = votes.sum(axis=0) / max(votes.sum(), 1)
-    return (votes + frequency / 2).argmax(axis=1)  # frequencies sum to 1, so they only break ties
+    return np.asarray((votes + frequency / 2).argmax(axis=1))  # frequencies sum to 1, so they only break ties
 
 
 def annotations_of(annotations: pd.DataFrame, examples: pd.Series) -> pd.DataFrame:

@@ -90,8 +90,8 @@ def load_digits_panel(files: Mapping[str, Path], *, seed: int = PANEL_SEED) -> p
     labels = [*map(str, given[given >= 0]), *[None] * (len(example) - len(annotator))]
     table = images.iloc[example].reset_index(drop=True).rename(columns={digits.LABEL: TRUTH})
     table.insert(1, "example", table["row_id"])
-    table.insert(2, "annotator", pd.Categorical(names, categories=[one.name for one in PANEL]))
-    table.insert(3, LABEL, pd.Categorical(labels, categories=list(digits.CLASS_NAMES)))
+    table.insert(2, "annotator", pd.Series(pd.Categorical(names, categories=[one.name for one in PANEL])))
+    table.insert(3, LABEL, pd.Series(pd.Categorical(labels, categories=list(digits.CLASS_NAMES))))
     table["row_id"] = table["example"] + "/" + table["annotator"].astype(object).fillna("nobody")
     order = np.lexsort((np.arange(len(example)), example))
     return table.iloc[order].reset_index(drop=True)

@@ -91,7 +91,7 @@ def plot_learning_curve(curves: pd.DataFrame, metric: str) -> bytes:
         if not len(part):
             continue
         labels, mean = part["n_labels"].mean(), part[metric].mean()
-        margin = 1.96 * part[metric].std(ddof=1).fillna(0) / np.sqrt(part[metric].size())
+        margin: pd.Series = 1.96 * part[metric].std(ddof=1).fillna(0) / np.sqrt(part[metric].size())
         axes.fill_between(labels, mean - margin, mean + margin, color=colour, alpha=0.12, linewidth=0)
         axes.plot(labels, mean, line, marker=marker, color=colour, markersize=5, label=name)
     axes.set(xlabel="labels", ylabel=metric.replace("_", " "))
