@@ -32,6 +32,7 @@ RESERVED_COLUMNS = frozenset(
         *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
         *("given_label_probability", "suggested_label_probability"),
         *("missing_labels", "extra_labels", "planted_kind"),
+        *("n_annotations", "annotator_agreement", "dawid_skene_label"),
         *("predicted_value", "uncertainty", "residual", "is_below_cleanlab_cut", "is_below_calibrated_cut"),
     }
 )
@@ -83,7 +84,7 @@ def build_training_set(
     labels, strata = _read_labels(raw, dataset)
     times = _read_times(raw, dataset)
     rows = _draw_sample(strata, times, max_rows, seed=seed)
-    table = _read_features(raw.iloc[rows], dataset)
+    table = read_features(raw.iloc[rows], dataset)
     groups = group_equal_rows(table.drop(columns="row_id"))
     table["given_label"] = labels[rows]
 
@@ -159,7 +160,12 @@ def _draw_sample(strata: np.ndarray, times: np.ndarray | None, max_rows: int | N
     return np.sort(np.argsort(times, kind="stable")[-max_rows:])
 
 
-def _read_features(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+def read_features(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Return row id and features of raw rows, with one kind of missing value.
+
+    Raises:
+        ValueError: a feature has the name of a column that the audit writes.
+    """
     names = [column.name for column in dataset.features]
     if clashing := sorted(RESERVED_COLUMNS.intersection(names)):
         raise ValueError(

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from sklearn.pipeline import Pipeline
 
-VariantName = Literal["baseline", "pruned", "relabelled", "cleanlearning", "random_removal"]
-CANDIDATES: tuple[VariantName, ...] = ("baseline", "pruned", "relabelled", "cleanlearning")
+VariantName = Literal["baseline", "pruned", "relabelled", "cleanlearning", "random_removal", "crowdlab", "dawid_skene"]
+CANDIDATES: tuple[VariantName, ...] = ("baseline", "pruned", "relabelled", "cleanlearning", "crowdlab", "dawid_skene")
 """Variants that may become the final model; the control may not."""
 
 
@@ -348,7 +348,7 @@ def _score_on_validation_fold(
     if compare_cleaning and task.audit_and_clean is not None:
         folds = _keep_or_halve_folds(others, labels[~held_out], features, seed=seed)
         variants = task.audit_and_clean(others, folds)
-        cleaned |= {name: variants[name] for name in CANDIDATES[1:]}
+        cleaned |= {name: variants[name] for name in variants if name in CANDIDATES[1:]}
     predicted: dict[VariantName, np.ndarray] = {}
     if out_of_sample is not None:
         predicted["baseline"] = out_of_sample[held_out]

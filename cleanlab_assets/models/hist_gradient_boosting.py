@@ -58,6 +58,7 @@ MODEL = Model(
         "classification": _build_classifier,
         "multilabel": _build_label_sets,
         "regression": _build_regressor,
+        "multiannotator": _build_classifier,
     },
     trusted_types=frozenset(
         {

@@ -34,6 +34,7 @@ MODEL = Model(
         "classification": _build_classifier,
         "multilabel": _build_classifier,  # takes several labels as it is
         "regression": _build_regressor,
+        "multiannotator": _build_classifier,
     },
     trusted_types=frozenset({"numpy.dtype"}),
 )

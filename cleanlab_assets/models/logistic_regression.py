@@ -60,6 +60,7 @@ MODEL = Model(
     builders={
         "classification": _build_classifier,
         "multilabel": _build_label_sets,
+        "multiannotator": _build_classifier,
         "token_classification": _build_tagger,
     },
     trusted_types=frozenset({"numpy.dtype", "cleanlab_assets.models.tagging.context_features.to_context_features"}),

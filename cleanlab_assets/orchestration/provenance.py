@@ -65,6 +65,8 @@ def catalogue_hash(dataset: str) -> str:
     ]
     if entry.numeric_label is not None:
         content += [asdict(entry.numeric_label), entry.time_column]
+    if entry.panel is not None:
+        content += [asdict(entry.panel)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
