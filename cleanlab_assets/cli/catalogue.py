@@ -89,6 +89,8 @@ def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.
             failed += 1
             errors.print(f"[red]error:[/red] {escape(str(error))}")
             continue
+        if not files:
+            console.print(f"{dataset.name}: generated when it is read, nothing to download", markup=False)
         for path in files.values():
             console.print(f"{dataset.name}: {path}, {path.stat().st_size:,} bytes, verified", markup=False)
     if failed:

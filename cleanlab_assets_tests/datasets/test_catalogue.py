@@ -29,7 +29,6 @@ EMBEDDED = [name for name in NAMES if get_dataset(name).is_embedded]
 TABULAR = [*datasets_of("classification"), *datasets_of("regression")]
 
 GENERATED = {"synthetic_topics"}
-PUT_IN_PLACE_BY_HAND = {"emotions"}
 
 
 @pytest.mark.parametrize(
@@ -75,9 +74,7 @@ def test_an_entry_says_where_its_data_comes_from_and_under_what_terms(name: str)
     for file in dataset.files:
         assert file.sha256
         assert all(re.fullmatch("[0-9a-f]{64}", sha256) for sha256 in file.sha256)
-        assert (bool(file.locations), file.package is not None).count(True) == (
-            dataset.name not in PUT_IN_PLACE_BY_HAND
-        )
+        assert (bool(file.locations), file.package is not None).count(True) == 1
         assert all(urlsplit(location.url).scheme == "https" for location in file.locations)
 
 
