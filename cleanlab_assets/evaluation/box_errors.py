@@ -85,35 +85,41 @@ def plant_box_errors(
 def _plant(
     image: AnnotatedImage, kind: BoxErrorKind, rng: np.random.Generator
 ) -> tuple[AnnotatedImage, dict[str, object]] | None:
-    boxes, labels = image.boxes.copy(), list(image.box_labels)
     if kind == "extra_box":
-        extra = _draw_extra_box(image, rng)
-        if extra is None:
-            return None
-        label = str(rng.choice(image.class_names))
-        return (
-            _with_boxes(image, np.vstack([boxes, extra[None]]), [*labels, label]),
-            _record(-1, len(boxes), "", label, None, extra),
-        )
-    if len(boxes) == 0:
+        return _add_box(image, rng)
+    return _change_box(image, kind, rng) if len(image.boxes) else None
+
+
+def _add_box(image: AnnotatedImage, rng: np.random.Generator) -> tuple[AnnotatedImage, dict[str, object]] | None:
+    extra = _draw_extra_box(image, rng)
+    if extra is None:
         return None
+    label = str(rng.choice(image.class_names))
+    changed = _with_boxes(image, np.vstack([image.boxes, extra[None]]), [*image.box_labels, label])
+    return changed, _record((-1, len(image.boxes)), ("", label), None, extra)
+
+
+def _change_box(
+    image: AnnotatedImage, kind: BoxErrorKind, rng: np.random.Generator
+) -> tuple[AnnotatedImage, dict[str, object]] | None:
+    boxes, labels = image.boxes.copy(), list(image.box_labels)
     number = int(rng.integers(len(boxes)))
     box, label = image.boxes[number], labels[number]
     if kind == "dropped_box":
         del labels[number]
         changed = _with_boxes(image, np.delete(boxes, number, axis=0), labels)
-        return changed, _record(number, -1, label, "", box, None)
+        return changed, _record((number, -1), (label, ""), box, None)
     if kind == "shifted_box":
         shifted = _draw_shifted_box(box, image, rng)
         if shifted is None:
             return None
         boxes[number] = shifted
-        return _with_boxes(image, boxes, labels), _record(number, number, label, label, box, shifted)
+        return _with_boxes(image, boxes, labels), _record((number, number), (label, label), box, shifted)
     others = [name for name in image.class_names if name != label]
     if not others:
         return None
     labels[number] = str(rng.choice(others))
-    return _with_boxes(image, boxes, labels), _record(number, number, label, labels[number], box, box)
+    return _with_boxes(image, boxes, labels), _record((number, number), (label, labels[number]), box, box)
 
 
 def _with_boxes(image: AnnotatedImage, boxes: np.ndarray, labels: Sequence[str]) -> AnnotatedImage:
@@ -121,13 +127,13 @@ def _with_boxes(image: AnnotatedImage, boxes: np.ndarray, labels: Sequence[str])
 
 
 def _record(
-    box: int, given_box: int, class_before: str, class_after: str, before: np.ndarray | None, after: np.ndarray | None
+    numbers: tuple[int, int], classes: tuple[str, str], before: np.ndarray | None, after: np.ndarray | None
 ) -> dict[str, object]:
     return {
-        "box": box,
-        "given_box": given_box,
-        "class_before": class_before,
-        "class_after": class_after,
+        "box": numbers[0],
+        "given_box": numbers[1],
+        "class_before": classes[0],
+        "class_after": classes[1],
         "before": json.dumps(None if before is None else before.tolist()),
         "after": json.dumps(None if after is None else after.tolist()),
     }

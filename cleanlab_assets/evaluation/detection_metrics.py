@@ -6,10 +6,10 @@ import contextlib
 import io
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
     from cleanlab_assets.audit.boxes import ScoredBoxes
     from cleanlab_assets.datasets.images import AnnotatedImage

@@ -55,7 +55,7 @@ def _near_border(mask: np.ndarray, border: int) -> np.ndarray:
 
 
 def class_iou(confusion: np.ndarray) -> np.ndarray:
-    """Return the intersection over union of each class, background first; not a number where none is given or predicted.
+    """Return the intersection over union of each class, background first; nan where a class does not occur.
 
     Args:
         confusion: see ``count_pixel_confusion``.
