@@ -6,12 +6,13 @@ Okabe-Ito palette, which colour-blind readers can tell apart, and line styles th
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cleanlab_assets.datasets.images import decode_image
-from cleanlab_assets.reports.plots import INK, to_png
+from cleanlab_assets.reports.plots import DOTS_PER_INCH, INK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,8 @@ GIVEN = "#0072B2"
 PREDICTED = "#E69F00"
 ISSUE = "#D55E00"
 HALO = "#FFFFFF"
+ISSUE_WIDTH = 8.0
+"""So thick that it shows on both sides of a box drawn over it."""
 _LONGEST_SIDE = 4.6
 
 
@@ -50,7 +53,7 @@ def draw_box_overlay(
     marked = np.zeros((0, 4)) if issues is None else issues
     figure, axes = _show(decode_image(image))
     for box in marked:
-        _draw_box(axes, box, ISSUE, width=5.0, style="solid")
+        _draw_box(axes, box, ISSUE, width=ISSUE_WIDTH, style="solid")
     for box, label in zip(given, given_labels, strict=True):
         _draw_box(axes, box, GIVEN, width=1.8, style="solid")
         _write(axes, box[0], box[1], label, GIVEN, above=True)
@@ -58,7 +61,7 @@ def draw_box_overlay(
         _draw_box(axes, box, PREDICTED, width=1.8, style="dashed")
         _write(axes, box[0], box[3], label, PREDICTED, above=False)
     _add_legend(figure, has_predicted=len(predicted) > 0, has_issue=len(marked) > 0)
-    return to_png(figure)
+    return _to_png(figure)
 
 
 def draw_mask_overlay(
@@ -82,7 +85,7 @@ def draw_mask_overlay(
     if predicted is not None:
         _draw_outlines(axes, predicted, PREDICTED, "dashed")
     _add_legend(figure, has_predicted=predicted is not None, has_issue=issue is not None and bool(issue.any()))
-    return to_png(figure)
+    return _to_png(figure)
 
 
 def _show(pixels: np.ndarray) -> tuple[Any, Axes]:
@@ -140,3 +143,10 @@ def _add_legend(figure: Any, *, has_predicted: bool, has_issue: bool) -> None:
     if has_issue:
         entries.append(Line2D([], [], color=ISSUE, linewidth=5, label="issue"))
     figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), frameon=False, fontsize=9)
+
+
+def _to_png(figure: Any) -> bytes:
+    """Encode with all colours: a palette as plots have would blur the picture and the colours of the lines."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
+    return stream.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 
@@ -40,8 +40,8 @@ def load_voc(files: Mapping[str, Path], *, class_names: tuple[str, ...]) -> pd.D
 
 def _read_image(file: Path, folder: Path, class_names: tuple[str, ...]) -> AnnotatedImage:
     try:
-        root = ElementTree.fromstring(file.read_bytes())  # noqa: S314 - expat guards against expanding entities
-    except ElementTree.ParseError as error:
+        root = ET.fromstring(file.read_bytes())  # noqa: S314 - expat guards against expanding entities
+    except ET.ParseError as error:
         raise AnnotationError(f"{file.name} is not XML: {error}") from error
     name = root.findtext("filename", "")
     objects = root.findall("object")
@@ -58,7 +58,7 @@ def _read_image(file: Path, folder: Path, class_names: tuple[str, ...]) -> Annot
     )
 
 
-def _number(element: ElementTree.Element, field: str, file: str, number: int) -> float:
+def _number(element: ET.Element, field: str, file: str, number: int) -> float:
     text = element.findtext(f"bndbox/{field}", "")
     try:
         return float(text)
