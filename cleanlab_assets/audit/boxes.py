@@ -49,7 +49,8 @@ def box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     common = np.clip(high - low, 0, None).prod(axis=2)
     areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1) for boxes in (first, second)]
     union = areas[0][:, None] + areas[1][None] - common
-    return np.divide(common, union, out=np.zeros_like(common, dtype=np.float64), where=union > 0)
+    overlap: np.ndarray = np.divide(common, union, out=np.zeros_like(common, dtype=np.float64), where=union > 0)
+    return overlap
 
 
 def match_boxes(given: np.ndarray, predicted: np.ndarray, *, least_iou: float = 0.5) -> np.ndarray:

@@ -144,7 +144,7 @@ def _draw_shifted_box(box: np.ndarray, image: AnnotatedImage, rng: np.random.Gen
     sides = box[2:] - box[:2]
     for _ in range(_TRIES):
         offset = np.round(rng.uniform(-0.8, 0.8, 2) * sides)
-        shifted = box + np.tile(offset, 2)
+        shifted: np.ndarray = box + np.tile(offset, 2)
         is_inside = (shifted[:2] >= 0).all() and shifted[2] <= image.width and shifted[3] <= image.height
         if is_inside and LEAST_SHIFTED_IOU <= box_iou(box[None], shifted[None])[0, 0] < LARGEST_SHIFTED_IOU:
             return shifted

@@ -157,7 +157,7 @@ def _draw_region(
         return _shift_region(region, is_free, rng)
     from scipy.ndimage import binary_dilation, binary_erosion
 
-    after = region
+    after: np.ndarray = region
     for _ in range(_TRIES):
         grown = binary_dilation(after) & (is_free | region) if kind == "dilated_object" else binary_erosion(after)
         if not grown.any() or np.array_equal(grown, after):

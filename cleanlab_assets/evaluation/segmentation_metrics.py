@@ -65,7 +65,8 @@ def class_iou(confusion: np.ndarray) -> np.ndarray:
     """
     common = np.diagonal(confusion).astype(np.float64)
     union = confusion.sum(axis=0) + confusion.sum(axis=1) - common
-    return np.divide(common, union, out=np.full(len(common), np.nan), where=union > 0)
+    shares: np.ndarray = np.divide(common, union, out=np.full(len(common), np.nan), where=union > 0)
+    return shares
 
 
 def measure_masks(confusion: np.ndarray) -> Mapping[str, float]:

@@ -21,15 +21,15 @@ def test_each_planted_box_error_is_what_its_record_says() -> None:
 
     assert set(truth["planted_kind"]) == set(BOX_ERROR_KINDS)
     assert len(truth) == 12 == truth["row_id"].nunique()
-    for error in truth.itertuples():
-        old, new = before[error.row_id], after[error.row_id]
-        change = {"dropped_box": -1, "extra_box": 1}.get(error.planted_kind, 0)
+    for error in truth.to_dict("records"):
+        old, new = before[error["row_id"]], after[error["row_id"]]
+        change = {"dropped_box": -1, "extra_box": 1}.get(error["planted_kind"], 0)
         assert len(new.boxes) == len(old.boxes) + change
-        if error.planted_kind == "shifted_box":
-            boxes = [np.array([json.loads(text)]) for text in (error.before, error.after)]
+        if error["planted_kind"] == "shifted_box":
+            boxes = [np.array([json.loads(text)]) for text in (error["before"], error["after"])]
             assert 0 < box_iou(*boxes)[0, 0] < 0.6
-        if error.planted_kind == "wrong_class":
-            assert new.box_labels[error.box] != old.box_labels[error.box]
+        if error["planted_kind"] == "wrong_class":
+            assert new.box_labels[error["box"]] != old.box_labels[error["box"]]
     untouched = before.keys() - set(truth["row_id"])
     assert all(after[row_id] is before[row_id] for row_id in untouched)
 
@@ -46,17 +46,17 @@ def test_each_planted_mask_error_is_what_its_record_says() -> None:
     after = {scene.row_id: scene.class_mask for scene in planted}
 
     assert set(truth["planted_kind"]) == set(MASK_ERROR_KINDS)
-    for error in truth.itertuples():
-        old, new = before[error.row_id], after[error.row_id]
+    for error in truth.to_dict("records"):
+        old, new = before[error["row_id"]], after[error["row_id"]]
         assert old is not None
         assert new is not None
-        assert (old != new).sum() == error.n_pixels_changed > 0
-        if error.planted_kind == "dilated_object":
-            assert error.n_pixels_after >= 1.4 * error.n_pixels_before
-        if error.planted_kind == "eroded_object":
-            assert 0 < error.n_pixels_after <= 0.6 * error.n_pixels_before
-        if error.planted_kind == "swapped_class":
-            assert error.class_before != error.class_after
+        assert (old != new).sum() == error["n_pixels_changed"] > 0
+        if error["planted_kind"] == "dilated_object":
+            assert error["n_pixels_after"] >= 1.4 * error["n_pixels_before"]
+        if error["planted_kind"] == "eroded_object":
+            assert 0 < error["n_pixels_after"] <= 0.6 * error["n_pixels_before"]
+        if error["planted_kind"] == "swapped_class":
+            assert error["class_before"] != error["class_after"]
 
 
 def test_mean_average_precision_of_worked_cases() -> None:
