@@ -19,7 +19,7 @@ from cleanlab_assets.datasets.images import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -29,7 +29,7 @@ SIDE = 128
 SEED = 20240501
 DIGITS_PER_SCENE = (3, 6)
 GLYPH_SIDES = (26, 58)
-LEAST_VISIBLE = 0.65
+LEAST_VISIBLE = 0.8
 """Share of a digit's pixels that later digits must leave visible."""
 _INK_LEVEL = 0.35
 _PLACEMENT_TRIES = 60
@@ -68,10 +68,12 @@ def compose_scenes(glyphs: np.ndarray, codes: np.ndarray, *, n_scenes: int, seed
         canvas = _draw_background(rng)
         instances = np.zeros((SIDE, SIDE), dtype=np.int32)
         placed: list[int] = []
+        areas: list[int] = []
         for glyph in chosen:
-            ink = _find_place(glyphs[glyph], instances, rng)
+            ink = _find_place(glyphs[glyph], instances, areas, rng)
             if ink is not None:
                 placed.append(int(codes[glyph]))
+                areas.append(int((ink > _INK_LEVEL).sum()))
                 instances[ink > _INK_LEVEL] = len(placed)
                 _paint(canvas, ink, rng)
         canvas += rng.normal(0, 6, canvas.shape)
@@ -105,21 +107,24 @@ def _draw_background(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(picture, dtype=np.float64)
 
 
-def _find_place(glyph: np.ndarray, instances: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-    """Return the glyph's ink on the canvas at a place that leaves the digits before it visible; None without one."""
+def _find_place(
+    glyph: np.ndarray, instances: np.ndarray, areas: Sequence[int], rng: np.random.Generator
+) -> np.ndarray | None:
+    """Return the glyph's ink on the canvas at a place that leaves the digits before it visible; None without one.
+
+    ``areas`` are the pixels of these digits before any of them was covered.
+    """
     from PIL import Image
 
     side = int(rng.integers(GLYPH_SIDES[0], GLYPH_SIDES[1] + 1))
     grown = Image.fromarray((glyph * 255).astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
     patch = np.asarray(grown, dtype=np.float64) / 255
-    full = np.bincount(instances.ravel())
     for _ in range(_PLACEMENT_TRIES):
         top, left = rng.integers(0, SIDE - side + 1, 2)
         ink = np.zeros((SIDE, SIDE))
         ink[top : top + side, left : left + side] = patch
-        # What earlier overlaps hid already is not counted here: an object may be covered in part more than once.
-        left_over = np.bincount(instances[ink <= _INK_LEVEL], minlength=len(full))
-        if (left_over[1:] >= LEAST_VISIBLE * full[1:]).all():
+        n_visible = np.bincount(instances[ink <= _INK_LEVEL], minlength=len(areas) + 1)[1:]
+        if (n_visible >= LEAST_VISIBLE * np.array(areas)).all():
             return ink
     return None
 

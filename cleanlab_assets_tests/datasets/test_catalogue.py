@@ -70,7 +70,7 @@ def test_an_entry_says_where_its_data_comes_from_and_under_what_terms(name: str)
     assert urlsplit(dataset.homepage).scheme == "https"
     assert dataset.files
     for file in dataset.files:
-        assert file.sha256
+        assert bool(file.sha256) != file.is_pinned_on_first_use
         assert all(re.fullmatch("[0-9a-f]{64}", sha256) for sha256 in file.sha256)
         assert bool(file.locations) != (file.package is not None)
         assert all(urlsplit(location.url).scheme == "https" for location in file.locations)
