@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.orchestration.object_detection.family import OBJECT_DETECTION
 from cleanlab_assets.orchestration.regression.family import REGRESSION
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.catalogue import Dataset
     from cleanlab_assets.orchestration.family import Family
 
-FAMILIES: tuple[Family, ...] = (CLASSIFICATION, REGRESSION)
+FAMILIES: tuple[Family, ...] = (CLASSIFICATION, REGRESSION, OBJECT_DETECTION)
 
 
 def family_of(dataset: Dataset, models: Iterable[str] = ()) -> Family:
