@@ -1,4 +1,4 @@
-"""Torchvision's two-stage detectors with COCO weights: used as they are where COCO knows the classes, else fine-tuned."""
+"""Torchvision's two-stage detectors with COCO weights: used as they are where COCO has the classes, else fine-tuned."""
 
 from __future__ import annotations
 
