@@ -62,13 +62,17 @@ class SourceFile:
     """One file of a source: its name under ``<data dir>/<dataset>/``, accepted SHA-256 values and addresses.
 
     ``package`` names an installed Python package that ships the file as a resource; such a file is never downloaded.
-    A user's own file has neither SHA-256 nor address: any content is accepted.
+    A user's own file has neither SHA-256 nor address: any content is accepted. Where nobody published a SHA-256,
+    ``is_pinned_on_first_use`` has it recorded beside the file on first use, as ``<name>.sha256``, and verified from
+    then on. ``is_folder`` marks a folder of the user's own files.
     """
 
     name: str
     sha256: tuple[str, ...]
     locations: tuple[Location, ...] = ()
     package: str | None = None
+    is_pinned_on_first_use: bool = False
+    is_folder: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -197,12 +197,10 @@ def collect_facts(
 
 
 def _describe_labels(labels: pd.Series[Any], dataset: Dataset) -> dict[str, float]:
-    """Rows per class, or quantiles of a numeric label."""
+    """Rows per class, or quantiles of a numeric label; a row of several classes counts for each of them."""
     if dataset.label_separator is not None:
-        counts = (
-            labels.map(dataset.split_label).explode().value_counts().reindex(list(dataset.class_names), fill_value=0)
-        )
-        return {str(name): float(count) for name, count in counts.items()}
+        named = labels.map(dataset.split_label).explode().value_counts()
+        return {name: float(named.get(name, 0)) for name in dataset.class_names}
     if isinstance(labels.dtype, pd.CategoricalDtype):
         return {str(name): float(count) for name, count in labels.value_counts(sort=False).items()}
     quantiles = labels.quantile([0, 0.25, 0.5, 0.75, 1])

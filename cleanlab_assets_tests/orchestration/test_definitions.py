@@ -22,6 +22,10 @@ GRID = {
     "multilabel": (["emotions", "synthetic_topics"], ["classifier_chain", *TABULAR_MODELS]),
     "token_classification": (["grammar_sentences", "ud_english_ewt"], ["bilstm", "logistic_regression"]),
     "multiannotator": (["digits_panel", "movielens_100k"], ["annotators_only", *TABULAR_MODELS]),
+    "object_detection": (
+        ["digit_scenes", "penn_fudan_ped"],
+        ["fasterrcnn_mobilenet_v3_large_fpn", "maskrcnn_resnet50_fpn", "small_detector"],
+    ),
 }
 TABULAR_MODEL_LEVEL = [
     *("predictions", "label_issues", "datalab_issues", "datalab_summary", "duplicate_sets", "datalab_report"),
@@ -57,6 +61,14 @@ ASSETS = {
         "model": [
             *("predictions", "label_quality", "consensus_labels", "annotator_quality", "label_issues"),
             *("labeling_batch", "audit_report"),
+            *("variant_comparison", "retrained_model", "audit_facts", "ai_summary"),
+        ],
+        "comparison": COMPARISON,
+    },
+    "object_detection": {
+        "dataset": ["raw_dataset", "training_set"],
+        "model": [
+            *("predictions", "box_issues", "label_issues", "box_report"),
             *("variant_comparison", "retrained_model", "audit_facts", "ai_summary"),
         ],
         "comparison": COMPARISON,
@@ -106,6 +118,13 @@ OWN_CHECKS = {
             "labeling_batch": {"something_to_label"},
         }
     ],
+    "object_detection": [
+        {
+            "training_set": {"no_equal_images_across_splits"},
+            "predictions": {"boxes_are_valid"},
+            "box_issues": {"detection_power"},
+        }
+    ],
 }
 BLOCKING = {"source_hash", "schema", "row_count", "label_domain", "each_train_row_predicted_once"}
 TABULAR_BLOCKING = {"no_row_in_both_splits", "no_equal_rows_across_splits"}
@@ -115,6 +134,7 @@ OWN_BLOCKING = {
     "multilabel": {"probabilities_are_valid"} | TABULAR_BLOCKING,
     "token_classification": {"probabilities_are_valid", "no_sentence_in_two_parts"},
     "multiannotator": {"probabilities_are_valid", "no_row_in_both_splits"},
+    "object_detection": {"boxes_are_valid", "no_equal_images_across_splits"},
 }
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
