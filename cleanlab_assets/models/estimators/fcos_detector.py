@@ -115,9 +115,7 @@ class FcosDetector(BaseEstimator):
                 network,
                 [_to_example(image) for image in images],
                 _compute_loss,
-                schedule=Schedule(
-                    epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate
-                ),
+                schedule=Schedule(epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate),
                 device=device,
                 seed=self.random_state,
             )
