@@ -59,6 +59,8 @@ def rank_flagged_images(image_issues: pd.DataFrame) -> pd.DataFrame:
     rows = [row for row in np.argsort(turn, kind="stable") if np.isfinite(turn[row])]
     names = [", ".join(name.replace("_", " ") for name in ran if flags[name][row]) for row in rows]
     shown = image_issues.iloc[rows].reset_index(drop=True)
+    if "keep" in shown:  # a question only where there are copies
+        shown["keep"] = shown["keep"].astype("boolean").mask(shown["duplicate_set"].isna())
     columns = [name for name in _SHOWN_IF_PRESENT if name in shown]
     return pd.DataFrame({"row_id": shown["row_id"], "issues": names, **{name: shown[name] for name in columns}})
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cleanlab_assets.datasets.images import decode_image
-from cleanlab_assets.reports.plots import DOTS_PER_INCH, INK, RULE
+from cleanlab_assets.reports.plots import DOTS_PER_INCH, INK, RULE, to_png
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ HALO = "#FFFFFF"
 ISSUE_WIDTH = 8.0
 """So thick that it shows on both sides of a box drawn over it."""
 _LONGEST_SIDE = 4.6
+MONTAGE_PALETTE = 256
 _MONTAGE_COLUMNS = 4
 _MONTAGE_CELL = 1.8
 _CAPTION_LINE = 0.15
@@ -102,7 +103,7 @@ def draw_montage(images: Sequence[bytes], captions: Sequence[str]) -> bytes:
         captions: one for each; lines are wrapped, and cut after five.
 
     Returns:
-        A PNG.
+        A PNG with a palette, which is small enough to be stored beside every result.
     """
     from matplotlib.figure import Figure
 
@@ -111,7 +112,7 @@ def draw_montage(images: Sequence[bytes], captions: Sequence[str]) -> bytes:
     n_rows = -(-len(images) // n_columns)
     n_lines = max(text.count("\n") + 1 for text in texts)
     height = n_rows * (_MONTAGE_CELL + n_lines * _CAPTION_LINE)
-    figure = Figure(figsize=(n_columns * _MONTAGE_CELL, height), layout="constrained")
+    figure = Figure(figsize=(n_columns * _MONTAGE_CELL, height), dpi=DOTS_PER_INCH, layout="constrained")
     cells = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axes in cells[len(images) :]:
         axes.set_axis_off()
@@ -120,7 +121,7 @@ def draw_montage(images: Sequence[bytes], captions: Sequence[str]) -> bytes:
         axes.set(xticks=[], yticks=[], anchor="S")
         axes.spines[:].set_color(RULE)
         axes.set_xlabel(text, fontsize=8, color=INK)
-    return _to_png(figure)
+    return to_png(figure, n_colours=MONTAGE_PALETTE)
 
 
 def _wrap(caption: str) -> str:
