@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,7 +124,7 @@ def find_image_issues(table: pd.DataFrame, embeddings: np.ndarray | None, *, see
     issues = pd.DataFrame({"row_id": row_ids, **columns})
     first, second = (np.concatenate(ends) for ends in zip(*by_picture.pairs, *by_embedding.pairs, strict=True))
     issues["duplicate_set"] = number_linked_sets(len(issues), first, second)
-    issues["keep"] = _choose_kept(issues["duplicate_set"], pictures.count_pixels())
+    issues["keep"] = _choose_kept(issues["duplicate_set"], [width * height for width, height in pictures.sizes])
     if graph is not None:
         k = graph.nnz // graph.shape[0]
         issues["nearest_neighbor"] = row_ids[graph.indices[::k]]
@@ -176,15 +177,16 @@ class _Pictures:
                 "expected a whole picture"
             ) from error
 
-    def count_pixels(self) -> np.ndarray:
-        """Return width times height of each picture, shape (n_images,)."""
+    @cached_property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Width and height of each picture, in pixels."""
         from PIL import Image
 
-        counts = []
+        sizes = []
         for content in self._contents:
             with Image.open(io.BytesIO(content)) as picture:
-                counts.append(picture.width * picture.height)
-        return np.array(counts)
+                sizes.append(picture.size)
+        return sizes
 
 
 def _hash_pixels(picture: Image) -> str:
@@ -212,10 +214,21 @@ def _run_cleanvision(pictures: _Pictures) -> _Found:
         columns[f"{name}_score"] = lab.issues[f"{theirs}_score"].to_numpy(dtype=np.float32).clip(0, 1)
     pairs = [_NO_PAIRS]
     if len(pictures) > 1:
+        exact_sets = _split_by_size(lab.info["exact_duplicates"]["sets"], pictures.sizes)
         hash_sets = _drop_members(lab.info["near_duplicates"]["sets"], columns["is_low_information_issue"])
+        columns |= _describe_sets("exact_duplicate", exact_sets, len(pictures))
         columns |= _describe_sets("hash_duplicate", hash_sets, len(pictures))
-        pairs = [_pair_members(lab.info["exact_duplicates"]["sets"]), _pair_members(hash_sets)]
+        pairs = [_pair_members(exact_sets), _pair_members(hash_sets)]
     return _Found(columns, {**_DUPLICATE_PARAMETERS}, failures, pairs)
+
+
+def _split_by_size(sets: Sequence[Sequence[int]], sizes: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Keep pictures of different sizes apart: CleanVision's hash is of the bytes, so that plain ones may agree."""
+    groups: dict[tuple[int, tuple[int, int]], list[int]] = {}
+    for number, members in enumerate(sets):
+        for member in members:
+            groups.setdefault((number, sizes[member]), []).append(member)
+    return [members for members in groups.values() if len(members) > 1]
 
 
 def _drop_members(sets: Sequence[Sequence[int]], is_dropped: np.ndarray) -> list[list[int]]:
@@ -283,7 +296,7 @@ def _skip(types: Mapping[str, str], reason: str) -> _Found:
     return _Found({}, {}, dict.fromkeys(types, reason), [_NO_PAIRS])
 
 
-def _choose_kept(duplicate_set: pd.Series, n_pixels: np.ndarray) -> np.ndarray:
+def _choose_kept(duplicate_set: pd.Series, n_pixels: Sequence[int]) -> np.ndarray:
     in_set = duplicate_set.notna().to_numpy()
     largest = pd.Series(n_pixels)[in_set].groupby(duplicate_set[in_set]).idxmax()
     keep = ~in_set

@@ -66,6 +66,13 @@ def test_a_hash_finds_scaled_copies_and_plain_surfaces_are_no_copies_of_each_oth
     assert found <= {"good_05", "scaled", "good_07", "recoded"}, "a recoded copy may have another hash"
 
 
+def test_plain_pictures_of_different_shapes_are_no_exact_copies() -> None:
+    shapes = {"wide": (8, 16), "tall": (16, 8), "wide_again": (8, 16)}
+    plain = {name: encode_png(np.zeros((*shape, 3), dtype=np.uint8)) for name, shape in shapes.items()}
+    found = _audit(plain | {"good": draw_picture(0)}, embed=False)
+    assert _flagged(found, "exact_duplicate") == {"wide", "wide_again"}
+
+
 def test_images_unlike_all_others_are_outliers_and_no_good_one_is(faulty: ImageIssues) -> None:
     found = _flagged(faulty, "outlier")
     assert {"black", "white", "stripes"} <= found
