@@ -92,11 +92,11 @@ class _Found:
 def find_image_issues(table: pd.DataFrame, embeddings: np.ndarray | None, *, seed: int) -> ImageIssues:
     """Look for every type of ``IMAGE_ISSUE_TYPES``.
 
-    Source: CleanVision 0.3 with its default thresholds, whose blur score takes the border of a picture for an edge, so
-    that blurred pictures with a bright border pass; Datalab's outliers and near duplicates on a graph of the
+    Source: CleanVision 0.3 with its default thresholds; Datalab's outliers and near duplicates on a graph of the
     nearest neighbours (at most 10) by Euclidean distance, each dimension of the embedding standardised to mean 0 and
     standard deviation 1. Exact copies are no hash duplicates besides, nor are images of low information, whose hashes
-    say nothing.
+    say nothing. CleanVision's blur score takes the border of a picture for an edge and few tones for a drawing:
+    blurred pictures of low contrast or with a bright border pass.
 
     Args:
         table: ``row_id`` and ``image`` (encoded bytes) of each image.

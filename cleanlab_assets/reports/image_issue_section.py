@@ -190,7 +190,10 @@ def _tabulate_types(summary: pd.DataFrame) -> Table:
 
 def _state_settings(image_issues: pd.DataFrame, summary: pd.DataFrame) -> dict[str, str]:
     by_distance = summary[(summary["status"] == "ran") & summary["k"].notna()]
-    facts = {"Pictures and copies": "CleanVision with its default thresholds; exact copies have equal pixels"}
+    facts = {
+        "Pictures and copies": "CleanVision with its default thresholds; exact copies have equal pixels",
+        "Limits": "blurred pictures of low contrast or with a bright border are overlooked",
+    }
     if len(by_distance):
         first = by_distance.iloc[0]
         facts["Outliers and near duplicates"] = (
