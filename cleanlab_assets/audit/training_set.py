@@ -26,7 +26,7 @@ QUANTILE_BINS = 10
 """Bins of a numeric label that every part of the rows gets its share of."""
 RESERVED_COLUMNS = frozenset(
     {
-        *("row_id", "given_label", "split", "fold", "planted_error", "true_label"),
+        *("row_id", "given_label", "split", "fold", "time_block", "planted_error", "planted_kind", "true_label"),
         *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
         *("given_label_probability", "suggested_label_probability"),
         *("predicted_value", "uncertainty", "residual", "is_below_cleanlab_cut", "is_below_calibrated_cut"),
@@ -40,7 +40,8 @@ class TrainingSet:
     """A training set and what a reader must know about how it was made.
 
     ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, or float64
-    for a numeric label), ``split`` and ``fold`` (-1 on test rows), in source order.
+    for a numeric label), ``split`` and ``fold`` (-1 on test rows), in source order. Where rows have a time it also has
+    ``time_block``, numbered from 0 at the earliest row of the source: rows of one block depend on each other.
     """
 
     table: pd.DataFrame
@@ -90,6 +91,7 @@ def build_training_set(
         fold[~is_test] = divide_rows(strata[~is_test], groups[~is_test], fold_shares, seed=seed + 1)
     else:
         times = times[rows]
+        table["time_block"] = times // dataset.time_block
         is_late = divide_by_time(times, test_shares[::-1]) == 1
         # Of equal rows, one in the future puts all among the test rows; else the first decides the block.
         is_test = np.isin(groups, groups[is_late])

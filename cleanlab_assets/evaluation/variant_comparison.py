@@ -13,7 +13,13 @@ from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.audit.folds import divide_rows, group_equal_rows
 from cleanlab_assets.audit.seeding import seed_generator
-from cleanlab_assets.evaluation.bootstrap import Difference, ScoredRows, Verdict, compare_to_baseline
+from cleanlab_assets.evaluation.bootstrap import (
+    MINIMUM_BLOCKS,
+    Difference,
+    ScoredRows,
+    Verdict,
+    compare_to_baseline,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,7 +99,8 @@ class VariantComparison(BaseModel):
 
     ``chosen`` was chosen on a held-out fold of the train rows that took no part in the cleaning, never on the test
     rows; ``verdict`` is that of the chosen variant on ``primary_metric``, or that no cleaning was chosen, or that only
-    the baseline was fitted.
+    the baseline was fitted. ``n_blocks`` is the number of blocks of consecutive test rows that the bootstrap resamples
+    where rows are a series, None where it resamples single rows.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -106,6 +113,20 @@ class VariantComparison(BaseModel):
     chosen: VariantName
     verdict: Verdict
     variants: list[VariantResult]
+    n_blocks: int | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the intervals."""
+        if self.n_blocks is None:
+            return []
+        notes = [
+            f"rows next to each other in time are alike: the intervals resample {self.n_blocks} blocks of consecutive "
+            f"test rows, not {self.n_test:,} single ones"
+        ]
+        if self.n_blocks < MINIMUM_BLOCKS:
+            notes.append(f"fewer than {MINIMUM_BLOCKS} blocks of test rows are too few to show an effect of cleaning")
+        return notes
 
     def content_hash(self) -> str:
         """Hash everything but the durations, which differ from run to run."""
@@ -166,7 +187,8 @@ def compare_cleaned_variants(
     Args:
         task: what differs by task family.
         label_issues: label issues of the train rows.
-        train: train rows of the training set, in the same order, with ``fold``.
+        train: train rows of the training set, in the same order, with ``fold``; also with ``time_block`` where rows are
+            a series, whose blocks are resampled whole then.
         test: test rows of the training set.
         out_of_sample: the baseline's predictions of the train rows, each by a model that never saw the row, of which
             those of the validation fold are used; shape (n_train, ...). None fits the baseline on the other folds.
@@ -220,7 +242,8 @@ def compare_cleaned_variants(
         model = rows.fit(build, train[features])
         seconds[variant] = perf_counter() - started
         scored[variant] = task.score(test_labels, task.predict(model, test[features]))
-    differences = _compare_to_baseline(scored, n_resamples=n_resamples, seed=seed)
+    blocks = _blocks_of(test)
+    differences = _compare_to_baseline(scored, blocks, n_resamples=n_resamples, seed=seed)
     ids = train["row_id"].to_numpy()
     results = []
     for variant, rows in cleaned.items():
@@ -248,6 +271,7 @@ def compare_cleaned_variants(
         chosen=chosen,
         verdict=_verdict(differences.get(chosen), primary_metric) or without_cleaning,
         variants=results,
+        n_blocks=None if blocks is None else len(np.unique(blocks)),
     )
 
 
@@ -338,11 +362,12 @@ def _score_on_validation_fold(
         predicted[variant] = task.predict(rows.fit(build, others[features]), train.loc[held_out, features])
     chosen_rows = judges[held_out]
     scored = {name: task.score(labels[judges], values[chosen_rows]) for name, values in predicted.items()}
-    differences = _compare_to_baseline(scored, n_resamples=n_resamples, seed=seed)
+    blocks = _blocks_of(train[judges])
+    differences = _compare_to_baseline(scored, blocks, n_resamples=n_resamples, seed=seed)
     on_all = differences
     if not chosen_rows.all():
         whole = {name: task.score(labels[held_out], values) for name, values in predicted.items()}
-        on_all = _compare_to_baseline(whole, n_resamples=n_resamples, seed=seed)
+        on_all = _compare_to_baseline(whole, _blocks_of(train[held_out]), n_resamples=n_resamples, seed=seed)
     return {
         name: _Validation(scored=model, differences=differences.get(name, []), on_all_rows=on_all.get(name, []))
         for name, model in scored.items()
@@ -359,11 +384,16 @@ def _keep_or_halve_folds(rows: pd.DataFrame, labels: np.ndarray, features: list[
     return divide_rows(strata, group_equal_rows(rows[features]), [0.5, 0.5], seed=seed)
 
 
+def _blocks_of(rows: pd.DataFrame) -> np.ndarray | None:
+    """Return the block of time of each row, None where rows are no series."""
+    return rows["time_block"].to_numpy() if "time_block" in rows else None
+
+
 def _compare_to_baseline(
-    scored: Mapping[VariantName, ScoredRows], *, n_resamples: int, seed: int
+    scored: Mapping[VariantName, ScoredRows], blocks: np.ndarray | None, *, n_resamples: int, seed: int
 ) -> dict[str, list[Difference]]:
     others: dict[str, ScoredRows] = {name: model for name, model in scored.items() if name != "baseline"}
-    return compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed)
+    return compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed, blocks=blocks)
 
 
 def _choose_variant(validation: Mapping[VariantName, _Validation], metric: str) -> VariantName:
