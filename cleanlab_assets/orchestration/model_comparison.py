@@ -1,5 +1,6 @@
 """The comparison level: every model of a family on one dataset, materialized or not, and where the models agree."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.orchestration.check_results import family_check, judge
 from cleanlab_assets.orchestration.contracts import CONSENSUS_ISSUES
 from cleanlab_assets.orchestration.family import Family
-from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
+from cleanlab_assets.orchestration.family_asset import CONFIG, StepResult, family_asset
 from cleanlab_assets.orchestration.freshness import find_stale_assets
 from cleanlab_assets.orchestration.history import find_failure, latest_materialization
 from cleanlab_assets.orchestration.metadata import as_plots, as_table
@@ -35,7 +36,7 @@ WORST_ROWS = 20
 def build_comparison_assets(family: str) -> tuple[dg.AssetsDefinition, ...]:
     """Build ``<family>/model_comparison``, ``consensus_issues`` and ``comparison_report``."""
 
-    @family_asset(family, level=COMPARISON, storage="json", code_version="1", kinds={"pydantic", "json"})
+    @family_asset(family, level=COMPARISON, storage="json", code_version="2", kinds={"pydantic", "json"})
     def model_comparison(
         context: dg.AssetExecutionContext,
         audit_facts: dict[str, AuditFacts],
@@ -43,17 +44,17 @@ def build_comparison_assets(family: str) -> tuple[dg.AssetsDefinition, ...]:
     ) -> StepResult:
         """Every model of the family on this dataset: how well it predicts, what it flags, and what it agrees with.
 
-        Models that failed, were never materialized or are out of date are listed with the reason. The best model is
-        selected by its cross-validated metric, never by the test rows.
+        Models that failed, were never materialized, are out of date or were audited under other rules than most are
+        listed with the reason. The best model is selected by its cross-validated metric, never by the test rows.
         """
         from cleanlab_assets.orchestration.families import get_family
 
         absent = _find_absent(context.instance, get_family(family), dataset_of(context))
         facts = {facts.model: facts for facts in audit_facts.values() if facts.model not in absent}
-        others = _find_other_metrics(facts)
+        issues = {key.partition("|")[2]: table for key, table in label_issues.items()}
+        others = _find_other_rules(facts, issues)
         facts = {model: item for model, item in facts.items() if model not in others}
         not_compared = absent | others
-        issues = {key.partition("|")[2]: table for key, table in label_issues.items()}
         comparison = compare_models(
             facts,
             not_compared,
@@ -181,14 +182,24 @@ def _find_absent(instance: dg.DagsterInstance, family: Family, dataset: str) -> 
     return absent
 
 
-def _find_other_metrics(facts: Mapping[str, AuditFacts]) -> dict[str, tuple[NotCompared, str]]:
-    """Rule out the models whose audits judge by another primary metric than most."""
-    counts = Counter(item.primary_metric for item in facts.values())
-    if len(counts) < 2:  # noqa: PLR2004 - one metric is what is wanted
-        return {}
-    metric = counts.most_common(1)[0][0]
-    return {
-        model: ("out of date", f"its primary metric is {item.primary_metric}, that of the others {metric}")
+def _find_other_rules(
+    facts: Mapping[str, AuditFacts], label_issues: Mapping[str, pd.DataFrame]
+) -> dict[str, tuple[NotCompared, str]]:
+    """Rule out the models whose audits judge by another primary metric, or flag by other settings, than most."""
+    rules = {
+        model: {"primary_metric": item.primary_metric, **label_issues[model].attrs[PROVENANCE][CONFIG]}
         for model, item in facts.items()
-        if item.primary_metric != metric
     }
+    counts = Counter(json.dumps(rule, sort_keys=True) for rule in rules.values())
+    if len(counts) < 2:  # noqa: PLR2004 - one set of rules is what is wanted
+        return {}
+    usual = json.loads(counts.most_common(1)[0][0])
+    differing = {
+        model: [
+            f"{name} is {rule.get(name)}, that of most is {usual.get(name)}"
+            for name in sorted(rule.keys() | usual)
+            if rule.get(name) != usual.get(name)
+        ]
+        for model, rule in rules.items()
+    }
+    return {model: ("out of date", "; ".join(reasons)) for model, reasons in differing.items() if reasons}
