@@ -145,6 +145,7 @@ COLUMN_DESCRIPTIONS = {
     "true_label": "The label before an error was planted.",
     "planted_error": "Whether the given label was made wrong on purpose.",
     "split": "train: audited; test: untouched rows for comparing variants.",
+    "time_block": "Block of consecutive times that the row belongs to: its rows depend on each other.",
     "fold": "Fold of the cross-validation; -1 on test rows.",
     "suggested_label": "The likeliest class, or the predicted value, by the out-of-sample predictions.",
     "predicted_label": "The likeliest class by the out-of-sample predicted probabilities.",
