@@ -122,7 +122,7 @@ def test_the_final_detector_is_stored_with_its_card_and_nothing_partial_is_left(
     assert all(np.isfinite(values).all() for values in network.weights.values())
     path = str(bench.latest("predictions", PARTITION).metadata["path"].value)
     assert not list(Path(path).parent.glob(".partial_*"))
-    assert bench.materialize("model", PARTITION, CONFIG).materialized == []
+    assert bench.materialize("model", PARTITION, CONFIG).reasons == {}
 
 
 def test_parts_of_other_settings_are_not_taken_up(tmp_path: Path) -> None:
