@@ -80,8 +80,8 @@ def main() -> None:
             found.table["label_quality"].to_numpy(), found.table["is_label_issue"].to_numpy(), is_planted
         )
         print(
-            f"images, {name}: average precision {measured.average_precision:.3f} (chance {measured.planted_share:.3f}), "
-            f"precision {measured.precision:.3f}, recall {measured.recall:.3f}"
+            f"images, {name}: average precision {measured.average_precision:.3f} (chance "
+            f"{measured.planted_share:.3f}), precision {measured.precision:.3f}, recall {measured.recall:.3f}"
         )
 
 

@@ -129,13 +129,13 @@ def calibrate_scores_out_of_fold(
     is_right = [_find_right_predictions(image, boxes) for image, boxes in zip(images, predictions, strict=True)]
     calibrated = list(predictions)
     for fold in np.unique(folds):
-        others = np.flatnonzero(folds != fold)
+        others = np.flatnonzero(folds != fold).tolist()
         scores = np.concatenate([predictions[position].scores for position in others])
         if len(scores) < _LEAST_PREDICTIONS:
             continue
         right = np.concatenate([is_right[position] for position in others])
         curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, right)
-        for position in np.flatnonzero(folds == fold):
+        for position in np.flatnonzero(folds == fold).tolist():
             if len(predictions[position].scores):
                 probabilities = curve.predict(predictions[position].scores)
                 calibrated[position] = replace(predictions[position], scores=probabilities)
@@ -418,4 +418,5 @@ def _arrange_by_class(found: ScoredBoxes, n_classes: int) -> np.ndarray:
 
 def _clip_to_image(boxes: np.ndarray, image: AnnotatedImage) -> np.ndarray:
     limits = np.array([image.width, image.height, image.width, image.height], dtype=np.float64)
-    return np.clip(boxes, 0, limits)
+    clipped: np.ndarray = np.clip(boxes, 0, limits)
+    return clipped

@@ -15,7 +15,6 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -162,7 +161,7 @@ def _open_archive(archive: Path) -> Iterator[Iterator[_Member]]:
             with zipfile.ZipFile(archive) as bundle:
                 yield _zip_members(bundle)
         elif _is_gzip(archive):
-            yield iter([_Member(GZIP_MEMBER, "file", partial(gzip.open, archive))])
+            yield iter([_Member(GZIP_MEMBER, "file", lambda: gzip.GzipFile(archive))])
         else:
             raise ArchiveError(f"{archive.name} is neither a zip, a tar nor a gzip archive")
     except _DAMAGED as error:
