@@ -109,7 +109,8 @@ def collect_numbers(facts: AuditFacts) -> FactNumbers:
     names: set[str] = set()
     for leaf in _list_leaves(facts.model_dump(exclude={"worst_rows", "label_distribution"})):
         if isinstance(leaf, str):
-            found, named = _read_text(leaf)
+            # In prose a name such as "map_50" is written with spaces.
+            found, named = _read_text(f"{leaf}\n{leaf.replace('_', ' ')}")
             values |= found
             names |= named
         else:

@@ -66,7 +66,7 @@ ASSETS = {
         "comparison": COMPARISON,
     },
     "object_detection": {
-        "dataset": ["raw_dataset", "training_set"],
+        "dataset": ["raw_dataset", "training_set", "image_issues"],
         "model": [
             *("predictions", "box_issues", "label_issues", "box_report"),
             *("variant_comparison", "retrained_model", "audit_facts", "ai_summary"),
@@ -92,6 +92,7 @@ CLASS_CHECKS = {
     "training_set": {"every_class_in_every_part", "class_imbalance"},
     "predictions": {"probabilities_are_valid"},
 }
+IMAGE_CHECKS = {"outlier_rate", "near_duplicate_rate", "no_equal_images_across_splits", "every_issue_type_ran"}
 OWN_CHECKS = {
     "classification": [TABULAR_CHECKS, CLASS_CHECKS],
     "regression": [
@@ -123,6 +124,7 @@ OWN_CHECKS = {
             "training_set": {"no_equal_images_across_splits"},
             "predictions": {"boxes_are_valid"},
             "box_issues": {"detection_power"},
+            "image_issues": IMAGE_CHECKS,
         }
     ],
 }

@@ -17,6 +17,7 @@ from cleanlab_assets.orchestration.object_detection.dataset_level import FAMILY,
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
 from cleanlab_assets.orchestration.tabular.checks import MINIMUM_LIFT, build_prediction_checks, build_variant_check
+from cleanlab_assets.orchestration.vision.image_issues import build_image_issue_checks
 
 
 @family_check(FAMILY, dataset_level.training_set, DATASET, blocking=True)
@@ -88,6 +89,7 @@ CHECKS = (
     *build_raw_dataset_checks(FAMILY, dataset_level.raw_dataset),
     no_equal_images_across_splits,
     boxes_are_valid,
+    *build_image_issue_checks(FAMILY, dataset_level.image_issues),
     *build_prediction_checks(FAMILY, model_level.predictions, model_level.label_issues),
     detection_power,
     build_variant_check(FAMILY, retraining.variant_comparison),

@@ -16,11 +16,13 @@ from cleanlab_assets.orchestration.object_detection.config import TrainingSetCon
 from cleanlab_assets.orchestration.object_detection.contracts import BOX_TRAINING_SET
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset
+from cleanlab_assets.orchestration.vision.image_issues import build_image_issues
 
 FAMILY = "object_detection"
 _MASKS = ["instance_mask", "class_mask"]
 
 raw_dataset = build_raw_dataset(FAMILY)
+image_issues = build_image_issues(FAMILY)
 
 
 def read_boxed_images(table: pd.DataFrame, dataset: str) -> list[AnnotatedImage]:

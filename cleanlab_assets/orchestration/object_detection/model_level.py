@@ -30,7 +30,9 @@ from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
 from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.orchestration.tabular.config import PredictionsConfig
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
+from cleanlab_assets.orchestration.vision.image_issues import read_image_issue_summary
 from cleanlab_assets.reports.html import render_report
+from cleanlab_assets.reports.image_issue_section import build_image_issue_section
 from cleanlab_assets.reports.object_detection_report import build_object_detection_report, draw_worst_images
 
 CODE_VERSION = "1"
@@ -190,6 +192,7 @@ def box_report(
     predictions: pd.DataFrame,
     box_issues: pd.DataFrame,
     label_issues: pd.DataFrame,
+    image_issues: pd.DataFrame,
 ) -> StepResult:
     """A self-contained HTML report: the pictures behind every kind of box issue, and what did not run."""
     dataset = get_dataset(dataset_of(context))
@@ -210,6 +213,16 @@ def box_report(
             "Audited": record["started"],
             **record["versions"],
         },
+        extra_sections=[
+            build_image_issue_section(
+                image_issues,
+                read_image_issue_summary(image_issues),
+                training_set,
+                gates=dataset.gates,
+                top_rows=WORST_ROWS,
+                full_table=f"{FAMILY}/image_issues/{dataset.name}.parquet of the artifacts",
+            )
+        ],
         full_table=f"box_issues in {FAMILY}/ of the artifacts, {dataset.name}/{model_of(context)}.parquet",
     )
     page = render_report(report)

@@ -23,6 +23,7 @@ from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
 from cleanlab_assets.orchestration.provenance import PROVENANCE, hash_content
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 from cleanlab_assets.orchestration.tabular.retraining import describe_comparison
+from cleanlab_assets.orchestration.vision.image_issues import read_image_issue_summary
 from cleanlab_assets.reports.audit_facts import collect_facts
 
 
@@ -112,6 +113,7 @@ def audit_facts(
     training_set: pd.DataFrame,
     predictions: pd.DataFrame,
     label_issues: pd.DataFrame,
+    image_issues: pd.DataFrame,
     variant_comparison: VariantComparison,
 ) -> StepResult:
     """What the audit found, in aggregates: what the summary, the model comparison and the shell tell from."""
@@ -123,6 +125,8 @@ def audit_facts(
         predictions=predictions,
         label_issues=label_issues,
         comparison=variant_comparison,
+        datalab_summary=read_image_issue_summary(image_issues),
+        duplicate_sets=image_issues[image_issues["duplicate_set"].notna()],
     )
     return StepResult(
         facts,
