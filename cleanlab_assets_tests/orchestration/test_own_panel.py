@@ -77,7 +77,8 @@ def _run(folder: Path, model: str) -> None:
     config.write_text(
         json.dumps({"ops": {f"multiannotator__{name}": {"config": values} for name, values in steps.items()}})
     )
-    command = [sys.executable, "-m", "cleanlab_assets.cli", "run", "-d", "pets", "-m", model, "-c", str(config)]
+    shell = [sys.executable, "-c", "from cleanlab_assets.cli import main; main()"]
+    command = [*shell, "run", "-d", "pets", "-m", model, "-c", str(config)]
     done = subprocess.run(
         command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=400, check=False
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from cleanlab_assets.datasets import catalogue
 from cleanlab_assets.datasets.catalogue import SourceFile, get_dataset
@@ -16,7 +17,6 @@ from cleanlab_assets_tests.conftest import Workbench, build_workbench
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
 
 N_MOVIES = 60
 N_USERS = 12
@@ -34,8 +34,10 @@ CONFIG = {
 def _write_ratings(path: Path) -> None:
     """Write an archive of the form of MovieLens, where users differ by a grade at most from how good a movie is."""
     rng = np.random.default_rng(0)
-    flags = "|".join("0" for _ in GENRES)
-    movies = [f"{number}|Movie {number} (1995)|01-Jan-1995||http://x|{flags}" for number in range(1, N_MOVIES + 1)]
+    movies = [
+        f"{number}|Movie {number} ({1930 + number})||||{'|'.join(map(str, rng.integers(2, size=len(GENRES))))}"
+        for number in range(1, N_MOVIES + 1)
+    ]
     ratings = [
         f"{user}\t{movie}\t{np.clip(movie % 5 + 1 + rng.integers(-1, 2), 1, 5)}\t881250949"
         for movie in range(1, N_MOVIES + 1)
@@ -47,6 +49,7 @@ def _write_ratings(path: Path) -> None:
         archive.writestr("ml-100k/u.data", "\n".join(ratings))
 
 
+@pytest.mark.slow
 def test_ratings_are_told_as_ordered_preferences(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = replace(get_dataset("movielens_100k"), files=(SourceFile(name=FILE, sha256=()),), expected_rows=None)
     datasets = {**catalogue.all_datasets(), "movielens_100k": entry}
