@@ -203,6 +203,12 @@ def vote_by_majority(labels: np.ndarray, *, n_classes: int) -> np.ndarray:
     return np.asarray((votes + frequency / 2).argmax(axis=1))  # frequencies sum to 1, so they only break ties
 
 
+def count_labels_by_file(annotations: pd.DataFrame) -> dict[str, int]:
+    """Return how many annotations each source file holds, by the row ids (``<file>:<line>``), in their order."""
+    files = annotations["row_id"].str.rpartition(":")[0]
+    return {str(file): int(count) for file, count in files.value_counts(sort=False).items()}
+
+
 def annotations_of(annotations: pd.DataFrame, examples: pd.Series) -> pd.DataFrame:
     """Return the annotations of some examples, renumbered from 0, with those annotators only who labelled any."""
     kept = annotations[annotations["example"].isin(examples)].reset_index(drop=True)

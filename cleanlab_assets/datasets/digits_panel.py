@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets import digits
-from cleanlab_assets.datasets.catalogue import Column, Dataset, Panel
+from cleanlab_assets.datasets.catalogue import Column, Dataset, Gates, Panel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,4 +121,6 @@ DATASET = Dataset(
     ),
     expected_rows=N_ROWS,
     panel=Panel(truth=TRUTH),
+    # Three labels an image, by annotators who err: over a quarter of the majority votes are wrong by design.
+    gates=Gates(label_issue_rate=0.40),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset, Location, Panel, SourceFile
+from cleanlab_assets.datasets.catalogue import Column, Dataset, Gates, Location, Panel, SourceFile
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, row_ids
 
 if TYPE_CHECKING:
@@ -120,4 +120,6 @@ DATASET = Dataset(
         min_labels_per_example=10,
         min_labels_per_annotator=100,
     ),
+    # Of five grades the vote holds but a part, and CROWDLAB often prefers its neighbor: as common as in a noisy panel.
+    gates=Gates(label_issue_rate=0.40),
 )

@@ -16,8 +16,11 @@
 The labels have the columns ``example``, ``annotator`` and ``label``; the features, which may be absent, the column
 ``example`` and one for each feature: numbers, but for those that ``categorical`` names. ``descriptive`` names columns
 that people see and models do not; ``ordered_classes`` and ``preference`` say of the labels what ``Panel`` says of them.
-Labels that come later go into files ``new_labels*.csv`` of the same columns, which every run takes up. An example of
-the features without any label waits to be labelled.
+Labels that come later go into files ``new_labels*.csv`` of the same columns. An example of the features without any
+label waits to be labelled.
+
+The catalogue is read once in a process. A command of the shell and a run that the web UI starts are processes of their
+own, so they take up a file that came since; a code location that is already loaded sees it when it is reloaded.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from cleanlab_assets.audit.agreement import measure_agreement
 from cleanlab_assets.audit.annotations import (
     PanelLimits,
     build_panel_training_set,
+    count_labels_by_file,
     panel_of,
     put_votes,
     select_annotations,
@@ -84,6 +85,9 @@ def training_set(context: dg.AssetExecutionContext, config: TrainingSetConfig, r
         ]
         planted = wrong[wrong["planted_error"]].set_index("row_id")["given_label"].astype(str)
     notes = [*selection.notes, *built.notes]
+    files = count_labels_by_file(selection.table)
+    if len(files) > 1:
+        notes.append("labels by file: " + ", ".join(f"{name} {count:,}" for name, count in files.items()))
     if panel.is_preference:
         notes.append("labels are preferences: annotators who disagree may all be right, so a flag is no error")
     table.attrs = {
@@ -101,6 +105,7 @@ def training_set(context: dg.AssetExecutionContext, config: TrainingSetConfig, r
             "train_rows": int((table["split"] == TRAIN).sum()),
             "test_rows": int((table["split"] != TRAIN).sum()),
             "annotators": len(table.attrs["annotators"]),
+            "labels_by_file": dg.MetadataValue.json(files),
             "planted_errors": len(planted),
             "preview": as_table(table, columns=["row_id", "given_label", "n_annotations", "split", "fold"]),
             "notes": as_notes(notes),

@@ -1,5 +1,6 @@
 """The model level of panels: predictions, quality of labels, consensus, annotators, and what to label next."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -53,7 +54,7 @@ NO_MODEL = "annotators_only"
 FLAG_RULE = "CROWDLAB's consensus, where it is another class than the majority vote"
 
 
-def check_panel_model(dataset: str, model: str, parameters: dict[str, Any]) -> None:
+def check_panel_model(dataset: str, model: str, parameters: Mapping[str, Any]) -> None:
     """Refuse, before anything runs, a model that needs features where the dataset has none, and unknown parameters.
 
     Raises:

@@ -1,0 +1,144 @@
+"""What a consensus and active learning are worth where the truth is known: the panel of digits, drawn anew by seed.
+
+Run: ``python benchmarks/active_learning.py [--panels 10] [--curve-seeds 4]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from time import process_time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from measurements import describe_machine
+
+from cleanlab_assets.audit.annotations import (
+    PanelLimits,
+    build_panel_training_set,
+    select_annotations,
+    to_label_matrix,
+)
+from cleanlab_assets.audit.class_codes import encode_labels
+from cleanlab_assets.audit.crowdlab import METHODS, build_annotator_quality, build_consensus, score_labels
+from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.audit.seeding import seed_generator
+from cleanlab_assets.audit.training_set import test_rows, train_rows
+from cleanlab_assets.datasets.digits_panel import DATASET, PANEL_SEED, load_digits_panel
+from cleanlab_assets.datasets.download import resolve_source_files
+from cleanlab_assets.evaluation.annotator_metrics import measure_annotator_ranking, measure_consensus
+from cleanlab_assets.evaluation.learning_curve import STRATEGIES, LabelPool, compare_curves, simulate_rounds
+from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
+from cleanlab_assets.models.encoding import FeatureKinds
+from cleanlab_assets.orchestration.multiannotator.config import LearningCurveConfig
+from cleanlab_assets.orchestration.multiannotator.dataset_level import CURVE_MODEL, CURVE_PARAMETERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FAMILY = "multiannotator"
+FOLDS = 5
+TEST_FRACTION = 0.2
+
+
+def read_panel(files: Mapping[str, Path], *, panel_seed: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return training set and annotations of a panel."""
+    raw = load_digits_panel(files, seed=panel_seed)
+    selected = select_annotations(raw, DATASET, PanelLimits()).table
+    built = build_panel_training_set(selected, raw, DATASET, test_fraction=TEST_FRACTION, folds=FOLDS, seed=seed)
+    return built.table, selected
+
+
+def measure_panel(files: Mapping[str, Path], panel_seed: int, build: PipelineFactory) -> dict[str, float]:
+    """Measure every consensus of one panel against the truth."""
+    table, annotations = read_panel(files, panel_seed=panel_seed, seed=panel_seed)
+    rows = train_rows(table)
+    predicted = predict_out_of_sample(
+        rows[build.features], encode_labels(rows["given_label"]), rows["fold"].to_numpy(), n_classes=10, build=build
+    )
+    predictions = to_predictions_table(rows, predicted.probabilities, DATASET.class_names)
+    quality = score_labels(predictions, annotations)
+    consensus = build_consensus(predictions, annotations, quality)
+    truth = dict(zip(rows["row_id"], rows["true_label"], strict=True))
+    flagged = (consensus["crowdlab_label"].astype(str) != consensus["majority_vote_label"].astype(str)).mean()
+    ranking = measure_annotator_ranking(build_annotator_quality(quality, truth))
+    return measure_consensus(consensus, rows["true_label"]) | {"flagged": float(flagged), "spearman": ranking}
+
+
+def measure_consensus_of_panels(files: Mapping[str, Path], n_panels: int, build: PipelineFactory) -> None:
+    """Print the accuracy of every consensus, one line for each panel, and how often CROWDLAB is the best."""
+    columns = [*(f"accuracy_{method}" for method in METHODS), "consensus_quality_auroc", "spearman", "flagged"]
+    heads = [*(method.replace("_", " ") for method in METHODS), "AUROC of its quality", "Spearman", "votes flagged"]
+    print("| panel seed | " + " | ".join(heads) + " | CPU s |", "| --- |" + " ---: |" * (len(heads) + 1), sep="\n")
+    found = []
+    for panel_seed in range(PANEL_SEED, PANEL_SEED + n_panels):
+        started = process_time()
+        found.append(measure_panel(files, panel_seed, build))
+        cells = [f"{found[-1][name]:.3f}" for name in columns]
+        print(f"| {panel_seed} | {' | '.join(cells)} | {process_time() - started:.0f} |", flush=True)
+    table = pd.DataFrame(found)
+    print("| mean | " + " | ".join(f"{table[name].mean():.3f}" for name in columns) + " | |")
+    other = table[["accuracy_majority_vote", "accuracy_model_alone"]].max(axis=1)
+    n_best = int((table["accuracy_crowdlab"] >= other).sum())
+    print(f"CROWDLAB at least as right as vote and model: {n_best} of {n_panels} panels", flush=True)
+
+
+def measure_curves(files: Mapping[str, Path], seeds: int) -> None:
+    """Print the area between the curves of each strategy and of random choice, by the settings of the asset."""
+    settings = LearningCurveConfig()
+    table, annotations = read_panel(files, panel_seed=PANEL_SEED, seed=0)
+    train, test = train_rows(table), test_rows(table)
+    build = _factory(CURVE_PARAMETERS)
+    labels, truth = to_label_matrix(annotations, train["row_id"]), encode_labels(train["true_label"])
+    started, curves = process_time(), []
+    for seed in range(seeds):
+        drawn = np.sort(seed_generator(seed, "pool").permutation(len(train))[: settings.max_examples])
+        pool = LabelPool(train[build.features].iloc[drawn], labels[drawn], truth[drawn], 10)
+        curves += [
+            simulate_rounds(
+                pool,
+                test[build.features],
+                encode_labels(test["true_label"]),
+                strategy=strategy,
+                build=build,
+                start=settings.start,
+                batch=settings.batch_size,
+                rounds=settings.rounds,
+                seed=seed,
+            )
+            for strategy in STRATEGIES
+        ]
+    rounds = pd.concat(curves, ignore_index=True)
+    print("| strategy | accuracy of | area | low | high |", "| --- | --- | ---: | ---: | ---: |", sep="\n")
+    for strategy in STRATEGIES:
+        for metric in ("test_accuracy", "pool_accuracy"):
+            if strategy != "random":
+                found = compare_curves(rounds, metric, strategy=strategy)
+                figures = " | ".join(f"{found[name]:+.4f}" for name in ("area", "low", "high"))
+                print(f"| {strategy} | {metric} | {figures} |")
+    print(rounds.pivot_table(index="n_labels", columns="strategy", values="test_accuracy").round(3).to_string())
+    print(f"{seeds} seeds, {process_time() - started:.0f} CPU s", flush=True)
+
+
+def _factory(parameters: Mapping[str, float]) -> PipelineFactory:
+    context = BuildContext(kinds=FeatureKinds.of(DATASET.columns), n_classes=10, seed=0)
+    return PipelineFactory(FAMILY, CURVE_MODEL, context, dict(parameters))
+
+
+def main() -> None:
+    """Print both tables in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--panels", type=int, default=10)
+    parser.add_argument("--curve-seeds", type=int, default=4)
+    arguments = parser.parse_args()
+    print(describe_machine())
+    with tempfile.TemporaryDirectory() as directory:
+        files = resolve_source_files(DATASET, Path(directory))
+        measure_consensus_of_panels(files, arguments.panels, _factory({}))
+        measure_curves(files, arguments.curve_seeds)
+
+
+if __name__ == "__main__":
+    main()
