@@ -31,7 +31,7 @@ def audited_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workben
         for level, partition in (("dataset", GRAMMAR.name), ("model", PLANTED), ("comparison", GRAMMAR.name)):
             outcome = bench.materialize(level, partition, CONFIG)  # type: ignore[arg-type]
             assert outcome.success, outcome.error
-            failed = {check.name for check in outcome.checks if check.is_error}
+            failed = {check.check for check in outcome.checks if check.is_error}
             assert not failed
         yield bench
 
