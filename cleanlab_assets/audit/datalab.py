@@ -26,6 +26,7 @@ from cleanlab_assets.audit.training_set import train_rows
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cleanlab import Datalab
     from scipy.sparse import csr_matrix
 
     from cleanlab_assets.audit.label_issues import FilterRule
@@ -152,7 +153,9 @@ def find_datalab_issues(
     table["distance_to_nearest_neighbor"] = graph.data[::k].astype(np.float32)
     table["duplicate_set"] = number_duplicate_sets(graph, NEAR_DUPLICATE_THRESHOLD)
     not_asked = {issue_type: NOT_ASKED_FOR for issue_type in types if issue_type not in asked}
-    return DatalabIssues(table=table, summary=_summarize(table, types, scores, parameters, failures | not_asked))
+    return DatalabIssues(
+        table=table, summary=summarize_issue_types(table, types, scores, parameters, failures | not_asked)
+    )
 
 
 def _read_classes(predictions: pd.DataFrame, filter_by: FilterRule) -> _Audited:
@@ -226,23 +229,15 @@ def _run_datalab(
     graph: csr_matrix,
     parameters: Mapping[str, Mapping[str, Any]],
 ) -> tuple[pd.DataFrame, dict[str, float], dict[str, str]]:
-    """Return issues per row, the score of each type that ran, and the reason of each type that failed.
-
-    Datalab catches the failure of an issue type and prints it: what it printed is the only record of the reason.
-    """
+    """Return issues per row, the score of each type that ran, and the reason of each type that failed."""
     from cleanlab import Datalab
 
     issue_types = {name: dict(values) for name, values in parameters.items() if name not in _LEAN_TYPES}
     if "null" in issue_types:
         # The type only asks which values are missing: a small array of NaN and 0 says so for columns of any type.
         issue_types["null"]["features"] = np.where(features.isna(), np.float32("nan"), np.float32(0))
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        lab = Datalab({"given_label": audited.labels}, label_name="given_label", task=audited.task, verbosity=0)
-        if issue_types:
-            lab.find_issues(pred_probs=audited.predictions, knn_graph=graph, issue_types=issue_types)
-    scores = dict(lab.issue_summary[["issue_type", "score"]].itertuples(index=False))
-    failures = dict(re.findall(r"^Error in (\w+): (.*)$", printed.getvalue(), flags=re.MULTILINE))
+    lab = Datalab({"given_label": audited.labels}, label_name="given_label", task=audited.task, verbosity=0)
+    scores, failures = run_issue_types(lab, issue_types, pred_probs=audited.predictions, knn_graph=graph)
 
     lean: dict[str, np.ndarray] = {}
     if "non_iid" in parameters:
@@ -260,17 +255,50 @@ def _run_datalab(
         scores["data_valuation"] = float(values.mean())
         lean["is_data_valuation_issue"] = values < parameters["data_valuation"]["threshold"]
         lean["data_valuation_score"] = values
-    unexplained = set(parameters) - set(scores) - set(failures)
-    return lab.issues.assign(**lean), scores, failures | dict.fromkeys(unexplained, "Datalab gave no reason")
+    return lab.issues.assign(**lean), scores, failures
 
 
-def _summarize(
+def run_issue_types(
+    lab: Datalab, issue_types: Mapping[str, Mapping[str, Any]], **inputs: Any
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Have a Datalab look for issue types, without output; the flags and scores of the rows are in ``lab.issues``.
+
+    Datalab catches the failure of an issue type and prints it: what it printed is the only record of the reason.
+
+    Args:
+        lab: the Datalab.
+        issue_types: parameters of each type to look for.
+        inputs: what ``Datalab.find_issues`` judges by, such as ``knn_graph``.
+
+    Returns:
+        The score of each type that ran, and the reason of each type that failed.
+    """
+    printed = io.StringIO()
+    if issue_types:
+        with contextlib.redirect_stdout(printed):
+            lab.find_issues(issue_types=issue_types, **inputs)
+    scores = dict(lab.issue_summary[["issue_type", "score"]].itertuples(index=False))
+    failures = dict(re.findall(r"^Error in (\w+): (.*)$", printed.getvalue(), flags=re.MULTILINE))
+    unexplained = set(issue_types) - set(scores) - set(failures)
+    return scores, failures | dict.fromkeys(unexplained, "Datalab gave no reason")
+
+
+def summarize_issue_types(
     issues: pd.DataFrame,
     types: Mapping[str, str],
     scores: Mapping[str, float],
     parameters: Mapping[str, Mapping[str, Any]],
     failures: Mapping[str, str],
 ) -> pd.DataFrame:
+    """Return one row for each issue type, see ``DatalabIssues.summary``.
+
+    Args:
+        issues: flags of the rows, ``is_<type>_issue`` for each type that ran.
+        types: what each type means, in the order of the summary.
+        scores: score of each type that ran.
+        parameters: settings of each type, ``metric`` and ``k`` among them where they matter.
+        failures: why a type did not run.
+    """
     records = []
     for issue_type, description in types.items():
         ran, settings = issue_type not in failures, parameters.get(issue_type, {})

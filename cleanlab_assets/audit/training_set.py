@@ -28,10 +28,10 @@ QUANTILE_BINS = 10
 """Bins of a numeric label that every part of the rows gets its share of."""
 RESERVED_COLUMNS = frozenset(
     {
-        *("row_id", "given_label", "split", "fold", "planted_error", "true_label"),
+        *("row_id", "given_label", "split", "fold", "time_block", "planted_error", "planted_kind", "true_label"),
         *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
         *("given_label_probability", "suggested_label_probability"),
-        *("missing_labels", "extra_labels", "planted_kind"),
+        *("missing_labels", "extra_labels"),
         *("n_annotations", "annotator_agreement", "dawid_skene_label"),
         *("predicted_value", "uncertainty", "residual", "is_below_cleanlab_cut", "is_below_calibrated_cut"),
     }
@@ -45,7 +45,8 @@ class TrainingSet:
 
     ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, float64 for
     a numeric label, or a text that names several classes in class order), ``split`` and ``fold`` (-1 on test rows), in
-    source order.
+    source order. Where rows have a time it also has ``time_block``, numbered from 0 at the earliest row of the source:
+    rows of one block depend on each other.
     """
 
     table: pd.DataFrame
@@ -97,6 +98,7 @@ def build_training_set(
         fold[~is_test] = divide(strata[~is_test], groups[~is_test], fold_shares, seed=seed + 1)
     else:
         times = times[rows]
+        table["time_block"] = times // dataset.time_block
         is_late = divide_by_time(times, test_shares[::-1]) == 1
         # Of equal rows, one in the future puts all among the test rows; else the first decides the block.
         is_test = np.isin(groups, groups[is_late])

@@ -148,7 +148,9 @@ class Dataset:
     ``class_names`` are the values that a class label may take, in the order of the probability columns;
     ``numeric_label`` says which values a numeric label may take. A dataset has one of the two.
     ``label_separator`` is set where a label names several classes, or none: a text such as ``calm|sad`` then.
-    ``time_column`` names the column that orders the rows in time, where a random split would look into the future.
+    ``time_column`` names the column that orders the rows in time, where a random split would look into the future, and
+    ``time_block`` says how many consecutive times belong together, such as the hours of a week: errors of a model are
+    alike within such a block, and as good as independent between blocks.
     ``expected_rows`` is None where nobody documented it: in a user's own data.
     ``panel`` says which columns hold example and annotator where several annotators labelled the same examples.
     """
@@ -169,6 +171,7 @@ class Dataset:
     label_separator: str | None = None
     numeric_label: NumericLabel | None = None
     time_column: str | None = None
+    time_block: int = 1
     panel: Panel | None = None
     gates: Gates = field(default_factory=Gates)
 

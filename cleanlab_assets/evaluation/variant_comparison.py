@@ -13,7 +13,13 @@ from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.audit.folds import divide_rows, group_equal_rows
 from cleanlab_assets.audit.seeding import seed_generator
-from cleanlab_assets.evaluation.bootstrap import Difference, ScoredRows, Verdict, compare_to_baseline
+from cleanlab_assets.evaluation.bootstrap import (
+    MINIMUM_BLOCKS,
+    Difference,
+    ScoredRows,
+    Verdict,
+    compare_to_baseline,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,7 +101,8 @@ class VariantComparison(BaseModel):
 
     ``chosen`` was chosen on a held-out fold of the train rows that took no part in the cleaning, never on the test
     rows; ``verdict`` is that of the chosen variant on ``primary_metric``, or that no cleaning was chosen, or that only
-    the baseline was fitted.
+    the baseline was fitted. ``n_blocks`` is the number of blocks of consecutive test rows that the bootstrap resamples
+    where rows are a series or the words of sentences, None where it resamples single rows.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -108,6 +115,20 @@ class VariantComparison(BaseModel):
     chosen: VariantName
     verdict: Verdict
     variants: list[VariantResult]
+    n_blocks: int | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the intervals."""
+        if self.n_blocks is None:
+            return []
+        notes = [
+            f"rows next to each other are alike: the intervals resample {self.n_blocks:,} blocks of consecutive "
+            f"test rows, not {self.n_test:,} single ones"
+        ]
+        if self.n_blocks < MINIMUM_BLOCKS:
+            notes.append(f"fewer than {MINIMUM_BLOCKS} blocks of test rows are too few to show an effect of cleaning")
+        return notes
 
     def content_hash(self) -> str:
         """Hash everything but the durations, which differ from run to run."""
@@ -169,7 +190,8 @@ def compare_cleaned_variants(
     Args:
         task: what differs by task family.
         label_issues: label issues of the train rows.
-        train: train rows of the training set, in the same order, with ``fold``.
+        train: train rows of the training set, in the same order, with ``fold``; also with ``time_block`` where rows are
+            a series, whose blocks are resampled whole then.
         test: test rows of the training set.
         out_of_sample: the baseline's predictions of the train rows, each by a model that never saw the row, of which
             those of the validation fold are used; shape (n_train, ...). None fits the baseline on the other folds.
@@ -230,15 +252,16 @@ def compare_cleaned_variants(
             predicted = task.predict(model, validation_rows[features])
             scored_aside[variant] = task.score(task.encode(validation_rows["given_label"]), predicted)
     if validation_rows is not None:
-        blocks = None if task.number_blocks is None else task.number_blocks(validation_rows)
-        aside = _compare_to_baseline(scored_aside, n_resamples=n_resamples, seed=seed, blocks=blocks)
+        aside = _compare_to_baseline(
+            scored_aside, _blocks_of(task, validation_rows), n_resamples=n_resamples, seed=seed
+        )
         validation = {
             name: _Validation(scored=model, differences=aside.get(name, []), on_all_rows=aside.get(name, []))
             for name, model in scored_aside.items()
         }
     chosen = _choose_variant(validation, primary_metric)
-    blocks = None if task.number_blocks is None else task.number_blocks(test)
-    differences = _compare_to_baseline(scored, n_resamples=n_resamples, seed=seed, blocks=blocks)
+    blocks = _blocks_of(task, test)
+    differences = _compare_to_baseline(scored, blocks, n_resamples=n_resamples, seed=seed)
     ids = train["row_id"].to_numpy()
     results = []
     for variant, rows in cleaned.items():
@@ -266,6 +289,7 @@ def compare_cleaned_variants(
         chosen=chosen,
         verdict=_verdict(differences.get(chosen), primary_metric) or without_cleaning,
         variants=results,
+        n_blocks=None if blocks is None else len(np.unique(blocks)),
     )
 
 
@@ -356,11 +380,12 @@ def _score_on_validation_fold(
         predicted[variant] = task.predict(rows.fit(build, others[features]), train.loc[held_out, features])
     chosen_rows = judges[held_out]
     scored = {name: task.score(labels[judges], values[chosen_rows]) for name, values in predicted.items()}
-    differences = _compare_to_baseline(scored, n_resamples=n_resamples, seed=seed)
+    blocks = _blocks_of(task, train[judges])
+    differences = _compare_to_baseline(scored, blocks, n_resamples=n_resamples, seed=seed)
     on_all = differences
     if not chosen_rows.all():
         whole = {name: task.score(labels[held_out], values) for name, values in predicted.items()}
-        on_all = _compare_to_baseline(whole, n_resamples=n_resamples, seed=seed)
+        on_all = _compare_to_baseline(whole, _blocks_of(task, train[held_out]), n_resamples=n_resamples, seed=seed)
     return {
         name: _Validation(scored=model, differences=differences.get(name, []), on_all_rows=on_all.get(name, []))
         for name, model in scored.items()
@@ -377,8 +402,15 @@ def _keep_or_halve_folds(rows: pd.DataFrame, labels: np.ndarray, features: list[
     return divide_rows(strata, group_equal_rows(rows[features]), [0.5, 0.5], seed=seed)
 
 
+def _blocks_of(task: VariantTask, rows: pd.DataFrame) -> np.ndarray | None:
+    """Return the block of each row, such as its stretch of time or its sentence; None where rows are independent."""
+    if task.number_blocks is not None:
+        return task.number_blocks(rows)
+    return rows["time_block"].to_numpy() if "time_block" in rows else None
+
+
 def _compare_to_baseline(
-    scored: Mapping[VariantName, ScoredRows], *, n_resamples: int, seed: int, blocks: np.ndarray | None = None
+    scored: Mapping[VariantName, ScoredRows], blocks: np.ndarray | None, *, n_resamples: int, seed: int
 ) -> dict[str, list[Difference]]:
     others: dict[str, ScoredRows] = {name: model for name, model in scored.items() if name != "baseline"}
     return compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed, blocks=blocks)

@@ -88,6 +88,7 @@ def test_the_columns_of_an_entry_are_consistent(name: str) -> None:
     assert dataset.label in names
     assert dataset.label not in {column.name for column in dataset.features}
     assert dataset.time_column is None or dataset.time_column in set(names) - {c.name for c in dataset.features}
+    assert (dataset.time_block > 1) == (dataset.time_column is not None)
 
 
 @pytest.mark.parametrize("name", TABULAR)
