@@ -32,7 +32,7 @@ FamilyOption = Annotated[
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML or JSON run config, as Dagster takes it; options win.")
 ]
-MaxRowsOption = Annotated[int | None, typer.Option(help="Audit a sample of so many rows, or sentences of tagged words.")]
+MaxRowsOption = Annotated[int | None, typer.Option(help="Audit a sample of so many rows, or sentences of words.")]
 FoldsOption = Annotated[int | None, typer.Option(help="Folds of the cross-validation.")]
 SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 PlantedErrorsOption = Annotated[float | None, typer.Option(help="Share of labels made wrong, to measure detection.")]
