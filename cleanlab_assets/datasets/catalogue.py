@@ -62,13 +62,17 @@ class SourceFile:
     """One file of a source: its name under ``<data dir>/<dataset>/``, accepted SHA-256 values and addresses.
 
     ``package`` names an installed Python package that ships the file as a resource; such a file is never downloaded.
-    A user's own file has neither SHA-256 nor address: any content is accepted.
+    A user's own file has neither SHA-256 nor address: any content is accepted. Where nobody published a SHA-256,
+    ``is_pinned_on_first_use`` has it recorded beside the file on first use, as ``<name>.sha256``, and verified from
+    then on. ``is_folder`` marks a folder of the user's own files.
     """
 
     name: str
     sha256: tuple[str, ...]
     locations: tuple[Location, ...] = ()
     package: str | None = None
+    is_pinned_on_first_use: bool = False
+    is_folder: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +119,27 @@ class Gates:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Panel:
+    """How a dataset with several annotators is read: each row is one label that one annotator gave to one example.
+
+    A row without annotator and without label holds an example that nobody has labelled yet. ``truth`` names the column
+    of the true class, where the source knows it. ``is_preference`` says that labels are tastes: annotators who disagree
+    may all be right. The limits are defaults of the training set: the most active annotators first, then the examples
+    that they labelled most, then the annotators who still have enough labels.
+    """
+
+    example: str = "example"
+    annotator: str = "annotator"
+    truth: str | None = None
+    has_ordered_classes: bool = False
+    is_preference: bool = False
+    max_examples: int | None = None
+    max_annotators: int | None = None
+    min_labels_per_example: int = 1
+    min_labels_per_annotator: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """One catalogue entry.
 
@@ -127,6 +152,7 @@ class Dataset:
     ``time_block`` says how many consecutive times belong together, such as the hours of a week: errors of a model are
     alike within such a block, and as good as independent between blocks.
     ``expected_rows`` is None where nobody documented it: in a user's own data.
+    ``panel`` says which columns hold example and annotator where several annotators labelled the same examples.
     """
 
     name: str
@@ -146,6 +172,7 @@ class Dataset:
     numeric_label: NumericLabel | None = None
     time_column: str | None = None
     time_block: int = 1
+    panel: Panel | None = None
     gates: Gates = field(default_factory=Gates)
 
     @property
@@ -177,7 +204,9 @@ class Dataset:
         if self.numeric_label is not None:
             return self.numeric_label.find_allowed(labels.to_numpy(dtype=np.float64, na_value=np.nan))
         if self.label_separator is None:
-            return labels.isin(list(self.class_names)).to_numpy()
+            is_known: np.ndarray = labels.isin(list(self.class_names)).to_numpy()
+            # Of a panel, examples that nobody labelled yet have no label.
+            return is_known if self.panel is None else is_known | labels.isna().to_numpy()
         known = set(self.class_names)
         return np.array([isinstance(label, str) and known.issuperset(self.split_label(label)) for label in labels])
 

@@ -108,9 +108,13 @@ def resolve_source_files(
         path = directory / file.name
         if file.package is not None:
             paths[file.name] = _find_packaged_file(file, file.package)
-        elif path.is_file():
-            if file.sha256:
+        elif path.is_file() and not file.is_folder:
+            if file.is_pinned_on_first_use:
+                verify_first_use(path)
+            elif file.sha256:
                 _verify_file_at_hand(path, file, remedy=f"delete {path} so that it is downloaded again")
+            paths[file.name] = path
+        elif path.is_dir() and file.is_folder:
             paths[file.name] = path
         elif path.exists():
             raise DataDirError(f"{path} should be a file but is something else: move it away")
@@ -152,14 +156,68 @@ def _verify_file_at_hand(path: Path, file: SourceFile, *, remedy: str) -> None:
         )
 
 
+def verify_first_use(path: Path) -> None:
+    """Verify a file against the SHA-256 recorded beside it as ``<name>.sha256``, which the first use records.
+
+    Raises:
+        SourceHashError: the file is not the one whose SHA-256 was recorded.
+        DataDirError: the record cannot be written.
+    """
+    record = path.with_name(f"{path.name}.sha256")
+    found = file_sha256(path)
+    if not record.is_file():
+        try:
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".record-") as scratch:
+                written = Path(scratch) / record.name
+                written.write_text(f"{found}\n", encoding="ascii")
+                written.replace(record)
+        except OSError as error:
+            raise DataDirError(f"cannot record the SHA-256 of {path} in {record}: {error}") from error
+        return
+    expected = record.read_text(encoding="ascii").strip()
+    if found != expected:
+        raise SourceHashError(
+            f"{path} is not the file of its first use: delete both it and {record} to start anew\n"
+            f"  found SHA-256:    {found}\n"
+            f"  recorded SHA-256: {expected}"
+        )
+
+
+def fetch_file(url: str, path: Path, *, sha256_prefix: str, retries: int = 2, timeout_s: float = 30) -> None:
+    """Download one file to its place, all of it or nothing, when its SHA-256 starts with the digits given.
+
+    Raises:
+        SourceHashError: the transfer gave another file.
+        DownloadError: the address does not give the file.
+        DataDirError: the place cannot be written to.
+    """
+    transfer = _TransferSettings(
+        retries=retries, timeout_s=timeout_s, backoff_s=1.0, max_bytes=MAX_FILE_BYTES, show_progress=False
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as scratch:
+            fetched = Path(scratch) / "file"
+            _fetch(url, fetched, path.name, transfer)
+            found = file_sha256(fetched)
+            if not found.startswith(sha256_prefix):
+                raise SourceHashError(f"its SHA-256 is {found}, expected {sha256_prefix} at the start")
+            fetched.replace(path)
+    except OSError as error:
+        raise DataDirError(f"cannot store {path}: {error}") from error
+
+
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, as hex digits."""
+    """Return the SHA-256 of a file, as hex digits; that of a folder is over the names and SHA-256 of its files."""
+    if path.is_dir():
+        parts = [f"{file.relative_to(path)} {file_sha256(file)}" for file in sorted(path.rglob("*")) if file.is_file()]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _any_of(hashes: Sequence[str]) -> str:
-    return " or ".join(hashes)
+    return " or ".join(hashes) or "recorded on first use"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +241,8 @@ def _download_files(
                 path = directory / file.name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 downloads.fetch(dataset, file, path).replace(path)
+                if file.is_pinned_on_first_use:
+                    verify_first_use(path)
                 paths[file.name] = path
     except OSError as error:
         raise DataDirError(f"cannot store the files of {dataset} in {directory}: {error}") from error
@@ -218,7 +278,8 @@ class _Downloads:
                 extract_member(archive, location.member, path, max_bytes=self.transfer.max_bytes)
             except ArchiveError as error:
                 raise DownloadError(str(error)) from error
-        _verify_download(path, file.sha256)
+        if not file.is_pinned_on_first_use:
+            _verify_download(path, file.sha256)
         return path
 
     def _fetch_archive(self, location: Location, *, label: str) -> Path:

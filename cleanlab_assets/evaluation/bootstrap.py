@@ -66,8 +66,8 @@ def compare_to_baseline(
         others: predictions of the other models on the same rows.
         n_resamples: number of bootstrap resamples.
         seed: seed of the resampling.
-        blocks: block of each row where neighbouring rows depend on each other, integers of shape (n_rows,); None
-            resamples single rows.
+        blocks: block of each row, integers of shape (n_rows,), where rows of a block depend on each other, such as the
+            hours of a week or the words of a sentence: blocks are drawn whole; None draws single rows.
 
     Returns:
         For each other model the difference of each metric, with interval and verdict. The verdict is ``improves`` or

@@ -158,7 +158,7 @@ COLUMN_DESCRIPTIONS = {
     "neighbor_1": "Nearest train row: its position among the train rows.",
     "distance_1": "Euclidean distance to the nearest train row, after robust scaling.",
     "nearest_neighbor": "Row id of the nearest train row.",
-    "distance_to_nearest_neighbor": "Euclidean distance to it, after robust scaling.",
+    "distance_to_nearest_neighbor": "Euclidean distance to it, after scaling.",
     "duplicate_set": "Number of the set of near duplicates that the row belongs to.",
     "keep": "The row of the set to keep.",
     "predicted_value": "Out-of-sample predicted value.",

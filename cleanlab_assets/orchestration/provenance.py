@@ -72,6 +72,8 @@ def catalogue_hash(dataset: str) -> str:
         content.append({"time_column": entry.time_column, "time_block": entry.time_block})
     if entry.label_separator is not None:
         content.append({"label_separator": entry.label_separator})
+    if entry.panel is not None:
+        content.append(asdict(entry.panel))
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

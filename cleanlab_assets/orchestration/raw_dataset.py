@@ -57,6 +57,7 @@ def build_raw_dataset(family: str) -> dg.AssetsDefinition:
         raw = dataset.load(files)
         raw.attrs["sources"] = {
             file.name: {"sha256": file_sha256(files[file.name]), "bytes": files[file.name].stat().st_size}
+            | ({"pinned": "recorded on first use"} if file.is_pinned_on_first_use else {})
             for file in dataset.files
         }
         return StepResult(
@@ -87,11 +88,13 @@ def build_raw_dataset_checks(family: str, raw_dataset: dg.AssetsDefinition) -> S
         found = {name: source["sha256"] for name, source in raw_dataset.attrs["sources"].items()}
         wrong = [file.name for file in dataset.files if file.sha256 and found.get(file.name) not in file.sha256]
         n_pinned = sum(bool(file.sha256) for file in dataset.files)
+        first_use = [file.name for file in dataset.files if file.is_pinned_on_first_use]
         return dg.AssetCheckResult(
             passed=not wrong,
             description=f"{', '.join(wrong)} is not the file of the catalogue"
             if wrong
-            else f"{n_pinned} of {len(dataset.files)} files are pinned and verified",
+            else f"{n_pinned} of {len(dataset.files)} files are pinned and verified"
+            + (f"; recorded on first use: {', '.join(first_use)}" if first_use else ""),
             metadata={"found": found, "n_pinned": n_pinned},
         )
 

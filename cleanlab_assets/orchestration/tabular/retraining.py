@@ -39,7 +39,8 @@ def describe_comparison(comparison: VariantComparison, metrics: Sequence[str]) -
         **as_numbers({f"test_{name}": value for name, value in comparison.result(comparison.chosen).metrics.items()}),
     }
     if len(differences):
-        metadata["plots"] = as_plots({"Difference to the baseline": plot_variant_differences(differences)})
+        plotted = differences[differences["metric"].isin(list(metrics))]
+        metadata["plots"] = as_plots({"Difference to the baseline": plot_variant_differences(plotted)})
         metadata["differences"] = as_table(differences, len(differences))
     return metadata
 

@@ -1,0 +1,69 @@
+"""Boxes as Pascal VOC: one XML file per picture, pixels counted from 1 and both corners inside the box."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import numpy as np
+
+from cleanlab_assets.datasets.image_folders import describe_images, list_files, read_picture
+from cleanlab_assets.datasets.images import AnnotatedImage, AnnotationError, make_image_table
+from cleanlab_assets.datasets.own_datasets import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.datasets.own_datasets import OwnDataset
+
+
+def _describe(said: OwnDataset, folder: Path) -> Dataset:
+    load = partial(load_voc, class_names=said.class_names)
+    return describe_images(said, folder, roles={"annotations": True, "images": True}, load=load)
+
+
+def load_voc(files: Mapping[str, Path], *, class_names: tuple[str, ...]) -> pd.DataFrame:
+    """Read the raw table from a folder of XML files (role ``annotations``) and one of pictures (role ``images``).
+
+    Raises:
+        AnnotationError: a file is not Pascal VOC XML, or an annotation cannot be.
+    """
+    return make_image_table(
+        _read_image(file, files["images"], class_names) for file in list_files(files["annotations"], {".xml"})
+    )
+
+
+def _read_image(file: Path, folder: Path, class_names: tuple[str, ...]) -> AnnotatedImage:
+    try:
+        root = ET.fromstring(file.read_bytes())  # noqa: S314 - expat guards against expanding entities
+    except ET.ParseError as error:
+        raise AnnotationError(f"{file.name} is not XML: {error}") from error
+    name = root.findtext("filename", "")
+    objects = root.findall("object")
+    boxes = [
+        [_number(one, field, file.name, number) for field in ("xmin", "ymin", "xmax", "ymax")]
+        for number, one in enumerate(objects)
+    ]
+    return AnnotatedImage(
+        row_id=name,
+        image=read_picture(folder, name, named_in=file.name),
+        class_names=class_names,
+        boxes=np.array(boxes, dtype=np.float64).reshape(-1, 4) - np.array([1, 1, 0, 0]),
+        box_labels=tuple(one.findtext("name", "") for one in objects),
+    )
+
+
+def _number(element: ET.Element, field: str, file: str, number: int) -> float:
+    text = element.findtext(f"bndbox/{field}", "")
+    try:
+        return float(text)
+    except ValueError as error:
+        raise AnnotationError(f"{file}, box {number}, field {field}: found {text!r}, expected a number") from error
+
+
+FORMAT = Format(name="voc", families=("object_detection",), describe=_describe)

@@ -1,0 +1,86 @@
+"""What the user's own image datasets share: their catalogue entry, and files of a folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.datasets.catalogue import Dataset, SourceFile
+from cleanlab_assets.datasets.images import IMAGE_COLUMNS, LABEL, SEPARATOR, AnnotationError
+from cleanlab_assets.datasets.own_datasets import DESCRIPTION_FILE, OwnDatasetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from cleanlab_assets.datasets.own_datasets import OwnDataset
+
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+
+
+def describe_images(
+    said: OwnDataset,
+    folder: Path,
+    *,
+    roles: Mapping[str, bool],
+    load: Callable[[Mapping[str, Path]], pd.DataFrame],
+) -> Dataset:
+    """Make the catalogue entry of a user's own annotated images.
+
+    Args:
+        said: the description.
+        folder: its folder.
+        roles: the roles that ``files`` must have, and whether each is a folder.
+        load: reads the raw table from the paths by role.
+
+    Raises:
+        OwnDatasetError: a role is missing or unknown, or no class is named.
+    """
+    path = folder / DESCRIPTION_FILE
+    if set(said.files) != set(roles):
+        raise OwnDatasetError(f"{path}: files: found {', '.join(said.files)}, expected {', '.join(roles)}")
+    if not said.class_names:
+        raise OwnDatasetError(f"{path}: class_names: found none, expected the classes without the background")
+    return Dataset(
+        name=said.name,
+        families=(said.family,),
+        title=said.title or said.name,
+        description=said.description,
+        homepage=said.homepage,
+        licence=said.licence,
+        citation=said.citation,
+        files=tuple(
+            SourceFile(name=said.files[role], sha256=(), is_folder=is_folder) for role, is_folder in roles.items()
+        ),
+        load=lambda files: load({role: files[name] for role, name in said.files.items()}),
+        label=LABEL,
+        label_separator=SEPARATOR,
+        class_names=said.class_names,
+        columns=IMAGE_COLUMNS,
+        expected_rows=None,
+    )
+
+
+def read_picture(folder: Path, name: str, *, named_in: str) -> bytes:
+    """Return the bytes of a picture of a folder.
+
+    Raises:
+        AnnotationError: the folder has no such picture, or the name leads outside.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+        raise AnnotationError(f"{named_in}: found the image {name!r}, expected a file of {folder.name}")
+    return path.read_bytes()
+
+
+def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Return the files of a folder with these suffixes, by name.
+
+    Raises:
+        AnnotationError: there is none.
+    """
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    if not found:
+        raise AnnotationError(f"{folder.name}: found no file, expected some with {', '.join(sorted(suffixes))}")
+    return found

@@ -1,0 +1,264 @@
+"""Images with boxes and masks: the typed input model, its table of one row per image, and PNG encoding.
+
+Classes are named by ``Dataset.class_names``, which holds no background: in a class mask, id 0 is background and id c is
+``class_names[c - 1]``. In an instance mask, id 0 is background and id i is the object of box ``i - 1``. A box is
+``x1, y1, x2, y2`` in pixels, with ``0 <= x1 < x2 <= width`` and ``0 <= y1 < y2 <= height``: x2 and y2 lie just outside.
+Tables hold images and masks as encoded bytes and boxes as JSON text, so that a row stands for itself on any storage.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.datasets.catalogue import Column
+from cleanlab_assets.datasets.source_tables import SourceFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+LABEL = "classes"
+SEPARATOR = "|"
+MAX_IMAGE_PIXELS = 50_000_000
+_MAX_BYTE = 255
+_BOX_FIELDS = ("x1", "y1", "x2", "y2")
+
+IMAGE_COLUMNS = (
+    Column(name="image", kind="categorical", description="The picture as encoded in the source: PNG or JPEG."),
+    Column(name="width", kind="numeric", is_feature=False, minimum=1, description="Width in pixels."),
+    Column(name="height", kind="numeric", is_feature=False, minimum=1, description="Height in pixels."),
+    Column(name="boxes", kind="categorical", is_feature=False, description="JSON: x1, y1, x2, y2 of each box."),
+    Column(name="box_labels", kind="categorical", is_feature=False, description="JSON: the class of each box."),
+    Column(
+        name="instance_mask",
+        kind="categorical",
+        is_feature=False,
+        nullable=True,
+        description="PNG: 0 is background, id i is the object of box i - 1.",
+    ),
+    Column(
+        name="class_mask",
+        kind="categorical",
+        is_feature=False,
+        nullable=True,
+        description="PNG: 0 is background, id c is the c-th class.",
+    ),
+    Column(name=LABEL, kind="categorical", is_feature=False, description="The classes that occur, in class order."),
+)
+"""The columns of every dataset of annotated images."""
+
+
+class AnnotationError(SourceFormatError):
+    """An annotation that cannot be; the message names image, box and field, what was found and what was expected."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AnnotatedImage:
+    """One image with its boxes and masks, valid by construction.
+
+    Attributes:
+        row_id: name of the image, unique in its dataset.
+        image: the encoded picture, PNG or JPEG.
+        class_names: the classes that may occur, background not among them.
+        boxes: float64 of shape (n_boxes, 4): x1, y1, x2, y2 in pixels.
+        box_labels: class name of each box.
+        instance_mask: integer ids of shape (height, width), 0 = background, i = box i - 1; None where there is none.
+        class_mask: integer ids of shape (height, width), 0 = background, c = class c - 1; None where there is none.
+
+    Raises:
+        AnnotationError: the picture cannot be read, a box has no area, lies outside the image, is not finite or has an
+            unknown class, or a mask has another size than the image or an id that nothing stands for.
+    """
+
+    row_id: str
+    image: bytes
+    class_names: tuple[str, ...]
+    boxes: np.ndarray
+    box_labels: tuple[str, ...]
+    instance_mask: np.ndarray | None = None
+    class_mask: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "boxes", np.asarray(self.boxes, dtype=np.float64).reshape(-1, 4))
+        width, height = _read_size(self.image, self.row_id)
+        object.__setattr__(self, "_size", (width, height))
+        if len(self.box_labels) != len(self.boxes):
+            raise AnnotationError(
+                f"{self.row_id}, field box_labels: found {len(self.box_labels)} classes, "
+                f"expected one for each of {len(self.boxes)} boxes"
+            )
+        for number, (box, label) in enumerate(zip(self.boxes, self.box_labels, strict=True)):
+            self._check_box(number, box, label)
+        self._check_mask("instance_mask", self.instance_mask, len(self.boxes), "boxes")
+        self._check_mask("class_mask", self.class_mask, len(self.class_names), "classes")
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self._size[0])  # type: ignore[attr-defined]
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self._size[1])  # type: ignore[attr-defined]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that boxes or class mask hold, in class order."""
+        present = set(self.box_labels)
+        if self.class_mask is not None:
+            present |= {self.class_names[code - 1] for code in np.unique(self.class_mask) if code > 0}
+        return tuple(name for name in self.class_names if name in present)
+
+    def read_pixels(self) -> np.ndarray:
+        """Return the picture as uint8 RGB of shape (height, width, 3)."""
+        return decode_image(self.image)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the image as a row of the raw table."""
+        return {
+            "row_id": self.row_id,
+            "image": self.image,
+            "width": self.width,
+            "height": self.height,
+            "boxes": json.dumps(self.boxes.tolist()),
+            "box_labels": json.dumps(list(self.box_labels)),
+            "instance_mask": None if self.instance_mask is None else encode_png(self.instance_mask),
+            "class_mask": None if self.class_mask is None else encode_png(self.class_mask),
+            LABEL: SEPARATOR.join(self.classes),
+        }
+
+    def _check_box(self, number: int, box: np.ndarray, label: str) -> None:
+        where = f"{self.row_id}, box {number}"
+        limits = (self.width, self.height, self.width, self.height)
+        for field, value, limit in zip(_BOX_FIELDS, box, limits, strict=True):
+            if not np.isfinite(value):
+                raise AnnotationError(f"{where}, field {field}: found {value:g}, expected a finite number")
+            if not 0 <= value <= limit:
+                raise AnnotationError(
+                    f"{where}, field {field}: found {value:g}, outside the image: expected 0 to {limit}"
+                )
+        for low, high in ((0, 2), (1, 3)):
+            if box[low] >= box[high]:
+                raise AnnotationError(
+                    f"{where}, field {_BOX_FIELDS[high]}: found {box[high]:g}, "
+                    f"expected more than {_BOX_FIELDS[low]} = {box[low]:g}: the box has no area"
+                )
+        if label not in self.class_names:
+            raise AnnotationError(
+                f"{where}, field label: found {label!r}, expected one of {', '.join(self.class_names)}"
+            )
+
+    def _check_mask(self, field: str, mask: np.ndarray | None, largest: int, of: str) -> None:
+        if mask is None:
+            return
+        if mask.shape != (self.height, self.width):
+            found = " x ".join(str(side) for side in reversed(mask.shape))
+            raise AnnotationError(
+                f"{self.row_id}, field {field}: found a mask of {found} pixels, expected {self.width} x {self.height}"
+            )
+        if not np.issubdtype(mask.dtype, np.integer):
+            raise AnnotationError(f"{self.row_id}, field {field}: found {mask.dtype} values, expected whole numbers")
+        foreign = mask[(mask < 0) | (mask > largest)]
+        if len(foreign):
+            raise AnnotationError(
+                f"{self.row_id}, field {field}: found id {foreign[0]}, expected 0 to {largest}, the number of {of}"
+            )
+
+
+def make_image_table(images: Iterable[AnnotatedImage]) -> pd.DataFrame:
+    """Return the raw table of annotated images: ``row_id``, then ``IMAGE_COLUMNS``, one row per image."""
+    names = ["row_id", *(column.name for column in IMAGE_COLUMNS)]
+    return pd.DataFrame([image.to_row() for image in images], columns=names)
+
+
+def read_image_table(table: pd.DataFrame, class_names: Sequence[str]) -> list[AnnotatedImage]:
+    """Return the rows of a table with ``IMAGE_COLUMNS`` as annotated images, in its order.
+
+    Raises:
+        AnnotationError: a row is no valid annotated image.
+    """
+    return [
+        AnnotatedImage(
+            row_id=row["row_id"],
+            image=row["image"],
+            class_names=tuple(class_names),
+            boxes=np.array(json.loads(row["boxes"]), dtype=np.float64).reshape(-1, 4),
+            box_labels=tuple(json.loads(row["box_labels"])),
+            instance_mask=_decode_if_bytes(row["instance_mask"]),
+            class_mask=_decode_if_bytes(row["class_mask"]),
+        )
+        for row in table.to_dict("records")
+    ]
+
+
+def _decode_if_bytes(content: object) -> np.ndarray | None:
+    return decode_mask(content) if isinstance(content, bytes) else None
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Encode a picture or mask as PNG.
+
+    Args:
+        pixels: uint8 of shape (height, width, 3), or whole numbers from 0 to 65,535 of shape (height, width), which
+            become 8-bit grey where they fit and 16-bit grey else.
+    """
+    from PIL import Image
+
+    is_byte = pixels.ndim > 2 or pixels.size == 0 or int(pixels.max()) <= _MAX_BYTE  # noqa: PLR2004
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8 if is_byte else np.uint16)).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def decode_image(content: bytes) -> np.ndarray:
+    """Return an encoded picture as uint8 RGB of shape (height, width, 3)."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def decode_mask(content: bytes) -> np.ndarray:
+    """Return an encoded mask as int32 ids of shape (height, width); a palette image gives its indices."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(picture).astype(np.int32)
+
+
+def boxes_of_instances(instance_mask: np.ndarray) -> np.ndarray:
+    """Return the tight box of each instance id 1..n, float64 of shape (n, 4).
+
+    Raises:
+        AnnotationError: an id between 1 and the largest has no pixel.
+    """
+    from scipy.ndimage import find_objects
+
+    boxes = []
+    for number, found in enumerate(find_objects(instance_mask), start=1):
+        if found is None:
+            raise AnnotationError(f"field instance_mask: found no pixel of id {number}, expected ids without gaps")
+        rows, columns = found
+        boxes.append([columns.start, rows.start, columns.stop, rows.stop])
+    return np.array(boxes, dtype=np.float64).reshape(-1, 4)
+
+
+def _read_size(content: bytes, row_id: str) -> tuple[int, int]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            width, height = picture.size
+    except UnidentifiedImageError as error:
+        raise AnnotationError(f"{row_id}, field image: found {len(content)} bytes that are no picture") from error
+    if width * height > MAX_IMAGE_PIXELS:
+        raise AnnotationError(
+            f"{row_id}, field image: found {width} x {height} pixels, expected at most {MAX_IMAGE_PIXELS:,} in all"
+        )
+    return width, height

@@ -1,0 +1,83 @@
+"""How well predicted class masks fit given ones: confusion of pixels, mean IoU, pixel accuracy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def count_pixel_confusion(
+    masks: Iterable[tuple[np.ndarray, np.ndarray]], n_classes: int, *, border: int = 0
+) -> np.ndarray:
+    """Count how often pixels of a given class are predicted as each class.
+
+    Args:
+        masks: given and predicted class mask of each image, ids from 0 (background) to ``n_classes``, shape
+            (height, width) both.
+        n_classes: number of classes, background not among them.
+        border: pixels this near to a change of the given class are left out, since annotators differ there.
+
+    Returns:
+        int64 of shape (n_classes + 1, n_classes + 1): given class by predicted class.
+
+    Raises:
+        ValueError: two masks differ in shape, or hold an id that is no class.
+    """
+    n_ids = n_classes + 1
+    confusion = np.zeros((n_ids, n_ids), dtype=np.int64)
+    for given, predicted in masks:
+        if given.shape != predicted.shape:
+            raise ValueError(f"found a predicted mask of shape {predicted.shape}, expected {given.shape}")
+        for name, mask in (("given", given), ("predicted", predicted)):
+            if mask.size and (mask.min() < 0 or mask.max() > n_classes):
+                raise ValueError(
+                    f"found ids from {mask.min()} to {mask.max()} in the {name} mask, expected 0 to {n_classes}"
+                )
+        counted = ~_near_border(given, border)
+        pairs = given[counted].astype(np.int64) * n_ids + predicted[counted]
+        confusion += np.bincount(pairs, minlength=n_ids**2).reshape(n_ids, n_ids)
+    return confusion
+
+
+def _near_border(mask: np.ndarray, border: int) -> np.ndarray:
+    if border == 0:
+        return np.zeros(mask.shape, dtype=bool)
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    side = 2 * border + 1
+    # "nearest" repeats the outer pixels: the edge of the picture is no change of class.
+    near: np.ndarray = maximum_filter(mask, side, mode="nearest") != minimum_filter(mask, side, mode="nearest")
+    return near
+
+
+def class_iou(confusion: np.ndarray) -> np.ndarray:
+    """Return the intersection over union of each class, background first; nan where a class does not occur.
+
+    Args:
+        confusion: see ``count_pixel_confusion``.
+
+    Returns:
+        float64 of shape (n_classes + 1,).
+    """
+    common = np.diagonal(confusion).astype(np.float64)
+    union = confusion.sum(axis=0) + confusion.sum(axis=1) - common
+    shares: np.ndarray = np.divide(common, union, out=np.full(len(common), np.nan), where=union > 0)
+    return shares
+
+
+def measure_masks(confusion: np.ndarray) -> Mapping[str, float]:
+    """Return ``mean_iou`` (over the classes that occur, background included) and ``pixel_accuracy``, in [0, 1].
+
+    Both are not a number when no pixel was counted.
+    """
+    total = confusion.sum()
+    if total == 0:
+        return {"mean_iou": float("nan"), "pixel_accuracy": float("nan")}
+    return {
+        "mean_iou": float(np.nanmean(class_iou(confusion))),
+        "pixel_accuracy": float(np.trace(confusion) / total),
+    }

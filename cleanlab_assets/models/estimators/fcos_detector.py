@@ -1,0 +1,232 @@
+"""A small one-stage object detector that is trained from scratch in a minute on a CPU.
+
+The detector is torchvision's FCOS (Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, ICCV 2019) on a
+backbone of eight small convolution layers with one feature level of stride 8.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from torch import nn
+from torchvision.models.detection import FCOS
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.fcos import FCOSHead
+
+from cleanlab_assets.audit.boxes import ScoredBoxes
+from cleanlab_assets.models.estimators.torch_training import (
+    NotTrainedError,
+    Schedule,
+    export_weights,
+    iterate_batches,
+    load_weights,
+    pick_device,
+    seeded,
+    train_network,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from cleanlab_assets.datasets.images import AnnotatedImage
+
+STRIDE = 8
+_MEAN, _DEVIATION = [0.5] * 3, [0.25] * 3
+
+
+class SmallBackbone(nn.Module):
+    """Eight convolution layers down to stride 16, joined to one feature map of stride 8."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.out_channels = 2 * width
+        self.fine = nn.Sequential(
+            _convolve(3, width // 2, stride=2),
+            _convolve(width // 2, width),
+            _convolve(width, width, stride=2),
+            _convolve(width, width),
+        )
+        self.middle = nn.Sequential(_convolve(width, 2 * width, stride=2), _convolve(2 * width, 2 * width))
+        self.coarse = nn.Sequential(_convolve(2 * width, 2 * width, stride=2), _convolve(2 * width, 2 * width))
+        self.merge = _convolve(2 * width, 2 * width)
+
+    def forward(self, pixels: torch.Tensor) -> OrderedDict[str, torch.Tensor]:
+        """Return the feature map under the name that torchvision's detectors expect."""
+        middle = self.middle(self.fine(pixels))
+        coarse = nn.functional.interpolate(self.coarse(middle), size=middle.shape[-2:])
+        return OrderedDict([("0", self.merge(middle + coarse))])
+
+
+def _convolve(channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, out_channels, 3, stride, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)
+    )
+
+
+class FcosDetector(BaseEstimator):
+    """Finds objects in images: ``fit`` and ``predict`` take annotated images, in batches that bound the memory.
+
+    Args:
+        epochs: passes over the training images.
+        batch_size: images at a time, in training and in prediction.
+        learning_rate: highest rate of the cycle.
+        width: channels of the backbone's first stage; a multiple of 16.
+        image_size: pixels of the shorter side that images are scaled to; at most twice as many on the longer side.
+        score_threshold: predicted boxes with a lower score are left out.
+        random_state: seed of weights, order and augmentation.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int = 24,
+        batch_size: int = 4,
+        learning_rate: float = 6e-3,
+        width: int = 32,
+        image_size: int = 128,
+        score_threshold: float = 0.05,
+        random_state: int = 0,
+    ) -> None:
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.width = width
+        self.image_size = image_size
+        self.score_threshold = score_threshold
+        self.random_state = random_state
+
+    def fit(self, images: Sequence[AnnotatedImage], labels: object = None) -> Self:  # noqa: ARG002 - scikit-learn's form
+        """Train a new network on images and their given boxes.
+
+        Raises:
+            ValueError: there is no image, or none has a box.
+        """
+        if not any(len(image.boxes) for image in images):
+            raise ValueError(f"none of {len(images)} training images has a box: there is nothing to learn")
+        self.class_names_ = tuple(images[0].class_names)
+        device = pick_device()
+        with seeded(self.random_state):
+            network = self._build().to(device)
+            self.loss_ = train_network(
+                network,
+                [_to_example(image) for image in images],
+                _compute_loss,
+                schedule=Schedule(epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate),
+                device=device,
+                seed=self.random_state,
+            )
+        self.weights_ = export_weights(network)
+        return self
+
+    def predict(self, images: Sequence[AnnotatedImage]) -> list[ScoredBoxes]:
+        """Return the predicted boxes of each image, best first.
+
+        Raises:
+            NotTrainedError: the detector was not fitted.
+        """
+        found = []
+        device = pick_device()
+        network = self._load().to(device).eval()
+        for batch in iterate_batches(images, self.batch_size * 4):
+            pixels = [_to_pixels(image).to(device) for image in batch]
+            with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
+                results = network(pixels)
+            found += [_to_scored_boxes(result) for result in results]
+        return found
+
+    def embed(self, images: Sequence[AnnotatedImage]) -> np.ndarray:
+        """Return the mean of the feature map of each image, float32 of shape (n_images, 2 * width).
+
+        Raises:
+            NotTrainedError: the detector was not fitted.
+        """
+        device = pick_device()
+        network = self._load().to(device).eval()
+        features = []
+        for batch in iterate_batches(images, self.batch_size * 4):
+            with torch.inference_mode():
+                scaled, _ = network.transform([_to_pixels(image).to(device) for image in batch])
+                features.append(network.backbone(scaled.tensors)["0"].mean(dim=(2, 3)).cpu().numpy())
+        return np.concatenate(features).astype(np.float32)
+
+    def _load(self) -> Any:
+        if not hasattr(self, "weights_"):
+            raise NotTrainedError("the detector was not trained: fit it, untrained weights find nothing")
+        return load_weights(self._build(), self.weights_)
+
+    def _build(self) -> FCOS:
+        backbone = SmallBackbone(self.width)
+        n_classes = len(self.class_names_)
+        return FCOS(
+            backbone,
+            num_classes=n_classes,
+            min_size=self.image_size,
+            max_size=2 * self.image_size,
+            image_mean=_MEAN,
+            image_std=_DEVIATION,
+            anchor_generator=AnchorGenerator(sizes=((STRIDE,),), aspect_ratios=((1.0,),)),
+            head=FCOSHead(backbone.out_channels, 1, n_classes, num_convs=1),
+            score_thresh=self.score_threshold,
+            nms_thresh=0.5,
+            detections_per_img=100,
+        )
+
+
+def _to_pixels(image: AnnotatedImage) -> torch.Tensor:
+    return torch.from_numpy(image.read_pixels().transpose(2, 0, 1).astype(np.float32) / 255)
+
+
+def _to_example(image: AnnotatedImage) -> tuple[AnnotatedImage, dict[str, torch.Tensor]]:
+    """Pair an image, still encoded, with its boxes; pixels are decoded batch by batch."""
+    codes = [image.class_names.index(label) for label in image.box_labels]
+    return image, {
+        "boxes": torch.from_numpy(image.boxes.astype(np.float32)),
+        "labels": torch.tensor(codes, dtype=torch.int64),
+    }
+
+
+def _compute_loss(network: nn.Module, batch: list[Any], rng: np.random.Generator) -> torch.Tensor:
+    device = next(network.parameters()).device
+    varied = [_vary(_to_pixels(image), target, rng) for image, target in batch]
+    pixels = [picture.to(device) for picture, _ in varied]
+    targets = [{name: values.to(device) for name, values in target.items()} for _, target in varied]
+    return torch.stack(list(network(pixels, targets).values())).sum()
+
+
+def _vary(
+    pixels: torch.Tensor, target: dict[str, torch.Tensor], rng: np.random.Generator
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Change colours, brightness, contrast and place; mirror images of digits and letters would be wrong."""
+    pixels = pixels[torch.from_numpy(rng.permutation(3))]
+    if rng.random() < 0.5:  # noqa: PLR2004 - light on dark as often as dark on light
+        pixels = 1 - pixels
+    pixels = (pixels * rng.uniform(0.7, 1.3) + rng.uniform(-0.15, 0.15)).clamp(0, 1)
+    height, width = pixels.shape[-2:]
+    right, down = (int(rng.integers(-side // 6, side // 6 + 1)) for side in (width, height))
+    # The rows and columns that come free repeat the border.
+    rows, columns = torch.arange(height) - down, torch.arange(width) - right
+    pixels = pixels[:, rows.clamp(0, height - 1)][:, :, columns.clamp(0, width - 1)]
+    moved = target["boxes"] + torch.tensor([right, down, right, down])
+    limits = torch.tensor([width, height, width, height])
+    boxes = torch.minimum(moved.clamp(min=0), limits)
+    is_there = _areas(boxes) > _areas(moved) / 2
+    return pixels, {"boxes": boxes[is_there], "labels": target["labels"][is_there]}
+
+
+def _areas(boxes: torch.Tensor) -> torch.Tensor:
+    return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=1)
+
+
+def _to_scored_boxes(result: dict[str, torch.Tensor]) -> ScoredBoxes:
+    boxes, codes, scores = (result[name].float().cpu().numpy() for name in ("boxes", "labels", "scores"))
+    has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    return ScoredBoxes(
+        boxes=boxes[has_area].astype(np.float64),
+        codes=codes[has_area].astype(np.int64),
+        scores=scores[has_area].astype(np.float64).clip(0, 1),
+    )
