@@ -222,7 +222,7 @@ datalab_summary = build_datalab_summary(FAMILY)
 duplicate_sets = build_duplicate_sets(FAMILY)
 
 
-@family_asset(FAMILY, level=MODEL, storage="html", code_version="1", kinds={"html"})
+@family_asset(FAMILY, level=MODEL, storage="html", code_version="2", kinds={"html"})
 def datalab_report(
     context: dg.AssetExecutionContext,
     training_set: pd.DataFrame,
