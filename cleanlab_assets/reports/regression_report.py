@@ -192,7 +192,8 @@ def _explain_cut(cuts: pd.DataFrame, n_rows: int) -> dict[str, str]:
     elif np.isfinite(rate):
         words.append(
             f"The cut also flags about {say_rate(rate)} right values, which would be {round(rate * n_rows):,} if all "
-            f"{n_rows:,} rows were right; {cut['flagged']:,} are flagged."
+            f"{n_rows:,} rows were right; {cut['flagged']:,} are flagged. That rate holds where the model fits: of a "
+            "group of rows that it gets wrong, right values are flagged too."
         )
     if np.isfinite(recall):
         words.append(

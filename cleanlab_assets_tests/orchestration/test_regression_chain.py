@@ -133,7 +133,7 @@ def test_the_facts_hold_quantiles_of_the_label_and_lower_is_better(audited_value
     assert facts.lower_is_better
     assert facts.label_distribution["minimum"] <= facts.label_distribution["median"]
     assert facts.flag_rule.startswith("a cut that flags ")
-    assert facts.flag_rule.endswith(" of right labels")
+    assert facts.flag_rule.endswith(f" to {facts.label_issue_rate:.1%} (if no flagged label is wrong) of right labels")
     assert facts.estimated_errors is not None
     assert 0 < facts.estimated_errors < 2 * 35
 
@@ -192,6 +192,9 @@ def test_a_label_detector_without_signal_fails(audited_values: Workbench, monkey
 def test_an_outlier_detector_without_signal_fails(audited_values: Workbench) -> None:
     table = audited_values.read("outlier_detectors", "diabetes")
     assert _evaluate(audited_values, "outlier_detection_power", "diabetes", outlier_detectors=table).passed
+    nothing = _evaluate(audited_values, "outlier_detection_power", "diabetes", outlier_detectors=table.head(0))
+    assert nothing.passed
+    assert "nothing was measured" in str(nothing.description)
     blind = table.assign(average_precision=table["planted_share"])
     result = _evaluate(audited_values, "outlier_detection_power", "diabetes", outlier_detectors=blind)
     assert not result.passed
