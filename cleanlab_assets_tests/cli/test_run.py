@@ -271,3 +271,18 @@ def test_an_environment_variable_with_a_bad_value_is_named(home: Home) -> None:
     printed = home.run("run", CLEANLAB_DEMO_EXECUTOR="cluster")
     assert printed.exit_code == ExitCode.WRONG_USE, printed.output
     assert "CLEANLAB_DEMO_EXECUTOR is 'cluster'" in printed.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("ops: {classification__training_set: {config: {1: 2}}}", "classification__training_set has no setting 1"),
+        ("{ops: {}, 3: {}}", "the run config has 3, expected only 'ops'"),
+    ],
+)
+def test_a_config_whose_key_is_no_text_is_wrong_use(home: Home, content: str, message: str) -> None:
+    path = home.path / "run.yaml"
+    path.write_text(content)
+    printed = home.run("run", "-c", str(path))
+    assert printed.exit_code == ExitCode.WRONG_USE, printed.output
+    assert message in printed.stderr
