@@ -9,6 +9,7 @@ import logging
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from cleanlab_assets import __version__
 from cleanlab_assets.cli import audits, catalogue, summaries
@@ -61,8 +62,13 @@ def _main(
 
 def main() -> None:
     """Run the command; an error that nobody foresaw keeps its traceback, and does not look like a failed gate."""
+    from cleanlab_assets.datasets.own_datasets import OwnDatasetError
+
     try:
         app()
+    except OwnDatasetError as error:
+        errors.print(f"[red]error:[/red] {escape(str(error))}")
+        raise SystemExit(ExitCode.WRONG_USE) from None
     except Exception:  # noqa: BLE001 - the traceback is shown in full
         errors.print_exception()
         raise SystemExit(ExitCode.RUN_FAILED) from None

@@ -34,6 +34,7 @@ ModelsOption = Annotated[
 def run(
     dataset: options.DatasetOption = options.DEFAULT_DATASET,
     model: options.ModelOption = "",
+    family_name: options.FamilyOption = "",
     config: options.ConfigOption = None,
     max_rows: options.MaxRowsOption = None,
     folds: options.FoldsOption = None,
@@ -55,8 +56,7 @@ def run(
 
     Another: cleanlab-demo run -d diabetes -m ridge --planted-errors 0.05 --set training_set.planted_error_kind=swap
     """
-    model = model or options.default_model(dataset)
-    family = options.find_family(dataset, [model])
+    family, model = options.choose_model(dataset, model, family_name)
     configs = options.resolve_settings(
         family,
         config,
@@ -109,6 +109,7 @@ def run(
 def sweep(
     dataset: Annotated[str, typer.Argument(help="Dataset; `cleanlab-demo list` names them.")],
     models: ModelsOption = None,
+    family_name: options.FamilyOption = "",
     config: options.ConfigOption = None,
     max_rows: options.MaxRowsOption = None,
     folds: options.FoldsOption = None,
@@ -125,7 +126,7 @@ def sweep(
 
     Example: cleanlab-demo sweep adult_income -m random_forest -m hist_gradient_boosting --save-csv models.csv
     """
-    family = options.find_family(dataset, models or [])
+    family = options.find_family(dataset, models or [], family_name)
     configs = options.resolve_settings(
         family,
         config,
@@ -201,14 +202,14 @@ def sweep(
 def gate(
     dataset: options.DatasetOption = options.DEFAULT_DATASET,
     model: options.ModelOption = "",
+    family_name: options.FamilyOption = "",
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
 ) -> None:
     """Evaluate every check of a dataset and model; exit with 1 if an ERROR check fails.
 
     Example: cleanlab-demo gate -d adult_income -m random_forest --strict
     """
-    model = model or options.default_model(dataset)
-    family = options.find_family(dataset, [model])
+    family, model = options.choose_model(dataset, model, family_name)
     from cleanlab_assets.orchestration.runs import evaluate_checks
 
     with open_instance() as instance, RunProgress("evaluating checks") as progress:

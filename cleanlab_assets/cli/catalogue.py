@@ -127,8 +127,9 @@ def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:
         place = (
             f"ships with {file.package}" if file.package else f"{at_hand}" + ("" if at_hand.is_file() else " (absent)")
         )
+        pinned = f"SHA-256 {file.sha256[0]}" if file.sha256 else "any content"
         addresses = "".join(f"\n  from {location.url}" for location in file.locations)
-        console.print(f"{file.name}: {place}, SHA-256 {file.sha256[0]}{addresses}", markup=False)
+        console.print(f"{file.name}: {place}, {pinned}{addresses}", markup=False)
     table = Table("column", "kind", "feature", "description", title="columns")
     for column in dataset.columns:
         table.add_row(column.name, column.kind, "yes" if column.is_feature else "no", escape(column.description))

@@ -25,6 +25,10 @@ DatasetOption = Annotated[str, typer.Option("--dataset", "-d", help="Dataset; `c
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Model of the dataset's task family.", show_default="the family's simplest")
 ]
+FamilyOption = Annotated[
+    str,
+    typer.Option("--family", help="Task family, for a dataset of several.", show_default="the first with the model"),
+]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML or JSON run config, as Dagster takes it; options win.")
 ]
@@ -138,24 +142,34 @@ def _read_config(path: Path | None) -> dict[str, Any]:
     return content
 
 
-def default_model(dataset: str) -> str:
-    """Return the model that a family's datasets are audited with when none is named."""
-    return find_family(dataset).default_model
+def choose_model(dataset: str, model: str, family: str) -> tuple[Family, str]:
+    """Return the task family and the model of an audit: the family's simplest where none is named."""
+    found = find_family(dataset, [model] if model else [], family)
+    return found, model or found.default_model
 
 
-def find_family(dataset: str, models: Mapping[str, Any] | Sequence[str] = ()) -> Family:
-    """Return the task family of a dataset; an unknown dataset or model ends the command with one line."""
+def find_family(dataset: str, models: Sequence[str] = (), family: str = "") -> Family:
+    """Return the task family that audits a dataset with some models; wrong use ends the command with one line.
+
+    Args:
+        dataset: name of the dataset.
+        models: names of models that the family must have.
+        family: name of the family; the first of the dataset that has the models if empty.
+    """
     from cleanlab_assets.datasets.catalogue import UnknownDatasetError, get_dataset
     from cleanlab_assets.models.catalogue import UnknownModelError, get_model
-    from cleanlab_assets.orchestration.families import family_of
+    from cleanlab_assets.orchestration.families import family_of, get_family
 
     try:
-        family = family_of(get_dataset(dataset))
+        entry = get_dataset(dataset)
+        if family and family not in entry.families:
+            fail(ExitCode.WRONG_USE, f"--family {family!r}: {dataset} belongs to {', '.join(entry.families)}")
+        found = get_family(family) if family else family_of(entry, models)
         for model in models:
-            get_model(family.name, model)
+            get_model(found.name, model)
     except (UnknownDatasetError, UnknownModelError) as error:
         fail(ExitCode.WRONG_USE, str(error))
-    return family
+    return found
 
 
 def check_parameters(

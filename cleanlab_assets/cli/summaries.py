@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from cleanlab_assets.cli import options
 from cleanlab_assets.cli.gates import end_on_failed_gates, end_on_failure
 from cleanlab_assets.cli.instance import RunProgress, open_instance, read_settings
 from cleanlab_assets.cli.terminal import ExitCode, fail, print_summary
+
+if TYPE_CHECKING:
+    from cleanlab_assets.orchestration.family import Family
 
 DatasetOption = Annotated[
     str, typer.Option("--dataset", "-d", help="Dataset that was audited.", show_default=options.DEFAULT_DATASET)
@@ -23,6 +26,7 @@ def report(
     ] = None,
     dataset: DatasetOption = "",
     model: options.ModelOption = "",
+    family_name: options.FamilyOption = "",
     ai: Annotated[
         bool, typer.Option("--ai/--no-ai", help="Let a language model write it, if one is configured.")
     ] = True,
@@ -34,12 +38,13 @@ def report(
     Another: cleanlab-demo ai-report result.json --no-ai
     """
     if result is not None:
-        if dataset or model:
+        if dataset or model or family_name:
             fail(ExitCode.WRONG_USE, f"give either a result file or --dataset and --model: {result} says what it is of")
         _report_file(result, use_ai=ai)
     else:
         dataset = dataset or options.DEFAULT_DATASET
-        _report_audit(dataset, model or options.default_model(dataset), use_ai=ai)
+        family, model = options.choose_model(dataset, model, family_name)
+        _report_audit(family, dataset, model, use_ai=ai)
 
 
 def _report_file(path: Path, *, use_ai: bool) -> None:
@@ -67,10 +72,9 @@ def _report_file(path: Path, *, use_ai: bool) -> None:
     )
 
 
-def _report_audit(dataset: str, model: str, *, use_ai: bool) -> None:
+def _report_audit(family: Family, dataset: str, model: str, *, use_ai: bool) -> None:
     import dagster as dg
 
-    family = options.find_family(dataset, [model])
     from cleanlab_assets.orchestration.history import latest_materialization
     from cleanlab_assets.orchestration.partitions import MODEL, partition_keys
     from cleanlab_assets.orchestration.runs import materialize_level, resolve_configs

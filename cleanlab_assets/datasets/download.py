@@ -118,8 +118,6 @@ def resolve_source_files(
             paths[file.name] = path
         elif path.exists():
             raise DataDirError(f"{path} should be a file but is something else: move it away")
-        elif not file.locations:
-            raise DataDirError(f"{path} is absent: put the file there, or correct dataset.toml")
         else:
             absent.append(file)
     if absent:
@@ -317,7 +315,7 @@ def _summary(dataset: str, file: SourceFile, path: Path, failures: Sequence[tupl
     lines = [
         f"cannot download {file.name} of {dataset} (put it at {path.absolute()} by hand to go on): {last_reason}",
         *(f"  tried {url}: {error}" for url, error in failures),
-        f"  expected SHA-256: {_any_of(file.sha256)}",
+        f"  expected SHA-256: {_any_of(file.sha256) or 'any'}",
     ]
     return error_class("\n".join(lines))
 

@@ -26,7 +26,7 @@ from cleanlab_assets.orchestration.provenance import (
     library_versions,
 )
 
-StorageFormat = Literal["parquet", "json", "html", "skops"]
+StorageFormat = Literal["parquet", "json", "html", "skops", "safetensors"]
 CONFIG = "config"
 """Name of the metadata entry that holds the settings of the step."""
 KEEP_SETTINGS_TAG = "cleanlab_assets/keep_settings"

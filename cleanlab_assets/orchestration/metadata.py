@@ -69,6 +69,8 @@ def _as_cell(value: Any) -> str | int | float | bool | None:
         value = value.item()
     if isinstance(value, bool | int | str):
         return value
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
     if isinstance(value, float):
         return None if math.isnan(value) else _round(value)
     return None if value is None or pd.isna(value) else str(value)

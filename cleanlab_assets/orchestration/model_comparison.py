@@ -93,10 +93,12 @@ def build_comparison_assets(family: str) -> tuple[dg.AssetsDefinition, ...]:
         context: dg.AssetExecutionContext, model_comparison: ModelComparison, label_issues: dict[str, pd.DataFrame]
     ) -> StepResult:
         """Every train row with how many models flag it, ranked by agreement, then by mean label quality."""
-        names = [column.name for column in get_dataset(dataset_of(context)).features]
         compared = [result.model for result in model_comparison.results if result.status == "compared"]
         issues = {model: label_issues[f"{dataset_of(context)}|{model}"] for model in compared}
-        consensus = build_consensus_issues(issues, features=names)
+        names = [column.name for column in get_dataset(dataset_of(context)).features]
+        # Images are features too, and are not repeated in the tables of their issues.
+        repeated = [name for name in names if all(name in table for table in issues.values())]
+        consensus = build_consensus_issues(issues, features=repeated)
         return StepResult(
             consensus,
             {

@@ -19,6 +19,7 @@ import pandas as pd
 from upath import UPath
 
 from cleanlab_assets.models.trained_model import TrainedModel
+from cleanlab_assets.models.trained_network import TrainedNetwork
 from cleanlab_assets.orchestration.contracts import COLUMN_DESCRIPTIONS
 from cleanlab_assets.orchestration.provenance import PROVENANCE
 
@@ -136,6 +137,20 @@ class SkopsIOManager(ArtifactIOManager):
         return TrainedModel.from_bytes(content)
 
 
+class SafetensorsIOManager(ArtifactIOManager):
+    """Weights of trained networks with their model card, stored without pickle."""
+
+    extension = ".safetensors"
+
+    def to_bytes(self, value: TrainedNetwork, provenance: Mapping[str, Any]) -> bytes:
+        """Serialize a trained network."""
+        return value.to_bytes(provenance)
+
+    def from_bytes(self, content: bytes, expected_type: Any) -> TrainedNetwork:  # noqa: ARG002
+        """Read a trained network."""
+        return TrainedNetwork.from_bytes(content)
+
+
 def read_artifact(path: str, expected_type: Any = None) -> Any:
     """Read an artifact file by its path, as recorded in its materialization.
 
@@ -147,7 +162,7 @@ def read_artifact(path: str, expected_type: Any = None) -> Any:
         ValueError: the file has an extension that no IO manager writes.
     """
     source = UPath(path)
-    for manager in (ParquetIOManager, JsonIOManager, HtmlIOManager, SkopsIOManager):
+    for manager in (ParquetIOManager, JsonIOManager, HtmlIOManager, SkopsIOManager, SafetensorsIOManager):
         if source.suffix == manager.extension:
             return manager().from_bytes(source.read_bytes(), expected_type)
     raise ValueError(f"{path} is no artifact: unknown extension {source.suffix!r}")
@@ -202,4 +217,5 @@ def build_io_managers(artifacts_dir: str) -> dict[str, ArtifactIOManager]:
         "json": JsonIOManager(base),
         "html": HtmlIOManager(base),
         "skops": SkopsIOManager(base),
+        "safetensors": SafetensorsIOManager(base),
     }

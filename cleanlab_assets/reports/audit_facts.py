@@ -178,7 +178,7 @@ def collect_facts(
         label_issue_rate=n_issues / len(label_issues),
         estimated_errors=attrs.get("estimated_errors"),
         flag_rule=attrs["flag_rule"],
-        label_distribution=_describe_labels(train["given_label"]),
+        label_distribution=_describe_labels(train["given_label"], dataset),
         issue_types=[]
         if datalab_summary is None
         else [_describe_issue_type(record) for record in datalab_summary.to_dict("records")],
@@ -196,8 +196,11 @@ def collect_facts(
     )
 
 
-def _describe_labels(labels: pd.Series[Any]) -> dict[str, float]:
-    """Rows per class, or quantiles of a numeric label."""
+def _describe_labels(labels: pd.Series[Any], dataset: Dataset) -> dict[str, float]:
+    """Rows per class, or quantiles of a numeric label; a row of several classes counts for each of them."""
+    if dataset.label_separator is not None:
+        named = labels.map(dataset.split_label).explode().value_counts()
+        return {name: float(named.get(name, 0)) for name in dataset.class_names}
     if isinstance(labels.dtype, pd.CategoricalDtype):
         return {str(name): float(count) for name, count in labels.value_counts(sort=False).items()}
     quantiles = labels.quantile([0, 0.25, 0.5, 0.75, 1])

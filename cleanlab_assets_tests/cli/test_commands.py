@@ -58,6 +58,24 @@ def test_the_commands_name_no_task_family() -> None:
     assert found == []
 
 
+@pytest.mark.parametrize(
+    "arguments", [["run", "-d", "digits"], ["gate", "-d", "digits"], ["sweep", "digits"], ["ai-report", "-d", "digits"]]
+)
+def test_a_family_that_the_dataset_does_not_belong_to_is_wrong_use(arguments: list[str], home: Home) -> None:
+    printed = home.run(*arguments, "--family", "regression")
+    assert printed.exit_code == ExitCode.WRONG_USE
+    assert "--family 'regression': digits belongs to classification" in " ".join(printed.stderr.split())
+
+
+def test_a_wrong_description_of_own_data_is_wrong_use(home: Home) -> None:
+    folder = home.path / "data" / "tickets"
+    folder.mkdir(parents=True)
+    (folder / "dataset.toml").write_text("family = ")
+    done = home.run_process("cleanlab-demo", "list", CLEANLAB_DEMO_DATA_DIR=str(folder.parent))
+    assert done.returncode == ExitCode.WRONG_USE
+    assert "dataset.toml is not TOML" in " ".join(done.stderr.split())
+
+
 def test_a_terminal_shows_the_step_at_work_and_how_many_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(instance, "console", Console(file=screen, force_terminal=True, width=120))

@@ -7,7 +7,7 @@ import pytest
 
 from cleanlab_assets.datasets import catalogue, own_datasets
 from cleanlab_assets.datasets.catalogue import Column, Dataset, SourceFile, all_datasets, get_dataset
-from cleanlab_assets.datasets.download import DataDirError, resolve_source_files
+from cleanlab_assets.datasets.download import DownloadError, resolve_source_files
 from cleanlab_assets.datasets.own_datasets import Format, OwnDataset, OwnDatasetError, find_own_datasets
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_a_folder_with_a_description_is_a_dataset_of_the_catalogue(data_dir: Pat
 def test_a_file_that_is_not_there_is_named_with_its_place(data_dir: Path) -> None:
     folder = _write(data_dir, "tickets", GOOD)
 
-    with pytest.raises(DataDirError, match=f"{folder / 'tickets.txt'} is absent"):
+    with pytest.raises(DownloadError, match=f"put it at {folder / 'tickets.txt'} by hand.*no address for it"):
         resolve_source_files(get_dataset("tickets"), data_dir)
 
 

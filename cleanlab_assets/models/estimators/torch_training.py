@@ -81,9 +81,7 @@ def train_network(
         FloatingPointError: the loss is not finite; the message says in which epoch.
     """
     rng = np.random.default_rng(seed)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
-    )
+    optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     n_batches = -(-len(items) // schedule.batch_size)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, schedule.learning_rate, total_steps=schedule.epochs * n_batches, pct_start=0.2

@@ -1,0 +1,1 @@
+"""The object detection family: its assets level by level, its checks, its settings."""

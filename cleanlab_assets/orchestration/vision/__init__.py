@@ -1,0 +1,1 @@
+"""What the families on images share in the orchestration."""
