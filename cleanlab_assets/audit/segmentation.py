@@ -180,7 +180,8 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
                 "worst_suggested_class": class_names[worst.suggested] if worst else "",
             }
         )
-        pixel_records.append(_describe_pixels(image.row_id, is_issue, given, predicted, suggested, class_names))
+        described = _describe_pixels(is_issue, given, predicted, suggested, class_names)
+        pixel_records.append({"row_id": image.row_id, **described})
     table = pd.DataFrame.from_records(records)
     order = np.lexsort([table["softmin_quality"], table["label_quality"]])
     rank = np.empty(len(table), dtype=np.int64)
@@ -238,9 +239,7 @@ def _count_and_cut_pixels(images: Sequence[AnnotatedImage], predictions: Sequenc
     """Return the probability of the given class up to which pixels are issues; below 0 where none is."""
     from cleanlab.experimental.label_issues_batched import LabelInspector
 
-    inspector = LabelInspector(
-        num_class=len(images[0].class_names) + 1, store_results=False, verbose=False, n_jobs=1
-    )
+    inspector = LabelInspector(num_class=len(images[0].class_names) + 1, store_results=False, verbose=False, n_jobs=1)
     for image, content in zip(images, predictions, strict=True):
         inspector.update_confident_thresholds(*_flatten(*_read_pair(image, content)))
     scores = [
@@ -266,17 +265,11 @@ def _suggest_mask(given: np.ndarray, predicted: np.ndarray, flagged: Sequence[Re
 
 
 def _describe_pixels(
-    row_id: str,
-    is_issue: np.ndarray,
-    given: np.ndarray,
-    predicted: np.ndarray,
-    suggested: np.ndarray,
-    class_names: Sequence[str],
+    is_issue: np.ndarray, given: np.ndarray, predicted: np.ndarray, suggested: np.ndarray, class_names: Sequence[str]
 ) -> dict[str, Any]:
     found = largest_region(is_issue, given, predicted)
     box = found.box if found else (0, 0, 0, 0)
     return {
-        "row_id": row_id,
         "n_pixels": is_issue.size,
         "n_issue_pixels": int(is_issue.sum()),
         "issue_share": float(is_issue.mean()),

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.audit.segmentation import (
-    MaskIssues,
     Segmenter,
     find_mask_issues,
     predict_masks_out_of_sample,
@@ -60,7 +59,7 @@ def correct_mask(images: Sequence[AnnotatedImage], pixels: pd.DataFrame, positio
 def compare_mask_variants(
     images: Sequence[AnnotatedImage],
     folds: np.ndarray,
-    issues: MaskIssues,
+    issues: pd.DataFrame,
     out_of_sample: Sequence[bytes],
     test: Sequence[AnnotatedImage],
     *,
@@ -76,7 +75,7 @@ def compare_mask_variants(
     Args:
         images: train images.
         folds: fold of each, shape (n_images,).
-        issues: their issues; ``table`` and ``pixels`` are used.
+        issues: their label issues with ``suggested_mask``, in the same order.
         out_of_sample: their packed predictions by models that never saw them.
         test: untouched test images.
         build: returns a new model that is not trained.
@@ -93,13 +92,14 @@ def compare_mask_variants(
         ValueError: there are no test images, or ``primary_metric`` is unknown.
     """
 
-    def clean(rows: Sequence[AnnotatedImage], found: MaskIssues) -> dict[VariantName, CleanedImages]:
-        correct = partial(correct_mask, rows, found.pixels)
-        return clean_images(rows, found.table, correct=correct, prune_fraction=prune_fraction, seed=seed)
+    def clean(rows: Sequence[AnnotatedImage], found: pd.DataFrame) -> dict[VariantName, CleanedImages]:
+        correct = partial(correct_mask, rows, found)
+        return clean_images(rows, found, correct=correct, prune_fraction=prune_fraction, seed=seed)
 
     def audit_and_clean(rows: Sequence[AnnotatedImage], inner: np.ndarray) -> dict[VariantName, CleanedImages]:
         predicted = predict_masks_out_of_sample(rows, inner, build=build)
-        return clean(rows, find_mask_issues(rows, predicted.probabilities))
+        found = find_mask_issues(rows, predicted.probabilities)
+        return clean(rows, found.table.assign(suggested_mask=found.pixels["suggested_mask"]))
 
     def score_out_of_sample(positions: np.ndarray) -> ScoredMasks:
         chosen = [int(position) for position in positions]

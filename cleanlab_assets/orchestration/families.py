@@ -8,6 +8,7 @@ from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets.orchestration.object_detection.family import OBJECT_DETECTION
 from cleanlab_assets.orchestration.regression.family import REGRESSION
+from cleanlab_assets.orchestration.segmentation.family import SEGMENTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.catalogue import Dataset
     from cleanlab_assets.orchestration.family import Family
 
-FAMILIES: tuple[Family, ...] = (CLASSIFICATION, REGRESSION, OBJECT_DETECTION)
+FAMILIES: tuple[Family, ...] = (CLASSIFICATION, REGRESSION, OBJECT_DETECTION, SEGMENTATION)
 
 
 def family_of(dataset: Dataset, models: Iterable[str] = ()) -> Family:

@@ -57,9 +57,7 @@ def pad_to_common_size(pictures: Sequence[torch.Tensor], stride: int, *, fill: f
     Returns:
         Shape (n, channels, height, width), with sides that are multiples of ``stride``.
     """
-    height, width = (
-        -(-max(picture.shape[axis] for picture in pictures) // stride) * stride for axis in (-2, -1)
-    )
+    height, width = (-(-max(picture.shape[axis] for picture in pictures) // stride) * stride for axis in (-2, -1))
     return torch.stack(
         [
             functional.pad(picture, (0, width - picture.shape[-1], 0, height - picture.shape[-2]), value=fill)
@@ -97,5 +95,7 @@ def predict_in_batches(
         for image, picture, found in zip(batch, pictures, logits, strict=True):
             cut = found[None, :, : picture.shape[-2], : picture.shape[-1]]
             if cut.shape[-2:] != (image.height, image.width):
-                cut = functional.interpolate(cut, size=[image.height, image.width], mode="bilinear", align_corners=False)
+                cut = functional.interpolate(
+                    cut, size=[image.height, image.width], mode="bilinear", align_corners=False
+                )
             yield functional.softmax(cut[0], dim=0).numpy()
