@@ -42,20 +42,23 @@ def variant_comparison(
     """
     dataset = get_dataset(dataset_of(context))
     rows, seed = train_rows(training_set), training_set.attrs["seed"]
+    build = pipeline_factory(FAMILY, context, seed, predictions.attrs["model_parameters"])
+    learns = not getattr(build().named_steps[ESTIMATOR_STEP], "knows", lambda _: False)(dataset.class_names)
     comparison = compare_detection_variants(
         read_boxed_images(rows, dataset.name),
         rows["fold"].to_numpy(),
         BoxIssues(table=label_issues, boxes=box_issues),
         read_predictions_table(predictions, dataset.class_names),
         read_boxed_images(test_rows(training_set), dataset.name),
-        build=pipeline_factory(FAMILY, context, seed, predictions.attrs["model_parameters"]),
+        build=build,
         prune_fraction=config.prune_fraction,
         primary_metric=config.primary_metric,
         n_resamples=config.resamples,
         seed=seed,
-        compare_cleaning=config.compare_cleaning,
+        # A pretrained detector that learns nothing from the images is the same for every variant.
+        compare_cleaning=config.compare_cleaning and learns,
     )
-    return StepResult(comparison, describe_comparison(comparison, METRICS))
+    return StepResult(comparison, {**describe_comparison(comparison, METRICS), "learns_from_the_images": learns})
 
 
 @family_asset(FAMILY, level=MODEL, storage="safetensors", code_version="1", kinds={"torch"}, heavy=True)
@@ -85,7 +88,7 @@ def retrained_model(
         "n_test": variant_comparison.n_test,
         "test_metrics": as_numbers(chosen.metrics),
         "cross_validation": as_numbers(predictions.attrs["cross_validation"]),
-        "parameters": {name: value for name, value in detector.get_params().items() if name != "progress"},
+        "parameters": detector.get_params(),
         "seed": seed,
         "training_set_config": training_set.attrs[PROVENANCE]["config"],
         "training_set_hash": training_set.attrs[PROVENANCE]["data_hash"],

@@ -1,0 +1,180 @@
+"""Torchvision's two-stage detectors with COCO weights: used as they are where COCO has the classes, else fine-tuned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from torchvision.models import get_model, get_model_weights
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
+
+from cleanlab_assets.audit.boxes import ScoredBoxes
+from cleanlab_assets.datasets.weights import Weights, fetch_weights
+from cleanlab_assets.models.estimators.torch_training import (
+    NotTrainedError,
+    Schedule,
+    export_weights,
+    iterate_batches,
+    load_weights,
+    pick_device,
+    seeded,
+    train_network,
+)
+from cleanlab_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Self
+
+    from cleanlab_assets.datasets.images import AnnotatedImage
+
+ALIASES: Mapping[str, str] = {"pedestrian": "person", "bike": "bicycle", "motorbike": "motorcycle", "plane": "airplane"}
+"""Class names of datasets and what COCO calls them."""
+
+
+class PretrainedDetector(BaseEstimator):
+    """Finds objects with a detector of torchvision that was trained on COCO.
+
+    Where COCO has all classes of the images, the weights are used as they are: they never saw the images, so every
+    prediction is out of sample. Else the last layer is replaced and the detector fine-tuned on the training images.
+    Without the published weights nothing is predicted: ``fit`` ends with one line that names file and address.
+
+    Args:
+        architecture: name of the detector in ``torchvision.models``.
+        epochs: passes over the training images when the detector is fine-tuned.
+        batch_size: images at a time, in training and in prediction.
+        learning_rate: highest rate of the cycle when the detector is fine-tuned.
+        score_threshold: predicted boxes with a lower score are left out.
+        random_state: seed of the new layer and of the order.
+    """
+
+    def __init__(
+        self,
+        architecture: str,
+        *,
+        epochs: int = 5,
+        batch_size: int = 2,
+        learning_rate: float = 2e-4,
+        score_threshold: float = 0.05,
+        random_state: int = 0,
+    ) -> None:
+        self.architecture = architecture
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.score_threshold = score_threshold
+        self.random_state = random_state
+
+    def knows(self, class_names: Sequence[str]) -> bool:
+        """Whether COCO has all of some classes, so that nothing is trained."""
+        return self._find_categories(class_names) is not None
+
+    def fit(self, images: Sequence[AnnotatedImage], labels: object = None) -> Self:  # noqa: ARG002 - scikit-learn's form
+        """Fetch the weights, and fine-tune them if COCO lacks a class.
+
+        Raises:
+            WeightsError: the published weights cannot be had, or are not the published ones.
+        """
+        self.class_names_ = tuple(images[0].class_names)
+        published = self._read_weights()
+        if self.knows(self.class_names_):
+            self.weights_ = export_weights(load_weights(self._build(), published))
+            return self
+        device = pick_device()
+        with seeded(self.random_state):
+            network = load_weights(self._build(), published)
+            self._replace_head(network)
+            network.to(device)
+            train_network(
+                network,
+                list(images),
+                _compute_loss,
+                schedule=Schedule(epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate),
+                device=device,
+                seed=self.random_state,
+            )
+        self.weights_ = export_weights(network)
+        return self
+
+    def predict(self, images: Sequence[AnnotatedImage]) -> list[ScoredBoxes]:
+        """Return the predicted boxes of each image, best first; those of classes that the images lack are left out.
+
+        Raises:
+            NotTrainedError: the detector has no weights.
+        """
+        if not hasattr(self, "weights_"):
+            raise NotTrainedError(f"{self.architecture} has no weights: fit it, untrained weights find nothing")
+        categories = self._find_categories(self.class_names_)
+        network = self._build()
+        if categories is None:
+            self._replace_head(network)
+            categories = np.arange(1, len(self.class_names_) + 1)
+        device = pick_device()
+        network = load_weights(network, self.weights_).to(device).eval()
+        code_of = np.full(int(categories.max()) + 1, -1)
+        code_of[categories] = np.arange(len(categories))
+        found = []
+        for batch in iterate_batches(images, self.batch_size):
+            pixels = [_to_pixels(image).to(device) for image in batch]
+            with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
+                results = network(pixels)
+            found += [_to_scored_boxes(result, code_of) for result in results]
+        return found
+
+    def _find_categories(self, class_names: Sequence[str]) -> np.ndarray | None:
+        """Return COCO's category of each class; None where COCO lacks one."""
+        known = {name: code for code, name in enumerate(self._published().meta["categories"])}
+        wanted = [ALIASES.get(name, name) for name in class_names]
+        return np.array([known[name] for name in wanted]) if all(name in known for name in wanted) else None
+
+    def _published(self) -> Any:
+        return get_model_weights(self.architecture).DEFAULT  # type: ignore[attr-defined]
+
+    def _read_weights(self) -> dict[str, Any]:
+        url = self._published().url
+        # torchvision puts the first eight digits of the SHA-256 into the name of the file.
+        weights = Weights(url=url, sha256=url.rpartition("-")[2].removesuffix(".pth"))
+        path = fetch_weights(weights, load_settings().data_dir)
+        loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return loaded
+
+    def _build(self) -> Any:
+        # No weights of torchvision's own loader, which would fetch them unverified: they are loaded right after.
+        return get_model(self.architecture, weights=None, weights_backbone=None, box_score_thresh=self.score_threshold)
+
+    def _replace_head(self, network: Any) -> None:
+        channels = network.roi_heads.box_predictor.cls_score.in_features
+        network.roi_heads.box_predictor = FastRCNNPredictor(channels, len(self.class_names_) + 1)
+        # Masks are no part of the given labels: without their branch the detector trains on boxes alone.
+        network.roi_heads.mask_roi_pool = None
+        network.roi_heads.mask_head = None
+        network.roi_heads.mask_predictor = None
+
+
+def _to_pixels(image: AnnotatedImage) -> torch.Tensor:
+    return torch.from_numpy(image.read_pixels().transpose(2, 0, 1).astype(np.float32) / 255)
+
+
+def _compute_loss(network: torch.nn.Module, batch: list[Any], rng: np.random.Generator) -> torch.Tensor:  # noqa: ARG001
+    device = next(network.parameters()).device
+    targets = [
+        {
+            "boxes": torch.from_numpy(image.boxes.astype(np.float32)).to(device),
+            "labels": torch.tensor([image.class_names.index(name) + 1 for name in image.box_labels], device=device),
+        }
+        for image in batch
+    ]
+    losses = network([_to_pixels(image).to(device) for image in batch], targets)
+    return torch.stack(list(losses.values())).sum()
+
+
+def _to_scored_boxes(result: dict[str, torch.Tensor], code_of: np.ndarray) -> ScoredBoxes:
+    boxes, labels, scores = (result[name].float().cpu().numpy() for name in ("boxes", "labels", "scores"))
+    labels = labels.astype(np.int64)
+    codes = np.where(labels < len(code_of), code_of[labels.clip(max=len(code_of) - 1)], -1)
+    keep = (codes >= 0) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    return ScoredBoxes(
+        boxes=boxes[keep].astype(np.float64), codes=codes[keep], scores=scores[keep].astype(np.float64).clip(0, 1)
+    )

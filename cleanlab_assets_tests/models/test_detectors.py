@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import hashlib
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from cleanlab_assets.datasets.weights import WeightsError
+from cleanlab_assets.models.catalogue import models_of
+from cleanlab_assets.models.trained_network import TrainedNetwork
+from cleanlab_assets_tests.datasets.known_scenes import make_scenes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = {"epochs": 2, "width": 16, "image_size": 64}
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Any:
+    from cleanlab_assets.models.estimators.fcos_detector import FcosDetector
+
+    return FcosDetector(**SMALL, random_state=3).fit(make_scenes(12))
+
+
+def test_the_same_seed_gives_the_same_detector(fitted: Any) -> None:
+    from cleanlab_assets.models.estimators.fcos_detector import FcosDetector
+
+    again = FcosDetector(**SMALL, random_state=3).fit(make_scenes(12))
+    other = FcosDetector(**SMALL, random_state=4).fit(make_scenes(12))
+
+    for name, values in fitted.weights_.items():
+        np.testing.assert_array_equal(values, again.weights_[name])
+    assert any(not np.array_equal(values, other.weights_[name]) for name, values in fitted.weights_.items())
+
+
+def test_predictions_do_not_depend_on_the_batches(fitted: Any) -> None:
+    scenes = make_scenes(6)
+    together = fitted.predict(scenes)
+    alone = [fitted.predict([scene])[0] for scene in scenes]
+    for first, second in zip(together, alone, strict=True):
+        np.testing.assert_allclose(first.boxes, second.boxes, atol=1e-2)
+        np.testing.assert_allclose(first.scores, second.scores, atol=1e-4)
+    assert fitted.embed(scenes).shape == (6, 32)
+
+
+def test_training_lowers_the_loss_and_leaves_the_random_state_alone() -> None:
+    import torch
+
+    from cleanlab_assets.models.estimators.fcos_detector import FcosDetector
+
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    short = FcosDetector(**(SMALL | {"epochs": 1})).fit(make_scenes(12))
+    assert torch.equal(torch.rand(1), expected)
+    assert FcosDetector(**(SMALL | {"epochs": 6})).fit(make_scenes(12)).loss_ < short.loss_
+
+
+@pytest.mark.parametrize("name", ["small_detector", "fasterrcnn_mobilenet_v3_large_fpn", "maskrcnn_resnet50_fpn"])
+def test_no_detector_predicts_without_training_or_weights(name: str) -> None:
+    from cleanlab_assets.models.estimators.torch_training import NotTrainedError
+
+    assert name in models_of("object_detection")
+    from cleanlab_assets.models.estimators.fcos_detector import FcosDetector
+    from cleanlab_assets.models.estimators.pretrained_detector import PretrainedDetector
+
+    detector: Any = FcosDetector() if name == "small_detector" else PretrainedDetector(name)
+    with pytest.raises(NotTrainedError, match="untrained weights find nothing"):
+        detector.predict(make_scenes(1))
+
+
+def test_images_without_any_box_teach_nothing() -> None:
+    from cleanlab_assets.models.estimators.fcos_detector import FcosDetector
+    from cleanlab_assets_tests.datasets.known_scenes import make_image
+
+    with pytest.raises(ValueError, match="none of 1 training images has a box"):
+        FcosDetector().fit([make_image([], ())])
+
+
+def test_pretrained_weights_that_cannot_be_had_end_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from cleanlab_assets.models.estimators.pretrained_detector import PretrainedDetector
+
+    monkeypatch.setenv("CLEANLAB_DEMO_DATA_DIR", str(tmp_path))
+    published = SimpleNamespace(url="https://localhost:9/detector-0123abcd.pth", meta={"categories": ["x"]})
+    monkeypatch.setattr(PretrainedDetector, "_published", lambda self: published)  # noqa: ARG005
+
+    with pytest.raises(WeightsError) as caught:
+        PretrainedDetector("fasterrcnn_mobilenet_v3_large_fpn").fit(make_scenes(2))
+
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(tmp_path / "weights" / "detector-0123abcd.pth") in message
+    assert "https://localhost:9/detector-0123abcd.pth" in message
+
+
+@pytest.fixture(scope="module")
+def published_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of the right form, as if COCO's weights had been put into the data directory by hand."""
+    import torch
+    from torchvision.models import get_model
+
+    data_dir = tmp_path_factory.mktemp("data")
+    (data_dir / "weights").mkdir()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = get_model("fasterrcnn_mobilenet_v3_large_fpn", weights=None, weights_backbone=None)
+    part = data_dir / "weights" / "part.pth"
+    torch.save(network.state_dict(), part)
+    digits = hashlib.sha256(part.read_bytes()).hexdigest()[:8]
+    return part.rename(part.with_name(f"detector-{digits}.pth"))
+
+
+def test_weights_are_used_as_they_are_where_all_classes_are_known(
+    monkeypatch: pytest.MonkeyPatch, published_file: Path
+) -> None:
+    from cleanlab_assets.models.estimators.pretrained_detector import PretrainedDetector
+
+    scenes = make_scenes(2)
+    monkeypatch.setenv("CLEANLAB_DEMO_DATA_DIR", str(published_file.parent.parent))
+    categories = ["__background__", "N/A", *scenes[0].class_names, *(f"other {number}" for number in range(80))][:91]
+    published = SimpleNamespace(url=f"https://localhost:9/{published_file.name}", meta={"categories": categories})
+    monkeypatch.setattr(PretrainedDetector, "_published", lambda self: published)  # noqa: ARG005
+
+    detector = PretrainedDetector("fasterrcnn_mobilenet_v3_large_fpn", score_threshold=0.0)
+    assert detector.knows(scenes[0].class_names)
+    assert not detector.knows(["unicorn"])
+    found = detector.fit(scenes).predict(scenes)
+
+    assert len(found) == 2
+    for boxes in found:
+        assert set(boxes.codes) <= set(range(len(scenes[0].class_names)))
+    import torch
+
+    stored = torch.load(published_file, weights_only=True)
+    for name, values in detector.weights_.items():
+        np.testing.assert_array_equal(values, stored[name].numpy())
+
+
+def test_a_stored_network_comes_back_with_its_card(fitted: Any) -> None:
+    network = TrainedNetwork(weights=fitted.weights_, card={"model": "small_detector", "seed": 3})
+
+    back = TrainedNetwork.from_bytes(network.to_bytes({"run_id": "x"}))
+
+    assert back.card == {"model": "small_detector", "seed": 3, "provenance": {"run_id": "x"}}
+    assert back.weights.keys() == fitted.weights_.keys()
+    for name, values in fitted.weights_.items():
+        np.testing.assert_array_equal(back.weights[name], values)
