@@ -11,6 +11,7 @@ import pytest
 from cleanlab_assets.definitions import build_definitions
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets.orchestration.history import latest_materialization
+from cleanlab_assets.orchestration.multilabel.family import MULTILABEL
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
 from cleanlab_assets.orchestration.regression.family import REGRESSION
 from cleanlab_assets.orchestration.runs import RunOutcome, materialize_level, resolve_configs
@@ -100,5 +101,24 @@ def audited_values(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workben
         levels: tuple[tuple[Level, str], ...] = ((DATASET, "diabetes"), (MODEL, PLANTED_VALUES))
         for level, partition in levels:
             outcome = bench.materialize(level, partition, PLANTED_VALUES_CONFIG)
+            assert outcome.success, outcome.error
+        yield bench
+
+
+PLANTED_SETS = "synthetic_topics|logistic_regression"
+PLANTED_SETS_CONFIG = {
+    "ops": {"multilabel__training_set": {"config": {"planted_error_fraction": 0.1, "folds": 4, "seed": 3}}}
+}
+
+
+@pytest.fixture(scope="session")
+def audited_sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """A workbench where synthetic_topics, with a tenth of its train labels wrong, is audited. Not to be changed."""
+    directory = tmp_path_factory.mktemp("audited_sets")
+    with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
+        bench = build_workbench(directory, instance, MULTILABEL)
+        levels: tuple[tuple[Level, str], ...] = ((DATASET, "synthetic_topics"), (MODEL, PLANTED_SETS))
+        for level, partition in levels:
+            outcome = bench.materialize(level, partition, PLANTED_SETS_CONFIG)
             assert outcome.success, outcome.error
         yield bench

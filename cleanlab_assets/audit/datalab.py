@@ -14,6 +14,9 @@ import pandas as pd
 
 from cleanlab_assets.audit.class_codes import decode_labels, encode_labels
 from cleanlab_assets.audit.duplicates import number_duplicate_sets
+from cleanlab_assets.audit.label_set_issues import SOFTMIN_TEMPERATURE
+from cleanlab_assets.audit.label_set_predictions import LIKELY, class_names_of, to_label_set_probabilities
+from cleanlab_assets.audit.label_sets import decode_label_sets, encode_given_labels, to_label_lists
 from cleanlab_assets.audit.lean_issue_types import build_non_iid_manager, value_rows
 from cleanlab_assets.audit.neighbor_graph import METRIC, NEAR_DUPLICATE_THRESHOLD, to_knn_matrix
 from cleanlab_assets.audit.predictions import to_probabilities
@@ -23,11 +26,12 @@ from cleanlab_assets.audit.training_set import train_rows
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cleanlab import Datalab
     from scipy.sparse import csr_matrix
 
     from cleanlab_assets.audit.label_issues import FilterRule
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "multilabel"]
 
 CLASSIFICATION_ISSUE_TYPES: Mapping[str, str] = {
     "label": "the given label is likely wrong",
@@ -43,9 +47,12 @@ REGRESSION_ISSUE_TYPES: Mapping[str, str] = {
     name: CLASSIFICATION_ISSUE_TYPES[name] for name in ("label", "outlier", "near_duplicate", "non_iid", "null")
 }
 """Without Datalab's data valuation, which asks whether labels are equal: that means nothing for numbers."""
+MULTILABEL_ISSUE_TYPES = REGRESSION_ISSUE_TYPES
+"""Those that Datalab has for labels that name several classes."""
 ISSUE_TYPES: Mapping[Task, Mapping[str, str]] = {
     "classification": CLASSIFICATION_ISSUE_TYPES,
     "regression": REGRESSION_ISSUE_TYPES,
+    "multilabel": MULTILABEL_ISSUE_TYPES,
 }
 _LEAN_TYPES = ("non_iid", "data_valuation")
 _GRAPH_TYPES = ("outlier", "near_duplicate", "non_iid", "underperforming_group", "data_valuation")
@@ -79,7 +86,7 @@ class _Audited:
     """
 
     task: Task
-    labels: np.ndarray
+    labels: np.ndarray | list[list[int]]
     predictions: np.ndarray
     label_parameters: Mapping[str, Any]
     predicted: pd.Series
@@ -128,7 +135,10 @@ def find_datalab_issues(
             "different rows: materialize both from the same training set"
         )
     k = graph.nnz // graph.shape[0]
-    audited = _read_values(predictions) if task == "regression" else _read_classes(predictions, filter_by)
+    if task == "regression":
+        audited = _read_values(predictions)
+    else:
+        audited = (_read_classes if task == "classification" else _read_label_sets)(predictions, filter_by)
     all_parameters = _choose_parameters(graph, k=k, seed=seed, label_parameters=audited.label_parameters)
     parameters = {issue_type: all_parameters[issue_type] for issue_type in asked}
     issues, scores, failures = _run_datalab(audited, features, graph, parameters)
@@ -143,7 +153,9 @@ def find_datalab_issues(
     table["distance_to_nearest_neighbor"] = graph.data[::k].astype(np.float32)
     table["duplicate_set"] = number_duplicate_sets(graph, NEAR_DUPLICATE_THRESHOLD)
     not_asked = {issue_type: NOT_ASKED_FOR for issue_type in types if issue_type not in asked}
-    return DatalabIssues(table=table, summary=_summarize(table, types, scores, parameters, failures | not_asked))
+    return DatalabIssues(
+        table=table, summary=summarize_issue_types(table, types, scores, parameters, failures | not_asked)
+    )
 
 
 def _read_classes(predictions: pd.DataFrame, filter_by: FilterRule) -> _Audited:
@@ -162,6 +174,18 @@ def _read_classes(predictions: pd.DataFrame, filter_by: FilterRule) -> _Audited:
         predictions=probabilities,
         label_parameters={"clean_learning_kwargs": {"find_label_issues_kwargs": rule}},
         predicted=pd.Series(decode_labels(all_probabilities.argmax(axis=1), given), name="predicted_label"),
+    )
+
+
+def _read_label_sets(predictions: pd.DataFrame, filter_by: FilterRule) -> _Audited:
+    names, probabilities = class_names_of(predictions), to_label_set_probabilities(predictions).astype(np.float64)
+    aggregation = {"method": "softmin", "temperature": SOFTMIN_TEMPERATURE}
+    return _Audited(
+        task="multilabel",
+        labels=to_label_lists(encode_given_labels(predictions, names)),
+        predictions=probabilities,
+        label_parameters={"filter_by": filter_by, "n_jobs": 1, "aggregator_kwargs": aggregation},
+        predicted=pd.Series(decode_label_sets(probabilities >= LIKELY, names), name="predicted_label"),
     )
 
 
@@ -205,23 +229,15 @@ def _run_datalab(
     graph: csr_matrix,
     parameters: Mapping[str, Mapping[str, Any]],
 ) -> tuple[pd.DataFrame, dict[str, float], dict[str, str]]:
-    """Return issues per row, the score of each type that ran, and the reason of each type that failed.
-
-    Datalab catches the failure of an issue type and prints it: what it printed is the only record of the reason.
-    """
+    """Return issues per row, the score of each type that ran, and the reason of each type that failed."""
     from cleanlab import Datalab
 
     issue_types = {name: dict(values) for name, values in parameters.items() if name not in _LEAN_TYPES}
     if "null" in issue_types:
         # The type only asks which values are missing: a small array of NaN and 0 says so for columns of any type.
         issue_types["null"]["features"] = np.where(features.isna(), np.float32("nan"), np.float32(0))
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        lab = Datalab({"given_label": audited.labels}, label_name="given_label", task=audited.task, verbosity=0)
-        if issue_types:
-            lab.find_issues(pred_probs=audited.predictions, knn_graph=graph, issue_types=issue_types)
-    scores = dict(lab.issue_summary[["issue_type", "score"]].itertuples(index=False))
-    failures = dict(re.findall(r"^Error in (\w+): (.*)$", printed.getvalue(), flags=re.MULTILINE))
+    lab = Datalab({"given_label": audited.labels}, label_name="given_label", task=audited.task, verbosity=0)
+    scores, failures = run_issue_types(lab, issue_types, pred_probs=audited.predictions, knn_graph=graph)
 
     lean: dict[str, np.ndarray] = {}
     if "non_iid" in parameters:
@@ -235,21 +251,54 @@ def _run_datalab(
             lean["is_non_iid_issue"] = non_iid.issues["is_non_iid_issue"].to_numpy()
             lean["non_iid_score"] = non_iid.issues["non_iid_score"].to_numpy()
     if "data_valuation" in parameters:
-        values = value_rows(audited.labels, graph.indices.reshape(graph.shape[0], -1))
+        values = value_rows(np.asarray(audited.labels), graph.indices.reshape(graph.shape[0], -1))
         scores["data_valuation"] = float(values.mean())
         lean["is_data_valuation_issue"] = values < parameters["data_valuation"]["threshold"]
         lean["data_valuation_score"] = values
-    unexplained = set(parameters) - set(scores) - set(failures)
-    return lab.issues.assign(**lean), scores, failures | dict.fromkeys(unexplained, "Datalab gave no reason")
+    return lab.issues.assign(**lean), scores, failures
 
 
-def _summarize(
+def run_issue_types(
+    lab: Datalab, issue_types: Mapping[str, Mapping[str, Any]], **inputs: Any
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Have a Datalab look for issue types, without output; the flags and scores of the rows are in ``lab.issues``.
+
+    Datalab catches the failure of an issue type and prints it: what it printed is the only record of the reason.
+
+    Args:
+        lab: the Datalab.
+        issue_types: parameters of each type to look for.
+        inputs: what ``Datalab.find_issues`` judges by, such as ``knn_graph``.
+
+    Returns:
+        The score of each type that ran, and the reason of each type that failed.
+    """
+    printed = io.StringIO()
+    if issue_types:
+        with contextlib.redirect_stdout(printed):
+            lab.find_issues(issue_types=issue_types, **inputs)
+    scores = dict(lab.issue_summary[["issue_type", "score"]].itertuples(index=False))
+    failures = dict(re.findall(r"^Error in (\w+): (.*)$", printed.getvalue(), flags=re.MULTILINE))
+    unexplained = set(issue_types) - set(scores) - set(failures)
+    return scores, failures | dict.fromkeys(unexplained, "Datalab gave no reason")
+
+
+def summarize_issue_types(
     issues: pd.DataFrame,
     types: Mapping[str, str],
     scores: Mapping[str, float],
     parameters: Mapping[str, Mapping[str, Any]],
     failures: Mapping[str, str],
 ) -> pd.DataFrame:
+    """Return one row for each issue type, see ``DatalabIssues.summary``.
+
+    Args:
+        issues: flags of the rows, ``is_<type>_issue`` for each type that ran.
+        types: what each type means, in the order of the summary.
+        scores: score of each type that ran.
+        parameters: settings of each type, ``metric`` and ``k`` among them where they matter.
+        failures: why a type did not run.
+    """
     records = []
     for issue_type, description in types.items():
         ran, settings = issue_type not in failures, parameters.get(issue_type, {})

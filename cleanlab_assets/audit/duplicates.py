@@ -24,15 +24,33 @@ def number_duplicate_sets(graph: csr_matrix, threshold: float) -> pd.Series:
     Returns:
         Int64 series of shape (n_rows,): number of the row's set from 1, in order of first row; missing outside a set.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
+    return number_linked_sets(graph.shape[0], *find_close_pairs(graph, threshold))
 
+
+def find_close_pairs(graph: csr_matrix, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of both rows of each pair of near duplicates; arguments as in ``number_duplicate_sets``."""
     n_rows = graph.shape[0]
     k = graph.nnz // n_rows
     radius = threshold * float(np.median(graph.data[::k]))
     close = (graph.data < radius) | (graph.data == 0)
-    rows = np.repeat(np.arange(n_rows), k)[close]
-    links = coo_matrix((np.ones(close.sum(), dtype=bool), (rows, graph.indices[close])), shape=graph.shape)
+    return np.repeat(np.arange(n_rows), k)[close], graph.indices[close]
+
+
+def number_linked_sets(n_rows: int, first: np.ndarray, second: np.ndarray) -> pd.Series:
+    """Number the sets of rows that are linked, directly or through others.
+
+    Args:
+        n_rows: number of rows.
+        first: position of one row of each linked pair, shape (n_pairs,).
+        second: position of the other row, shape (n_pairs,).
+
+    Returns:
+        Int64 series of shape (n_rows,): number of the row's set from 1, in order of first row; missing outside a set.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_matrix((np.ones(len(first), dtype=bool), (first, second)), shape=(n_rows, n_rows))
     _, component = connected_components(links, directed=False)
     members = np.bincount(component)[component]
     numbers = pd.Series(pd.NA, index=range(n_rows), dtype="Int64")

@@ -15,6 +15,8 @@ from cleanlab_assets.audit.folds import (
     draw_stratified_sample,
     group_equal_rows,
 )
+from cleanlab_assets.audit.label_set_folds import divide_label_sets, draw_label_set_sample
+from cleanlab_assets.audit.label_sets import LabelSetError, decode_label_sets, encode_label_sets
 
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.catalogue import Dataset
@@ -26,9 +28,11 @@ QUANTILE_BINS = 10
 """Bins of a numeric label that every part of the rows gets its share of."""
 RESERVED_COLUMNS = frozenset(
     {
-        *("row_id", "given_label", "split", "fold", "planted_error", "true_label"),
+        *("row_id", "given_label", "split", "fold", "time_block", "planted_error", "planted_kind", "true_label"),
         *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
         *("given_label_probability", "suggested_label_probability"),
+        *("missing_labels", "extra_labels"),
+        *("n_annotations", "annotator_agreement", "dawid_skene_label"),
         *("predicted_value", "uncertainty", "residual", "is_below_cleanlab_cut", "is_below_calibrated_cut"),
     }
 )
@@ -39,8 +43,10 @@ RESERVED_COLUMNS = frozenset(
 class TrainingSet:
     """A training set and what a reader must know about how it was made.
 
-    ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, or float64
-    for a numeric label), ``split`` and ``fold`` (-1 on test rows), in source order.
+    ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, float64 for
+    a numeric label, or a text that names several classes in class order), ``split`` and ``fold`` (-1 on test rows), in
+    source order. Where rows have a time it also has ``time_block``, numbered from 0 at the earliest row of the source:
+    rows of one block depend on each other.
     """
 
     table: pd.DataFrame
@@ -55,7 +61,8 @@ def build_training_set(
     Sample, split and folds are random, stratified by class or by quantile of a numeric label. With a time column they
     are blocks of time instead: the sample is the latest rows, the test rows are the latest of those, and each fold is
     a block of the earlier ones. A fold is predicted by models fitted on the blocks before and after it: that suits the
-    audit of labels, which is no forecast; only the test rows ask for the future.
+    audit of labels, which is no forecast; only the test rows ask for the future. Labels that name several classes are
+    stratified by class and combination.
 
     Rows with equal features stay on one side of the split and in one fold: a model that saw one of them has seen all.
 
@@ -78,7 +85,7 @@ def build_training_set(
     labels, strata = _read_labels(raw, dataset)
     times = _read_times(raw, dataset)
     rows = _draw_sample(strata, times, max_rows, seed=seed)
-    table = _read_features(raw.iloc[rows], dataset)
+    table = read_features(raw.iloc[rows], dataset)
     groups = group_equal_rows(table.drop(columns="row_id"))
     table["given_label"] = labels[rows]
 
@@ -86,10 +93,12 @@ def build_training_set(
     fold = np.full(len(table), NO_FOLD, dtype=np.int16)
     if times is None:
         strata = strata[rows]
-        is_test = divide_rows(strata, groups, test_shares, seed=seed) == 0
-        fold[~is_test] = divide_rows(strata[~is_test], groups[~is_test], fold_shares, seed=seed + 1)
+        divide = divide_rows if dataset.label_separator is None else divide_label_sets
+        is_test = divide(strata, groups, test_shares, seed=seed) == 0
+        fold[~is_test] = divide(strata[~is_test], groups[~is_test], fold_shares, seed=seed + 1)
     else:
         times = times[rows]
+        table["time_block"] = times // dataset.time_block
         is_late = divide_by_time(times, test_shares[::-1]) == 1
         # Of equal rows, one in the future puts all among the test rows; else the first decides the block.
         is_test = np.isin(groups, groups[is_late])
@@ -100,7 +109,7 @@ def build_training_set(
     if table.loc[~is_test, "given_label"].nunique() < 2:  # noqa: PLR2004 - one value leaves nothing to learn
         values = "label values" if dataset.numeric_label else "classes"
         raise ValueError(f"{dataset.name}: the {(~is_test).sum()} train rows hold fewer than two {values}")
-    notes = [] if dataset.numeric_label else _describe_small_classes(table, folds)
+    notes = _describe_small_classes(table, dataset, folds)
     if times is not None:
         notes += _describe_blocks(dataset, n_raw=len(raw), is_late=is_late, is_test=is_test)
     elif dataset.numeric_label:
@@ -109,8 +118,14 @@ def build_training_set(
 
 
 def _read_labels(raw: pd.DataFrame, dataset: Dataset) -> tuple[pd.Categorical | np.ndarray, np.ndarray]:
-    """Return the label of each row and the integer stratum that it belongs to."""
+    """Return the label of each row and what to stratify by: an integer stratum, or which classes the label names."""
     given = raw[dataset.label]
+    if dataset.label_separator is not None:
+        try:
+            indicators = encode_label_sets(given, dataset.class_names, row_ids=raw["row_id"].tolist())
+        except LabelSetError as error:
+            raise LabelSetError(f"{dataset.name}, {dataset.label}: {error}") from error
+        return decode_label_sets(indicators, dataset.class_names), indicators
     is_allowed = dataset.find_allowed_labels(given)
     if not is_allowed.all():
         position = int(np.argmin(is_allowed))
@@ -142,11 +157,17 @@ def _draw_sample(strata: np.ndarray, times: np.ndarray | None, max_rows: int | N
     if max_rows is None:
         return np.arange(len(strata))
     if times is None:
-        return draw_stratified_sample(strata, max_rows, seed=seed)
+        draw = draw_stratified_sample if strata.ndim == 1 else draw_label_set_sample
+        return draw(strata, max_rows, seed=seed)
     return np.sort(np.argsort(times, kind="stable")[-max_rows:])
 
 
-def _read_features(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+def read_features(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Return row id and features of raw rows, with one kind of missing value.
+
+    Raises:
+        ValueError: a feature has the name of a column that the audit writes.
+    """
     names = [column.name for column in dataset.features]
     if clashing := sorted(RESERVED_COLUMNS.intersection(names)):
         raise ValueError(
@@ -177,10 +198,13 @@ def _describe_blocks(dataset: Dataset, *, n_raw: int, is_late: np.ndarray, is_te
     return notes
 
 
-def _describe_small_classes(table: pd.DataFrame, folds: int) -> list[str]:
+def _describe_small_classes(table: pd.DataFrame, dataset: Dataset, folds: int) -> list[str]:
     notes = []
-    for name in table["given_label"].cat.categories:
-        rows = table[table["given_label"] == name]
+    named = table["given_label"]
+    if dataset.label_separator is not None:
+        named = named.map(dataset.split_label)
+    for name in dataset.class_names:
+        rows = table[[name in names for names in named] if dataset.label_separator else named == name]
         train = rows[rows["split"] == TRAIN]
         if len(train) < folds:
             notes.append(

@@ -89,6 +89,8 @@ def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.
             failed += 1
             errors.print(f"[red]error:[/red] {escape(str(error))}")
             continue
+        if not files:
+            console.print(f"{dataset.name}: generated when it is read, nothing to download", markup=False)
         for path in files.values():
             console.print(f"{dataset.name}: {path}, {path.stat().st_size:,} bytes, verified", markup=False)
     if failed:
@@ -102,7 +104,9 @@ def _format_rows(dataset: Dataset) -> str:
 def _name_source(dataset: Dataset) -> str:
     if dataset.is_embedded:
         return "embedded"
-    return "download" if any(file.locations for file in dataset.files) else "your own"
+    if any(file.locations for file in dataset.files):
+        return "download"
+    return "by hand" if any(file.sha256 for file in dataset.files) else "your own"
 
 
 def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:

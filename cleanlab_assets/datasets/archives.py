@@ -1,4 +1,4 @@
-"""Unpacking of zip and tar archives that nobody has vouched for.
+"""Unpacking of zip, tar and gzip archives that nobody has vouched for.
 
 Only regular files and directories are ever written, only below the directory that the caller names, and never more
 bytes than the caller allows, whatever sizes the archive declares.
@@ -6,6 +6,7 @@ bytes than the caller allows, whatever sizes the archive declares.
 
 from __future__ import annotations
 
+import gzip
 import lzma
 import stat
 import tarfile
@@ -14,7 +15,7 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from gzip import BadGzipFile
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHUNK_BYTES = 1024 * 1024
+GZIP_MEMBER = "content"
+"""Name under which the only member of a gzip file is asked for: the name that it may carry inside is not kept."""
+_GZIP_MAGIC = b"\x1f\x8b"
 
 _DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
-    BadGzipFile,
+    gzip.BadGzipFile,
     EOFError,
     NotImplementedError,  # a compression method that zipfile does not know
 )
@@ -157,10 +161,17 @@ def _open_archive(archive: Path) -> Iterator[Iterator[_Member]]:
         elif zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as bundle:
                 yield _zip_members(bundle)
+        elif _is_gzip(archive):
+            yield iter([_Member(GZIP_MEMBER, "file", partial(gzip.open, archive))])
         else:
-            raise ArchiveError(f"{archive.name} is neither a zip nor a tar archive")
+            raise ArchiveError(f"{archive.name} is neither a zip, a tar nor a gzip archive")
     except _DAMAGED as error:
         raise ArchiveError(f"{archive.name} is damaged: {error}") from error
+
+
+def _is_gzip(archive: Path) -> bool:
+    with archive.open("rb") as stream:
+        return stream.read(2) == _GZIP_MAGIC
 
 
 def _tar_members(tar: tarfile.TarFile) -> Iterator[_Member]:

@@ -119,6 +119,27 @@ class Gates:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Panel:
+    """How a dataset with several annotators is read: each row is one label that one annotator gave to one example.
+
+    A row without annotator and without label holds an example that nobody has labelled yet. ``truth`` names the column
+    of the true class, where the source knows it. ``is_preference`` says that labels are tastes: annotators who disagree
+    may all be right. The limits are defaults of the training set: the most active annotators first, then the examples
+    that they labelled most, then the annotators who still have enough labels.
+    """
+
+    example: str = "example"
+    annotator: str = "annotator"
+    truth: str | None = None
+    has_ordered_classes: bool = False
+    is_preference: bool = False
+    max_examples: int | None = None
+    max_annotators: int | None = None
+    min_labels_per_example: int = 1
+    min_labels_per_annotator: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """One catalogue entry.
 
@@ -127,8 +148,11 @@ class Dataset:
     ``class_names`` are the values that a class label may take, in the order of the probability columns;
     ``numeric_label`` says which values a numeric label may take. A dataset has one of the two.
     ``label_separator`` is set where a label names several classes, or none: a text such as ``calm|sad`` then.
-    ``time_column`` names the column that orders the rows in time, where a random split would look into the future.
+    ``time_column`` names the column that orders the rows in time, where a random split would look into the future, and
+    ``time_block`` says how many consecutive times belong together, such as the hours of a week: errors of a model are
+    alike within such a block, and as good as independent between blocks.
     ``expected_rows`` is None where nobody documented it: in a user's own data.
+    ``panel`` says which columns hold example and annotator where several annotators labelled the same examples.
     """
 
     name: str
@@ -147,6 +171,8 @@ class Dataset:
     label_separator: str | None = None
     numeric_label: NumericLabel | None = None
     time_column: str | None = None
+    time_block: int = 1
+    panel: Panel | None = None
     gates: Gates = field(default_factory=Gates)
 
     @property
@@ -178,7 +204,9 @@ class Dataset:
         if self.numeric_label is not None:
             return self.numeric_label.find_allowed(labels.to_numpy(dtype=np.float64, na_value=np.nan))
         if self.label_separator is None:
-            return labels.isin(list(self.class_names)).to_numpy()
+            is_known: np.ndarray = labels.isin(list(self.class_names)).to_numpy()
+            # Of a panel, examples that nobody labelled yet have no label.
+            return is_known if self.panel is None else is_known | labels.isna().to_numpy()
         known = set(self.class_names)
         return np.array([isinstance(label, str) and known.issuperset(self.split_label(label)) for label in labels])
 

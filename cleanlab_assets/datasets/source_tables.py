@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LABEL_SEPARATOR = "|"
+"""What stands between the class names of a label that names several."""
+
+
 class SourceFormatError(ValueError):
     """A line of a source file is not in the file's format; the message names file, line, what came and what should."""
 
@@ -102,3 +106,16 @@ def parse_codes(fields: pd.DataFrame, column: str) -> pd.Categorical:
     """
     codes = parse_numbers(fields, column, is_integer=True)
     return pd.Categorical(codes.astype(str), categories=[str(code) for code in np.unique(codes)])
+
+
+def label_set_column(indicators: np.ndarray, class_names: Sequence[str]) -> list[str]:
+    """Return one text per row of the classes that it names, in class order; empty where it names none.
+
+    Args:
+        indicators: which classes each row names, shape (n_rows, n_classes).
+        class_names: the classes, in the order of the columns.
+    """
+    return [
+        LABEL_SEPARATOR.join(name for name, is_named in zip(class_names, row, strict=True) if is_named)
+        for row in indicators.tolist()
+    ]

@@ -112,6 +112,7 @@ def measure_detection_power(
     folds: int = 3,
     seed: int,
     find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues] = find_label_issues,
+    keep_together: list[str] | None = None,
 ) -> DetectionMetrics:
     """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
 
@@ -126,6 +127,7 @@ def measure_detection_power(
         folds: folds of the audit.
         seed: seed of the sample, the errors and the folds.
         find_issues: the audit itself, with its rules, as for the real rows.
+        keep_together: columns of which rows with equal values lie in one fold; all features if absent.
 
     Returns:
         Detection metrics of the scores and the flags.
@@ -137,7 +139,9 @@ def measure_detection_power(
     n_classes = len(names)
     planted = plant_label_errors(labels[sample], fraction=fraction, confusion=uniform_confusion(n_classes), seed=seed)
     copy["given_label"] = decode_labels(planted.labels, copy["given_label"])
-    fold = divide_rows(planted.labels, group_equal_rows(copy[features]), [1 / folds] * folds, seed=seed)
+    fold = divide_rows(
+        planted.labels, group_equal_rows(copy[keep_together or features]), [1 / folds] * folds, seed=seed
+    )
     predicted = predict_out_of_sample(copy[features], planted.labels, fold, n_classes=n_classes, build=build)
     predictions = to_predictions_table(copy, predicted.probabilities, names)
     issues = find_issues(predictions, copy[features]).table

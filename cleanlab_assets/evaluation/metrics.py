@@ -34,7 +34,7 @@ class ScoredPredictions:
         given = probabilities[np.arange(len(labels)), labels].astype(np.float64)
         self._row_loss = -np.log(np.clip(given, _LOG_FLOOR, 1.0))
         scored_classes = [1] if self.n_classes == 2 else range(self.n_classes)  # noqa: PLR2004 - binary
-        self._rankings = [_rank_scores(labels == code, probabilities[:, code]) for code in scored_classes]
+        self._rankings = [rank_scores(labels == code, probabilities[:, code]) for code in scored_classes]
 
     def compute(self, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return every metric of ``METRICS``; ``roc_auc`` is NaN where no class has both kinds of rows.
@@ -64,7 +64,7 @@ class ScoredPredictions:
 
 
 @dataclass(frozen=True)
-class _Ranking:
+class Ranking:
     """Rows in ascending order of one score; ``last_of_tie`` holds the last position of each run of equal scores."""
 
     order: np.ndarray
@@ -83,10 +83,11 @@ class _Ranking:
         return float((tied_positive * (below + tied_negative / 2)).sum() / (positive[-1] * negative[-1]))
 
 
-def _rank_scores(is_positive: np.ndarray, scores: np.ndarray) -> _Ranking:
+def rank_scores(is_positive: np.ndarray, scores: np.ndarray) -> Ranking:
+    """Sort rows by their score: ``is_positive`` and ``scores`` are of shape (n_rows,)."""
     order = np.argsort(scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # the last row ends its run
-    return _Ranking(order=order, is_positive=is_positive[order], last_of_tie=ends)
+    return Ranking(order=order, is_positive=is_positive[order], last_of_tie=ends)
 
 
 class ReliabilityCurve(BaseModel):

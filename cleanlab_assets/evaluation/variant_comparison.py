@@ -13,15 +13,21 @@ from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.audit.folds import divide_rows, group_equal_rows
 from cleanlab_assets.audit.seeding import seed_generator
-from cleanlab_assets.evaluation.bootstrap import Difference, ScoredRows, Verdict, compare_to_baseline
+from cleanlab_assets.evaluation.bootstrap import (
+    MINIMUM_BLOCKS,
+    Difference,
+    ScoredRows,
+    Verdict,
+    compare_to_baseline,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sklearn.pipeline import Pipeline
 
-VariantName = Literal["baseline", "pruned", "relabelled", "cleanlearning", "random_removal"]
-CANDIDATES: tuple[VariantName, ...] = ("baseline", "pruned", "relabelled", "cleanlearning")
+VariantName = Literal["baseline", "pruned", "relabelled", "cleanlearning", "random_removal", "crowdlab", "dawid_skene"]
+CANDIDATES: tuple[VariantName, ...] = ("baseline", "pruned", "relabelled", "cleanlearning", "crowdlab", "dawid_skene")
 """Variants that may become the final model; the control may not."""
 
 
@@ -59,7 +65,8 @@ class VariantTask:
     such labels as people read them; ``predict``: what ``score`` takes, from a fitted model and features; ``score``:
     from encoded labels and predictions; ``clean``: the variants, from the label issues of all rows;
     ``audit_and_clean``: the variants of some rows after an audit of their own on their folds. ``validation_fold``
-    says on which fold of the train rows the variant is chosen.
+    says on which fold of the train rows the variant is chosen. Neither is needed where validation rows are put aside.
+    ``number_blocks``: the block of each row, from 0, where rows such as the words of a sentence are not independent.
     """
 
     metrics: tuple[str, ...]
@@ -68,8 +75,9 @@ class VariantTask:
     predict: Callable[[Pipeline, pd.DataFrame], np.ndarray]
     score: Callable[[np.ndarray, np.ndarray], ScoredRows]
     clean: Callable[[pd.DataFrame], Mapping[VariantName, CleanedRows]]
-    audit_and_clean: Callable[[pd.DataFrame, np.ndarray], Mapping[VariantName, CleanedRows]]
-    validation_fold: Literal["first", "last"]
+    audit_and_clean: Callable[[pd.DataFrame, np.ndarray], Mapping[VariantName, CleanedRows]] | None = None
+    validation_fold: Literal["first", "last"] = "first"
+    number_blocks: Callable[[pd.DataFrame], np.ndarray] | None = None
 
 
 class VariantResult(BaseModel):
@@ -93,7 +101,8 @@ class VariantComparison(BaseModel):
 
     ``chosen`` was chosen on a held-out fold of the train rows that took no part in the cleaning, never on the test
     rows; ``verdict`` is that of the chosen variant on ``primary_metric``, or that no cleaning was chosen, or that only
-    the baseline was fitted.
+    the baseline was fitted. ``n_blocks`` is the number of blocks of consecutive test rows that the bootstrap resamples
+    where rows are a series or the words of sentences, None where it resamples single rows.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -106,6 +115,20 @@ class VariantComparison(BaseModel):
     chosen: VariantName
     verdict: Verdict
     variants: list[VariantResult]
+    n_blocks: int | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the intervals."""
+        if self.n_blocks is None:
+            return []
+        notes = [
+            f"rows next to each other are alike: the intervals resample {self.n_blocks:,} blocks of consecutive "
+            f"test rows, not {self.n_test:,} single ones"
+        ]
+        if self.n_blocks < MINIMUM_BLOCKS:
+            notes.append(f"fewer than {MINIMUM_BLOCKS} blocks of test rows are too few to show an effect of cleaning")
+        return notes
 
     def content_hash(self) -> str:
         """Hash everything but the durations, which differ from run to run."""
@@ -160,13 +183,15 @@ def compare_cleaned_variants(
     seed: int,
     compare_cleaning: bool,
     is_trusted: np.ndarray | None = None,
+    validation_rows: pd.DataFrame | None = None,
 ) -> VariantComparison:
     """Fit every variant on the train rows and compare it with the baseline on the untouched test rows.
 
     Args:
         task: what differs by task family.
         label_issues: label issues of the train rows.
-        train: train rows of the training set, in the same order, with ``fold``.
+        train: train rows of the training set, in the same order, with ``fold``; also with ``time_block`` where rows are
+            a series, whose blocks are resampled whole then.
         test: test rows of the training set.
         out_of_sample: the baseline's predictions of the train rows, each by a model that never saw the row, of which
             those of the validation fold are used; shape (n_train, ...). None fits the baseline on the other folds.
@@ -178,6 +203,7 @@ def compare_cleaned_variants(
         compare_cleaning: whether any cleaned variant is fitted; if not, the baseline is chosen.
         is_trusted: train rows whose labels may judge a variant on the validation fold, bool of shape (n_train,); None
             trusts all.
+        validation_rows: rows that no audit saw, to choose the variant on in place of a fold of the train rows.
 
     Returns:
         The comparison, with the chosen variant.
@@ -199,32 +225,47 @@ def compare_cleaned_variants(
     cleaned: Mapping[VariantName, CleanedRows] = {"baseline": baseline}
     if compare_cleaning:
         cleaned = task.clean(label_issues)
-    validation = _score_on_validation_fold(
-        task,
-        train,
-        out_of_sample,
-        features=features,
-        build=build,
-        n_resamples=n_resamples,
-        seed=seed,
-        compare_cleaning=compare_cleaning,
-        is_trusted=is_trusted,
-    )
-    chosen = _choose_variant(validation, primary_metric)
+    validation: dict[VariantName, _Validation] = {}
+    if validation_rows is None:
+        validation = _score_on_validation_fold(
+            task,
+            train,
+            out_of_sample,
+            features=features,
+            build=build,
+            n_resamples=n_resamples,
+            seed=seed,
+            compare_cleaning=compare_cleaning,
+            is_trusted=is_trusted,
+        )
 
     test_labels = task.encode(test["given_label"])
     scored: dict[VariantName, ScoredRows] = {}
+    scored_aside: dict[VariantName, ScoredRows] = {}
     seconds: dict[VariantName, float] = {}
     for variant, rows in cleaned.items():
         started = perf_counter()
         model = rows.fit(build, train[features])
         seconds[variant] = perf_counter() - started
         scored[variant] = task.score(test_labels, task.predict(model, test[features]))
-    differences = _compare_to_baseline(scored, n_resamples=n_resamples, seed=seed)
+        if validation_rows is not None and variant in CANDIDATES:
+            predicted = task.predict(model, validation_rows[features])
+            scored_aside[variant] = task.score(task.encode(validation_rows["given_label"]), predicted)
+    if validation_rows is not None:
+        aside = _compare_to_baseline(
+            scored_aside, _blocks_of(task, validation_rows), n_resamples=n_resamples, seed=seed
+        )
+        validation = {
+            name: _Validation(scored=model, differences=aside.get(name, []), on_all_rows=aside.get(name, []))
+            for name, model in scored_aside.items()
+        }
+    chosen = _choose_variant(validation, primary_metric)
+    blocks = _blocks_of(task, test)
+    differences = _compare_to_baseline(scored, blocks, n_resamples=n_resamples, seed=seed)
     ids = train["row_id"].to_numpy()
     results = []
     for variant, rows in cleaned.items():
-        changed = np.flatnonzero(rows.labels != labels)
+        changed = np.flatnonzero((rows.labels != labels).reshape(len(labels), -1).any(axis=1))
         results.append(
             VariantResult(
                 variant=variant,
@@ -248,6 +289,7 @@ def compare_cleaned_variants(
         chosen=chosen,
         verdict=_verdict(differences.get(chosen), primary_metric) or without_cleaning,
         variants=results,
+        n_blocks=None if blocks is None else len(np.unique(blocks)),
     )
 
 
@@ -327,10 +369,10 @@ def _score_on_validation_fold(
     cleaned: dict[VariantName, CleanedRows] = {}
     if out_of_sample is None:
         cleaned["baseline"] = CleanedRows(keep=np.ones(len(others), dtype=bool), labels=labels[~held_out])
-    if compare_cleaning:
+    if compare_cleaning and task.audit_and_clean is not None:
         folds = _keep_or_halve_folds(others, labels[~held_out], features, seed=seed)
         variants = task.audit_and_clean(others, folds)
-        cleaned |= {name: variants[name] for name in CANDIDATES[1:]}
+        cleaned |= {name: variants[name] for name in variants if name in CANDIDATES[1:]}
     predicted: dict[VariantName, np.ndarray] = {}
     if out_of_sample is not None:
         predicted["baseline"] = out_of_sample[held_out]
@@ -338,11 +380,12 @@ def _score_on_validation_fold(
         predicted[variant] = task.predict(rows.fit(build, others[features]), train.loc[held_out, features])
     chosen_rows = judges[held_out]
     scored = {name: task.score(labels[judges], values[chosen_rows]) for name, values in predicted.items()}
-    differences = _compare_to_baseline(scored, n_resamples=n_resamples, seed=seed)
+    blocks = _blocks_of(task, train[judges])
+    differences = _compare_to_baseline(scored, blocks, n_resamples=n_resamples, seed=seed)
     on_all = differences
     if not chosen_rows.all():
         whole = {name: task.score(labels[held_out], values) for name, values in predicted.items()}
-        on_all = _compare_to_baseline(whole, n_resamples=n_resamples, seed=seed)
+        on_all = _compare_to_baseline(whole, _blocks_of(task, train[held_out]), n_resamples=n_resamples, seed=seed)
     return {
         name: _Validation(scored=model, differences=differences.get(name, []), on_all_rows=on_all.get(name, []))
         for name, model in scored.items()
@@ -359,11 +402,18 @@ def _keep_or_halve_folds(rows: pd.DataFrame, labels: np.ndarray, features: list[
     return divide_rows(strata, group_equal_rows(rows[features]), [0.5, 0.5], seed=seed)
 
 
+def _blocks_of(task: VariantTask, rows: pd.DataFrame) -> np.ndarray | None:
+    """Return the block of each row, such as its stretch of time or its sentence; None where rows are independent."""
+    if task.number_blocks is not None:
+        return task.number_blocks(rows)
+    return rows["time_block"].to_numpy() if "time_block" in rows else None
+
+
 def _compare_to_baseline(
-    scored: Mapping[VariantName, ScoredRows], *, n_resamples: int, seed: int
+    scored: Mapping[VariantName, ScoredRows], blocks: np.ndarray | None, *, n_resamples: int, seed: int
 ) -> dict[str, list[Difference]]:
     others: dict[str, ScoredRows] = {name: model for name, model in scored.items() if name != "baseline"}
-    return compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed)
+    return compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed, blocks=blocks)
 
 
 def _choose_variant(validation: Mapping[VariantName, _Validation], metric: str) -> VariantName:

@@ -112,7 +112,9 @@ def build_model(
         ModelParameterError: the estimator has no such parameter, or it is not for a run to set.
     """
     pipeline = get_model(family, name).builders[family](context)
-    estimator = pipeline.named_steps[ESTIMATOR_STEP]
+    outer = pipeline.named_steps[ESTIMATOR_STEP]
+    # Of an estimator that fits another one for each label, the parameters are those of the other one.
+    estimator = outer.get_params(deep=False).get("estimator", outer)
     known = sorted(set(estimator.get_params(deep=False)) - set(_FIXED_PARAMETERS))
     for parameter in parameters or {}:
         if parameter in _FIXED_PARAMETERS:

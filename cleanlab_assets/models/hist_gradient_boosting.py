@@ -30,6 +30,14 @@ def _build_classifier(context: BuildContext) -> Pipeline:
     return Pipeline([("encoding", category_code_encoding(context.kinds)), (ESTIMATOR_STEP, estimator)])
 
 
+def _build_label_sets(context: BuildContext) -> Pipeline:
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.pipeline import Pipeline
+
+    pipeline = _build_classifier(context)
+    return Pipeline([pipeline.steps[0], (ESTIMATOR_STEP, OneVsRestClassifier(pipeline[-1]))])
+
+
 def _build_regressor(context: BuildContext) -> Pipeline:
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.pipeline import Pipeline
@@ -46,7 +54,12 @@ def _build_regressor(context: BuildContext) -> Pipeline:
 MODEL = Model(
     name="hist_gradient_boosting",
     description="Histogram gradient boosting: usually the most accurate model for tables.",
-    builders={"classification": _build_classifier, "regression": _build_regressor},
+    builders={
+        "classification": _build_classifier,
+        "multilabel": _build_label_sets,
+        "regression": _build_regressor,
+        "multiannotator": _build_classifier,
+    },
     trusted_types=frozenset(
         {
             "functools.partial",

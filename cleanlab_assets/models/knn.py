@@ -30,6 +30,11 @@ def _build_regressor(context: BuildContext) -> Pipeline:
 MODEL = Model(
     name="knn",
     description="Vote or mean of the nearest neighbours: no training, an independent second opinion.",
-    builders={"classification": _build_classifier, "regression": _build_regressor},
+    builders={
+        "classification": _build_classifier,
+        "multilabel": _build_classifier,  # takes several labels as it is
+        "regression": _build_regressor,
+        "multiannotator": _build_classifier,
+    },
     trusted_types=frozenset({"numpy.dtype"}),
 )

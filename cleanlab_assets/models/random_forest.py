@@ -36,6 +36,11 @@ def _build_regressor(context: BuildContext) -> Pipeline:
 MODEL = Model(
     name="random_forest",
     description="Random forest: no scaling needed, robust to odd columns.",
-    builders={"classification": _build_classifier, "regression": _build_regressor},
+    builders={
+        "classification": _build_classifier,
+        "multilabel": _build_classifier,  # takes several labels as it is
+        "regression": _build_regressor,
+        "multiannotator": _build_classifier,
+    },
     trusted_types=frozenset({"sklearn.tree._tree.Tree"}),
 )

@@ -1,6 +1,7 @@
 """How a check is declared and what its result looks like, once for all families."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,8 @@ from cleanlab_assets.orchestration.metadata import round_numbers
 from cleanlab_assets.orchestration.partitions import Level, dataset_of, partitions_of
 
 Check = Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]
+JUDGED_BY = "judged_by"
+"""Name of the metadata entry of a gate's result that says which thresholds and which severity made it."""
 
 
 def family_check(
@@ -47,15 +50,20 @@ def gates_of(context: dg.AssetCheckExecutionContext) -> Gates:
     return get_dataset(dataset_of(context)).gates
 
 
+def describe_judgement(gates: Gates, severity: str) -> str:
+    """Say which thresholds and which severity the gates of a dataset are judged by: equal texts, equal judgements."""
+    thresholds = ", ".join(f"{name} {limit:g}" for name, limit in asdict(gates).items())
+    return f"{severity} beyond {thresholds}"
+
+
 def judge(
     context: dg.AssetCheckExecutionContext, *, passed: bool, description: str, metadata: dict[str, Any]
 ) -> dg.AssetCheckResult:
     """Make the result of a gate: a failure warns, unless the settings make gates errors."""
-    is_error = context.resources.settings.gate_severity == "error"
-    severity = dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN
-    return dg.AssetCheckResult(
-        passed=passed, severity=severity, description=description, metadata=round_numbers(metadata)
-    )
+    wanted = context.resources.settings.gate_severity
+    severity = dg.AssetCheckSeverity.ERROR if wanted == "error" else dg.AssetCheckSeverity.WARN
+    metadata = {**round_numbers(metadata), JUDGED_BY: describe_judgement(gates_of(context), wanted)}
+    return dg.AssetCheckResult(passed=passed, severity=severity, description=description, metadata=metadata)
 
 
 def judge_rate(

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.orchestration.multiannotator.family import MULTIANNOTATOR
+from cleanlab_assets.orchestration.multilabel.family import MULTILABEL
 from cleanlab_assets.orchestration.object_detection.family import OBJECT_DETECTION
 from cleanlab_assets.orchestration.regression.family import REGRESSION
 from cleanlab_assets.orchestration.segmentation.family import SEGMENTATION
+from cleanlab_assets.orchestration.token_classification.family import TOKEN_CLASSIFICATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +19,15 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.catalogue import Dataset
     from cleanlab_assets.orchestration.family import Family
 
-FAMILIES: tuple[Family, ...] = (CLASSIFICATION, REGRESSION, OBJECT_DETECTION, SEGMENTATION)
+FAMILIES: tuple[Family, ...] = (
+    CLASSIFICATION,
+    REGRESSION,
+    MULTILABEL,
+    TOKEN_CLASSIFICATION,
+    MULTIANNOTATOR,
+    OBJECT_DETECTION,
+    SEGMENTATION,
+)
 
 
 def family_of(dataset: Dataset, models: Iterable[str] = ()) -> Family:

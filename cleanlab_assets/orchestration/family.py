@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from cleanlab_assets.orchestration.partitions import COMPARISON
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cleanlab_assets.orchestration.partitions import Level
 
@@ -63,13 +61,6 @@ class Family:
     def checks_of(self, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         """The checks of an asset."""
         return [spec for check in self.checks for spec in check.check_specs if spec.asset_key == asset]
-
-    def other_reasons(self, instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str) -> Iterator[str]:
-        """Yield why an asset is out of date although its inputs are not: a compared model failed or was mended."""
-        from cleanlab_assets.orchestration.model_comparison import find_changed_models
-
-        if asset == self.assets[COMPARISON][0].key:
-            yield from find_changed_models(instance, self, partition)
 
     @cached_property
     def jobs(self) -> Mapping[str, dg.UnresolvedAssetJobDefinition]:

@@ -24,6 +24,7 @@ from cleanlab_assets.orchestration.provenance import (
     catalogue_hash,
     hash_content,
     library_versions,
+    telling_hash,
 )
 
 StorageFormat = Literal["parquet", "json", "html", "skops", "safetensors"]
@@ -89,6 +90,7 @@ def family_asset(
                 config=config,
                 inputs=inputs,
                 catalogue_hash=catalogue_hash(dataset_of(context)),
+                telling_hash=telling_hash(dataset_of(context)),
                 data_hash=hash_content(result.value, config),
                 versions=library_versions(),
                 started=started.isoformat(timespec="seconds"),

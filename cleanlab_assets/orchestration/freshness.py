@@ -13,16 +13,42 @@ import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 from upath import UPath
 
-from cleanlab_assets.orchestration.history import latest_record, read_data_version
-from cleanlab_assets.orchestration.partitions import upstream_partitions
-from cleanlab_assets.orchestration.provenance import PROVENANCE, Provenance, catalogue_hash, library_versions
+from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.datasets.download import file_sha256
+from cleanlab_assets.models.catalogue import models_of
+from cleanlab_assets.orchestration.ai_summary import AiSummaryConfig, build_writer
+from cleanlab_assets.orchestration.check_results import JUDGED_BY, describe_judgement
+from cleanlab_assets.orchestration.history import (
+    find_failure,
+    latest_materialization,
+    latest_record,
+    read_data_version,
+)
+from cleanlab_assets.orchestration.partitions import COMPARISON, MODEL, upstream_partitions
+from cleanlab_assets.orchestration.provenance import (
+    PROVENANCE,
+    Provenance,
+    catalogue_hash,
+    library_versions,
+    telling_hash,
+)
+from cleanlab_assets.reports.written_summary import NOT_CONFIGURED, explain_absence
+from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from cleanlab_assets.orchestration.family import Family
     from cleanlab_assets.orchestration.partitions import Level
+    from cleanlab_assets.reports.model_comparison import NotCompared
 
+NOT_COMPARED = "not_compared"
+"""Name of the metadata entry of a comparison that says why models are not compared."""
+SOURCES = "sources"
+"""Name of the metadata entry of a raw dataset that holds SHA-256 and size of each file."""
+_COMPARED = ("label_issues", "audit_facts")
+_TELLING = ("audit_facts", "datalab_report")
+"""Assets that hold the dataset's title or the thresholds of its gates."""
 _IRRELEVANT_VERSIONS = frozenset({"dagster"})
 
 
@@ -69,6 +95,7 @@ def _reasons(
         yield "not materialized yet"
         return
     record = Provenance.model_validate(latest.metadata[PROVENANCE].value)
+    dataset = partition.partition("|")[0]
     code_version = asset.code_versions_by_key[asset.key]
     if record.code_version != code_version:
         yield f"code version {record.code_version} -> {code_version}"
@@ -76,15 +103,17 @@ def _reasons(
     if changed:
         yield "; ".join(f"{name} {record.config.get(name)!r} -> {wanted[name]!r}" for name in changed)
     yield from _changed_inputs(instance, family, asset, partition, record, stale)
-    if record.catalogue_hash != catalogue_hash(partition.partition("|")[0]):
+    if record.catalogue_hash != catalogue_hash(dataset):
         yield "the dataset's catalogue entry has changed"
+    if asset.key.path[-1] in _TELLING and record.telling_hash != telling_hash(dataset):
+        yield "the dataset's title or limits have changed"
     for library, version in library_versions().items():
         if library not in _IRRELEVANT_VERSIONS and record.versions.get(library) != version:
             yield f"{library} {record.versions.get(library)} -> {version}"
     if not UPath(str(latest.metadata["path"].value)).exists():
         yield "its file is gone"
     yield from _failed_checks(instance, family, asset.key, partition, materialized.storage_id)
-    yield from family.other_reasons(instance, asset.key, partition)
+    yield from _changes_elsewhere(instance, family, asset.key, dataset, record, latest)
 
 
 def _changed_inputs(
@@ -126,3 +155,97 @@ def _failed_checks(
             yield f"its check {key.name} was not evaluated"
         elif spec.blocking and not evaluation.passed:
             yield f"its check {key.name} failed"
+
+
+def _changes_elsewhere(
+    instance: dg.DagsterInstance,
+    family: Family,
+    asset: dg.AssetKey,
+    dataset: str,
+    record: Provenance,
+    latest: dg.AssetMaterialization,
+) -> Iterator[str]:
+    """Yield what makes an asset out of date although its inputs and settings are as they were."""
+    if asset.path[-1] == "raw_dataset":
+        yield from _changed_files(dataset, latest)
+    elif asset.path[-1] == "ai_summary":
+        yield from _missed_language_model(record, latest)
+    elif asset == family.assets[COMPARISON][0].key:
+        yield from _changed_models(instance, family, dataset, latest)
+
+
+def _changed_files(dataset: str, latest: dg.AssetMaterialization) -> Iterator[str]:
+    """Yield the user's own files that have another content now than when they were read.
+
+    Files of a known SHA-256 are verified whenever they are read, so they cannot change.
+    """
+    read: Any = latest.metadata[SOURCES].value
+    for file in get_dataset(dataset).files:
+        path = load_settings().data_dir / dataset / file.name
+        if not file.sha256 and path.is_file() and read.get(file.name, {}).get("sha256") != file_sha256(path):
+            yield f"{file.name} has another content"
+
+
+def _missed_language_model(record: Provenance, latest: dg.AssetMaterialization) -> Iterator[str]:
+    """Yield that a summary would be written by a language model now, where rules wrote it because there was none.
+
+    One that a language model failed at stays: else every run would ask a model that keeps failing.
+    """
+    reason = latest.metadata.get("fallback_reason")
+    if reason is not None and reason.value == NOT_CONFIGURED:
+        writer = build_writer(AiSummaryConfig.model_validate(record.config), load_settings())
+        if explain_absence(writer) is None:
+            yield "written by rules, a language model is configured now"
+
+
+def _changed_models(
+    instance: dg.DagsterInstance, family: Family, dataset: str, latest: dg.AssetMaterialization
+) -> Iterator[str]:
+    """Yield the models whose failure, absence or staleness differs from what the stored comparison says."""
+    stored: Any = latest.metadata[NOT_COMPARED].value
+    found = {model: list(reason) for model, reason in find_absent_models(instance, family, dataset).items()}
+    for model in sorted(found.keys() | stored.keys()):
+        if found.get(model) != stored.get(model):
+            yield f"{model} is now {found[model][0] if model in found else 'materialized'}"
+
+
+def find_absent_models(
+    instance: dg.DagsterInstance, family: Family, dataset: str
+) -> dict[str, tuple[NotCompared, str]]:
+    """Say of each model that cannot be compared why: it failed, was never materialized, or is out of date."""
+    absent: dict[str, tuple[NotCompared, str]] = {}
+    facts = dg.AssetKey([family.name, "audit_facts"])
+    for model in models_of(family.name):
+        partition = f"{dataset}|{model}"
+        stale = find_stale_assets(instance, family, MODEL, partition, {})
+        reason = next((reason for key, reason in stale.items() if key.path[-1] in _COMPARED), None)
+        if reason is None:
+            continue
+        failure = find_failure(instance, facts, partition)
+        if failure is not None:
+            absent[model] = ("failed", failure)
+        elif latest_materialization(instance, facts, partition) is None:
+            absent[model] = ("not materialized", "")
+        else:
+            absent[model] = ("out of date", reason)
+    return absent
+
+
+def find_stale_gates(
+    instance: dg.DagsterInstance, family: Family, level: Level, partition: str
+) -> list[dg.AssetCheckKey]:
+    """Find the gates of one level whose last result was judged by other thresholds or another severity than now.
+
+    The assets that they judge stay as they are.
+    """
+    keys = [spec.key for asset in family.asset_keys(level) for spec in family.checks_of(asset)]
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys, PartitionKeyFilter(key=partition))
+    now = describe_judgement(get_dataset(partition.partition("|")[0]).gates, load_settings().gate_severity)
+    return [key for key in keys if key in latest and _judged_by(latest[key].evaluation) not in (None, now)]
+
+
+def _judged_by(evaluation: object) -> object:
+    """Return what a gate's result was judged by; None for other checks, and for one that was only planned."""
+    if not isinstance(evaluation, dg.AssetCheckEvaluation) or JUDGED_BY not in evaluation.metadata:
+        return None
+    return evaluation.metadata[JUDGED_BY].value

@@ -1,23 +1,20 @@
 """The comparison level: every model of a family on one dataset, materialized or not, and where the models agree."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
 
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.model_agreement import build_consensus_issues
-from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.orchestration.check_results import family_check, judge
 from cleanlab_assets.orchestration.contracts import CONSENSUS_ISSUES
-from cleanlab_assets.orchestration.family import Family
-from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
-from cleanlab_assets.orchestration.freshness import find_stale_assets
-from cleanlab_assets.orchestration.history import find_failure, latest_materialization
+from cleanlab_assets.orchestration.family_asset import CONFIG, StepResult, family_asset
+from cleanlab_assets.orchestration.freshness import NOT_COMPARED, find_absent_models
 from cleanlab_assets.orchestration.metadata import as_plots, as_table
-from cleanlab_assets.orchestration.partitions import COMPARISON, MODEL, dataset_of
+from cleanlab_assets.orchestration.partitions import COMPARISON, dataset_of
 from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets.reports.comparison_plots import plot_cv_and_test
@@ -25,9 +22,6 @@ from cleanlab_assets.reports.comparison_report import build_comparison_report
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.model_comparison import ModelComparison, NotCompared, compare_models, to_comparison_table
 
-_COMPARED = ("label_issues", "audit_facts")
-NOT_COMPARED = "not_compared"
-"""Name of the metadata entry that says why models are not compared."""
 CONSENSUS_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "n_models_flagging", "mean_label_quality")
 WORST_ROWS = 20
 
@@ -35,7 +29,7 @@ WORST_ROWS = 20
 def build_comparison_assets(family: str) -> tuple[dg.AssetsDefinition, ...]:
     """Build ``<family>/model_comparison``, ``consensus_issues`` and ``comparison_report``."""
 
-    @family_asset(family, level=COMPARISON, storage="json", code_version="1", kinds={"pydantic", "json"})
+    @family_asset(family, level=COMPARISON, storage="json", code_version="2", kinds={"pydantic", "json"})
     def model_comparison(
         context: dg.AssetExecutionContext,
         audit_facts: dict[str, AuditFacts],
@@ -43,17 +37,17 @@ def build_comparison_assets(family: str) -> tuple[dg.AssetsDefinition, ...]:
     ) -> StepResult:
         """Every model of the family on this dataset: how well it predicts, what it flags, and what it agrees with.
 
-        Models that failed, were never materialized or are out of date are listed with the reason. The best model is
-        selected by its cross-validated metric, never by the test rows.
+        Models that failed, were never materialized, are out of date or were audited under other rules than most are
+        listed with the reason. The best model is selected by its cross-validated metric, never by the test rows.
         """
         from cleanlab_assets.orchestration.families import get_family
 
-        absent = _find_absent(context.instance, get_family(family), dataset_of(context))
+        absent = find_absent_models(context.instance, get_family(family), dataset_of(context))
         facts = {facts.model: facts for facts in audit_facts.values() if facts.model not in absent}
-        others = _find_other_metrics(facts)
+        issues = {key.partition("|")[2]: table for key, table in label_issues.items()}
+        others = _find_other_rules(facts, issues)
         facts = {model: item for model, item in facts.items() if model not in others}
         not_compared = absent | others
-        issues = {key.partition("|")[2]: table for key, table in label_issues.items()}
         comparison = compare_models(
             facts,
             not_compared,
@@ -151,46 +145,24 @@ def build_comparison_checks(family: str, model_comparison: dg.AssetsDefinition) 
     return [every_model_compared]
 
 
-def find_changed_models(instance: dg.DagsterInstance, family: Family, dataset: str) -> Iterator[str]:
-    """Yield the models whose failure, absence or staleness differs from what the stored comparison says."""
-    latest = latest_materialization(instance, family.assets[COMPARISON][0].key, dataset)
-    if latest is None or NOT_COMPARED not in latest.metadata:
-        return
-    stored: Any = latest.metadata[NOT_COMPARED].value
-    found = {model: list(reason) for model, reason in _find_absent(instance, family, dataset).items()}
-    for model in sorted(found.keys() | stored.keys()):
-        if found.get(model) != stored.get(model):
-            yield f"{model} is now {found[model][0] if model in found else 'materialized'}"
-
-
-def _find_absent(instance: dg.DagsterInstance, family: Family, dataset: str) -> dict[str, tuple[NotCompared, str]]:
-    """Say of each model that cannot be compared why: it failed, was never materialized, or is out of date."""
-    absent: dict[str, tuple[NotCompared, str]] = {}
-    facts = dg.AssetKey([family.name, "audit_facts"])
-    for model in models_of(family.name):
-        partition = f"{dataset}|{model}"
-        stale = find_stale_assets(instance, family, MODEL, partition, {})
-        reason = next((reason for key, reason in stale.items() if key.path[-1] in _COMPARED), None)
-        if reason is None:
-            continue
-        failure = find_failure(instance, facts, partition)
-        if failure is not None:
-            absent[model] = ("failed", failure)
-        elif latest_materialization(instance, facts, partition) is None:
-            absent[model] = ("not materialized", "")
-        else:
-            absent[model] = ("out of date", reason)
-    return absent
-
-
-def _find_other_metrics(facts: Mapping[str, AuditFacts]) -> dict[str, tuple[NotCompared, str]]:
-    """Rule out the models whose audits judge by another primary metric than most."""
-    counts = Counter(item.primary_metric for item in facts.values())
-    if len(counts) < 2:  # noqa: PLR2004 - one metric is what is wanted
-        return {}
-    metric = counts.most_common(1)[0][0]
-    return {
-        model: ("out of date", f"its primary metric is {item.primary_metric}, that of the others {metric}")
+def _find_other_rules(
+    facts: Mapping[str, AuditFacts], label_issues: Mapping[str, pd.DataFrame]
+) -> dict[str, tuple[NotCompared, str]]:
+    """Rule out the models whose audits judge by another primary metric, or flag by other settings, than most."""
+    rules = {
+        model: {"primary_metric": item.primary_metric, **label_issues[model].attrs[PROVENANCE][CONFIG]}
         for model, item in facts.items()
-        if item.primary_metric != metric
     }
+    counts = Counter(json.dumps(rule, sort_keys=True) for rule in rules.values())
+    if len(counts) < 2:  # noqa: PLR2004 - one set of rules is what is wanted
+        return {}
+    usual = json.loads(counts.most_common(1)[0][0])
+    differing = {
+        model: [
+            f"{name} is {rule.get(name)}, that of most is {usual.get(name)}"
+            for name in sorted(rule.keys() | usual)
+            if rule.get(name) != usual.get(name)
+        ]
+        for model, rule in rules.items()
+    }
+    return {model: ("out of date", "; ".join(reasons)) for model, reasons in differing.items() if reasons}

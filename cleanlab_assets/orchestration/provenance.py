@@ -38,6 +38,8 @@ class Provenance(BaseModel):
     """Data versions of the upstream assets."""
     catalogue_hash: str
     """What the catalogue said of the dataset, see ``catalogue_hash``."""
+    telling_hash: str = ""
+    """What the catalogue said of it to people and to gates, see ``telling_hash``."""
     data_hash: str
     versions: dict[str, str]
     started: str
@@ -54,7 +56,8 @@ def library_versions() -> dict[str, str]:
 def catalogue_hash(dataset: str) -> str:
     """Hash what the catalogue says of a dataset and a result depends on: files, columns, label and class names.
 
-    Thresholds of gates and texts for people are left out.
+    Thresholds of gates and texts for people are left out, see ``telling_hash``. What only some datasets have counts
+    where it is set, so that it changes no hash of the others.
     """
     entry = get_dataset(dataset)
     content = [
@@ -64,8 +67,20 @@ def catalogue_hash(dataset: str) -> str:
         entry.class_names,
     ]
     if entry.numeric_label is not None:
-        content += [asdict(entry.numeric_label), entry.time_column]
+        content.append(asdict(entry.numeric_label))
+    if entry.time_column is not None:
+        content.append({"time_column": entry.time_column, "time_block": entry.time_block})
+    if entry.label_separator is not None:
+        content.append({"label_separator": entry.label_separator})
+    if entry.panel is not None:
+        content.append(asdict(entry.panel))
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def telling_hash(dataset: str) -> str:
+    """Hash what the catalogue says of a dataset that results only tell: its title and the thresholds of its gates."""
+    entry = get_dataset(dataset)
+    return hashlib.sha256(json.dumps([entry.title, asdict(entry.gates)]).encode()).hexdigest()[:16]
 
 
 def hash_content(value: Any, config: Mapping[str, Any]) -> str:

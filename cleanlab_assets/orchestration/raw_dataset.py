@@ -13,6 +13,7 @@ from cleanlab_assets.datasets.download import DownloadError, file_sha256, resolv
 from cleanlab_assets.orchestration.check_results import family_check, judge
 from cleanlab_assets.orchestration.contracts import RAW_DATASET, find_schema_violation
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
+from cleanlab_assets.orchestration.freshness import SOURCES
 from cleanlab_assets.orchestration.metadata import as_plots, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of, dataset_partitions
 from cleanlab_assets.orchestration.provenance import PROVENANCE
@@ -67,7 +68,7 @@ def build_raw_dataset(family: str) -> dg.AssetsDefinition:
                 "homepage": dg.MetadataValue.url(dataset.homepage),
                 "licence": dataset.licence,
                 "citation": dataset.citation,
-                "sources": dg.MetadataValue.json(raw.attrs["sources"]),
+                SOURCES: dg.MetadataValue.json(raw.attrs["sources"]),
                 **_show_labels(dataset, raw[dataset.label]),
                 "preview": as_table(raw),
             },

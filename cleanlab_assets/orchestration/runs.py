@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cleanlab_assets.orchestration.freshness import find_stale_assets
+from cleanlab_assets.orchestration.freshness import find_stale_assets, find_stale_gates
 from cleanlab_assets.orchestration.history import describe_step_failure
 from cleanlab_assets.orchestration.partitions import MODEL, Level, partition_keys
 
@@ -109,6 +109,8 @@ def materialize_level(
 ) -> RunOutcome:
     """Materialize what is out of date on one level of a partition, with its checks, in this process.
 
+    Gates whose thresholds or severity have changed since are evaluated again, also those of assets that are fresh.
+
     Args:
         definitions: the code location.
         instance: instance that records the run, so that the web UI shows it.
@@ -128,7 +130,7 @@ def materialize_level(
         reasons = {key: reasons.get(key, "forced") for key in family.asset_keys(level)}
     reasons = {key: reason for key, reason in reasons.items() if key not in left_out}
     if not reasons:
-        return RunOutcome(level, partition, {})
+        return _judge_again(definitions, instance, family, RunOutcome(level, partition, {}))
     if announce is not None:
         announce(len(reasons))
     ops = {key.to_python_identifier(): {"config": dict(configs[key])} for key in reasons if key in configs}
@@ -139,13 +141,30 @@ def materialize_level(
         asset_selection=list(reasons),
         raise_on_error=False,
     )
-    return RunOutcome(
+    outcome = RunOutcome(
         level,
         partition,
         reasons,
         success=result.success,
         error=None if result.success else _describe_failure(result),
         checks=_read_checks(result),
+    )
+    return _judge_again(definitions, instance, family, outcome) if result.success else outcome
+
+
+def _judge_again(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, family: Family, outcome: RunOutcome
+) -> RunOutcome:
+    """Evaluate the gates of a level that were judged by other thresholds or another severity than now."""
+    gates = find_stale_gates(instance, family, outcome.level, outcome.partition)
+    if not gates:
+        return outcome
+    result = _execute_checks(definitions, instance, family, outcome.level, outcome.partition, only=gates)
+    return replace(
+        outcome,
+        success=result.success,
+        error=None if result.success else _describe_failure(result),
+        checks=[*outcome.checks, *_read_checks(result)],
     )
 
 
@@ -155,16 +174,33 @@ def evaluate_checks(
     """Evaluate every check of a dataset and model on the stored artifacts, without materializing anything."""
     outcomes = []
     for level, partition in partition_keys(dataset, model).items():
-        tags = {"dagster/partition": partition}
-        if level == MODEL:
-            tags |= {"dagster/partition/dataset": dataset, "dagster/partition/model": model}
-        result = definitions.resolve_job_def(family.checks_job_name(level)).execute_in_process(
-            instance=instance, tags=tags, raise_on_error=False, run_config=_use_loggers(definitions)
-        )
+        result = _execute_checks(definitions, instance, family, level, partition)
         checks = _read_checks(result)
         error = None if result.success else _describe_failure(result)
         outcomes.append(RunOutcome(level, partition, {}, success=result.success, error=error, checks=checks))
     return outcomes
+
+
+def _execute_checks(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    family: Family,
+    level: Level,
+    partition: str,
+    *,
+    only: Sequence[dg.AssetCheckKey] | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Evaluate the checks of a level's partition, or some of them, in this process."""
+    job = definitions.resolve_job_def(family.checks_job_name(level))
+    if only is not None:
+        job = job.get_subset(asset_check_selection=set(only))
+    tags = {"dagster/partition": partition}
+    if level == MODEL:
+        dataset, _, model = partition.partition("|")
+        tags |= {"dagster/partition/dataset": dataset, "dagster/partition/model": model}
+    return job.execute_in_process(
+        instance=instance, tags=tags, raise_on_error=False, run_config=_use_loggers(definitions)
+    )
 
 
 def read_latest_checks(

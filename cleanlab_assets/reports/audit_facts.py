@@ -191,7 +191,7 @@ def collect_facts(
         if detection is None
         else DetectionFacts(**{name: detection[name] for name in DetectionFacts.model_fields}),
         limits={name: float(limit) for name, limit in asdict(dataset.gates).items()},
-        notes=[*training_set.attrs["notes"], *attrs["notes"]],
+        notes=[*training_set.attrs["notes"], *attrs["notes"], *comparison.notes],
         worst_rows=_list_worst_rows(label_issues),
     )
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CSS_PIXELS_PER_INCH = 96
 
 Tone = Literal["neutral", "good", "warn"]
+MARK_BEGIN, MARK_END = "\ue000", "\ue001"
+"""What stands on either side of a part of a text that is to be set off, in the column that ``Table.marked`` names."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Table:
         group: A column whose changes are ruled off, so that rows that belong together read as one.
         n_features: How many of the last columns are the row's own features; they stand apart from the findings.
         shares: Columns that hold shares from 0 to 1; they are written in per cent.
+        marked: A text column with ``MARK_BEGIN`` and ``MARK_END`` around the part of each text that is set off.
     """
 
     title: str
@@ -66,6 +69,7 @@ class Table:
     group: str | None = None
     n_features: int = 0
     shares: Collection[str] = ()
+    marked: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ class Report:
 class _Cell(NamedTuple):
     text: str
     sort_value: str
+    marked: str = ""
+    rest: str = ""
 
 
 class _Row(NamedTuple):
@@ -184,13 +190,17 @@ def _measure_png(png: bytes) -> tuple[int, int]:
 
 
 def _view_table(table: Table) -> _TableView:
-    for name in (table.highlight, table.group):
+    for name in (table.highlight, table.group, table.marked):
         if name is not None and name not in table.frame.columns:
             raise ValueError(f"table {table.title!r} has no column {name!r}: it has {list(table.frame.columns)}")
     shown = table.frame.head(table.max_rows)
     total = len(table.frame) if table.total_rows is None else table.total_rows
     columns = [shown.iloc[:, position] for position in range(shown.shape[1])]
     cells = [_view_column(column, as_share=column.name in table.shares) for column in columns]
+    cells = [
+        [_split_marked(cell) for cell in column] if shown.columns[position] == table.marked else column
+        for position, column in enumerate(cells)
+    ]
     highlighted = shown[table.highlight].to_numpy(dtype=bool, na_value=False) if table.highlight else None
     groups = shown[table.group].astype(str).tolist() if table.group else None
     rows = [
@@ -213,6 +223,12 @@ def _view_column(column: pd.Series, *, as_share: bool) -> list[_Cell]:
         return [_Cell(text, "") for text in texts]
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     return [_Cell(text, "" if np.isnan(value) else f"{value:.9g}") for text, value in zip(texts, values, strict=True)]
+
+
+def _split_marked(cell: _Cell) -> _Cell:
+    before, _, after = cell.text.partition(MARK_BEGIN)
+    marked, _, rest = after.partition(MARK_END)
+    return cell._replace(text=before, marked=marked, rest=rest)
 
 
 def _is_number(column: pd.Series) -> bool:

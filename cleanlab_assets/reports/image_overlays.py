@@ -1,4 +1,4 @@
-"""Pictures with their given and predicted boxes or masks drawn over them, and the issue marked.
+"""Pictures with their given and predicted boxes or masks drawn over them and the issue marked, or many side by side.
 
 Given annotations are blue and solid, predicted ones orange and dashed, the issue vermilion and thick: colours of the
 Okabe-Ito palette, which colour-blind readers can tell apart, and line styles that tell them apart without colour.
@@ -7,12 +7,13 @@ Okabe-Ito palette, which colour-blind readers can tell apart, and line styles th
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cleanlab_assets.datasets.images import decode_image
-from cleanlab_assets.reports.plots import DOTS_PER_INCH, INK
+from cleanlab_assets.reports.plots import DOTS_PER_INCH, INK, RULE, to_png
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,12 @@ HALO = "#FFFFFF"
 ISSUE_WIDTH = 8.0
 """So thick that it shows on both sides of a box drawn over it."""
 _LONGEST_SIDE = 4.6
+MONTAGE_PALETTE = 256
+_MONTAGE_COLUMNS = 4
+_MONTAGE_CELL = 1.8
+_CAPTION_LINE = 0.15
+_CAPTION_WIDTH = 26
+_MOST_CAPTION_LINES = 5
 
 
 def draw_box_overlay(
@@ -86,6 +93,52 @@ def draw_mask_overlay(
         _draw_outlines(axes, predicted, PREDICTED, "dashed")
     _add_legend(figure, has_predicted=predicted is not None, has_issue=issue is not None and bool(issue.any()))
     return _to_png(figure)
+
+
+def draw_montage(images: Sequence[bytes], captions: Sequence[str]) -> bytes:
+    """Draw pictures side by side, four in a row, each scaled down into a square with its caption below.
+
+    Args:
+        images: the encoded pictures, at least one.
+        captions: one for each; lines are wrapped, and cut after five.
+
+    Returns:
+        A PNG with a palette, which is small enough to be stored beside every result.
+    """
+    from matplotlib.figure import Figure
+
+    texts = [_wrap(caption) for caption in captions]
+    n_columns = min(_MONTAGE_COLUMNS, len(images))
+    n_rows = -(-len(images) // n_columns)
+    n_lines = max(text.count("\n") + 1 for text in texts)
+    height = n_rows * (_MONTAGE_CELL + n_lines * _CAPTION_LINE)
+    figure = Figure(figsize=(n_columns * _MONTAGE_CELL, height), dpi=DOTS_PER_INCH, layout="constrained")
+    cells = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axes in cells[len(images) :]:
+        axes.set_axis_off()
+    for axes, image, text in zip(cells, images, texts, strict=False):
+        axes.imshow(_shrink(image))
+        axes.set(xticks=[], yticks=[], anchor="S")
+        axes.spines[:].set_color(RULE)
+        axes.set_xlabel(text, fontsize=8, color=INK)
+    return to_png(figure, n_colours=MONTAGE_PALETTE)
+
+
+def _wrap(caption: str) -> str:
+    lines = [part for line in caption.splitlines() for part in textwrap.wrap(line, _CAPTION_WIDTH)]
+    if len(lines) > _MOST_CAPTION_LINES:
+        lines = [*lines[: _MOST_CAPTION_LINES - 1], "…"]
+    return "\n".join(lines)
+
+
+def _shrink(image: bytes) -> np.ndarray:
+    """Decode a picture to no more pixels than a cell of the montage shows."""
+    from PIL import Image
+
+    picture = Image.fromarray(decode_image(image))
+    side = round(_MONTAGE_CELL * DOTS_PER_INCH)
+    picture.thumbnail((side, side))
+    return np.asarray(picture)
 
 
 def _show(pixels: np.ndarray) -> tuple[Any, Axes]:

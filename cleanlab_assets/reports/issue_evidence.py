@@ -165,7 +165,7 @@ def rank_flagged_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[st
     """
     score = f"{issue_type}_score"
     chosen = rows[find_flags(rows, issue_type).to_numpy()]
-    columns = ["row_id", "given_label", "predicted_label", "predicted_value", score]
+    columns = ["row_id", "given_label", "missing_labels", "extra_labels", "predicted_label", "predicted_value", score]
     if issue_type == "label":
         columns += ["true_label", "nearest_neighbor", "nearest_neighbor_label"]
     elif issue_type in {"outlier", "near_duplicate", "data_valuation"}:

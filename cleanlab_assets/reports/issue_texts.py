@@ -204,6 +204,42 @@ REGRESSION_TEXTS: Mapping[str, IssueText] = MappingProxyType(
 )
 
 
+_LABEL_OF_SETS = IssueText(
+    title="Likely label errors",
+    score_name="label quality",
+    meaning=(
+        "For each class the model, which never saw the row while it was trained, says how likely the row has it. A row "
+        "is flagged if a class of its label is likely extra, or one that its label lacks is likely missing. Label "
+        "quality joins the probabilities of all its classes and non-classes; the worst ones count most."
+    ),
+    why=(
+        "People who name several classes forget some more often than they invent one, and each gap teaches a model "
+        "that the class is absent. A flag is a suspicion: the more classes there are, the more rows have one in doubt."
+    ),
+    action=(
+        "Read the rows from the top and look at what is missing or extra. Correct the label in the source where it is "
+        "wrong. Where one class has most of the flags, check its definition before single rows."
+    ),
+)
+_CLASS_BALANCE_OF_SETS = IssueText(
+    title="Class balance",
+    score_name="class share",
+    meaning="How many rows have each class, and which classes occur together.",
+    why="A class of few rows is hardly learned, and its label quality scores are unreliable.",
+    action="Collect more rows of a rare class, or merge it with one that it goes with.",
+)
+MULTILABEL_TEXTS: Mapping[str, IssueText] = MappingProxyType(
+    {
+        "label": _LABEL_OF_SETS,
+        "near_duplicate": ISSUE_TEXTS["near_duplicate"],
+        "outlier": ISSUE_TEXTS["outlier"],
+        "class_balance": _CLASS_BALANCE_OF_SETS,
+        "non_iid": ISSUE_TEXTS["non_iid"],
+        "null": ISSUE_TEXTS["null"],
+    }
+)
+
+
 def get_issue_text(issue_type: str, description: str, texts: Mapping[str, IssueText] = ISSUE_TEXTS) -> IssueText:
     """Return the prose of an issue type; one that is not in ``texts`` gets its ``description`` and a plain title."""
     if issue_type in texts:

@@ -45,6 +45,7 @@ PANELS_IN_A_ROW = 3
 TALLEST = 3.8
 SMALLEST_PART_OF_THE_AXIS = 0.25
 STRIP = 12
+PALETTE = 32
 
 
 def plot_class_balance(counts: pd.Series[int]) -> bytes:
@@ -380,7 +381,7 @@ def format_thousands(value: float, _position: float | None = None) -> str:
     return f"{value:,.0f}"
 
 
-def to_png(figure: Figure, keep: Sequence[str] = ()) -> bytes:
+def to_png(figure: Figure, keep: Sequence[str] = (), *, n_colours: int = PALETTE) -> bytes:
     """Draw the figure as a small PNG with a palette; colours to ``keep`` stay true however few pixels have them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
@@ -395,5 +396,5 @@ def to_png(figure: Figure, keep: Sequence[str] = ()) -> bytes:
     buffer = io.BytesIO()
     # A palette of 32 colours looks the same and takes a fifth of the bytes. It merges rare colours, but for those that
     # the strips below the picture, cut off again, give weight.
-    weighted.quantize(colors=32).crop((0, 0, width, height)).save(buffer, format="PNG", optimize=True)
+    weighted.quantize(colors=n_colours).crop((0, 0, width, height)).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()

@@ -231,6 +231,12 @@ def summarize_by_model(facts: AuditFacts, model: Model, *, name: str, writer: Wr
     )
 
 
+def explain_absence(writer: WriterSettings) -> str | None:
+    """Return why no language model can be asked, None where one can; none is asked to find out."""
+    service = _choose_service(writer)
+    return service if isinstance(service, str) else None
+
+
 def _choose_service(writer: WriterSettings) -> _Service | str:
     """Return the language model to ask, or why there is none."""
     if not writer.use_ai:

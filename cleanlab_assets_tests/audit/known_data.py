@@ -111,7 +111,12 @@ def make_dataset(columns: Sequence[Column], class_names: Sequence[str], *, label
 
 
 def make_value_dataset(
-    columns: Sequence[Column], domain: NumericLabel, *, label: str = "label", time_column: str | None = None
+    columns: Sequence[Column],
+    domain: NumericLabel,
+    *,
+    label: str = "label",
+    time_column: str | None = None,
+    time_block: int = 1,
 ) -> Dataset:
     """Return a catalogue entry with a numeric label for a table that a test writes itself."""
     return _make_entry(
@@ -119,6 +124,7 @@ def make_value_dataset(
         label=label,
         numeric_label=domain,
         time_column=time_column,
+        time_block=time_block,
         columns=(*columns, Column(name=label, kind="numeric", is_feature=False)),
     )
 

@@ -208,7 +208,7 @@ def test_tables_of_another_training_set_are_refused() -> None:
 COUNTS = NumericLabel(minimum=0, maximum=1000, is_integer=True)
 VALUES = make_value_dataset(COLUMNS, COUNTS)
 SERIES = make_value_dataset(
-    (*COLUMNS, Column(name="hour", kind="numeric", is_feature=False)), COUNTS, time_column="hour"
+    (*COLUMNS, Column(name="hour", kind="numeric", is_feature=False)), COUNTS, time_column="hour", time_block=10
 )
 
 
@@ -251,6 +251,15 @@ def test_every_part_has_its_share_of_every_quantile_of_the_label() -> None:
     assert list(per_part) == [NO_FOLD, 0, 1, 2, 3]
     assert per_part.sum().tolist() == pytest.approx([100, 75, 75, 75, 75], abs=5)
     assert (per_part.max() - per_part.min()).max() <= 3
+
+
+def test_blocks_of_time_hold_consecutive_times_and_only_a_series_has_them() -> None:
+    raw = raw_values()
+
+    table = build_values(raw, SERIES).table
+
+    assert table["time_block"].tolist() == (raw["hour"] // 10).tolist()
+    assert "time_block" not in build_values(raw).table
 
 
 @pytest.mark.parametrize(("dataset", "distinct"), [(VALUES, 20), (VALUES, 200), (SERIES, 2000), (SERIES, 5000)])

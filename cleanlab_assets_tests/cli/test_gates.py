@@ -8,6 +8,7 @@ from cleanlab_assets.cli.gates import is_gate_closed
 from cleanlab_assets.cli.terminal import ExitCode
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets.orchestration.runs import CheckOutcome, RunOutcome
+from cleanlab_assets_tests.cli.conftest import FAST
 
 if TYPE_CHECKING:
     from cleanlab_assets_tests.cli.conftest import AuditedHome, Home
@@ -32,6 +33,16 @@ def test_the_gate_fails_on_demand(copied_home: Home) -> None:
     assert printed.exit_code == ExitCode.GATE_FAILED, printed.output
     assert "FAIL  classification/datalab_issues outlier_rate" in printed.stdout
     assert "pass  classification/raw_dataset row_count" in printed.stdout
+
+
+def test_a_run_after_a_gate_of_errors_judges_by_its_own_severity(copied_home: Home) -> None:
+    assert copied_home.run("gate", CLEANLAB_DEMO_GATE_SEVERITY="error").exit_code == ExitCode.GATE_FAILED
+    n_runs = copied_home.count_runs()
+    printed = copied_home.run("run", *FAST)
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    assert copied_home.count_runs() == n_runs + 2, "the gates of both levels were evaluated, nothing was materialized"
+    assert copied_home.run("run", *FAST).exit_code == ExitCode.FINE
+    assert copied_home.count_runs() == n_runs + 2
 
 
 @pytest.mark.slow

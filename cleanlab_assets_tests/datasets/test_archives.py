@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import stat
 import tarfile
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cleanlab_assets.datasets.archives import (
+    GZIP_MEMBER,
     ArchiveError,
     ArchiveTooLargeError,
     UnsafeArchiveError,
@@ -204,7 +206,7 @@ def test_what_is_neither_zip_nor_tar_is_refused(tmp_path: Path) -> None:
     archive = tmp_path / "a.zip"
     archive.write_text("hello")
 
-    with pytest.raises(ArchiveError, match="neither a zip nor a tar archive"):
+    with pytest.raises(ArchiveError, match="neither a zip, a tar nor a gzip archive"):
         extract_archive(archive, tmp_path / "out", max_bytes=LIMIT)
 
 
@@ -236,3 +238,18 @@ def test_of_several_that_unpack_at_once_one_wins_and_the_directory_is_whole(tmp_
     assert outcomes.count(True) == 1
     assert content_below(tmp_path / "out") == members
     assert sorted(tmp_path.iterdir()) == [archive, tmp_path / "out"]
+
+
+def test_the_content_of_a_gzip_file_is_its_only_member(tmp_path: Path) -> None:
+    archive = tmp_path / "table.arff.gz"
+    archive.write_bytes(gzip.compress(b"@data\n1,2\n"))
+
+    extract_member(archive, GZIP_MEMBER, tmp_path / "table.arff", max_bytes=LIMIT)
+
+    assert (tmp_path / "table.arff").read_bytes() == b"@data\n1,2\n"
+    with pytest.raises(ArchiveTooLargeError):
+        extract_member(archive, GZIP_MEMBER, tmp_path / "other", max_bytes=5)
+    archive.write_bytes(archive.read_bytes()[:-9])
+    with pytest.raises(ArchiveError, match="damaged"):
+        extract_member(archive, GZIP_MEMBER, tmp_path / "other", max_bytes=LIMIT)
+    assert not (tmp_path / "other").exists()

@@ -396,7 +396,7 @@ def test_an_archive_address_that_failed_is_not_asked_again_for_the_next_file(
 def test_what_is_not_an_archive_is_an_error(server: SourceServer, tmp_path: Path) -> None:
     url = server.serve("/a.zip", Reply(body=b"<html>sign in</html>"))
 
-    with pytest.raises(DownloadError, match="neither a zip nor a tar archive"):
+    with pytest.raises(DownloadError, match="neither a zip, a tar nor a gzip archive"):
         resolve(replace(file_at(), locations=(Location(url=url, member="a.csv"),)), tmp_path)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cleanlab_assets.evaluation.bootstrap import Difference, compare_to_baseline
+from cleanlab_assets.evaluation.bootstrap import MINIMUM_BLOCKS, Difference, compare_to_baseline
 from cleanlab_assets.evaluation.metrics import METRICS, ScoredPredictions
 from cleanlab_assets.evaluation.regression_metrics import VALUE_METRICS, ScoredValues
 
@@ -126,3 +126,68 @@ def test_smaller_errors_of_values_improve_every_metric() -> None:
     assert [difference.metric for difference in forward] == list(VALUE_METRICS)
     assert {difference.verdict for difference in forward} == {"improves"}
     assert {difference.verdict for difference in backward} == {"harms"}
+
+
+N_SERIES = 1500
+BLOCKS = np.arange(N_SERIES) // 50
+
+
+def errors_of_a_series(*, correlation: float, seed: int) -> np.ndarray:
+    """Absolute errors around a mean of 3 that follow an AR(1) of variance 0.25, so that none is negative."""
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(scale=0.5 * np.sqrt(1 - correlation**2), size=N_SERIES)
+    steps[0] = rng.normal(scale=0.5)
+    for row in range(1, N_SERIES):
+        steps[row] += correlation * steps[row - 1]
+    return 3 + steps
+
+
+def compare_series(correlation: float, seed: int, blocks: np.ndarray | None) -> Difference:
+    """Compare two models whose true mean absolute errors are equal."""
+    labels = np.random.default_rng(seed).normal(scale=10, size=N_SERIES)
+    errors = (errors_of_a_series(correlation=correlation, seed=1000 * seed + number) for number in (1, 2))
+    baseline, other = (ScoredValues(labels, labels + error) for error in errors)
+    compared = compare_to_baseline(baseline, {"other": other}, n_resamples=150, seed=seed, blocks=blocks)["other"]
+    return next(difference for difference in compared if difference.metric == "mae")
+
+
+def test_blocks_give_the_width_that_the_dependence_of_a_series_demands_and_single_rows_do_not() -> None:
+    correlation = 0.8
+    # The variance of a mean of an AR(1) is (1 + r) / (1 - r) times that of independent rows: here 9, so 3 in width.
+    true_width = 2 * 1.96 * np.sqrt(2 * 0.25 / N_SERIES * (1 + correlation) / (1 - correlation))
+    widths: dict[bool, list[float]] = {True: [], False: []}
+    covered: dict[bool, list[bool]] = {True: [], False: []}
+    for seed in range(60):
+        for has_blocks in (True, False):
+            found = compare_series(correlation, seed, BLOCKS if has_blocks else None)
+            widths[has_blocks].append(found.high - found.low)
+            covered[has_blocks].append(found.low <= 0 <= found.high)
+
+    assert np.mean(widths[True]) == pytest.approx(true_width, rel=0.15)
+    assert np.mean(widths[False]) == pytest.approx(true_width / 3, rel=0.15)
+    assert np.mean(covered[True]) >= 0.83  # 0.95 is expected; three standard errors of 60 draws are 0.08
+    assert np.mean(covered[False]) <= 0.7  # 0.49 is expected
+
+
+def test_blocks_change_little_where_rows_are_independent() -> None:
+    with_blocks, without = (compare_series(0.0, 5, blocks) for blocks in (BLOCKS, None))
+
+    assert with_blocks.difference == without.difference
+    assert with_blocks.high - with_blocks.low == pytest.approx(without.high - without.low, rel=0.4)
+
+
+def test_blocks_of_one_row_are_single_rows() -> None:
+    assert compare_series(0.5, 3, np.arange(N_SERIES)) == compare_series(0.5, 3, None)
+
+
+@pytest.mark.parametrize(
+    ("n_blocks", "verdict"), [(MINIMUM_BLOCKS - 1, "no effect shown"), (MINIMUM_BLOCKS, "improves")]
+)
+def test_few_blocks_show_nothing(n_blocks: int, verdict: str) -> None:
+    labels = np.random.default_rng(0).normal(size=N_SERIES)
+    far, near = (ScoredValues(labels, labels + error) for error in (1.0, 0.1))
+    blocks = np.arange(N_SERIES) * n_blocks // N_SERIES
+
+    compared = compare_to_baseline(far, {"near": near}, n_resamples=100, seed=0, blocks=blocks)["near"]
+
+    assert {difference.verdict for difference in compared} == {verdict}

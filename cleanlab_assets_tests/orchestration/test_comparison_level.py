@@ -28,8 +28,9 @@ DATASET_CONFIG = {
 }
 
 
-def _audit(bench: Workbench, model: str, **parameters: object) -> RunOutcome:
+def _audit(bench: Workbench, model: str, *, flags: dict[str, object] | None = None, **parameters: object) -> RunOutcome:
     steps = {
+        "regression__label_issues": {"config": flags or {}},
         "regression__predictions": {"config": {"parameters": parameters}},
         "regression__variant_comparison": {"config": {"compare_cleaning": False, "resamples": 100}},
     }
@@ -114,6 +115,21 @@ def test_a_model_that_fails_and_is_mended_makes_the_comparison_stale_each_time(b
     assert _audit(bench, "knn").success
     assert find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", configs)
     assert _compare(bench).result("knn").status == "compared"
+
+
+def test_a_model_that_flags_by_other_rules_than_most_is_told_and_not_compared(bench: Workbench) -> None:
+    assert _audit(bench, "extra_trees").success
+    assert _compare(bench).n_models_compared == 3
+    assert _audit(bench, "knn", flags={"flag_by": "cleanlab", "false_flag_rate": 0.02}).success
+    comparison = _compare(bench)
+    assert comparison.result("knn").status == "out of date"
+    assert comparison.result("knn").error == (
+        "false_flag_rate is 0.02, that of most is 0.01; flag_by is cleanlab, that of most is calibrated"
+    )
+    assert {result.model for result in comparison.compared} == {"ridge", "extra_trees"}
+    assert set(bench.read("consensus_issues", "diabetes")["n_models_flagging"]) <= {0, 1, 2}
+    assert _audit(bench, "knn").success
+    assert _compare(bench).n_models_compared == 3
 
 
 def test_the_comparison_is_fresh_until_a_model_changes_and_tells_a_model_of_another_training_set(

@@ -12,66 +12,130 @@ from cleanlab_assets.orchestration.families import FAMILIES
 if TYPE_CHECKING:
     from cleanlab_assets.orchestration.family import Family
 
-CLASSIFICATION_DATASETS = ["adult_income", "breast_cancer", "covtype", "digits"]
-CLASSIFICATION_MODELS = ["extra_trees", "hist_gradient_boosting", "knn", "logistic_regression", "random_forest"]
-REGRESSION_DATASETS = ["bike_sharing", "california_housing", "diabetes"]
-REGRESSION_MODELS = ["extra_trees", "hist_gradient_boosting", "knn", "random_forest", "ridge"]
+TABULAR_MODELS = ["extra_trees", "hist_gradient_boosting", "knn", "logistic_regression", "random_forest"]
 GRID = {
-    "classification": (CLASSIFICATION_DATASETS, CLASSIFICATION_MODELS),
-    "regression": (REGRESSION_DATASETS, REGRESSION_MODELS),
+    "classification": (["adult_income", "breast_cancer", "covtype", "digits"], TABULAR_MODELS),
+    "regression": (
+        ["bike_sharing", "california_housing", "diabetes"],
+        ["extra_trees", "hist_gradient_boosting", "knn", "random_forest", "ridge"],
+    ),
+    "multilabel": (["emotions", "synthetic_topics"], ["classifier_chain", *TABULAR_MODELS]),
+    "token_classification": (["grammar_sentences", "ud_english_ewt"], ["bilstm", "logistic_regression"]),
+    "multiannotator": (["digits_panel", "movielens_100k"], ["annotators_only", *TABULAR_MODELS]),
+    "object_detection": (
+        ["digit_scenes", "penn_fudan_ped"],
+        ["fasterrcnn_mobilenet_v3_large_fpn", "maskrcnn_resnet50_fpn", "small_detector"],
+    ),
 }
-MODEL_LEVEL = [
-    "predictions",
-    "label_issues",
-    "datalab_issues",
-    "datalab_summary",
-    "duplicate_sets",
-    "datalab_report",
-    "variant_comparison",
-    "retrained_model",
-    "audit_facts",
-    "ai_summary",
+TABULAR_MODEL_LEVEL = [
+    *("predictions", "label_issues", "datalab_issues", "datalab_summary", "duplicate_sets", "datalab_report"),
+    *("variant_comparison", "retrained_model", "audit_facts", "ai_summary"),
 ]
+COMPARISON = ["model_comparison", "consensus_issues", "comparison_report"]
 ASSETS = {
     "classification": {
         "dataset": ["raw_dataset", "training_set", "neighbor_graph"],
-        "model": MODEL_LEVEL,
-        "comparison": ["model_comparison", "consensus_issues", "comparison_report"],
+        "model": TABULAR_MODEL_LEVEL,
+        "comparison": COMPARISON,
     },
     "regression": {
         "dataset": ["raw_dataset", "training_set", "neighbor_graph", "outlier_detectors"],
-        "model": MODEL_LEVEL,
-        "comparison": ["model_comparison", "consensus_issues", "comparison_report"],
+        "model": TABULAR_MODEL_LEVEL,
+        "comparison": COMPARISON,
+    },
+    "multilabel": {
+        "dataset": ["raw_dataset", "training_set", "neighbor_graph"],
+        "model": [*TABULAR_MODEL_LEVEL[:2], "label_issues_by_class", *TABULAR_MODEL_LEVEL[2:]],
+        "comparison": COMPARISON,
+    },
+    "token_classification": {
+        "dataset": ["raw_dataset", "training_set"],
+        "model": [
+            *("predictions", "label_issues", "sentence_issues", "common_errors", "token_report"),
+            *("variant_comparison", "retrained_model", "audit_facts", "ai_summary"),
+        ],
+        "comparison": COMPARISON,
+    },
+    "multiannotator": {
+        "dataset": ["raw_dataset", "training_set", "annotations", "learning_curve"],
+        "model": [
+            *("predictions", "label_quality", "consensus_labels", "annotator_quality", "label_issues"),
+            *("labeling_batch", "audit_report"),
+            *("variant_comparison", "retrained_model", "audit_facts", "ai_summary"),
+        ],
+        "comparison": COMPARISON,
+    },
+    "object_detection": {
+        "dataset": ["raw_dataset", "training_set"],
+        "model": [
+            *("predictions", "box_issues", "label_issues", "box_report"),
+            *("variant_comparison", "retrained_model", "audit_facts", "ai_summary"),
+        ],
+        "comparison": COMPARISON,
     },
 }
-SHARED_CHECKS = {
+COMMON_CHECKS = {
     "raw_dataset": {"source_hash", "schema", "row_count", "label_domain", "verified_lately"},
-    "training_set": {"no_row_in_both_splits", "no_equal_rows_across_splits"},
-    "neighbor_graph": {"near_duplicates_across_splits", "neighbor_recall"},
     "predictions": {"each_train_row_predicted_once", "calibration"},
-    "label_issues": {"label_issue_rate", "detection_power"},
-    "datalab_issues": {"outlier_rate", "near_duplicate_rate", "non_iid", "every_issue_type_ran"},
+    "label_issues": {"label_issue_rate"},
     "variant_comparison": {"not_worse_than_baseline"},
     "ai_summary": {"written_as_asked", "summary_is_grounded"},
     "model_comparison": {"every_model_compared"},
 }
+TABULAR_CHECKS = {
+    "training_set": {"no_row_in_both_splits", "no_equal_rows_across_splits"},
+    "neighbor_graph": {"near_duplicates_across_splits", "neighbor_recall"},
+    "label_issues": {"detection_power"},
+    "datalab_issues": {"outlier_rate", "near_duplicate_rate", "non_iid", "every_issue_type_ran"},
+}
+CLASS_CHECKS = {
+    "training_set": {"every_class_in_every_part", "class_imbalance"},
+    "predictions": {"probabilities_are_valid"},
+}
 OWN_CHECKS = {
-    "classification": {
-        "training_set": {"every_class_in_every_part", "class_imbalance"},
-        "predictions": {"probabilities_are_valid"},
-    },
-    "regression": {"predictions": {"values_are_valid"}, "outlier_detectors": {"outlier_detection_power"}},
+    "classification": [TABULAR_CHECKS, CLASS_CHECKS],
+    "regression": [
+        TABULAR_CHECKS,
+        {"predictions": {"values_are_valid"}, "outlier_detectors": {"outlier_detection_power"}},
+    ],
+    "multilabel": [TABULAR_CHECKS, CLASS_CHECKS],
+    "token_classification": [
+        {
+            "training_set": {"no_sentence_in_two_parts", "every_class_in_every_part"},
+            "predictions": {"probabilities_are_valid"},
+            "label_issues": {"detection_power"},
+        }
+    ],
+    "multiannotator": [
+        {
+            "training_set": {"no_row_in_both_splits"},
+            "annotations": {"annotators_agree_beyond_chance"},
+            "learning_curve": {"active_learning_beats_random"},
+            "predictions": {"probabilities_are_valid"},
+            "label_quality": {"detection_power"},
+            "consensus_labels": {"consensus_not_worse_than_majority"},
+            "annotator_quality": {"no_annotator_is_guessing"},
+            "labeling_batch": {"something_to_label"},
+        }
+    ],
+    "object_detection": [
+        {
+            "training_set": {"no_equal_images_across_splits"},
+            "predictions": {"boxes_are_valid"},
+            "box_issues": {"detection_power"},
+        }
+    ],
 }
-BLOCKING = {
-    "source_hash",
-    "schema",
-    "row_count",
-    "label_domain",
-    "no_row_in_both_splits",
-    "no_equal_rows_across_splits",
-    "each_train_row_predicted_once",
+BLOCKING = {"source_hash", "schema", "row_count", "label_domain", "each_train_row_predicted_once"}
+TABULAR_BLOCKING = {"no_row_in_both_splits", "no_equal_rows_across_splits"}
+OWN_BLOCKING = {
+    "classification": {"probabilities_are_valid"} | TABULAR_BLOCKING,
+    "regression": {"values_are_valid"} | TABULAR_BLOCKING,
+    "multilabel": {"probabilities_are_valid"} | TABULAR_BLOCKING,
+    "token_classification": {"probabilities_are_valid", "no_sentence_in_two_parts"},
+    "multiannotator": {"probabilities_are_valid", "no_row_in_both_splits"},
+    "object_detection": {"boxes_are_valid", "no_equal_images_across_splits"},
 }
-OWN_BLOCKING = {"classification": {"probabilities_are_valid"}, "regression": {"values_are_valid"}}
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
 
@@ -107,9 +171,11 @@ def test_checks_are_those_that_gates_rely_on(family: Family) -> None:
             assert spec.description, spec.name
             if spec.blocking:
                 blocking.add(spec.name)
-    own = OWN_CHECKS[family.name]
-    names = SHARED_CHECKS.keys() | own.keys()
-    assert found == {name: SHARED_CHECKS.get(name, set()) | own.get(name, set()) for name in names}
+    expected: dict[str, set[str]] = {}
+    for table in (COMMON_CHECKS, *OWN_CHECKS[family.name]):
+        for name, checks in table.items():
+            expected[name] = expected.get(name, set()) | checks
+    assert found == expected
     assert blocking == BLOCKING | OWN_BLOCKING[family.name]
 
 

@@ -3,11 +3,9 @@
 from functools import partial
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 
 from cleanlab_assets.audit.label_issues import find_label_issues
-from cleanlab_assets.audit.predictions import to_probabilities
 from cleanlab_assets.audit.training_set import train_rows
 from cleanlab_assets.evaluation.detection import measure_detection_power
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
@@ -23,6 +21,7 @@ from cleanlab_assets.orchestration.tabular.checks import (
     build_datalab_checks,
     build_dataset_level_checks,
     build_prediction_checks,
+    build_probability_check,
     build_variant_check,
 )
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
@@ -36,23 +35,6 @@ def every_class_in_every_part(
     notes = training_set.attrs["notes"]
     description = "; ".join(notes) or "every class is in every fold and among the test rows"
     return judge(context, passed=not notes, description=description, metadata={"n_notes": len(notes)})
-
-
-@family_check(FAMILY, model_level.predictions, MODEL, blocking=True)
-def probabilities_are_valid(
-    context: dg.AssetCheckExecutionContext,  # noqa: ARG001
-    predictions: pd.DataFrame,
-) -> dg.AssetCheckResult:
-    """Probabilities are finite and each row's sum to 1."""
-    probabilities = to_probabilities(predictions)
-    with np.errstate(invalid="ignore"):
-        is_valid = np.isfinite(probabilities).all(axis=1) & (probabilities >= 0).all(axis=1)
-        is_valid &= np.isclose(probabilities.sum(axis=1), 1.0, atol=1e-3)
-    return dg.AssetCheckResult(
-        passed=bool(is_valid.all()),
-        description=f"{(~is_valid).sum():,} of {len(is_valid):,} rows have invalid probabilities",
-        metadata={"n_invalid": int((~is_valid).sum()), "rows": predictions.loc[~is_valid, "row_id"].head(20).tolist()},
-    )
 
 
 @family_check(FAMILY, model_level.label_issues, MODEL, heavy=True)
@@ -95,7 +77,7 @@ CHECKS = (
     *build_dataset_level_checks(FAMILY, dataset_level.training_set, dataset_level.neighbor_graph),
     every_class_in_every_part,
     class_imbalance,
-    probabilities_are_valid,
+    build_probability_check(FAMILY, model_level.predictions),
     *build_prediction_checks(FAMILY, model_level.predictions, model_level.label_issues),
     detection_power,
     *build_datalab_checks(FAMILY, model_level.datalab_issues),

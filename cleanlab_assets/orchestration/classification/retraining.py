@@ -19,7 +19,7 @@ from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 from cleanlab_assets.orchestration.tabular.retraining import describe_comparison, describe_model
 
 
-@family_asset(FAMILY, level=MODEL, storage="json", code_version="1", kinds={"scikitlearn", "json"}, heavy=True)
+@family_asset(FAMILY, level=MODEL, storage="json", code_version="2", kinds={"scikitlearn", "json"}, heavy=True)
 def variant_comparison(
     context: dg.AssetExecutionContext,
     config: VariantComparisonConfig,

@@ -24,7 +24,7 @@ neighbor_graph = build_neighbor_graph_asset(FAMILY)
 
 
 @family_asset(
-    FAMILY, level=DATASET, storage="parquet", code_version="1", kinds={"pandas", "parquet"}, contract=VALUE_TRAINING_SET
+    FAMILY, level=DATASET, storage="parquet", code_version="2", kinds={"pandas", "parquet"}, contract=VALUE_TRAINING_SET
 )
 def training_set(context: dg.AssetExecutionContext, config: TrainingSetConfig, raw_dataset: pd.DataFrame) -> StepResult:
     """The rows under audit: an optional sample, the split into train and test rows, and the folds of the train rows.

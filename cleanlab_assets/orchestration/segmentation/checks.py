@@ -18,6 +18,7 @@ from cleanlab_assets.orchestration.segmentation import dataset_level, model_leve
 from cleanlab_assets.orchestration.segmentation.dataset_level import FAMILY, read_masked_images
 from cleanlab_assets.orchestration.tabular.checks import MINIMUM_LIFT, build_prediction_checks, build_variant_check
 from cleanlab_assets.orchestration.vision.checks import build_split_check
+from cleanlab_assets.orchestration.vision.image_issues import build_image_issue_checks
 
 SUM_TOLERANCE = 1e-3
 
@@ -74,6 +75,7 @@ def detection_power(
 CHECKS = (
     *build_raw_dataset_checks(FAMILY, dataset_level.raw_dataset),
     build_split_check(FAMILY, dataset_level.training_set),
+    *build_image_issue_checks(FAMILY, dataset_level.image_issues),
     probabilities_are_valid,
     *build_prediction_checks(FAMILY, model_level.predictions, model_level.label_issues),
     detection_power,

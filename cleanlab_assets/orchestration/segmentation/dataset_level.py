@@ -16,11 +16,13 @@ from cleanlab_assets.orchestration.partitions import DATASET, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset
 from cleanlab_assets.orchestration.segmentation.config import TrainingSetConfig
 from cleanlab_assets.orchestration.segmentation.contracts import MASK_TRAINING_SET
+from cleanlab_assets.orchestration.vision.image_issues import build_image_issues
 
 FAMILY = "segmentation"
 _NO_OBJECTS = {"boxes": "[]", "box_labels": "[]", "instance_mask": None}
 
 raw_dataset = build_raw_dataset(FAMILY)
+image_issues = build_image_issues(FAMILY)
 
 
 def read_masked_images(table: pd.DataFrame, dataset: str) -> list[AnnotatedImage]:

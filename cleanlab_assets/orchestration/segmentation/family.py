@@ -15,7 +15,7 @@ from cleanlab_assets.orchestration.tabular.model_level import check_parameters
 SEGMENTATION = Family(
     name=dataset_level.FAMILY,
     assets={
-        DATASET: (dataset_level.raw_dataset, dataset_level.training_set),
+        DATASET: (dataset_level.raw_dataset, dataset_level.training_set, dataset_level.image_issues),
         MODEL: (
             model_level.predictions,
             model_level.pixel_issues,

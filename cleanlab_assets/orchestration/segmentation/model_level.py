@@ -33,7 +33,9 @@ from cleanlab_assets.orchestration.segmentation.contracts import (
 from cleanlab_assets.orchestration.segmentation.dataset_level import FAMILY, read_masked_images
 from cleanlab_assets.orchestration.tabular.config import PredictionsConfig
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
+from cleanlab_assets.orchestration.vision.image_issues import read_image_issue_summary
 from cleanlab_assets.reports.html import render_report
+from cleanlab_assets.reports.image_issue_section import build_image_issue_section
 from cleanlab_assets.reports.segmentation_report import build_segmentation_report, draw_worst_masks
 
 CODE_VERSION = "1"
@@ -227,14 +229,23 @@ def mask_report(
     label_issues: pd.DataFrame,
     class_summary: pd.DataFrame,
     class_confusions: pd.DataFrame,
+    image_issues: pd.DataFrame,
 ) -> StepResult:
-    """A self-contained HTML report: the worst masks over their pictures, classes, and common confusions."""
+    """A self-contained HTML report: the worst masks over their pictures, classes, common confusions, bad pictures."""
     dataset, model = get_dataset(dataset_of(context)), model_of(context)
-    record = label_issues.attrs[PROVENANCE]
+    record, rows = label_issues.attrs[PROVENANCE], train_rows(training_set)
+    of_images = build_image_issue_section(
+        image_issues,
+        read_image_issue_summary(image_issues),
+        rows,
+        gates=dataset.gates,
+        top_rows=WORST_ROWS,
+        full_table=f"image_issues in {FAMILY}/ of the artifacts, {dataset.name}.parquet",
+    )
     report = build_segmentation_report(
         dataset=dataset,
         model=model,
-        images=read_masked_images(train_rows(training_set), dataset.name),
+        images=read_masked_images(rows, dataset.name),
         pixel_issues=pixel_issues,
         label_issues=label_issues,
         class_summary=class_summary,
@@ -247,6 +258,7 @@ def mask_report(
             "Audited": record["started"],
             **record["versions"],
         },
+        extra_sections=[of_images],
         full_table=f"label_issues and pixel_issues in {FAMILY}/ of the artifacts, {dataset.name}/{model}.parquet",
     )
     page = render_report(report)

@@ -25,6 +25,7 @@ from cleanlab_assets.orchestration.segmentation.config import VariantComparisonC
 from cleanlab_assets.orchestration.segmentation.dataset_level import FAMILY, read_masked_images
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 from cleanlab_assets.orchestration.tabular.retraining import describe_comparison
+from cleanlab_assets.orchestration.vision.image_issues import read_image_issue_summary
 from cleanlab_assets.reports.audit_facts import collect_facts
 
 
@@ -115,6 +116,7 @@ def audit_facts(
     predictions: pd.DataFrame,
     label_issues: pd.DataFrame,
     variant_comparison: VariantComparison,
+    image_issues: pd.DataFrame,
 ) -> StepResult:
     """What the audit found, in aggregates: what the summary, the model comparison and the shell tell from."""
     facts = collect_facts(
@@ -125,6 +127,8 @@ def audit_facts(
         predictions=predictions,
         label_issues=label_issues,
         comparison=variant_comparison,
+        datalab_summary=read_image_issue_summary(image_issues),
+        duplicate_sets=image_issues[image_issues["duplicate_set"].notna()],
     )
     return StepResult(
         facts,

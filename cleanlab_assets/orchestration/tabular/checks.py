@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from cleanlab_assets.audit.datalab import NOT_ASKED_FOR
 from cleanlab_assets.audit.folds import group_equal_rows
 from cleanlab_assets.audit.neighbor_graph import measure_split_leakage
+from cleanlab_assets.audit.predictions import to_probabilities
 from cleanlab_assets.audit.training_set import train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.variant_comparison import VariantComparison
@@ -128,6 +130,31 @@ def build_prediction_checks(
         return judge_rate(context, label_issues, "is_label_issue", gates_of(context).label_issue_rate)
 
     return [each_train_row_predicted_once, calibration, label_issue_rate]
+
+
+def build_probability_check(family: str, predictions: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
+    """Build the check of predicted probabilities of single-label classes."""
+
+    @family_check(family, predictions, MODEL, blocking=True)
+    def probabilities_are_valid(
+        context: dg.AssetCheckExecutionContext,  # noqa: ARG001
+        predictions: pd.DataFrame,
+    ) -> dg.AssetCheckResult:
+        """Probabilities are finite and each row's sum to 1."""
+        probabilities = to_probabilities(predictions)
+        with np.errstate(invalid="ignore"):
+            is_valid = np.isfinite(probabilities).all(axis=1) & (probabilities >= 0).all(axis=1)
+            is_valid &= np.isclose(probabilities.sum(axis=1), 1.0, atol=1e-3)
+        return dg.AssetCheckResult(
+            passed=bool(is_valid.all()),
+            description=f"{(~is_valid).sum():,} of {len(is_valid):,} rows have invalid probabilities",
+            metadata={
+                "n_invalid": int((~is_valid).sum()),
+                "rows": predictions.loc[~is_valid, "row_id"].head(20).tolist(),
+            },
+        )
+
+    return probabilities_are_valid
 
 
 def build_datalab_checks(family: str, datalab_issues: dg.AssetsDefinition) -> Sequence[dg.AssetChecksDefinition]:

@@ -12,7 +12,7 @@ from cleanlab_assets.evaluation.variant_comparison import VariantComparison, to_
 from cleanlab_assets.models.catalogue import get_model
 from cleanlab_assets.models.trained_model import TrainedModel
 from cleanlab_assets.orchestration.family_asset import StepResult
-from cleanlab_assets.orchestration.metadata import as_numbers, as_plots, as_table
+from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import dataset_of, model_of
 from cleanlab_assets.orchestration.provenance import PROVENANCE, hash_content
 from cleanlab_assets.reports.plots import plot_variant_differences
@@ -33,11 +33,14 @@ def describe_comparison(comparison: VariantComparison, metrics: Sequence[str]) -
         "verdict": comparison.verdict,
         "chosen": comparison.chosen,
         "primary_metric": metric,
+        "resampled": "single rows" if comparison.n_blocks is None else f"{comparison.n_blocks} blocks of time",
+        "notes": as_notes(comparison.notes),
         "variants": as_table(overview, len(overview), columns=["variant", "verdict", metric, "n_train", *others]),
         **as_numbers({f"test_{name}": value for name, value in comparison.result(comparison.chosen).metrics.items()}),
     }
     if len(differences):
-        metadata["plots"] = as_plots({"Difference to the baseline": plot_variant_differences(differences)})
+        plotted = differences[differences["metric"].isin(list(metrics))]
+        metadata["plots"] = as_plots({"Difference to the baseline": plot_variant_differences(plotted)})
         metadata["differences"] = as_table(differences, len(differences))
     return metadata
 

@@ -1,0 +1,208 @@
+"""Labels of several annotators in a long table: a CSV file with a line for each label, and features by example.
+
+``dataset.toml`` beside the files::
+
+    family = "multiannotator"
+    format = "annotations"
+    class_names = ["cat", "dog"]
+
+    [files]
+    labels = "labels.csv"
+    features = "examples.csv"
+
+    [options]
+    categorical = ["camera"]
+
+The labels have the columns ``example``, ``annotator`` and ``label``; the features, which may be absent, the column
+``example`` and one for each feature: numbers, but for those that ``categorical`` names. ``descriptive`` names columns
+that people see and models do not; ``ordered_classes`` and ``preference`` say of the labels what ``Panel`` says of them.
+Labels that come later go into files ``new_labels*.csv`` of the same columns, which every run takes up. An example of
+the features without any label waits to be labelled.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cleanlab_assets.datasets.catalogue import Column, Dataset, Panel, SourceFile
+from cleanlab_assets.datasets.own_datasets import DESCRIPTION_FILE, Format, OwnDatasetError
+from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, parse_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from cleanlab_assets.datasets.own_datasets import OwnDataset
+
+LABEL_COLUMNS = ("example", "annotator", "label")
+NEW_LABELS = "new_labels*.csv"
+
+
+class Options(BaseModel):
+    """What ``[options]`` may say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    categorical: tuple[str, ...] = ()
+    descriptive: tuple[str, ...] = ()
+    ordered_classes: bool = False
+    preference: bool = False
+
+
+def describe(said: OwnDataset, folder: Path) -> Dataset:
+    """Make a catalogue entry from the description of a panel's labels.
+
+    Raises:
+        OwnDatasetError: a role is unknown or missing, there are fewer than two classes, or an option is wrong.
+    """
+    place = folder / DESCRIPTION_FILE
+    if "labels" not in said.files or said.files.keys() - {"labels", "features"}:
+        raise OwnDatasetError(
+            f"{place}: files: found {', '.join(said.files)}, expected labels, and features if there are any"
+        )
+    if len(said.class_names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
+        raise OwnDatasetError(f"{place}: class_names: found {list(said.class_names)}, expected at least two")
+    try:
+        options = Options(**said.options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise OwnDatasetError(f"{place}: options.{field}: {first['msg']}, found {first['input']!r}") from error
+    newer = sorted(path.name for path in folder.glob(NEW_LABELS) if path.name not in said.files.values())
+    columns = _describe_features(folder / said.files["features"], options) if "features" in said.files else ()
+    return Dataset(
+        name=said.name,
+        families=(said.family,),
+        title=said.title or said.name,
+        description=said.description,
+        homepage=said.homepage,
+        licence=said.licence,
+        citation=said.citation,
+        files=tuple(SourceFile(name=name, sha256=()) for name in (*said.files.values(), *newer)),
+        load=partial(
+            load_annotations,
+            label_files=(said.files["labels"], *newer),
+            feature_file=said.files.get("features"),
+            columns=columns,
+            class_names=said.class_names,
+        ),
+        label="label",
+        columns=(
+            Column(name="example", kind="categorical", is_feature=False),
+            Column(name="annotator", kind="categorical", is_feature=False, nullable=True),
+            Column(name="label", kind="categorical", is_feature=False, nullable=True),
+            *columns,
+        ),
+        class_names=said.class_names,
+        expected_rows=None,
+        panel=Panel(has_ordered_classes=options.ordered_classes, is_preference=options.preference),
+    )
+
+
+def load_annotations(
+    files: Mapping[str, Path],
+    *,
+    label_files: tuple[str, ...],
+    feature_file: str | None,
+    columns: tuple[Column, ...],
+    class_names: tuple[str, ...],
+) -> pd.DataFrame:
+    """Read the labels of all files, one row each, then the examples that nobody labelled.
+
+    Raises:
+        SourceFormatError: a line lacks a value, a number column holds something else, or an example is described twice
+            or not at all.
+    """
+    labels = pd.concat(
+        [_read_csv(files[name], LABEL_COLUMNS, required=LABEL_COLUMNS) for name in label_files], ignore_index=True
+    )
+    table = labels
+    if feature_file is not None:
+        names = [column.name for column in columns]
+        features = _read_csv(files[feature_file], ("example", *names), required=("example",))
+        if (repeated := features["example"].duplicated()).any():
+            row = features[repeated].iloc[0]
+            raise SourceFormatError(f"{row['row_id']}: example {row['example']!r} is described a second time")
+        if (absent := ~labels["example"].isin(features["example"])).any():
+            row = labels[absent].iloc[0]
+            raise SourceFormatError(f"{row['row_id']}: example {row['example']!r} is not in {feature_file}")
+        for column in columns:
+            features[column.name] = _parse_feature(features, column)
+        waiting = features.loc[~features["example"].isin(labels["example"]), ["row_id", "example"]]
+        table = pd.concat([labels, waiting], ignore_index=True)
+        table = table.merge(features.drop(columns="row_id"), on="example", how="left", sort=False)
+    table["label"] = _to_labels(table["label"], class_names)
+    return table.astype({"example": "category", "annotator": "category"})
+
+
+def _describe_features(path: Path, options: Options) -> tuple[Column, ...]:
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            header = next(csv.reader(stream), [])
+    except FileNotFoundError:
+        raise OwnDatasetError(f"{path} is absent: put the file there, or correct {DESCRIPTION_FILE}") from None
+    if "example" not in header:
+        raise OwnDatasetError(f"{path}, line 1: found the columns {', '.join(header)}, expected example among them")
+    if unknown := {*options.categorical, *options.descriptive} - set(header):
+        raise OwnDatasetError(
+            f"{path}, line 1: options name the columns {', '.join(sorted(unknown))}, which are absent"
+        )
+    texts = {*options.categorical, *options.descriptive}
+    return tuple(
+        Column(
+            name=name,
+            kind="categorical" if name in texts else "numeric",
+            is_feature=name not in options.descriptive,
+            nullable=True,
+        )
+        for name in header
+        if name != "example"
+    )
+
+
+def _read_csv(path: Path, names: tuple[str, ...], *, required: tuple[str, ...]) -> pd.DataFrame:
+    """Read the named columns as text, None where empty; other columns are left out."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        reader = csv.reader(stream)
+        header = next(reader, [])
+        if missing := [name for name in names if name not in header]:
+            raise SourceFormatError(f"{path.name}, line 1: the columns {', '.join(missing)} are absent")
+        places = [header.index(name) for name in names]
+        ids, records = [], []
+        for fields in reader:
+            if not fields:
+                continue
+            row_id = f"{path.name}:{reader.line_num}"
+            if len(fields) != len(header):
+                raise SourceFormatError(f"{row_id}: found {len(fields)} fields, expected {len(header)}")
+            ids.append(row_id)
+            records.append([fields[place].strip() or None for place in places])
+    table = pd.DataFrame(records, columns=list(names), dtype=object)
+    table.insert(0, "row_id", ids)
+    for name in required:
+        if table[name].isna().any():
+            row = table.loc[table[name].isna(), "row_id"].iloc[0]
+            raise SourceFormatError(f"{row}, column {name}: found nothing, expected a value")
+    return table
+
+
+def _parse_feature(features: pd.DataFrame, column: Column) -> pd.Series:
+    if column.kind == "categorical":
+        return features[column.name].astype("category")
+    known = features[column.name].notna()
+    return pd.Series(parse_numbers(features[known], column.name), index=features.index[known]).reindex(features.index)
+
+
+def _to_labels(labels: pd.Series, class_names: tuple[str, ...]) -> pd.Series:
+    """Return labels as classes, missing where there is none; unknown ones stay, for the check that names them."""
+    known = labels.isna() | labels.isin(list(class_names))
+    dtype = pd.CategoricalDtype(list(class_names))
+    return labels.astype(dtype) if known.all() else label_column(labels, class_names)
+
+
+FORMAT = Format(name="annotations", families=("multiannotator",), describe=describe)

@@ -1,0 +1,91 @@
+"""CoNLL-2003: one token a line in fields apart by white space, sentences apart by blank lines.
+
+Rules: the token is the first field, the tag the last. A line that begins with ``-DOCSTART-`` begins a document. Blank
+lines beside each other count as one, so that no sentence is empty. Every line has as many fields as the first.
+Sentences are named by their file and line.
+
+https://aclanthology.org/W03-0419
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.datasets.formats.conllu import FAMILY, check_parts, describe_own_tokens
+from cleanlab_assets.datasets.own_datasets import Format, OwnDataset, OwnDatasetError
+from cleanlab_assets.datasets.source_tables import SourceFormatError
+from cleanlab_assets.datasets.tagged_sentences import PARTS, TaggedSentence, to_token_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from cleanlab_assets.datasets.catalogue import Dataset
+
+DOCUMENT_START = "-DOCSTART-"
+FEWEST_FIELDS = 2
+
+
+def read_conll2003(path: Path) -> list[TaggedSentence]:
+    """Read the sentences of a file in the form of CoNLL-2003.
+
+    Raises:
+        SourceFormatError: a line has another number of fields than the first, or there is no sentence; the message
+            names file and line.
+    """
+    sentences: list[TaggedSentence] = []
+    block: list[tuple[int, list[str]]] = []
+    document, n_fields = "", 0
+    for number, line in enumerate([*path.read_text(encoding="utf-8").splitlines(), ""], start=1):
+        fields = line.split()
+        is_start = bool(fields) and fields[0] == DOCUMENT_START
+        if fields and not is_start:
+            n_fields = n_fields or max(len(fields), FEWEST_FIELDS)
+            if len(fields) != n_fields:
+                raise SourceFormatError(
+                    f"{path.name}, line {number}: found {len(fields)} fields apart by white space, expected {n_fields}"
+                )
+            block.append((number, fields))
+            continue
+        if block:
+            lines = [at for at, _ in block]
+            sentences.append(
+                TaggedSentence(
+                    sentence_id=f"{path.name}:{lines[0]}",
+                    tokens=[found[0] for _, found in block],
+                    tags=[found[-1] for _, found in block],
+                    lines=lines,
+                    document=document,
+                )
+            )
+            block = []
+        if is_start:
+            document = f"{path.name}:{number}"
+    if not sentences:
+        raise SourceFormatError(f"{path.name}: found no sentence, expected at least one")
+    return sentences
+
+
+def load_conll2003(files: Mapping[str, Path], *, parts: Mapping[str, str], class_names: Sequence[str]) -> pd.DataFrame:
+    """Return the raw table of CoNLL-2003 files, one row for each token; arguments as those of ``load_conllu``."""
+    return to_token_table(
+        [(part, parts[part], read_conll2003(files[parts[part]])) for part in PARTS if part in parts], class_names
+    )
+
+
+def _describe(said: OwnDataset, folder: Path) -> Dataset:
+    check_parts(said, folder)
+    if said.options or not said.class_names:
+        raise OwnDatasetError(
+            f"{folder / 'dataset.toml'}: found options {said.options!r} and class_names {list(said.class_names)}, "
+            "expected no options and the tags that may occur as class_names"
+        )
+    return describe_own_tokens(
+        said, said.class_names, partial(load_conll2003, parts=said.files, class_names=said.class_names)
+    )
+
+
+FORMAT = Format(name="conll2003", families=(FAMILY,), describe=_describe)

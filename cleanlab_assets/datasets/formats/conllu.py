@@ -1,0 +1,188 @@
+"""CoNLL-U: one token a line in ten fields, sentences apart by a blank line, comments with document and sentence ids.
+
+Rules: the rows are the words of the source; ranges of multiword tokens (``3-4``) and empty nodes (``5.1``) are
+skipped, since they have no tag of their own. A document begins at ``# newdoc``; its genre is what stands in its id
+before the first hyphen. A sentence without words, a line without ten fields and word ids that do not count from 1 are
+errors. A sentence without ``sent_id`` is named by its file and line.
+
+https://universaldependencies.org/format.html
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.datasets.catalogue import Dataset, SourceFile
+from cleanlab_assets.datasets.own_datasets import Format, OwnDataset, OwnDatasetError
+from cleanlab_assets.datasets.source_tables import SourceFormatError
+from cleanlab_assets.datasets.tagged_sentences import LABEL, PARTS, TOKEN_COLUMNS, TaggedSentence, to_token_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+FAMILY = "token_classification"
+UPOS = (
+    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM"),
+    *("PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"),
+)
+N_FIELDS = 10
+TAG_FIELDS = {"upos": 3, "xpos": 4}
+
+
+def read_conllu(path: Path, *, tag_field: str = "upos") -> list[TaggedSentence]:
+    """Read the sentences of a CoNLL-U file.
+
+    Args:
+        path: the file, UTF-8.
+        tag_field: ``upos`` or ``xpos``.
+
+    Raises:
+        SourceFormatError: a line is ragged, a word id is out of order, a sentence has no words or its id occurs twice;
+            the message names file and line.
+    """
+    sentences: list[TaggedSentence] = []
+    known: set[str] = set()
+    block: list[str] = []
+    document, first = "", 1
+    with path.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            text = line.rstrip("\r\n")
+            if text:
+                first = number if not block else first
+                block.append(text)
+                continue
+            if block:
+                sentence, document = _read_sentence(path.name, first, block, document, TAG_FIELDS[tag_field])
+                sentences.append(sentence)
+            block = []
+    if block:
+        sentences.append(_read_sentence(path.name, first, block, document, TAG_FIELDS[tag_field])[0])
+    if not sentences:
+        raise SourceFormatError(f"{path.name}: found no sentence, expected at least one")
+    for sentence in sentences:
+        if sentence.sentence_id in known:
+            raise SourceFormatError(
+                f"{path.name}, line {sentence.lines[0]}: found sent_id {sentence.sentence_id!r} a second time, "
+                "expected a name of its own for each sentence"
+            )
+        known.add(sentence.sentence_id)
+    return sentences
+
+
+def _read_sentence(
+    file: str, first: int, block: Sequence[str], document: str, tag_field: int
+) -> tuple[TaggedSentence, str]:
+    """Return the sentence of some lines without blanks, and the document that it belongs to."""
+    from conllu.exceptions import ParseException
+    from conllu.parser import parse_comment_line, parse_id_value
+
+    sentence_id = f"{file}:{first}"
+    tokens: list[str] = []
+    tags: list[str] = []
+    lines: list[int] = []
+    for number, line in enumerate(block, start=first):
+        if line.startswith("#"):
+            facts = dict(parse_comment_line(line))
+            sentence_id = facts.get("sent_id") or sentence_id
+            if "newdoc id" in facts or line.lstrip("# ").startswith("newdoc"):
+                document = facts.get("newdoc id") or f"{file}:{number}"
+            continue
+        fields = line.split("\t")
+        if len(fields) != N_FIELDS:
+            raise SourceFormatError(
+                f"{file}, line {number}: found {len(fields)} fields apart by tabs, expected {N_FIELDS}"
+            )
+        try:
+            word = parse_id_value(fields[0])
+        except ParseException as error:
+            raise SourceFormatError(
+                f"{file}, line {number}, field id: found {fields[0]!r}, expected a number"
+            ) from error
+        if isinstance(word, tuple):
+            continue
+        if word != len(tokens) + 1:
+            raise SourceFormatError(f"{file}, line {number}, field id: found {fields[0]!r}, expected {len(tokens) + 1}")
+        if not fields[1].strip():
+            raise SourceFormatError(f"{file}, line {number}, field form: found {fields[1]!r}, expected a word")
+        tokens.append(fields[1])
+        tags.append(fields[tag_field])
+        lines.append(number)
+    if not tokens:
+        raise SourceFormatError(f"{file}, line {first}: found a sentence without words, expected at least one")
+    genre = document.partition("-")[0] if "-" in document else ""
+    sentence = TaggedSentence(
+        sentence_id=sentence_id, tokens=tokens, tags=tags, lines=lines, document=document, genre=genre
+    )
+    return sentence, document
+
+
+def load_conllu(
+    files: Mapping[str, Path], *, parts: Mapping[str, str], class_names: Sequence[str], tag_field: str = "upos"
+) -> pd.DataFrame:
+    """Return the raw table of CoNLL-U files: one row for each word.
+
+    Args:
+        files: paths by name.
+        parts: name of the file of each part (``train``, and perhaps ``dev`` and ``test``).
+        class_names: the tags that may occur.
+        tag_field: ``upos`` or ``xpos``.
+    """
+    return to_token_table(
+        [(part, parts[part], read_conllu(files[parts[part]], tag_field=tag_field)) for part in PARTS if part in parts],
+        class_names,
+    )
+
+
+def check_parts(said: OwnDataset, folder: Path) -> None:
+    """Refuse a description whose files are not those of a tagged dataset.
+
+    Raises:
+        OwnDatasetError: there is no ``train`` file, or a role is none of ``train``, ``dev`` and ``test``.
+    """
+    if "train" not in said.files or not set(said.files) <= set(PARTS):
+        raise OwnDatasetError(
+            f"{folder / 'dataset.toml'}: files: found {', '.join(said.files)}, "
+            "expected train and, where there are such files, dev and test"
+        )
+
+
+def _describe(said: OwnDataset, folder: Path) -> Dataset:
+    check_parts(said, folder)
+    tag_field = said.options.get("tag_field", "upos")
+    unknown = set(said.options) - {"tag_field"}
+    if unknown or tag_field not in TAG_FIELDS:
+        raise OwnDatasetError(
+            f"{folder / 'dataset.toml'}: options: found {said.options!r}, expected tag_field = upos or xpos"
+        )
+    class_names = said.class_names or (UPOS if tag_field == "upos" else ())
+    if not class_names:
+        raise OwnDatasetError(f"{folder / 'dataset.toml'}: class_names: found none, expected the tags that may occur")
+    return describe_own_tokens(
+        said, class_names, partial(load_conllu, parts=said.files, class_names=class_names, tag_field=tag_field)
+    )
+
+
+def describe_own_tokens(said: OwnDataset, class_names: Sequence[str], load: object) -> Dataset:
+    """Make the catalogue entry of a user's own tagged sentences; ``load`` reads them."""
+    return Dataset(
+        name=said.name,
+        families=(FAMILY,),
+        title=said.title or said.name,
+        description=said.description,
+        homepage=said.homepage,
+        licence=said.licence,
+        citation=said.citation,
+        files=tuple(SourceFile(name=file, sha256=()) for file in dict.fromkeys(said.files.values())),
+        load=load,  # type: ignore[arg-type]
+        label=LABEL,
+        class_names=tuple(class_names),
+        columns=TOKEN_COLUMNS,
+        expected_rows=None,
+    )
+
+
+FORMAT = Format(name="conllu", families=(FAMILY,), describe=_describe)

@@ -1,0 +1,90 @@
+"""What the loaders of tagged sentences share: one row for each token, with its sentence beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.datasets.catalogue import Column
+from cleanlab_assets.datasets.source_tables import label_column, row_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+PARTS = ("train", "dev", "test")
+LABEL = "tag"
+NO_BREAK_SPACE = "\u00a0"
+"""What stands in ``sentence`` for a space within a token, so that a space always ends a token."""
+TOKEN_COLUMNS = (
+    Column(name="part", kind="categorical", is_feature=False, description="File that the sentence is from."),
+    Column(name="document", kind="categorical", is_feature=False, description="Document; empty where none is named."),
+    Column(name="genre", kind="categorical", is_feature=False, description="Genre; empty where none is named."),
+    Column(name="sentence_id", kind="categorical", is_feature=False, description="Name of the sentence, unique."),
+    Column(name="position", kind="numeric", minimum=1, description="Place of the token in its sentence, from 1."),
+    Column(name="token", kind="categorical", description="The token as it is written."),
+    Column(name="sentence", kind="categorical", description="All tokens of the sentence, a space between two."),
+    Column(name=LABEL, kind="categorical", is_feature=False, description="The tag of the token."),
+)
+"""The columns of every dataset of tagged tokens; position and sentence say all that a model sees."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaggedSentence:
+    """One sentence of a source: its tokens and tags, and the line of the file that each of them is on, from 1."""
+
+    sentence_id: str
+    tokens: Sequence[str]
+    tags: Sequence[str]
+    lines: Sequence[int]
+    document: str = ""
+    genre: str = ""
+
+
+def to_token_table(
+    files: Iterable[tuple[str, str, Sequence[TaggedSentence]]], class_names: Sequence[str]
+) -> pd.DataFrame:
+    """Put sentences into a table with one row for each token.
+
+    Args:
+        files: part (``train``, ``dev`` or ``test``), name and sentences of each file.
+        class_names: the tags that may occur; a column with others keeps them, for a check to name.
+
+    Returns:
+        ``row_id`` (``<file>:<line>``) and the columns of ``TOKEN_COLUMNS``. A space within a token is written as a
+        no-break space in ``sentence``.
+    """
+    parts: list[str] = []
+    ids: list[str] = []
+    texts: list[str] = []
+    sentences: list[TaggedSentence] = []
+    for part, name, found in files:
+        for sentence in found:
+            parts.append(part)
+            texts.append(" ".join(token.replace(" ", NO_BREAK_SPACE) for token in sentence.tokens))
+            ids += row_ids(name, sentence.lines)
+            sentences.append(sentence)
+    sizes = [len(sentence.tokens) for sentence in sentences]
+    owners = np.repeat(np.arange(len(sentences)), sizes)
+    return pd.DataFrame(
+        {
+            "row_id": ids,
+            "part": _repeat(parts, owners, categories=PARTS),
+            "document": _repeat([sentence.document for sentence in sentences], owners),
+            "genre": _repeat([sentence.genre for sentence in sentences], owners),
+            "sentence_id": _repeat([sentence.sentence_id for sentence in sentences], owners),
+            "position": np.concatenate([np.arange(1, size + 1) for size in sizes]).astype(np.int64),
+            "token": pd.Categorical([token for sentence in sentences for token in sentence.tokens]),
+            "sentence": _repeat(texts, owners),
+            LABEL: label_column((tag for sentence in sentences for tag in sentence.tags), class_names),
+        }
+    )
+
+
+def _repeat(values: Sequence[str], owners: np.ndarray, categories: Sequence[str] | None = None) -> pd.Categorical:
+    """Give each token the value of its sentence."""
+    known = pd.Index(sorted(set(values)) if categories is None else list(categories))
+    codes = known.get_indexer(pd.Index(list(values)))
+    return pd.Categorical.from_codes(codes[owners], categories=known)

@@ -1,0 +1,1 @@
+"""How taggers see tokens: features of a word in its context, and a recurrent network."""

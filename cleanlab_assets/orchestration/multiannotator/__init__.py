@@ -1,0 +1,1 @@
+"""The family of panels: several annotators label the same examples."""

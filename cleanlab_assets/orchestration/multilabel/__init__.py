@@ -1,0 +1,1 @@
+"""The multilabel family: labels that name any number of classes."""

@@ -1,0 +1,78 @@
+"""The dataset level of the multi-label chain: rows under audit and their neighbour graph, shared by every model."""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.audit.label_sets import encode_given_labels
+from cleanlab_assets.audit.training_set import build_training_set
+from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.evaluation.label_set_errors import plant_label_set_errors_in_training_set
+from cleanlab_assets.orchestration.contracts import TRAINING_SET
+from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
+from cleanlab_assets.orchestration.metadata import as_notes, as_table
+from cleanlab_assets.orchestration.multilabel.config import TrainingSetConfig
+from cleanlab_assets.orchestration.partitions import DATASET, dataset_of
+from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset
+from cleanlab_assets.orchestration.tabular.dataset_level import build_neighbor_graph_asset
+
+FAMILY = "multilabel"
+
+raw_dataset = build_raw_dataset(FAMILY)
+neighbor_graph = build_neighbor_graph_asset(FAMILY)
+
+
+@family_asset(
+    FAMILY,
+    level=DATASET,
+    storage="parquet",
+    code_version="1",
+    kinds={"pandas", "parquet"},
+    contract=TRAINING_SET,
+)
+def training_set(context: dg.AssetExecutionContext, config: TrainingSetConfig, raw_dataset: pd.DataFrame) -> StepResult:
+    """The rows under audit: an optional sample, the split into train and test rows, and the folds of the train rows.
+
+    Split and folds are stratified by class and, as far as the counts allow, by combination of classes; rows with equal
+    features stay together. Label errors can be planted in the train rows; test labels are never touched.
+    """
+    dataset = get_dataset(dataset_of(context))
+    built = build_training_set(
+        raw_dataset,
+        dataset,
+        max_rows=config.max_rows,
+        test_fraction=config.test_fraction,
+        folds=config.folds,
+        seed=config.seed,
+    )
+    table = built.table
+    if config.planted_error_fraction > 0:
+        table = plant_label_set_errors_in_training_set(
+            table,
+            dataset.class_names,
+            fraction=config.planted_error_fraction,
+            kind=config.planted_error_kind,
+            seed=config.seed,
+        )
+    table.attrs = {"seed": config.seed, "folds": config.folds, "notes": list(built.notes)}
+    named, is_train = encode_given_labels(table, dataset.class_names), (table["split"] == "train").to_numpy()
+    balance = pd.DataFrame(
+        {
+            "class_name": dataset.class_names,
+            "train": named[is_train].sum(axis=0),
+            "test": named[~is_train].sum(axis=0),
+        }
+    )
+    return StepResult(
+        table,
+        {
+            "train_rows": int(is_train.sum()),
+            "test_rows": int((~is_train).sum()),
+            "planted_errors": int(table["planted_error"].sum()) if "planted_error" in table else 0,
+            "classes_per_row": float(named.sum(axis=1).mean()),
+            "rows_without_class": int(np.sum(~named.any(axis=1))),
+            "class_balance": as_table(balance, len(balance)),
+            "preview": as_table(table, columns=["row_id", "given_label", "split", "fold"]),
+            "notes": as_notes(built.notes),
+        },
+    )
