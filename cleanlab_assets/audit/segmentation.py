@@ -76,7 +76,8 @@ def unpack_probabilities(content: bytes) -> np.ndarray:
     """Return what ``pack_probabilities`` packed, as float32; the probabilities of each pixel sum to 1 again."""
     shape = np.frombuffer(content[:12], dtype="<u4")
     kept = np.frombuffer(zlib.decompress(content[12:]), dtype="<f2").reshape(shape).astype(np.float32)
-    return kept / kept.sum(axis=0, keepdims=True)
+    normalized: np.ndarray = kept / kept.sum(axis=0, keepdims=True)
+    return normalized
 
 
 def predict_masks_out_of_sample(
@@ -343,8 +344,8 @@ class _ClassSums:
         counts = self._issues[rows, columns]
         table = pd.DataFrame(
             {
-                "given_class": [class_names[code] for code in rows],
-                "suggested_class": [class_names[code] for code in columns],
+                "given_class": [class_names[code] for code in rows.tolist()],
+                "suggested_class": [class_names[code] for code in columns.tolist()],
                 "n_pixel_issues": counts,
                 "share": _divide(counts, np.full(len(counts), max(counts.sum(), 1))),
                 "n_images": self._images[rows, columns],
@@ -355,4 +356,5 @@ class _ClassSums:
 
 def _divide(values: np.ndarray, by: np.ndarray) -> np.ndarray:
     """Divide; NaN where the divisor is 0."""
-    return np.divide(values, by, out=np.full(len(by), np.nan), where=by > 0)
+    quotient: np.ndarray = np.divide(values, by, out=np.full(len(by), np.nan), where=by > 0)
+    return quotient

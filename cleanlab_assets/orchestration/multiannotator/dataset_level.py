@@ -215,7 +215,7 @@ def learning_curve(
             for strategy in STRATEGIES
         ]
     table = pd.concat(curves, ignore_index=True)
-    table.attrs = {"seed": seed, "model": CURVE_MODEL} | {
+    compared: dict[Hashable | None, Any] = {
         strategy: {
             metric: compare_curves(table, metric, strategy=strategy) for metric in (CURVE_METRIC, "pool_accuracy")
         }
