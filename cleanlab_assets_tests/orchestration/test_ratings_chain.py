@@ -59,7 +59,8 @@ def test_ratings_are_told_as_ordered_preferences(workbench: Workbench, monkeypat
     _write_ratings(folder / FILE)
     bench = build_workbench(workbench.settings.data_dir.parent, workbench.instance, MULTIANNOTATOR)
 
-    for level, partition in ((DATASET, "movielens_100k"), (MODEL, PARTITION)):
+    levels: tuple[tuple[Level, str], ...] = ((DATASET, "movielens_100k"), (MODEL, PARTITION))
+    for level, partition in levels:
         outcome = bench.materialize(level, partition, CONFIG)
         assert outcome.success, outcome.error
 
