@@ -11,7 +11,7 @@ from cleanlab_assets.datasets import catalogue
 from cleanlab_assets.datasets.catalogue import SourceFile, get_dataset
 from cleanlab_assets.datasets.movielens_100k import FILE, GENRES
 from cleanlab_assets.orchestration.multiannotator.family import MULTIANNOTATOR
-from cleanlab_assets.orchestration.partitions import DATASET, MODEL
+from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
 from cleanlab_assets_tests.conftest import Workbench, build_workbench
 
 if TYPE_CHECKING:
