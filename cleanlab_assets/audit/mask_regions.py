@@ -1,8 +1,8 @@
 """The objects of class masks, and how well the predicted probabilities agree with each of them.
 
-A mask is as good as its worst object. Pixels near an outline are uncertain in every image, and a mean of pixel scores,
-however weighted, drowns one wrong object among them; the overlap of an object with what is predicted in its place does
-not. ``benchmarks/segmentation.py`` compares the scores.
+They say where to look and what to suggest. Masks are not ranked by them: a model that takes one digit for another in
+every second image makes the worst object of most images bad, while cleanlab's score weighs how sure it is and over how
+many pixels. ``benchmarks/segmentation.py`` compares the scores.
 """
 
 from __future__ import annotations

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 BACKGROUND = "background"
 SOFTMIN_TEMPERATURE = 0.1
 """Temperature of cleanlab's score of an image, its default."""
+CUT_DEVIATIONS = 2.0
+"""Robust standard deviations below the median from which an image may be flagged."""
+_NORMAL_MAD = 1.4826
+"""Standard deviation of a normal distribution by its median absolute deviation."""
 CALIBRATION_BINS = 10
 LEAST_PROBABILITY = 1e-3
 """Smaller probabilities are stored as 0: they tell nothing and hardly compress."""
@@ -76,7 +80,8 @@ def unpack_probabilities(content: bytes) -> np.ndarray:
     """Return what ``pack_probabilities`` packed, as float32; the probabilities of each pixel sum to 1 again."""
     shape = np.frombuffer(content[:12], dtype="<u4")
     kept = np.frombuffer(zlib.decompress(content[12:]), dtype="<f2").reshape(shape).astype(np.float32)
-    return kept / kept.sum(axis=0, keepdims=True)
+    probabilities: np.ndarray = kept / kept.sum(axis=0, keepdims=True)
+    return probabilities
 
 
 def predict_masks_out_of_sample(
@@ -145,7 +150,8 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         predictions: their packed probabilities, by models that never saw them.
 
     Returns:
-        The issues; an image is flagged where one of its objects has a quality below ``FLAG_BELOW``.
+        The issues; an image is flagged where its quality is far below that of the others, see ``find_quality_cut``,
+        and one of its objects has a quality below ``FLAG_BELOW``.
 
     Raises:
         ValueError: an image has no class mask, or predictions of another shape.
@@ -164,15 +170,14 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         worst = min(regions, key=lambda region: region.quality, default=None)
         flagged = [region for region in regions if region.quality < FLAG_BELOW]
         suggested = _suggest_mask(given, predicted, flagged)
-        sums.add(given, predicted, given_probability, is_issue, is_flagged=bool(flagged))
+        sums.add(given, predicted, given_probability, is_issue, has_object_issue=bool(flagged))
         records.append(
             {
                 "row_id": image.row_id,
                 "given_label": _name_classes(given, class_names),
                 "suggested_label": _name_classes(suggested, class_names),
-                "label_quality": _bound(worst.quality if worst else float(given_probability.mean())),
-                "is_label_issue": bool(flagged),
-                "softmin_quality": _bound(score_softmin(given_probability)),
+                "label_quality": _bound(score_softmin(given_probability)),
+                "object_quality": _bound(worst.quality if worst else 1.0),
                 "n_objects": len(regions),
                 "n_object_issues": len(flagged),
                 "issue_share": float(is_issue.mean()),
@@ -183,9 +188,11 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         described = _describe_pixels(is_issue, given, predicted, suggested, class_names)
         pixel_records.append({"row_id": image.row_id, **described})
     table = pd.DataFrame.from_records(records)
-    order = np.lexsort([table["softmin_quality"], table["label_quality"]])
+    quality = table["label_quality"].to_numpy(dtype=np.float64)
+    is_far_below = quality < find_quality_cut(quality)
     rank = np.empty(len(table), dtype=np.int64)
-    rank[order] = np.arange(1, len(table) + 1)
+    rank[np.argsort(quality, kind="stable")] = np.arange(1, len(table) + 1)
+    table.insert(4, "is_label_issue", is_far_below & (table["n_object_issues"] > 0).to_numpy())
     table.insert(5, "rank", rank)
     return MaskIssues(
         table=table,
@@ -193,6 +200,16 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         classes=sums.sum_up_classes(class_names),
         confusions=sums.list_confusions(class_names),
     )
+
+
+def find_quality_cut(quality: np.ndarray) -> float:
+    """Return the quality that is ``CUT_DEVIATIONS`` robust standard deviations below the median of the images.
+
+    Args:
+        quality: label quality of each image, shape (n_images,).
+    """
+    median = float(np.median(quality))
+    return median - CUT_DEVIATIONS * _NORMAL_MAD * float(np.median(np.abs(quality - median)))
 
 
 def score_softmin(given_probability: np.ndarray, temperature: float = SOFTMIN_TEMPERATURE) -> float:
@@ -306,7 +323,7 @@ class _ClassSums:
         given_probability: np.ndarray,
         is_issue: np.ndarray,
         *,
-        is_flagged: bool,
+        has_object_issue: bool,
     ) -> None:
         n_ids = self._n_ids
         pairs = given.astype(np.int64) * n_ids + predicted
@@ -317,7 +334,7 @@ class _ClassSums:
         self._probability += np.bincount(given.ravel(), weights=given_probability.ravel(), minlength=n_ids)
         is_present = np.bincount(given.ravel(), minlength=n_ids) > 0
         self._n_images += is_present
-        self._n_flagged += is_present & is_flagged
+        self._n_flagged += is_present & has_object_issue
 
     def sum_up_classes(self, class_names: Sequence[str]) -> pd.DataFrame:
         given, predicted = self._confusion.sum(axis=1), self._confusion.sum(axis=0)
@@ -327,7 +344,7 @@ class _ClassSums:
             {
                 "class_name": list(class_names),
                 "n_images": self._n_images,
-                "n_flagged_images": self._n_flagged,
+                "n_images_with_object_issue": self._n_flagged,
                 "given_pixels": given,
                 "predicted_pixels": predicted,
                 "iou": _divide(common, given + predicted - common),
@@ -341,10 +358,11 @@ class _ClassSums:
     def list_confusions(self, class_names: Sequence[str]) -> pd.DataFrame:
         rows, columns = np.nonzero(self._issues)
         counts = self._issues[rows, columns]
+        names = np.array(class_names, dtype=object)
         table = pd.DataFrame(
             {
-                "given_class": [class_names[code] for code in rows],
-                "suggested_class": [class_names[code] for code in columns],
+                "given_class": names[rows],
+                "suggested_class": names[columns],
                 "n_pixel_issues": counts,
                 "share": _divide(counts, np.full(len(counts), max(counts.sum(), 1))),
                 "n_images": self._images[rows, columns],
@@ -355,4 +373,5 @@ class _ClassSums:
 
 def _divide(values: np.ndarray, by: np.ndarray) -> np.ndarray:
     """Divide; NaN where the divisor is 0."""
-    return np.divide(values, by, out=np.full(len(by), np.nan), where=by > 0)
+    shares: np.ndarray = np.divide(values, by, out=np.full(len(by), np.nan), where=by > 0)
+    return shares

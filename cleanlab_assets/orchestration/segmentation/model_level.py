@@ -9,6 +9,7 @@ import pandas as pd
 
 from cleanlab_assets.audit.mask_regions import FLAG_BELOW
 from cleanlab_assets.audit.segmentation import (
+    CUT_DEVIATIONS,
     find_mask_issues,
     measure_pixel_calibration,
     predict_masks_out_of_sample,
@@ -43,7 +44,10 @@ WORST_ROWS = 20
 WORST_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "label_quality", "is_label_issue")
 REGION_COLUMNS = ("rank", "row_id", "issue_share", "region_given_class", "region_suggested_class", "region_pixels")
 OVERLAYS = 4
-FLAG_RULE = f"an object of the mask agrees with what is predicted in its place by less than {FLAG_BELOW:g}"
+FLAG_RULE = (
+    f"a quality {CUT_DEVIATIONS:g} robust standard deviations below the median, and an object that agrees with what is "
+    f"predicted in its place by less than {FLAG_BELOW:g}"
+)
 
 
 @family_asset(
@@ -162,8 +166,8 @@ def label_issues(
 ) -> StepResult:
     """Every train image with its label quality, flag and rank (1 is the worst); labels are the classes of the mask.
 
-    Lower quality is worse: that of the worst object, which is how far it agrees with what is predicted in its place.
-    An image is flagged where that is less than one half.
+    Lower quality is worse: cleanlab's score of the pixels. An image is flagged where that is far below the scores of
+    the others and an object agrees with what is predicted in its place by less than one half.
     """
     rows = train_rows(training_set)
     require_same_rows(pixel_issues, rows, what="pixel_issues")
