@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.mask_regions import FLAG_BELOW, Region, find_regions, largest_region
+from cleanlab_assets.audit.mask_regions import FLAG_BELOW, Region, find_regions, find_sure_regions, largest_region
 from cleanlab_assets.datasets.images import SEPARATOR, encode_png
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 BACKGROUND = "background"
 SOFTMIN_TEMPERATURE = 0.1
 """Temperature of cleanlab's score of an image, its default."""
-CUT_DEVIATIONS = 2.0
-"""Robust standard deviations below the median from which an image may be flagged."""
-_NORMAL_MAD = 1.4826
-"""Standard deviation of a normal distribution by its median absolute deviation."""
 CALIBRATION_BINS = 10
 LEAST_PROBABILITY = 1e-3
 """Smaller probabilities are stored as 0: they tell nothing and hardly compress."""
@@ -150,8 +146,9 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         predictions: their packed probabilities, by models that never saw them.
 
     Returns:
-        The issues; an image is flagged where its quality is far below that of the others, see ``find_quality_cut``,
-        and one of its objects has a quality below ``FLAG_BELOW``.
+        The issues; an image is flagged where the model is sure of another class over a whole region, see
+        ``find_sure_regions``. An object has an issue where its quality is below ``FLAG_BELOW`` and it
+        holds such a region.
 
     Raises:
         ValueError: an image has no class mask, or predictions of another shape.
@@ -168,8 +165,9 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         is_issue = (given_probability <= cut) & (predicted != given)
         regions = find_regions(given, probabilities)
         worst = min(regions, key=lambda region: region.quality, default=None)
-        flagged = [region for region in regions if region.quality < FLAG_BELOW]
-        suggested = _suggest_mask(given, predicted, flagged)
+        is_sure = find_sure_regions(given, probabilities)
+        flagged = [region for region in regions if region.quality < FLAG_BELOW and (region.place & is_sure).any()]
+        suggested = np.where(is_sure, predicted, _suggest_mask(given, predicted, flagged))
         sums.add(given, predicted, given_probability, is_issue, has_object_issue=bool(flagged))
         records.append(
             {
@@ -177,6 +175,7 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
                 "given_label": _name_classes(given, class_names),
                 "suggested_label": _name_classes(suggested, class_names),
                 "label_quality": _bound(score_softmin(given_probability)),
+                "is_label_issue": bool(is_sure.any()),
                 "object_quality": _bound(worst.quality if worst else 1.0),
                 "n_objects": len(regions),
                 "n_object_issues": len(flagged),
@@ -189,10 +188,8 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         pixel_records.append({"row_id": image.row_id, **described})
     table = pd.DataFrame.from_records(records)
     quality = table["label_quality"].to_numpy(dtype=np.float64)
-    is_far_below = quality < find_quality_cut(quality)
     rank = np.empty(len(table), dtype=np.int64)
     rank[np.argsort(quality, kind="stable")] = np.arange(1, len(table) + 1)
-    table.insert(4, "is_label_issue", is_far_below & (table["n_object_issues"] > 0).to_numpy())
     table.insert(5, "rank", rank)
     return MaskIssues(
         table=table,
@@ -200,16 +197,6 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         classes=sums.sum_up_classes(class_names),
         confusions=sums.list_confusions(class_names),
     )
-
-
-def find_quality_cut(quality: np.ndarray) -> float:
-    """Return the quality that is ``CUT_DEVIATIONS`` robust standard deviations below the median of the images.
-
-    Args:
-        quality: label quality of each image, shape (n_images,).
-    """
-    median = float(np.median(quality))
-    return median - CUT_DEVIATIONS * _NORMAL_MAD * float(np.median(np.abs(quality - median)))
 
 
 def score_softmin(given_probability: np.ndarray, temperature: float = SOFTMIN_TEMPERATURE) -> float:

@@ -163,9 +163,8 @@ def _show_images(
     return Section(
         key="images",
         title="Masks in doubt",
-        explanation="An image is flagged where the score of its pixels is far below that of the other images, and one "
-        "object of its mask agrees with what is predicted in its place by less than one half: an object left out, drawn "
-        "elsewhere, or given another class. What is suggested differs from what is given only at such objects.",
+        explanation="An image is flagged where the model is sure of another class over a whole region: an object left "
+        "out, drawn elsewhere, or given another class. What is suggested differs from what is given only there.",
         advice={
             "What to do": "Look at the hatched pixels. Take over the suggested mask where it is right; where the "
             "model is wrong, the object is hard or of a rare kind, and the image is worth keeping."
