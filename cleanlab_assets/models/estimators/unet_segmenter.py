@@ -147,7 +147,7 @@ class UNetSegmenter(BaseEstimator):
         self.class_names_ = tuple(images[0].class_names)
         device = pick_device()
         with seeded(self.random_state):
-            network = self._build().to(device, memory_format=torch.channels_last)
+            network = self._build().to(device).to(memory_format=torch.channels_last)
             self.loss_ = train_network(
                 network,
                 images,
@@ -175,7 +175,7 @@ class UNetSegmenter(BaseEstimator):
         if not hasattr(self, "weights_"):
             raise NotTrainedError("the network was not trained: fit it, untrained weights find nothing")
         device = pick_device()
-        network = load_weights(self._build(), self.weights_).to(device, memory_format=torch.channels_last).eval()
+        network = load_weights(self._build(), self.weights_).to(device).to(memory_format=torch.channels_last).eval()
         yield from predict_in_batches(
             network, images, batch_size=8 * self.batch_size, longest_side=self.longest_side, stride=STRIDE
         )
@@ -195,7 +195,7 @@ class UNetSegmenter(BaseEstimator):
         ]
         pixels = pad_to_common_size([picture for picture, _ in varied], STRIDE, fill=0.0)
         masks = pad_to_common_size([mask for _, mask in varied], STRIDE, fill=float(IGNORED))[:, 0].long()
-        logits = network(pixels.to(device, memory_format=torch.channels_last))
+        logits = network(pixels.to(device).to(memory_format=torch.channels_last))
         return functional.cross_entropy(logits, masks.to(device), ignore_index=IGNORED)
 
 
