@@ -63,8 +63,9 @@ def label_issues(row_ids: pd.Series[str], given: pd.Series[str], **attrs: Any) -
         "calibration_method": "platt",
         "filter_by": "confident_learning",
         "aggregation": "minimum",
-        **attrs,
     }
+    for name, value in attrs.items():
+        issues.attrs[name] = value
     return issues
 
 
@@ -97,7 +98,7 @@ def test_flagged_rows_are_shown_worst_first_with_what_is_missing_and_extra(
     audited: Audited, sets_report: Report
 ) -> None:
     shown = table(sets_report, "label", "Flagged rows").frame
-    assert shown["row_id"].tolist() == audited.training_set["row_id"].iloc[FLAGGED[::-1]].tolist()
+    assert shown["row_id"].tolist() == [audited.training_set["row_id"].iloc[row] for row in reversed(FLAGGED)]
     assert shown["missing_labels"].tolist() == ["", "owl", "cat"]
     assert shown["extra_labels"].tolist() == ["cat", "dog", ""]
     assert shown["given_label"].tolist() == ["cat|dog", "cat|dog", NO_CLASS]
