@@ -89,8 +89,8 @@ def build_multilabel_report(
         not_run=audit.not_run[audit.not_run["issue_type"] != "label"],
     )
     classes = pd.DataFrame.from_records(label_issues.attrs["by_class"])
-    rows = audit.rows.assign(given_label=audit.rows["given_label"].astype(str).replace("", NO_CLASS))
-    readable = replace(audit, rows=rows)
+    named = {name: audit.rows[name].astype(str).replace("", NO_CLASS) for name in ("given_label", "predicted_label")}
+    readable = replace(audit, rows=audit.rows.assign(**named))
     own = {
         "label": lambda: _build_label_section(readable, label_issues, classes),
         "class_balance": lambda: _build_class_balance(audit, classes),
@@ -161,7 +161,13 @@ def _build_label_section(audit: TabularAudit, label_issues: pd.DataFrame, classe
         ),
     ]
     if "detection_by_kind" in attrs:
-        kinds = pd.DataFrame.from_records(attrs["detection_by_kind"]).rename(columns={"recall": "flagged"})
+        words = {
+            "n_planted": "planted",
+            "average_precision": "average precision",
+            "auroc": "AUROC",
+            "recall": "flagged",
+        }
+        kinds = pd.DataFrame.from_records(attrs["detection_by_kind"]).rename(columns=words)
         tables.append(
             Table(
                 "Planted errors by kind",

@@ -63,8 +63,9 @@ def label_issues(row_ids: pd.Series[str], given: pd.Series[str], **attrs: Any) -
         "calibration_method": "platt",
         "filter_by": "confident_learning",
         "aggregation": "minimum",
-        **attrs,
     }
+    for name, value in attrs.items():
+        issues.attrs[name] = value
     return issues
 
 
@@ -97,7 +98,7 @@ def test_flagged_rows_are_shown_worst_first_with_what_is_missing_and_extra(
     audited: Audited, sets_report: Report
 ) -> None:
     shown = table(sets_report, "label", "Flagged rows").frame
-    assert shown["row_id"].tolist() == audited.training_set["row_id"].iloc[FLAGGED[::-1]].tolist()
+    assert shown["row_id"].tolist() == [audited.training_set["row_id"].iloc[row] for row in reversed(FLAGGED)]
     assert shown["missing_labels"].tolist() == ["", "owl", "cat"]
     assert shown["extra_labels"].tolist() == ["cat", "dog", ""]
     assert shown["given_label"].tolist() == ["cat|dog", "cat|dog", NO_CLASS]
@@ -135,7 +136,7 @@ def test_rows_without_a_class_are_counted_and_named(sets_report: Report) -> None
 def test_the_kinds_of_planted_errors_are_shown_where_there_are_any(audited: Audited, sets_report: Report) -> None:
     kinds = [{"kind": "missing", "n_planted": 3, "average_precision": 0.5, "auroc": 0.9, "recall": 0.7}]
     shown = table(build(audited, detection_by_kind=kinds), "label", "Planted errors by kind").frame
-    assert shown["flagged"].tolist() == [0.7]
+    assert shown[["kind", "planted", "flagged"]].to_numpy().tolist() == [["missing", 3, 0.7]]
     assert "Planted errors by kind" not in [item.title for item in section(sets_report, "label").tables]
 
 
