@@ -87,7 +87,7 @@ def measure_consensus_of_panels(files: Mapping[str, Path], n_panels: int, build:
 
 def measure_curves(files: Mapping[str, Path], seeds: int) -> None:
     """Print the area between the curves of each strategy and of random choice, by the settings of the asset."""
-    settings = LearningCurveConfig()
+    settings = LearningCurveConfig.model_validate({})
     table, annotations = read_panel(files, panel_seed=PANEL_SEED, seed=0)
     train, test = train_rows(table), test_rows(table)
     build = _factory(CURVE_PARAMETERS)

@@ -11,11 +11,13 @@ import platform
 import subprocess
 import sys
 import tempfile
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
+from threading import Thread
+from time import perf_counter, sleep, time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("cleanlab", "dagster", "faiss-cpu", "numpy", "pandas", "scikit-learn", "scipy")
 DATA_DIR = "CLEANLAB_DEMO_DATA_DIR"
+_WATCH_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,14 @@ class Measured:
     processor_seconds: float
     peak_mb: float
     output: str
+    timeline: Sequence[tuple[float, float]]
+    """Unix time and processor seconds of the child itself until then, several times a second."""
+
+    def processor_seconds_between(self, start: float, end: float) -> float:
+        """Return the processor seconds that the child took between two Unix times."""
+        times = [moment for moment, _ in self.timeline]
+        first, last = (min(bisect_left(times, moment), len(times) - 1) for moment in (start, end))
+        return self.timeline[last][1] - self.timeline[first][1]
 
 
 def describe_machine() -> str:
@@ -72,15 +83,32 @@ def run_measured(command: Sequence[str], environment: Mapping[str, str] | None =
         child = subprocess.Popen(
             command, stdout=printed, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}
         )
-        _, status, usage = os.wait4(child.pid, 0)
+        timeline: list[tuple[float, float]] = []
+        watcher = Thread(target=_watch, args=(child.pid, timeline))
+        watcher.start()
+        # The child is left a zombie until the watcher has seen its end, so that no other process takes its id.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         seconds = perf_counter() - started
+        watcher.join()
+        _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         printed.seek(0)
         output = printed.read()
     if child.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}:\n{output[-4000:]}")
     peak_mb = usage.ru_maxrss * 1024 / 1e6  # the kernel counts in KiB
-    return Measured(seconds, usage.ru_utime + usage.ru_stime, peak_mb, output)
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, peak_mb, output, timeline)
+
+
+def _watch(process_id: int, timeline: list[tuple[float, float]]) -> None:
+    ticks_per_second = os.sysconf("SC_CLK_TCK")
+    while True:
+        # After the name in brackets: the state, and as the 12th and 13th field the ticks in user and system mode.
+        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+        timeline.append((time(), (int(fields[11]) + int(fields[12])) / ticks_per_second))
+        if fields[0] == "Z":
+            return
+        sleep(_WATCH_SECONDS)
 
 
 def require_data_dir() -> Path:

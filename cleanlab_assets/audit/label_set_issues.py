@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -234,11 +234,11 @@ def list_class_issues(
         encode_given_labels(predictions, names), probabilities, filter_by=filter_by, quality_method=quality_method
     )
     ranks = np.column_stack([rank_worst_first(quality) for quality in found.quality.T])
-    n_rows = len(predictions)
+    codes = np.tile(np.arange(len(names)), len(predictions))
     return pd.DataFrame(
         {
             "row_id": np.repeat(predictions["row_id"].to_numpy(), len(names)),
-            "class_name": pd.Categorical.from_codes(np.tile(np.arange(len(names)), n_rows), categories=names),
+            "class_name": pd.Categorical.from_codes(cast("Sequence[int]", codes), dtype=pd.CategoricalDtype(names)),
             "is_given": found.is_named.reshape(-1),
             "probability": probabilities.reshape(-1),
             "label_quality": found.quality.astype(np.float32).reshape(-1),

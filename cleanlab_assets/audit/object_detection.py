@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.boxes import ScoredBoxes, box_iou
+from cleanlab_assets.audit.boxes import ScoredBoxes, box_iou, match_boxes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +23,10 @@ SAME_OBJECT_IOU = 0.5
 """Boxes that overlap at least so much are of one object."""
 HIGH_PROBABILITY = 0.5
 """Calibrated probability above which a predicted box may speak against the given ones."""
+TOUCHING_IOU = 0.2
+"""Boxes that overlap at least so much may be of one object that one of them misses in part."""
+LEAST_PROBABILITY = 0.1
+"""Calibrated probability below which a predicted box is no sign of an overlooked object."""
 LOW_PROBABILITY = 0.3
 """Calibrated probability above which a predicted box of the same class may speak about the place of a given one."""
 FLAG_BELOW = 0.5
@@ -129,13 +133,13 @@ def calibrate_scores_out_of_fold(
     is_right = [_find_right_predictions(image, boxes) for image, boxes in zip(images, predictions, strict=True)]
     calibrated = list(predictions)
     for fold in np.unique(folds):
-        others = np.flatnonzero(folds != fold)
+        others = np.flatnonzero(folds != fold).tolist()
         scores = np.concatenate([predictions[position].scores for position in others])
         if len(scores) < _LEAST_PREDICTIONS:
             continue
         right = np.concatenate([is_right[position] for position in others])
         curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, right)
-        for position in np.flatnonzero(folds == fold):
+        for position in np.flatnonzero(folds == fold).tolist():
             if len(predictions[position].scores):
                 probabilities = curve.predict(predictions[position].scores)
                 calibrated[position] = replace(predictions[position], scores=probabilities)
@@ -182,9 +186,10 @@ def judge_boxes(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBo
     """Score, flag and rank the given boxes of every image, and the objects that nobody boxed.
 
     Source: ``cleanlab.object_detection.rank`` (Tkachenko, Thyagarajan and Mueller, ObjectLab, 2023) for badly located
-    and swapped boxes, and for the predicted boxes that no given box touches, which are overlooked objects as surely as
-    they are predicted. Beside them a box is *extra* where no predicted box lies on it: its quality is the probability
-    of the predicted boxes on it, weighted by their overlap.
+    and swapped boxes. Objects are *overlooked* as surely as a box is predicted that belongs to no given one; ObjectLab
+    asks that no given box touches it, which finds nothing among objects that overlap, so given and predicted boxes are
+    matched one to one here. A box is *extra* where no predicted box lies on it: its quality is the probability of the
+    predicted boxes on it, weighted by their overlap.
 
     Args:
         images: annotated images.
@@ -195,17 +200,10 @@ def judge_boxes(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBo
         position of the given box, -1 for an overlooked object; ``issue`` the kind of lowest quality, ``label_quality``
         that quality; boxes are JSON texts.
     """
-    from cleanlab.object_detection.rank import (
-        compute_badloc_box_scores,
-        compute_overlooked_box_scores,
-        compute_swap_box_scores,
-    )
+    from cleanlab.object_detection.rank import compute_badloc_box_scores, compute_swap_box_scores
 
     labels = _to_cleanlab_labels(images)
     arranged = [_arrange_by_class(found, len(images[0].class_names)) for found in predictions]
-    overlooked = compute_overlooked_box_scores(
-        labels=labels, predictions=arranged, high_probability_threshold=HIGH_PROBABILITY
-    )
     badly_located = compute_badloc_box_scores(
         labels=labels, predictions=arranged, low_probability_threshold=LOW_PROBABILITY
     )
@@ -217,7 +215,7 @@ def judge_boxes(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBo
         # cleanlab scores predicted boxes class by class, in the order of ``_arrange_by_class``.
         by_class = _sort_by_class(predictions[position])
         records += _judge_given_boxes(image, by_class, badly_located[position], swapped[position])
-        records += _judge_overlooked(image, by_class, overlooked[position])
+        records += _judge_overlooked(image, by_class)
     boxes = pd.DataFrame.from_records(records, columns=list(BOX_COLUMNS[:-1]))
     boxes = boxes.sort_values("label_quality", kind="stable", ignore_index=True)
     boxes["issue"] = pd.Categorical(boxes["issue"], categories=list(BOX_ISSUE_KINDS))
@@ -375,9 +373,15 @@ def _soften(support: float) -> float:
     return min(1.0, support / 0.25)
 
 
-def _judge_overlooked(image: AnnotatedImage, predicted: ScoredBoxes, scores: np.ndarray) -> Iterable[dict[str, Any]]:
-    """List the predicted boxes that no given box touches, as far as the model is sure of them."""
-    for position in np.flatnonzero(~np.isnan(scores)):
+def _judge_overlooked(image: AnnotatedImage, predicted: ScoredBoxes) -> Iterable[dict[str, Any]]:
+    """List the predicted boxes that belong to no given box, as far as the model is sure of them."""
+    likely = np.flatnonzero(predicted.scores >= LEAST_PROBABILITY)
+    is_matched = np.zeros(len(likely), dtype=bool)
+    matched = match_boxes(image.boxes, predicted.boxes[likely], least_iou=TOUCHING_IOU)
+    is_matched[matched[matched >= 0]] = True
+    overlap = box_iou(predicted.boxes[likely], image.boxes).max(axis=1, initial=0.0)
+    for position in likely[~is_matched & (overlap < SAME_OBJECT_IOU)]:
+        probability = float(predicted.scores[position])
         yield {
             "row_id": image.row_id,
             "box": -1,
@@ -386,10 +390,10 @@ def _judge_overlooked(image: AnnotatedImage, predicted: ScoredBoxes, scores: np.
             "suggested_class": image.class_names[predicted.codes[position]],
             "given_box": json.dumps(None),
             "suggested_box": json.dumps(np.round(predicted.boxes[position], 1).tolist()),
-            "probability": float(predicted.scores[position]),
-            "label_quality": float(1 - predicted.scores[position]),
-            "is_box_issue": bool(predicted.scores[position] > 1 - FLAG_BELOW),
-            f"{OVERLOOKED}_quality": float(1 - predicted.scores[position]),
+            "probability": probability,
+            "label_quality": 1 - probability,
+            "is_box_issue": probability > 1 - FLAG_BELOW,
+            f"{OVERLOOKED}_quality": 1 - probability,
         }
 
 
@@ -418,4 +422,5 @@ def _arrange_by_class(found: ScoredBoxes, n_classes: int) -> np.ndarray:
 
 def _clip_to_image(boxes: np.ndarray, image: AnnotatedImage) -> np.ndarray:
     limits = np.array([image.width, image.height, image.width, image.height], dtype=np.float64)
-    return np.clip(boxes, 0, limits)
+    clipped: np.ndarray = np.clip(boxes, 0, limits)
+    return clipped

@@ -32,7 +32,7 @@ FamilyOption = Annotated[
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML or JSON run config, as Dagster takes it; options win.")
 ]
-MaxRowsOption = Annotated[int | None, typer.Option(help="Audit a sample of so many rows.")]
+MaxRowsOption = Annotated[int | None, typer.Option(help="Audit a sample of so many rows, or sentences of words.")]
 FoldsOption = Annotated[int | None, typer.Option(help="Folds of the cross-validation.")]
 SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 PlantedErrorsOption = Annotated[float | None, typer.Option(help="Share of labels made wrong, to measure detection.")]
@@ -51,7 +51,6 @@ SetOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", help="Materialize everything, also what is up to date.")]
 
 _SETTING_OF_OPTION = {
-    "--max-rows": "training_set.max_rows",
     "--folds": "training_set.folds",
     "--seed": "training_set.seed",
     "--planted-errors": "training_set.planted_error_fraction",
@@ -78,7 +77,7 @@ def resolve_settings(
         settings: ``asset.key=value`` texts; a value is read as YAML, a key may go deeper (``a.b``).
         datalab: whether to look for Datalab's issue types.
         prune: whether to compare cleaned variants.
-        **options: values of the options in ``_SETTING_OF_OPTION``; None where the option was not given.
+        **options: values of ``max_rows`` and of the options in ``_SETTING_OF_OPTION``; None where one was not given.
     """
     import yaml
 
@@ -87,7 +86,8 @@ def resolve_settings(
     run_config = _read_config(config)
     values: dict[str, Any] = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
     values |= {"--no-datalab": None if datalab else [], "--no-prune": None if prune else False}
-    given = [(option, _SETTING_OF_OPTION[option], value) for option, value in values.items() if value is not None]
+    places = {"--max-rows": family.sample_setting, **_SETTING_OF_OPTION}
+    given = [(option, places[option], value) for option, value in values.items() if value is not None]
     for text in settings:
         place, separator, value = text.partition("=")
         if not separator or "." not in place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,8 @@ from cleanlab_assets.cli.instance import RunProgress, open_instance, read_settin
 from cleanlab_assets.cli.terminal import ExitCode, fail, print_summary
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from cleanlab_assets.orchestration.family import Family
 
 DatasetOption = Annotated[
@@ -82,10 +84,11 @@ def _report_audit(family: Family, dataset: str, model: str, *, use_ai: bool) -> 
     from cleanlab_assets.reports.audit_summary import AuditSummary
 
     key, partition = dg.AssetKey([family.name, "ai_summary"]), partition_keys(dataset, model)[MODEL]
-    run_config = {"ops": {key.to_python_identifier(): {"config": {"use_ai": use_ai}}}}
     with open_instance() as instance, RunProgress(f"{dataset} / {model}") as progress:
         if latest_materialization(instance, dg.AssetKey([family.name, "audit_facts"]), partition) is None:
             fail(ExitCode.WRONG_USE, f"there is no audit yet: cleanlab-demo run -d {dataset} -m {model}")
+        config = _read_settings_of_last_summary(instance, key, partition) | {"use_ai": use_ai}
+        run_config = {"ops": {key.to_python_identifier(): {"config": config}}}
         outcome = materialize_level(
             progress.load_definitions(),
             instance,
@@ -102,3 +105,13 @@ def _report_audit(family: Family, dataset: str, model: str, *, use_ai: bool) -> 
         assert latest is not None  # noqa: S101 - it was materialized
     print_summary(read_artifact(str(latest.metadata["path"].value), AuditSummary))
     end_on_failed_gates(outcome.checks)
+
+
+def _read_settings_of_last_summary(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dict[str, Any]:
+    """Read the settings that the partition's last summary was written with, those that there still are."""
+    from cleanlab_assets.orchestration.ai_summary import AiSummaryConfig
+    from cleanlab_assets.orchestration.history import latest_provenance
+
+    record = latest_provenance(instance, key, partition)
+    config = {} if record is None else record.config
+    return {name: value for name, value in config.items() if name in AiSummaryConfig.model_fields}

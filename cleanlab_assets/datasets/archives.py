@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,7 +162,7 @@ def _open_archive(archive: Path) -> Iterator[Iterator[_Member]]:
             with zipfile.ZipFile(archive) as bundle:
                 yield _zip_members(bundle)
         elif _is_gzip(archive):
-            yield iter([_Member(GZIP_MEMBER, "file", partial(gzip.open, archive))])
+            yield iter([_Member(GZIP_MEMBER, "file", partial(_open_gzip, archive))])
         else:
             raise ArchiveError(f"{archive.name} is neither a zip, a tar nor a gzip archive")
     except _DAMAGED as error:
@@ -172,6 +172,10 @@ def _open_archive(archive: Path) -> Iterator[Iterator[_Member]]:
 def _is_gzip(archive: Path) -> bool:
     with archive.open("rb") as stream:
         return stream.read(2) == _GZIP_MAGIC
+
+
+def _open_gzip(archive: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(archive))
 
 
 def _tar_members(tar: tarfile.TarFile) -> Iterator[_Member]:

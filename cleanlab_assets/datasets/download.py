@@ -89,7 +89,7 @@ def resolve_source_files(
         timeout_s: the longest silence of a server.
         backoff_s: the wait before the first retry; doubled before each later one.
         max_bytes: the most bytes that a download, or a file unpacked from one, may have.
-        show_progress: whether to draw a progress bar on stderr while downloading.
+        show_progress: whether to draw a progress bar while downloading, where stderr is a terminal.
 
     Returns:
         The path of each file of ``dataset.files`` by its name, in that order.
@@ -354,7 +354,7 @@ def _transfer_once(url: str, target: Path, label: str, transfer: _TransferSettin
 
     with (
         target.open("wb") as stream,
-        tqdm(desc=label, unit="B", unit_scale=True, disable=not transfer.show_progress) as progress,
+        tqdm(desc=label, unit="B", unit_scale=True, disable=None if transfer.show_progress else True) as progress,
     ):
 
         def inspect(response: requests.Response, **_: object) -> None:

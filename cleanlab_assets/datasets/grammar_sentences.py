@@ -25,6 +25,7 @@ CLASS_NAMES = ("ADJ", "ADP", "ADV", "DET", "NOUN", "NUM", "PRON", "PROPN", "PUNC
 SEED = 7
 N_DOCUMENTS = {"train": 60, "dev": 12, "test": 20}
 SENTENCES_OF_A_DOCUMENT = 10
+N_WORDS = 6345
 _NOUN_AND_VERB = (
     *("light", "watch", "plan", "walk", "fish", "hammer", "paint", "answer", "report"),
     *("drink", "dream", "fight", "guard", "judge", "need", "order"),
@@ -112,5 +113,5 @@ DATASET = Dataset(
     label=LABEL,
     class_names=CLASS_NAMES,
     columns=TOKEN_COLUMNS,
-    expected_rows=None,
+    expected_rows=N_WORDS,
 )

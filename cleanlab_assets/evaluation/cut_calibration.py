@@ -56,6 +56,10 @@ class CalibratedCut(BaseModel):
     where the model does not fit, it counts rows that the model gets wrong too.
     ``cleanlab_false_flag_rate`` and ``cleanlab_recall`` are those of cleanlab's own cut on the same copy. ``n_rows``
     are the rows of the audited copy.
+
+    All of these are rates of the copy. Where the model does not fit a group of rows, its right labels score like errors
+    and are taken out as such; and without planted errors the model is surer of itself and flags more of them. Only the
+    share that the cut flags of the rows as they came bounds the rate there.
     """
 
     model_config = ConfigDict(frozen=True)

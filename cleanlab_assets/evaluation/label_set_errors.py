@@ -75,10 +75,12 @@ def plant_label_set_errors(
 
 
 def _can_take(labels: np.ndarray, kind: LabelSetErrorKind) -> np.ndarray:
-    has_one, lacks_one = labels.any(axis=1), ~labels.all(axis=1)
+    """Tell which rows name a class to take out, leave one to put in, or both: bool of shape (n_rows,)."""
+    n_named = labels.sum(axis=1)
+    can_lose, can_gain = n_named > 0, n_named < labels.shape[1]
     if kind == "missing":
-        return has_one
-    return lacks_one if kind == "extra" else has_one & lacks_one
+        return np.asarray(can_lose)
+    return np.asarray(can_gain if kind == "extra" else can_lose & can_gain)
 
 
 def _change_one_class(labels: np.ndarray, row: int, kind: LabelSetErrorKind, rng: np.random.Generator) -> None:
@@ -91,7 +93,8 @@ def _change_one_class(labels: np.ndarray, row: int, kind: LabelSetErrorKind, rng
 
 def _exchange_sets(labels: np.ndarray, free: np.ndarray, n_pairs: int) -> np.ndarray:
     """Exchange the labels of pairs of rows whose labels differ; return the rows."""
-    waiting, chosen = list(free), []
+    waiting: list[int] = free.tolist()
+    chosen: list[int] = []
     while len(chosen) < 2 * n_pairs:
         first = waiting.pop(0) if waiting else None
         partner = next((row for row in waiting if first is not None and (labels[row] != labels[first]).any()), None)

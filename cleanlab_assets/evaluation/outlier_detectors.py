@@ -11,7 +11,7 @@ import pandas as pd
 
 from cleanlab_assets.audit.neighbor_graph import METRIC, build_neighbor_graph
 from cleanlab_assets.audit.seeding import seed_generator
-from cleanlab_assets.evaluation.detection import DetectionMetrics, measure_detection
+from cleanlab_assets.evaluation.detection import measure_detection
 from cleanlab_assets.models.encoding import encode_for_distance
 
 if TYPE_CHECKING:
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from cleanlab_assets.models.encoding import FeatureKinds
 
 EXACT_ROW_LIMIT = 50_000
+_TYPES = {
+    "detector": "object",
+    "planted_share": "float64",
+    "column": "object",
+    "n_planted": "int64",
+    **dict.fromkeys(["recall_at_budget", "average_precision", "auroc", "flag_recall"], "float64"),
+    "n_left_out": "int64",
+    "seconds": "float64",
+}
 
 
 @dataclass(frozen=True)
@@ -186,59 +195,21 @@ def compare_detectors_at_budgets(
         seed: seed of the planted rows and of the detectors.
 
     Returns:
-        The rows of ``compare_outlier_detectors`` for each budget, with ``planted_share`` and ``column``.
-
-    Raises:
-        ValueError: no numeric column can hold the largest share of outliers.
+        The rows of ``compare_outlier_detectors`` for each budget, with ``planted_share`` and ``column``; none for a
+        budget whose share of rows has no values in any numeric column that multiplication changes.
     """
     is_natural = _find_natural_outliers(features, kinds, k=k, seed=seed)
     tables = []
     for budget in budgets:
         column = _find_plantable_column(features, kinds, budget)
         if column is None:
-            raise ValueError(f"no numeric column has values other than zero in {budget:.0%} of {len(features):,} rows")
+            continue
         planted, is_planted = plant_feature_outliers(features, column, fraction=budget, factor=factor, seed=seed)
         table = _compare_on_measured_rows(planted, kinds, is_planted, is_planted | ~is_natural, k=k, seed=seed)
         table.insert(1, "planted_share", budget)
         table.insert(2, "column", column)
         tables.append(table)
-    return pd.concat(tables, ignore_index=True)
-
-
-def measure_outlier_detection_power(
-    features: pd.DataFrame,
-    kinds: FeatureKinds,
-    *,
-    k: int = 10,
-    fraction: float = 0.02,
-    max_rows: int = 10_000,
-    seed: int,
-) -> DetectionMetrics | None:
-    """Plant outliers in a copy of the rows and measure whether Datalab's outlier score ranks them worst.
-
-    A numeric column of some rows is multiplied by 50: the first one that has enough values other than zero. Outliers
-    that the rows already hold count as none.
-
-    Args:
-        features: feature columns, shape (n_rows, n_features).
-        kinds: the columns by kind.
-        k: neighbours of each row, as for the real audit.
-        fraction: share of the rows to plant an outlier in.
-        max_rows: rows of a random sample that bounds the cost.
-        seed: seed of the sample and of the planted rows.
-
-    Returns:
-        Detection metrics of Datalab's scores and flags; None where no numeric column can hold the outliers.
-    """
-    n_rows = min(max_rows, len(features))
-    sample = seed_generator(seed, "outlier sample").choice(len(features), size=n_rows, replace=False)
-    rows = features.iloc[np.sort(sample)].reset_index(drop=True)
-    column = _find_plantable_column(rows, kinds, fraction)
-    if column is None:
-        return None
-    planted, is_planted = plant_feature_outliers(rows, column, fraction=fraction, seed=seed)
-    encoded = encode_for_distance(planted, kinds, fit_on=np.ones(n_rows, dtype=bool))
-    return measure_detection(*_score_with_datalab(encoded, k=k, seed=seed), is_planted)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(_TYPES)).astype(_TYPES)
 
 
 def _is_changeable(column: pd.Series[float]) -> np.ndarray:

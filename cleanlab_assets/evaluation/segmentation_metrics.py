@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+METRICS = ("mean_iou", "pixel_accuracy")
+
 
 def count_pixel_confusion(
     masks: Iterable[tuple[np.ndarray, np.ndarray]], n_classes: int, *, border: int = 0
@@ -81,3 +83,32 @@ def measure_masks(confusion: np.ndarray) -> Mapping[str, float]:
         "mean_iou": float(np.nanmean(class_iou(confusion))),
         "pixel_accuracy": float(np.trace(confusion) / total),
     }
+
+
+class ScoredMasks:
+    """Given and predicted class masks of images, counted once, so that a bootstrap resample of the images is cheap.
+
+    ``compute`` gives ``measure_masks`` of the pixels of all images that count.
+    """
+
+    lower_is_better: frozenset[str] = frozenset()
+
+    def __init__(self, masks: Iterable[tuple[np.ndarray, np.ndarray]], n_classes: int) -> None:
+        """Count the pixel confusion of each image, see ``count_pixel_confusion``."""
+        self._confusion = np.stack([count_pixel_confusion([pair], n_classes) for pair in masks])
+        self.n_rows = len(self._confusion)
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """Pixels of all images, given class by predicted class, int64 of shape (n_classes + 1, n_classes + 1)."""
+        total: np.ndarray = self._confusion.sum(axis=0)
+        return total
+
+    def compute(self, weights: np.ndarray | None = None) -> dict[str, float]:
+        """Return every metric of ``METRICS``.
+
+        Args:
+            weights: how often each image counts, shape (n_images,); None counts all once.
+        """
+        counted = self.confusion if weights is None else np.tensordot(weights, self._confusion, axes=1)
+        return dict(measure_masks(counted))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+from dagster._utils.schedules import is_valid_cron_schedule
 
 from cleanlab_assets.datasets.catalogue import Dataset, datasets_of
 from cleanlab_assets.orchestration.family import Family
@@ -22,7 +23,14 @@ SECONDS_BETWEEN_LOOKS = 60
 
 
 def build_schedules(families: Sequence[Family], settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Build for each family a schedule of its embedded datasets and one of its downloaded datasets, if it has any."""
+    """Build for each family a schedule of its embedded datasets and one of its downloaded datasets, if it has any.
+
+    Raises:
+        ValueError: a setting is no cron expression; the message names its environment variable.
+    """
+    for variable, cron in (("EMBEDDED_CRON", settings.embedded_cron), ("DOWNLOAD_CRON", settings.download_cron)):
+        if not is_valid_cron_schedule(cron):
+            raise ValueError(f"CLEANLAB_DEMO_{variable} is {cron!r}: expected a cron expression such as '0 2 * * *'")
     schedules = []
     for family in families:
         for name, cron, is_embedded in (

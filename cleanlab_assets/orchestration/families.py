@@ -10,6 +10,7 @@ from cleanlab_assets.orchestration.multiannotator.family import MULTIANNOTATOR
 from cleanlab_assets.orchestration.multilabel.family import MULTILABEL
 from cleanlab_assets.orchestration.object_detection.family import OBJECT_DETECTION
 from cleanlab_assets.orchestration.regression.family import REGRESSION
+from cleanlab_assets.orchestration.segmentation.family import SEGMENTATION
 from cleanlab_assets.orchestration.token_classification.family import TOKEN_CLASSIFICATION
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ FAMILIES: tuple[Family, ...] = (
     TOKEN_CLASSIFICATION,
     MULTIANNOTATOR,
     OBJECT_DETECTION,
+    SEGMENTATION,
 )
 
 

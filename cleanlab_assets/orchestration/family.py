@@ -29,6 +29,8 @@ class Family:
     """Model of commands that name none: a simple one."""
     reports: Sequence[str]
     """Assets of the model level whose files are meant for people."""
+    sample_setting: str = "training_set.max_rows"
+    """The setting, as ``asset.key``, that takes a sample: of rows, or of what the family's rows belong to."""
 
     @property
     def all_assets(self) -> list[dg.AssetsDefinition]:

@@ -23,6 +23,7 @@ from cleanlab_assets.orchestration.history import (
     latest_materialization,
     latest_record,
     read_data_version,
+    remember_records,
 )
 from cleanlab_assets.orchestration.partitions import COMPARISON, MODEL, upstream_partitions
 from cleanlab_assets.orchestration.provenance import (
@@ -72,11 +73,12 @@ def find_stale_assets(
         Stale assets in the order of the chain; empty when nothing is to be done.
     """
     stale: dict[dg.AssetKey, str] = {}
-    for asset in family.assets[level]:
-        wanted = configs.get(asset.key, {})
-        reason = next(_reasons(instance, family, asset, partition, wanted, stale), None)
-        if reason is not None:
-            stale[asset.key] = reason
+    with remember_records():
+        for asset in family.assets[level]:
+            wanted = configs.get(asset.key, {})
+            reason = next(_reasons(instance, family, asset, partition, wanted, stale), None)
+            if reason is not None:
+                stale[asset.key] = reason
     return stale
 
 
@@ -213,6 +215,13 @@ def find_absent_models(
     instance: dg.DagsterInstance, family: Family, dataset: str
 ) -> dict[str, tuple[NotCompared, str]]:
     """Say of each model that cannot be compared why: it failed, was never materialized, or is out of date."""
+    with remember_records():
+        return _find_absent_models(instance, family, dataset)
+
+
+def _find_absent_models(
+    instance: dg.DagsterInstance, family: Family, dataset: str
+) -> dict[str, tuple[NotCompared, str]]:
     absent: dict[str, tuple[NotCompared, str]] = {}
     facts = dg.AssetKey([family.name, "audit_facts"])
     for model in models_of(family.name):

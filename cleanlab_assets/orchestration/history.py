@@ -4,20 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 
 from cleanlab_assets.orchestration.provenance import PROVENANCE, Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 NO_VERSION = "not recorded"
+_Records: TypeAlias = "dict[tuple[dg.AssetKey, str], dg.EventLogRecord | None]"
+_remembered: ContextVar[_Records | None] = ContextVar("remembered", default=None)
+
+
+@contextmanager
+def remember_records() -> Iterator[None]:
+    """Look each partition's latest materialization up once within the block, in which nothing may be materialized.
+
+    A block within a block shares what the outer one remembers.
+    """
+    if _remembered.get() is not None:
+        yield
+        return
+    token = _remembered.set({})
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
 
 
 def latest_record(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
     """Return the record of a partition's latest materialization, with its id and time, or None."""
+    remembered = _remembered.get()
+    if remembered is None:
+        return _fetch_record(instance, key, partition)
+    if (key, partition) not in remembered:
+        remembered[key, partition] = _fetch_record(instance, key, partition)
+    return remembered[key, partition]
+
+
+def _fetch_record(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
     found = instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1)
     return found.records[0] if found.records else None
 

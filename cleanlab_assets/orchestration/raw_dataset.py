@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.catalogue import Dataset, get_dataset
-from cleanlab_assets.datasets.download import DownloadError, file_sha256, resolve_source_files
+from cleanlab_assets.datasets.download import DownloadError, InsecureAddressError, file_sha256, resolve_source_files
 from cleanlab_assets.orchestration.check_results import family_check, judge
 from cleanlab_assets.orchestration.contracts import RAW_DATASET, find_schema_violation
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
@@ -43,11 +43,13 @@ def build_raw_dataset(family: str) -> dg.AssetsDefinition:
         """The source as it came: every row in source order, nothing dropped, with a row id that says file and line.
 
         Files are downloaded once into the data directory and verified against their SHA-256 each time they are read. A
-        download that fails is tried again later; a file of another content is not.
+        download that fails is tried again later; a file of another content or an address without HTTPS is not.
         """
         dataset = get_dataset(dataset_of(context))
         try:
             files = resolve_source_files(dataset, context.resources.settings.data_dir)
+        except InsecureAddressError:
+            raise  # the address is as insecure later
         except DownloadError as error:
             # After the last retry the run shows the first line of the cause: it must say all that was tried.
             cause = type(error)("; ".join(line.strip() for line in str(error).splitlines()))

@@ -63,7 +63,7 @@ def resolve_configs(family: Family, run_config: RunConfig) -> dict[dg.AssetKey, 
     """
     unknown = set(run_config) - {"ops"}
     if unknown:
-        raise RunConfigError(f"the run config has {', '.join(sorted(unknown))}, expected only 'ops'")
+        raise RunConfigError(f"the run config has {', '.join(sorted(map(str, unknown)))}, expected only 'ops'")
     steps = run_config.get("ops") or {}
     if not isinstance(steps, dict):
         raise RunConfigError(f"ops holds {steps!r}, expected a mapping of steps")
@@ -85,7 +85,8 @@ def _check_settings(step: str, config_type: type[dg.Config], values: Mapping[str
     unknown = set(values) - set(config_type.model_fields)
     if unknown:
         raise RunConfigError(
-            f"{step} has no setting {', '.join(sorted(unknown))}: expected one of {', '.join(config_type.model_fields)}"
+            f"{step} has no setting {', '.join(sorted(map(str, unknown)))}: expected one of "
+            f"{', '.join(config_type.model_fields)}"
         )
     try:
         return config_type(**values).model_dump(mode="json")

@@ -41,6 +41,12 @@ class ArtifactIOManager(dg.UPathIOManager, ABC):
         entry = context.output_metadata.get(PROVENANCE)
         write_atomically(path, self.to_bytes(obj, entry.value if entry else {}))
 
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read a value; for a step that takes several partitions, all that exist by their key, also a single one."""
+        if context.has_asset_partitions and get_origin(context.dagster_type.typing_type) is dict:
+            return self.load_partitions(context)
+        return super().load_input(context)
+
     def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
         """Read a value.
 

@@ -30,6 +30,11 @@ def digest_audit(facts: AuditFacts) -> list[str]:
             f"planted errors: {found.n_planted:,}; average precision {found.average_precision:.3f} "
             f"(chance {found.planted_share:.3f}), precision {found.precision:.3f}, recall {found.recall:.3f}"
         )
+        lines += [
+            f"  {_in_words(item.kind)}: {item.n_planted:,}; average precision {item.average_precision:.3f} "
+            f"(chance {item.chance:.3f}), AUROC {item.auroc:.3f}, recall {item.recall:.3f}"
+            for item in found.by_kind
+        ]
     return lines
 
 

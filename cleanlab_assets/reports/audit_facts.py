@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from cleanlab_assets.audit.training_set import test_rows, train_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from cleanlab_assets.datasets.catalogue import Dataset
     from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 
@@ -53,8 +55,23 @@ class VariantFacts(_Facts):
     verdict: str | None = None
 
 
+class KindFacts(_Facts):
+    """How well one kind of planted error is told from the rows without a planted error."""
+
+    kind: str
+    n_planted: int
+    average_precision: float
+    auroc: float
+    recall: float
+    chance: float
+    """Average precision of a random ranking."""
+
+
 class DetectionFacts(_Facts):
-    """How well planted errors were found; chance is ``planted_share`` for average precision, 0.5 for AUROC."""
+    """How well planted errors were found; chance is ``planted_share`` for average precision, 0.5 for AUROC.
+
+    ``by_kind`` is empty where all planted errors are of one kind.
+    """
 
     n_planted: int
     planted_share: float
@@ -62,6 +79,7 @@ class DetectionFacts(_Facts):
     recall: float
     average_precision: float
     auroc: float
+    by_kind: list[KindFacts] = Field(default_factory=list)
 
 
 class WorstRow(_Facts):
@@ -151,7 +169,8 @@ def collect_facts(
         predictions: out-of-sample predictions; the ``attrs`` hold ``cross_validation``, ``calibration`` and
             ``fit_seconds``.
         label_issues: label issues of all train rows; the ``attrs`` hold ``flag_rule``, ``notes``, ``estimated_errors``
-            where the family estimates them, and ``detection`` where errors were planted.
+            where the family estimates them, and, where errors were planted, ``detection`` and for errors of several
+            kinds ``detection_by_kind``.
         comparison: the variants and the verdict.
         datalab_summary: one row for each Datalab issue type; None where the family has no Datalab report.
         duplicate_sets: near-duplicate sets row by row; None where the family looks for none.
@@ -187,13 +206,17 @@ def collect_facts(
         variants=_list_variants(comparison),
         chosen=comparison.chosen,
         verdict=comparison.verdict,
-        detection=None
-        if detection is None
-        else DetectionFacts(**{name: detection[name] for name in DetectionFacts.model_fields}),
+        detection=None if detection is None else _describe_detection(detection, attrs.get("detection_by_kind", [])),
         limits={name: float(limit) for name, limit in asdict(dataset.gates).items()},
         notes=[*training_set.attrs["notes"], *attrs["notes"], *comparison.notes],
         worst_rows=_list_worst_rows(label_issues),
     )
+
+
+def _describe_detection(detection: Mapping[str, Any], by_kind: Sequence[Mapping[str, Any]]) -> DetectionFacts:
+    whole = {name: detection[name] for name in DetectionFacts.model_fields if name != "by_kind"}
+    kinds = [KindFacts(**{name: record[name] for name in KindFacts.model_fields}) for record in by_kind]
+    return DetectionFacts(**whole, by_kind=kinds)
 
 
 def _describe_labels(labels: pd.Series[Any], dataset: Dataset) -> dict[str, float]:

@@ -302,6 +302,10 @@ def _judge_detection(found: DetectionFacts) -> Finding:
         f"{format_number(found.precision)}; average precision {format_number(found.average_precision)}, "
         f"{format_number(found.planted_share)} by chance."
     )
+    if len(found.by_kind) > 1:
+        ranked = sorted(found.by_kind, key=lambda item: item.auroc)
+        evidence += " AUROC by kind, the hardest first: "
+        evidence += ", ".join(f"{_in_words(item.kind)} {format_number(item.auroc)}" for item in ranked) + "."
     if found.average_precision <= found.planted_share:
         return Finding(title="Planted errors found no better than by chance", evidence=evidence, severity="warning")
     return Finding(title="Planted errors", evidence=evidence, severity="info")

@@ -12,7 +12,8 @@ names those that are no fact, and the metrics that the audit does not hold. It a
 - what is no claim about the data: list markers, ordinals up to the tenth, "the top 20" (round numbers up to 100), the
   level of a 95 % interval, an interval that includes zero, names such as F1 and R2.
 
-Number words are read from zero and from four to twelve: one, two and three are everyday words.
+Numbers in words are read too, see ``number_words``: a part ("half of", "one in three") and a multiple ("twice the
+limit") must be within a tenth of a share and of a ratio among the facts.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from cleanlab_assets.reports.number_words import NumberPhrase, find_number_phrases
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cleanlab_assets.reports.audit_facts import AuditFacts
 
 NAMES_WITH_DIGITS = frozenset({"f1", "r2"})
-_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-NUMBER_WORDS = {word: Decimal(value) for value, word in enumerate(_WORDS) if value not in (1, 2, 3)}
+ABOUT = Decimal("0.1")
+"""How far, relatively, a part or a multiple in words may be from its fact."""
 SCALES = {"k": 3, "thousand": 3, "m": 6, "million": 6, "billion": 9}
 
 _SPELLINGS = str.maketrans(
@@ -52,13 +55,13 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_WORD = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
 _NO_CLAIM = re.compile(
     rf"""
     ^\s*\(?\d{{1,2}}[.)](?=\s)                                                 # 1. first item
     | \bstep\s\d{{1,2}}\b
     | \b(?:[1-9]|10)(?:st|nd|rd|th)\b
     | \b(?:top|first|worst|lowest|highest|next|last)[\s-](?:[1-9]?[05]|100)\b(?![.,]?\d|[\s-]?{_PERCENT})
+    | \b(?:top|first|worst|lowest|highest|next|last)[\s-](?:five|ten|fifteen|(?:twen|thir|for|fif)ty|hundred)\b
     | \b95[\s-]?{_PERCENT}[\s-]*(?:\w+[\s-]+){{0,2}}?(?:confidence|intervals?|CI)\b
     | \b(?:includ|contain|cross|span|exclud|straddl|cover|above|below)\w*\s(?:zero|0)\b(?![.,]?\d|[\s-]?{_PERCENT})
     """,
@@ -82,11 +85,15 @@ _METRIC_WORDS = {
 
 @dataclass(frozen=True)
 class FactNumbers:
-    """What a text may state: values of facts, words of theirs that hold numbers, and classes named by whole numbers."""
+    """What a text may state: ``values`` of facts, and ``ratios`` of them that it may tell as a multiple.
+
+    ``names`` are words of theirs that hold numbers, ``classes`` those named by whole numbers.
+    """
 
     values: frozenset[Decimal]
     names: frozenset[str]
     classes: frozenset[str]
+    ratios: frozenset[Decimal] = frozenset()
 
 
 class _Number(NamedTuple):
@@ -103,7 +110,8 @@ def collect_numbers(facts: AuditFacts) -> FactNumbers:
     Every number among the facts and within their texts, and these derived ones: train and test rows together; the rows
     and the share that are not flagged; the share of each class and the number of classes; the share of the rows in
     near-duplicate sets and of the estimated errors; how many issue types there are, ran, did not run and found
-    something; how many variants there are; and 0.5, the AUROC of chance, if errors were planted.
+    something; how many variants there are; and 0.5, the AUROC of chance, if errors were planted. Ratios are those of a
+    rate to its limit, and of the average precision of planted errors to chance.
     """
     values: set[Decimal] = set()
     names: set[str] = set()
@@ -123,7 +131,8 @@ def collect_numbers(facts: AuditFacts) -> FactNumbers:
         names |= named
     derived = [*facts.label_distribution.values(), *_derive_numbers(facts)]
     values |= {_to_decimal(value) for value in derived if math.isfinite(value)}
-    return FactNumbers(frozenset(values), frozenset(names), frozenset(classes))
+    ratios = frozenset(_to_decimal(ratio) for ratio in _derive_ratios(facts))
+    return FactNumbers(frozenset(values), frozenset(names), frozenset(classes), ratios)
 
 
 def find_ungrounded_numbers(text: str, facts_numbers: FactNumbers) -> list[str]:
@@ -138,7 +147,7 @@ def find_ungrounded_numbers(text: str, facts_numbers: FactNumbers) -> list[str]:
         following = numbers[position + 1] if position + 1 < len(numbers) else None
         if number is None or not _is_grounded(number, following, text, facts_numbers.values):
             ungrounded.append(match[0].strip())
-    ungrounded += [word for word in _WORD.findall(text) if not _is_grounded_word(word.lower(), facts_numbers)]
+    ungrounded += [item.text for item in find_number_phrases(text) if not _is_grounded_phrase(item, facts_numbers)]
     return list(dict.fromkeys(ungrounded))
 
 
@@ -176,6 +185,20 @@ def _derive_numbers(facts: AuditFacts) -> list[float]:
     return derived
 
 
+def _derive_ratios(facts: AuditFacts) -> list[float]:
+    shares = {item.issue_type: item.share for item in facts.issue_types}
+    rates = {
+        "label_issue_rate": facts.label_issue_rate,
+        "outlier_rate": shares.get("outlier"),
+        "near_duplicate_rate": shares.get("near_duplicate"),
+        "expected_calibration_error": facts.expected_calibration_error,
+    }
+    ratios = [rate / facts.limits[name] for name, rate in rates.items() if rate and facts.limits.get(name)]
+    if facts.detection is not None and facts.detection.planted_share:
+        ratios.append(facts.detection.average_precision / facts.detection.planted_share)
+    return [ratio for ratio in ratios if math.isfinite(ratio)]
+
+
 def _list_leaves(value: object) -> Iterator[Decimal | str]:
     if isinstance(value, dict):
         for name, entry in value.items():
@@ -193,7 +216,7 @@ def _list_leaves(value: object) -> Iterator[Decimal | str]:
 def _read_text(text: str) -> tuple[set[Decimal], set[str]]:
     """Return the numbers of a fact's own text, and its words that are or hold numbers."""
     text = _normalize(text)
-    values, names = set(), {word.lower() for word in _WORD.findall(text)}
+    values, names = set(), {phrase.text.lower() for phrase in find_number_phrases(text)}
     for match in _TOKEN.finditer(text):
         number = _read_number(match)
         if any(character.isalpha() for character in match[0]):
@@ -266,8 +289,23 @@ def _is_rounding(stated: Decimal, fact: Decimal) -> bool:
     return 2 * abs(stated - fact) <= unit
 
 
-def _is_grounded_word(word: str, facts_numbers: FactNumbers) -> bool:
-    return word in facts_numbers.names or any(abs(fact) == NUMBER_WORDS[word] for fact in facts_numbers.values)
+def _is_grounded_phrase(phrase: NumberPhrase, facts_numbers: FactNumbers) -> bool:
+    if phrase.text.lower() in facts_numbers.names:
+        return True
+    sizes = {abs(fact) for fact in facts_numbers.values}
+    if phrase.kind == "range":
+        return any(phrase.value <= size < (phrase.high or phrase.value) for size in sizes)
+    if phrase.kind == "ratio":
+        return any(_is_about(phrase.value, ratio) for ratio in facts_numbers.ratios)
+    if phrase.kind == "share":
+        is_count = bool(phrase.parts) and sizes.issuperset(phrase.parts)
+        return is_count or any(_is_about(phrase.value, size) for size in sizes if size <= 1)
+    number = _Number(0, 0, phrase.value, "", is_percent=phrase.kind == "percentage")
+    return _is_grounded(number, None, "", facts_numbers.values)
+
+
+def _is_about(stated: Decimal, fact: Decimal) -> bool:
+    return abs(stated - fact) <= ABOUT * fact
 
 
 def _has_sign(number: _Number, fact: Decimal) -> bool:

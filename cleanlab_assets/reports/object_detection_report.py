@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -224,7 +224,7 @@ def _draw(image: AnnotatedImage, issues: pd.DataFrame) -> bytes:
     )
 
 
-def _describe(issue: Mapping[str, object]) -> str:
+def _describe(issue: Mapping[Any, Any]) -> str:
     if issue["issue"] == OVERLOOKED:
         return f"overlooked {issue['suggested_class']}"
     if issue["issue"] == SWAPPED:

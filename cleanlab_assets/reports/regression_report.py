@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.evaluation.detection import measure_detection_by_kind
 from cleanlab_assets.reports.formatting import format_number, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile
 from cleanlab_assets.reports.issue_evidence import (
@@ -191,7 +192,8 @@ def _explain_cut(cuts: pd.DataFrame, n_rows: int) -> dict[str, str]:
     elif np.isfinite(rate):
         words.append(
             f"The cut also flags about {say_rate(rate)} right values, which would be {round(rate * n_rows):,} if all "
-            f"{n_rows:,} rows were right; {cut['flagged']:,} are flagged."
+            f"{n_rows:,} rows were right; {cut['flagged']:,} are flagged. That rate holds where the model fits: of a "
+            "group of rows that it gets wrong, right values are flagged too."
         )
     if np.isfinite(recall):
         words.append(
@@ -240,7 +242,15 @@ def _tabulate_rules(audit: TabularAudit, cuts: pd.DataFrame, calibration: Mappin
         by_planted = audit.flags("label").groupby(rows["planted_kind"].astype("string"), sort=True)
         found = by_planted.agg(["size", "sum", "mean"]).reset_index()
         found.columns = pd.Index(["kind", "planted", "flagged", "share"])
-        tables.append(Table("Planted errors among these rows", found, "How many are flagged.", shares={"share"}))
+        ranking = measure_detection_by_kind(
+            rows["label_quality"].to_numpy(), audit.flags("label").to_numpy(), rows["planted_kind"]
+        )
+        found = found.merge(ranking[["kind", "average_precision", "auroc", "chance"]], on="kind")
+        caption = (
+            "How many are flagged, and how well the ranking tells each kind from the rows without a planted error; "
+            "chance is the average precision of a random ranking."
+        )
+        tables.append(Table("Planted errors among these rows", found, caption, shares={"share"}))
     return tables
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -23,6 +24,9 @@ from cleanlab_assets.audit.object_detection import (
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
 from cleanlab_assets.evaluation.box_detection import average_precision, measure_box_detection
 from cleanlab_assets.evaluation.box_errors import plant_box_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAMES = ("cat", "dog", "owl")
 PIXELS = encode_png(np.zeros((100, 100, 3), dtype=np.uint8))
@@ -125,12 +129,12 @@ class CountingDetector:
 
     fits = 0
 
-    def fit(self, images: object, labels: object = None) -> CountingDetector:
+    def fit(self, images: Sequence[AnnotatedImage], labels: object = None) -> CountingDetector:
         del images, labels
         type(self).fits += 1
         return self
 
-    def predict(self, images: list[AnnotatedImage]) -> list[ScoredBoxes]:
+    def predict(self, images: Sequence[AnnotatedImage]) -> list[ScoredBoxes]:
         return [predict_truth(image) for image in images]
 
 

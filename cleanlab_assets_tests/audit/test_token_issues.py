@@ -28,7 +28,7 @@ def _make_issues() -> tuple[pd.DataFrame, list[np.ndarray], list[np.ndarray]]:
     rows = pd.DataFrame(
         {
             "row_id": [f"f:{number}" for number in range(len(labels))],
-            "given_label": pd.Categorical.from_codes(labels, TAGS),
+            "given_label": pd.Categorical([TAGS[code] for code in labels], categories=TAGS),
             "token": rng.choice(["light", "walk"], size=len(labels)),
         }
     )
@@ -41,7 +41,8 @@ def _make_issues() -> tuple[pd.DataFrame, list[np.ndarray], list[np.ndarray]]:
 
 def to_double(probabilities: np.ndarray) -> np.ndarray:
     values = probabilities.astype(np.float64)
-    return values / values.sum(axis=1, keepdims=True)
+    normalized: np.ndarray = values / values.sum(axis=1, keepdims=True)
+    return normalized
 
 
 def test_tokens_are_flagged_and_scored_as_cleanlab_does_sentence_by_sentence() -> None:

@@ -4,10 +4,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import dagster as dg
 import pandas as pd
 import pytest
 
 from cleanlab_assets.cli import audits
+from cleanlab_assets.cli.options import resolve_settings
 from cleanlab_assets.cli.terminal import ExitCode
 from cleanlab_assets.datasets import catalogue
 from cleanlab_assets.evaluation.variant_comparison import VariantComparison
@@ -258,7 +260,29 @@ def test_an_option_for_which_the_family_has_no_setting_is_named(
     assert f"{option[0]}: classification has no asset 'variant_comparison' with settings" in printed.stderr
 
 
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_family_takes_a_sample_by_the_same_option(family: Family) -> None:
+    configs = resolve_settings(family, None, [], datalab=True, prune=True, max_rows=321)
+    asset, setting = family.sample_setting.split(".")
+    assert configs[dg.AssetKey([family.name, asset])][setting] == 321
+
+
 def test_an_environment_variable_with_a_bad_value_is_named(home: Home) -> None:
     printed = home.run("run", CLEANLAB_DEMO_EXECUTOR="cluster")
     assert printed.exit_code == ExitCode.WRONG_USE, printed.output
     assert "CLEANLAB_DEMO_EXECUTOR is 'cluster'" in printed.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("ops: {classification__training_set: {config: {1: 2}}}", "classification__training_set has no setting 1"),
+        ("{ops: {}, 3: {}}", "the run config has 3, expected only 'ops'"),
+    ],
+)
+def test_a_config_whose_key_is_no_text_is_wrong_use(home: Home, content: str, message: str) -> None:
+    path = home.path / "run.yaml"
+    path.write_text(content)
+    printed = home.run("run", "-c", str(path))
+    assert printed.exit_code == ExitCode.WRONG_USE, printed.output
+    assert message in printed.stderr

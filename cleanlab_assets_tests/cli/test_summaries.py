@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cleanlab_assets.cli.terminal import ExitCode
+from cleanlab_assets_tests.cli.conftest import FAST
 from cleanlab_assets_tests.reports.chat_server import ChatServer, Reply, run_chat_server
 
 if TYPE_CHECKING:
@@ -63,6 +64,15 @@ def test_a_language_model_tells_a_stored_audit_and_its_key_is_stored_nowhere(
     stored = next(copied_home.artifacts.glob("*/ai_summary/breast_cancer/logistic_regression.json")).read_text()
     assert json.loads(stored)["result"]["headline"] == PROSE["headline"]
     _assert_key_is_nowhere(printed, copied_home)
+
+
+def test_a_new_summary_keeps_the_settings_of_the_last_one(copied_home: Home, server: ChatServer) -> None:
+    own_model = ("--set", "ai_summary.model=openai:own-model", "--set", "ai_summary.use_ai=false")
+    assert copied_home.run("run", *FAST, *own_model).exit_code == ExitCode.FINE
+    server.answer(Reply(prose=PROSE))
+    printed = _ask(copied_home, server)
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    assert "written by openai:own-model" in printed.stdout or "written by own-model" in printed.stdout
 
 
 def test_a_server_that_repeats_the_key_in_an_error_does_not_get_it_stored(

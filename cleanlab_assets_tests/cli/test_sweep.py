@@ -150,3 +150,18 @@ def test_a_second_sweep_finds_all_up_to_date_and_a_third_what_changed(
     assert "knn: failed" in _find_row(broken, "knn")
     assert "kept baseline" not in _find_row(broken, "knn")
     assert "kept baseline" in _find_row(broken, "ridge")
+
+
+@pytest.mark.slow
+def test_tagged_sentences_are_swept_with_a_sample_of_them(home: Home) -> None:
+    options = ("--max-rows", "150", "--planted-errors", "0.1", "--folds", "2", "--no-prune")
+    printed = home.run("sweep", "grammar_sentences", *options)
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    for model in ("bilstm", "logistic_regression"):
+        assert "kept baseline" in _find_row(printed, model)
+    issues = home.artifacts / "token_classification/consensus_issues/grammar_sentences.parquet"
+    rows = pd.read_parquet(home.artifacts / "token_classification/training_set/grammar_sentences.parquet")
+    train = rows[rows["split"] == "train"]
+    assert train["sentence_id"].nunique() == 150
+    worst = pd.read_parquet(issues).sort_values("rank").head(round(0.1 * len(train)))
+    assert worst["row_id"].isin(train.loc[train["planted_error"], "row_id"]).mean() > 0.7

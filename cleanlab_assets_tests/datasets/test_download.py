@@ -444,10 +444,13 @@ def test_processes_that_download_at_once_all_get_the_whole_file(server: SourceSe
     assert files_below(tmp_path) == ["sample", "sample/table.csv"]
 
 
-def test_a_progress_bar_goes_to_stderr_when_asked_for(
-    server: SourceServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_progress_bar_goes_to_stderr_when_asked_for_and_it_is_a_terminal(
+    server: SourceServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server.serve("/table.csv", Reply(body=CONTENT))
+    resolve(file_at(url), tmp_path / "log", show_progress=True)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
 
     resolve(file_at(url), tmp_path / "quiet", show_progress=False)
     quiet = capsys.readouterr()

@@ -18,6 +18,8 @@ from cleanlab_assets.evaluation.detection_variants import (
 from cleanlab_assets_tests.datasets.known_scenes import make_scenes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cleanlab_assets.datasets.images import AnnotatedImage
 
 
@@ -42,12 +44,12 @@ class Memory:
     def __init__(self, truth: list[AnnotatedImage]) -> None:
         self.truth = {image.row_id: image for image in truth}
 
-    def fit(self, images: list[AnnotatedImage], labels: object = None) -> Memory:
+    def fit(self, images: Sequence[AnnotatedImage], labels: object = None) -> Memory:
         del labels
         self.share_right = float(np.mean([image.box_labels == self.truth[image.row_id].box_labels for image in images]))
         return self
 
-    def predict(self, images: list[AnnotatedImage]) -> list[ScoredBoxes]:
+    def predict(self, images: Sequence[AnnotatedImage]) -> list[ScoredBoxes]:
         """Find the true boxes; the worse the training labels, the more classes are wrong."""
         found = []
         for image in images:

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from cleanlab_assets.models.catalogue import models_of
+from cleanlab_assets.audit.label_set_predictions import predict_label_probabilities
+from cleanlab_assets.datasets.synthetic_topics import generate_topics
+from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory, models_of
+from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.models.trained_model import TrainedModel, UntrustedModelError
 from cleanlab_assets_tests.audit.known_data import mixed_table
+
+_FEW_STEPS = {
+    "extra_trees": {"n_estimators": 5},
+    "hist_gradient_boosting": {"max_iter": 5},
+    "random_forest": {"n_estimators": 5},
+}
 
 
 @pytest.mark.parametrize("model", sorted(models_of("classification")))
@@ -22,6 +32,25 @@ def test_a_stored_model_predicts_as_the_fitted_one(model: str) -> None:
     assert np.array_equal(restored.pipeline.predict(data.features), fitted.predict(data.features))
     assert np.array_equal(restored.pipeline.predict_proba(data.features), fitted.predict_proba(data.features))
     assert restored.card["model"] == model
+
+
+@pytest.mark.parametrize("model", sorted(models_of("multilabel")))
+def test_a_stored_model_of_several_labels_predicts_as_the_fitted_one(model: str) -> None:
+    counts, topics = generate_topics(200, 4, 20, seed=0)
+    words = tuple(f"word_{number}" for number in range(counts.shape[1]))
+    features = pd.DataFrame(counts, columns=list(words))
+    context = BuildContext(kinds=FeatureKinds(numeric=words), n_classes=4, seed=0, n_jobs=1)
+    fitted = PipelineFactory("multilabel", model, context, _FEW_STEPS.get(model, {}))().fit(features, topics)
+
+    restored = TrainedModel.from_bytes(TrainedModel(pipeline=fitted, card={"model": model}).to_bytes({})).pipeline
+
+    predicted = restored.predict(features)
+    assert np.array_equal(predicted, fitted.predict(features))
+    assert np.array_equal(
+        predict_label_probabilities(restored, features), predict_label_probabilities(fitted, features)
+    )
+    assert predicted.shape == topics.shape
+    assert (predicted.astype(bool) == topics).mean() > 0.8
 
 
 def test_a_model_file_with_a_foreign_type_is_not_read() -> None:

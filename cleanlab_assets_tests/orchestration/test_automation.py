@@ -119,7 +119,7 @@ def test_each_family_has_a_stopped_schedule_for_embedded_and_one_for_downloaded_
 def test_a_cron_expression_that_is_none_stops_the_code_location_and_is_quoted(workbench: Workbench) -> None:
     settings = workbench.settings.model_copy(update={"embedded_cron": "every night"})
 
-    with pytest.raises(dg.DagsterInvalidDefinitionError, match=r"every night.*classification_embedded_datasets"):
+    with pytest.raises(ValueError, match=r"CLEANLAB_DEMO_EMBEDDED_CRON is 'every night': expected a cron expression"):
         build_definitions(settings)
 
 
@@ -306,6 +306,19 @@ def test_a_download_of_another_content_is_not_tried_again(
 
     assert server.requests == ["/table.csv"]
     assert "SourceHashError" in (outcome.error or "")
+
+
+def test_an_insecure_address_is_not_tried_again(
+    workbench: Workbench, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve_breast_cancer(monkeypatch, content, "http://example.org/table.csv")
+
+    outcome = workbench.materialize("dataset", "breast_cancer")
+
+    assert "InsecureAddressError" in (outcome.error or "")
+    restarts = {dg.DagsterEventType.STEP_UP_FOR_RETRY, dg.DagsterEventType.STEP_RESTARTED}
+    run = workbench.instance.get_runs()[0]
+    assert not any(entry.dagster_event_type in restarts for entry in workbench.instance.all_logs(run.run_id))
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

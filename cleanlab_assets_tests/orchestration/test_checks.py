@@ -10,6 +10,7 @@ import dagster as dg
 import numpy as np
 import pytest
 
+from cleanlab_assets.audit.datalab import NOT_ASKED_FOR
 from cleanlab_assets.datasets.catalogue import Gates, get_dataset
 from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.orchestration import check_results
@@ -225,3 +226,15 @@ def test_a_failed_blocking_check_stops_what_follows(workbench: Workbench, monkey
     again = workbench.materialize("dataset", "breast_cancer")
     assert not again.success, "running again does not get round a blocking check"
     assert not workbench.instance.get_materialized_partitions(dg.AssetKey(["classification", "training_set"]))
+
+
+def test_an_issue_type_that_nobody_asked_for_fails_no_gate_and_one_that_did_not_run_does(audited: Workbench) -> None:
+    issues = audited.read("datalab_issues", PLANTED).drop(columns="is_outlier_issue")
+    assert not _evaluate(audited, "outlier_rate", datalab_issues=issues).passed
+    for row in issues.attrs["summary"]:
+        if row["issue_type"] in ("outlier", "non_iid"):
+            row |= {"status": "not run", "reason": NOT_ASKED_FOR, "score": None}
+    for check in ("outlier_rate", "non_iid"):
+        result = _evaluate(audited, check, datalab_issues=issues)
+        assert result.passed
+        assert "not asked for" in str(result.description)

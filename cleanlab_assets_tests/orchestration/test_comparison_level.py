@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
+from cleanlab_assets.orchestration import history
 from cleanlab_assets.orchestration.freshness import find_stale_assets
 from cleanlab_assets.orchestration.regression.family import REGRESSION
 from cleanlab_assets.orchestration.runs import RunOutcome, resolve_configs
@@ -130,6 +131,25 @@ def test_a_model_that_flags_by_other_rules_than_most_is_told_and_not_compared(be
     assert set(bench.read("consensus_issues", "diabetes")["n_models_flagging"]) <= {0, 1, 2}
     assert _audit(bench, "knn").success
     assert _compare(bench).n_models_compared == 3
+
+
+def test_what_is_stale_is_found_with_one_look_at_each_partition(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[tuple[str, str]] = []
+    fetch = history._fetch_record
+
+    def count(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> object:
+        looked.append((key.to_user_string(), partition))
+        return fetch(instance, key, partition)
+
+    monkeypatch.setattr(history, "_fetch_record", count)
+    find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", resolve_configs(REGRESSION, {}))
+    assert len(looked) == len(set(looked)) > 0
+    _compare(bench)
+    before = len(looked)
+    find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", resolve_configs(REGRESSION, {}))
+    assert len(looked) > before, "the next look is a new one"
 
 
 def test_the_comparison_is_fresh_until_a_model_changes_and_tells_a_model_of_another_training_set(

@@ -26,6 +26,7 @@ GRID = {
         ["digit_scenes", "penn_fudan_ped"],
         ["fasterrcnn_mobilenet_v3_large_fpn", "maskrcnn_resnet50_fpn", "small_detector"],
     ),
+    "segmentation": (["digit_scenes", "penn_fudan_ped"], ["small_unet"]),
 }
 TABULAR_MODEL_LEVEL = [
     *("predictions", "label_issues", "datalab_issues", "datalab_summary", "duplicate_sets", "datalab_report"),
@@ -69,6 +70,14 @@ ASSETS = {
         "dataset": ["raw_dataset", "training_set", "image_issues"],
         "model": [
             *("predictions", "box_issues", "label_issues", "box_report"),
+            *("variant_comparison", "retrained_model", "audit_facts", "ai_summary"),
+        ],
+        "comparison": COMPARISON,
+    },
+    "segmentation": {
+        "dataset": ["raw_dataset", "training_set", "image_issues"],
+        "model": [
+            *("predictions", "pixel_issues", "label_issues", "class_summary", "class_confusions", "mask_report"),
             *("variant_comparison", "retrained_model", "audit_facts", "ai_summary"),
         ],
         "comparison": COMPARISON,
@@ -127,6 +136,14 @@ OWN_CHECKS = {
             "image_issues": IMAGE_CHECKS,
         }
     ],
+    "segmentation": [
+        {
+            "training_set": {"no_equal_images_across_splits"},
+            "predictions": {"probabilities_are_valid"},
+            "label_issues": {"detection_power"},
+            "image_issues": IMAGE_CHECKS,
+        }
+    ],
 }
 BLOCKING = {"source_hash", "schema", "row_count", "label_domain", "each_train_row_predicted_once"}
 TABULAR_BLOCKING = {"no_row_in_both_splits", "no_equal_rows_across_splits"}
@@ -137,6 +154,7 @@ OWN_BLOCKING = {
     "token_classification": {"probabilities_are_valid", "no_sentence_in_two_parts"},
     "multiannotator": {"probabilities_are_valid", "no_row_in_both_splits"},
     "object_detection": {"boxes_are_valid", "no_equal_images_across_splits"},
+    "segmentation": {"probabilities_are_valid", "no_equal_images_across_splits"},
 }
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 

@@ -14,8 +14,6 @@ import pytest
 from cleanlab_assets.orchestration.storage import read_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
 pytestmark = pytest.mark.slow
@@ -90,8 +88,7 @@ def _read(folder: Path, asset: str, partition: str, suffix: str = "parquet") -> 
 
 
 def _notes(table: pd.DataFrame) -> str:
-    attrs: Mapping[str, Any] = table.attrs
-    return "; ".join(attrs["notes"])
+    return "; ".join(table.attrs["notes"])
 
 
 def test_labels_without_features_are_audited_by_the_annotators_alone(folder: Path) -> None:

@@ -11,7 +11,7 @@ from cleanlab_assets.datasets import catalogue
 from cleanlab_assets.datasets.catalogue import SourceFile, get_dataset
 from cleanlab_assets.datasets.movielens_100k import FILE, GENRES
 from cleanlab_assets.orchestration.multiannotator.family import MULTIANNOTATOR
-from cleanlab_assets.orchestration.partitions import DATASET, MODEL
+from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
 from cleanlab_assets_tests.conftest import Workbench, build_workbench
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def test_ratings_are_told_as_ordered_preferences(workbench: Workbench, monkeypat
     _write_ratings(folder / FILE)
     bench = build_workbench(workbench.settings.data_dir.parent, workbench.instance, MULTIANNOTATOR)
 
-    for level, partition in ((DATASET, "movielens_100k"), (MODEL, PARTITION)):
+    levels: tuple[tuple[Level, str], ...] = ((DATASET, "movielens_100k"), (MODEL, PARTITION))
+    for level, partition in levels:
         outcome = bench.materialize(level, partition, CONFIG)
         assert outcome.success, outcome.error
 

@@ -60,6 +60,23 @@ def test_planted_errors_are_found_and_told_by_kind(audited_values: Workbench) ->
     assert sum(record["n_planted"] for record in by_kind.values()) == 35
 
 
+def test_the_facts_and_the_report_tell_each_kind_of_planted_error(audited_values: Workbench) -> None:
+    issues = audited_values.read("label_issues", PLANTED_VALUES)
+    facts: AuditFacts = audited_values.read("audit_facts", PLANTED_VALUES, AuditFacts)
+    assert facts.detection is not None
+    assert [item.model_dump() for item in facts.detection.by_kind] == issues.attrs["detection_by_kind"]
+    summary: AuditSummary = audited_values.read("ai_summary", PLANTED_VALUES, AuditSummary)
+    assert "AUROC by kind" in summary.model_dump_json()
+    assert "how well the ranking tells each kind" in audited_values.read("datalab_report", PLANTED_VALUES)
+
+
+def test_facts_that_an_older_version_stored_are_still_read(audited_values: Workbench) -> None:
+    facts: AuditFacts = audited_values.read("audit_facts", PLANTED_VALUES, AuditFacts)
+    stored = facts.model_dump(mode="json")
+    del stored["detection"]["by_kind"]
+    assert AuditFacts.model_validate(stored).detection is not None
+
+
 def test_both_cuts_are_reported_and_the_chosen_one_flags(audited_values: Workbench) -> None:
     issues = audited_values.read("label_issues", PLANTED_VALUES)
     assert (issues["is_label_issue"] == issues["is_below_calibrated_cut"]).all(), "the calibrated cut is the default"
@@ -116,7 +133,7 @@ def test_the_facts_hold_quantiles_of_the_label_and_lower_is_better(audited_value
     assert facts.lower_is_better
     assert facts.label_distribution["minimum"] <= facts.label_distribution["median"]
     assert facts.flag_rule.startswith("a cut that flags ")
-    assert facts.flag_rule.endswith(" of right labels")
+    assert facts.flag_rule.endswith(f" to {facts.label_issue_rate:.1%} (if no flagged label is wrong) of right labels")
     assert facts.estimated_errors is not None
     assert 0 < facts.estimated_errors < 2 * 35
 
@@ -175,6 +192,9 @@ def test_a_label_detector_without_signal_fails(audited_values: Workbench, monkey
 def test_an_outlier_detector_without_signal_fails(audited_values: Workbench) -> None:
     table = audited_values.read("outlier_detectors", "diabetes")
     assert _evaluate(audited_values, "outlier_detection_power", "diabetes", outlier_detectors=table).passed
+    nothing = _evaluate(audited_values, "outlier_detection_power", "diabetes", outlier_detectors=table.head(0))
+    assert nothing.passed
+    assert "nothing was measured" in str(nothing.description)
     blind = table.assign(average_precision=table["planted_share"])
     result = _evaluate(audited_values, "outlier_detection_power", "diabetes", outlier_detectors=blind)
     assert not result.passed

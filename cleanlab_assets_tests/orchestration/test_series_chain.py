@@ -110,7 +110,7 @@ def test_the_intervals_resample_days_and_say_so_everywhere(series: Workbench) ->
     rows = series.read("training_set", "bike_sharing")
     assert comparison.n_blocks == rows.loc[rows["split"] == "test", "time_block"].nunique() == 12
     metadata = series.latest("variant_comparison", SERIES).metadata
-    assert metadata["resampled"].value == "12 blocks of time"
+    assert metadata["resampled"].value == "12 blocks of neighbouring rows"
     assert "12 blocks" in str(metadata["notes"].value)
     facts: AuditFacts = series.read("audit_facts", SERIES, AuditFacts)
     assert comparison.notes[0] in facts.notes

@@ -8,6 +8,7 @@ import pytest
 from cleanlab_assets.datasets.grammar_sentences import DATASET as GRAMMAR
 from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.orchestration.token_classification.family import TOKEN_CLASSIFICATION
+from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets_tests.conftest import Workbench, build_workbench
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def audited_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workben
         for level, partition in (("dataset", GRAMMAR.name), ("model", PLANTED), ("comparison", GRAMMAR.name)):
             outcome = bench.materialize(level, partition, CONFIG)  # type: ignore[arg-type]
             assert outcome.success, outcome.error
-            failed = {check.name for check in outcome.checks if check.is_error}
+            failed = {check.check for check in outcome.checks if check.is_error}
             assert not failed
         yield bench
 
@@ -100,6 +101,48 @@ def test_the_stored_model_tags_as_well_as_its_card_says(audited_tokens: Workbenc
     test = rows[rows["split"] == "test"]
     accuracy = (model.pipeline.predict(test[model.card["features"]]) == test["given_label"].astype(str)).mean()
     assert accuracy == pytest.approx(model.card["test_metrics"]["accuracy"], abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def confused_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """A workbench where the grammar's sentences are audited with tags that a model mistakes for the right ones."""
+    directory = tmp_path_factory.mktemp("confused_tokens")
+    planting = {"planted_error_fraction": 0.05, "planted_error_kind": "model_confusion", "folds": 3, "seed": 3}
+    config = {
+        "ops": {
+            "token_classification__training_set": {"config": planting},
+            "token_classification__variant_comparison": {"config": {"compare_cleaning": False}},
+        }
+    }
+    with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
+        bench = build_workbench(directory, instance, TOKEN_CLASSIFICATION)
+        for level, partition in (("dataset", GRAMMAR.name), ("model", PLANTED)):
+            outcome = bench.materialize(level, partition, config)  # type: ignore[arg-type]
+            assert outcome.success, outcome.error
+        yield bench
+
+
+def test_a_models_confusion_plants_tags_that_the_right_ones_are_mistaken_for(confused_tokens: Workbench) -> None:
+    rows = confused_tokens.read("training_set", GRAMMAR.name)
+    planted = rows[rows["planted_error"]]
+    assert len(planted) == round(0.05 * (rows["split"] == "train").sum())
+    assert (planted["split"] == "train").all()
+    assert (planted["given_label"].astype(str) != planted["true_label"].astype(str)).all()
+    ambiguous = planted[planted["true_label"].isin(["NOUN", "VERB"])]
+    is_other_one = ambiguous["given_label"].isin(["NOUN", "VERB"])
+    assert is_other_one.mean() > 0.35  # some words are noun and verb; a ninth is expected where any tag may come
+
+
+def test_confused_tags_are_found_and_repaired(confused_tokens: Workbench) -> None:
+    issues = confused_tokens.read("label_issues", PLANTED)
+    detection = issues.attrs["detection"]
+    assert detection["average_precision"] > 0.8
+    assert detection["recall"] > 0.7
+    caught = issues[issues["is_label_issue"] & issues["planted_error"]]
+    assert (caught["suggested_label"] == caught["true_label"]).mean() > 0.9
+    facts = confused_tokens.read("audit_facts", PLANTED, AuditFacts)
+    assert facts.detection is not None
+    assert facts.detection.average_precision == pytest.approx(detection["average_precision"], abs=1e-6)
 
 
 def test_models_that_were_not_run_are_named_in_the_comparison(audited_tokens: Workbench) -> None:

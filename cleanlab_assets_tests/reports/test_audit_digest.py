@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from cleanlab_assets.reports.audit_digest import digest_audit
-from cleanlab_assets.reports.audit_facts import AuditFacts, DetectionFacts, IssueTypeFacts, VariantFacts, WorstRow
+from cleanlab_assets.reports.audit_facts import (
+    AuditFacts,
+    DetectionFacts,
+    IssueTypeFacts,
+    KindFacts,
+    VariantFacts,
+    WorstRow,
+)
 
 FACTS = AuditFacts(
     family="regression",
@@ -76,3 +83,12 @@ def test_detection_is_told_only_where_errors_were_planted(planted: bool) -> None
     assert (
         any(line.startswith("planted errors: 60; average precision 0.750 (chance 0.050)") for line in lines) == planted
     )
+
+
+def test_each_kind_of_planted_error_is_told() -> None:
+    kind = KindFacts(kind="digit_slip", n_planted=20, average_precision=0.9, auroc=0.99, recall=0.85, chance=0.02)
+    found = DetectionFacts(
+        n_planted=60, planted_share=0.05, precision=0.8, recall=0.7, average_precision=0.75, auroc=0.9, by_kind=[kind]
+    )
+    lines = digest_audit(FACTS.model_copy(update={"detection": found}))
+    assert lines[-1] == "  digit slip: 20; average precision 0.900 (chance 0.020), AUROC 0.990, recall 0.850"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -115,6 +116,58 @@ def test_a_class_that_is_named_by_a_number_is_one_only_where_the_text_says_so() 
     assert find_ungrounded_numbers('class 6, classes 6 and 17, label "17", "6"', numbers) == []
     assert find_ungrounded_numbers(">50K is rare", numbers) == []
     assert find_ungrounded_numbers("6 outliers and 17 duplicates", numbers) == ["6", "17"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fifteen rows, a dozen classes, two hundred and thirteen labels, twenty-five outliers",
+        "about a third of the rows, one in three rows, two thirds of them, one-third",
+        "half of the labels, more than half the rows",
+        "twenty percent, thirty-three per cent, two percent of the rows",
+        "hundreds of rows, dozens of outliers",
+        "twice the limit, double that, four times chance, fourfold",
+        "five out of twelve issue types",
+        "one of the classes, the two variants, three models, one row of each set, no one",
+        "look at the worst ten rows, the top twenty, the first hundred",
+        "two rows and three labels",
+        "look twice, at second hand, a third model, five-fold cross-validation with five folds",
+    ],
+)
+def test_facts_in_words_are_accepted(text: str) -> None:
+    facts = know(15, 12, 213, 25, 0.34, 0.65, 0.49, 0.2, 0.33, 0.02, 300, 5, 2, 3, -1000)
+
+    assert find_ungrounded_numbers(text, replace(facts, ratios=frozenset({Decimal("2.1"), Decimal(4)}))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [
+        ("fifteen rows, sixteen labels", ["fifteen", "sixteen"]),
+        ("Twenty percent, ninety-nine per cent, five %", ["Twenty percent", "ninety-nine per cent", "five %"]),
+        ("half of the rows, a quarter of the labels", ["half", "a quarter"]),
+        ("one in three rows, four out of five labels", ["one in three", "four out of five"]),
+        ("two thirds, three-quarters", ["two thirds", "three-quarters"]),
+        ("a dozen rows, two dozen labels, dozens of outliers", ["a dozen", "two dozen", "dozens"]),
+        ("twice as many, triple the rate, ten times worse, tenfold", ["twice", "triple", "ten times", "tenfold"]),
+        ("hundreds of rows, thousands of labels", ["hundreds", "thousands"]),
+        ("one hundred and five, a thousand", ["one hundred and five", "a thousand"]),
+        ("two rows, three wrong labels, one row is wrong, one percent", ["two", "three", "one", "one percent"]),
+    ],
+)
+def test_other_numbers_in_words_are_named(text: str, claims: list[str]) -> None:
+    assert find_ungrounded_numbers(text, know(0.08, 7)) == claims
+
+
+def test_a_multiple_is_that_of_a_rate_to_its_limit_or_of_the_detection_to_chance() -> None:
+    facts = make_facts(label_issue_rate=0.2, limits={**FACTS.limits, "label_issue_rate": 0.1}, detection=DETECTION)
+    numbers = collect_numbers(facts)
+    lift = DETECTION.average_precision / DETECTION.planted_share
+
+    for expected in (2.0, lift):
+        assert any(float(ratio) == pytest.approx(expected) for ratio in numbers.ratios)
+    assert find_ungrounded_numbers("twice the limit", numbers) == []
+    assert find_ungrounded_numbers("three times the limit", numbers) == ["three times"]
 
 
 def test_rows_of_the_data_are_no_facts() -> None:

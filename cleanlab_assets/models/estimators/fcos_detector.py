@@ -68,7 +68,7 @@ def _convolve(channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequen
     )
 
 
-class FcosDetector(BaseEstimator):
+class FcosDetector(BaseEstimator):  # type: ignore[misc]
     """Finds objects in images: ``fit`` and ``predict`` take annotated images, in batches that bound the memory.
 
     Args:

@@ -34,7 +34,7 @@ ALIASES: Mapping[str, str] = {"pedestrian": "person", "bike": "bicycle", "motorb
 """Class names of datasets and what COCO calls them."""
 
 
-class PretrainedDetector(BaseEstimator):
+class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
     """Finds objects with a detector of torchvision that was trained on COCO.
 
     Where COCO has all classes of the images, the weights are used as they are: they never saw the images, so every
@@ -130,7 +130,7 @@ class PretrainedDetector(BaseEstimator):
         return np.array([known[name] for name in wanted]) if all(name in known for name in wanted) else None
 
     def _published(self) -> Any:
-        return get_model_weights(self.architecture).DEFAULT  # type: ignore[attr-defined]
+        return get_model_weights(self.architecture).DEFAULT
 
     def _read_weights(self) -> dict[str, Any]:
         url = self._published().url

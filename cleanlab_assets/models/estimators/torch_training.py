@@ -93,11 +93,11 @@ def train_network(
     for epoch in range(schedule.epochs):
         losses = []
         order = rng.permutation(len(items))
-        for positions in iterate_batches(order, schedule.batch_size):
+        for positions in iterate_batches(order.tolist(), schedule.batch_size):
             with torch.autocast(device.type, enabled=uses_gpu):
                 loss = compute_loss(network, [items[position] for position in positions], rng)
             optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             scaler.unscale_(optimizer)
             torch.nn.utils.clip_grad_norm_(network.parameters(), _GRADIENT_LIMIT)
             scale = scaler.get_scale()

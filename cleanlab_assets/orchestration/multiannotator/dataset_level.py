@@ -215,13 +215,12 @@ def learning_curve(
             for strategy in STRATEGIES
         ]
     table = pd.concat(curves, ignore_index=True)
-    table.attrs = {"seed": seed, "model": CURVE_MODEL} | {
-        strategy: {
-            metric: compare_curves(table, metric, strategy=strategy) for metric in (CURVE_METRIC, "pool_accuracy")
-        }
-        for strategy in STRATEGIES
-        if strategy != "random"
-    }
+    table.attrs = {"seed": seed, "model": CURVE_MODEL}
+    for strategy in STRATEGIES:
+        if strategy != "random":
+            table.attrs[strategy] = {
+                metric: compare_curves(table, metric, strategy=strategy) for metric in (CURVE_METRIC, "pool_accuracy")
+            }
     found = table.attrs["active_pairs"][CURVE_METRIC]
     return StepResult(
         table,

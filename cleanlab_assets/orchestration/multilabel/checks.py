@@ -47,11 +47,12 @@ def probabilities_are_valid(
         [to_label_set_probabilities(predictions, calibrated=calibrated) for calibrated in (True, False)]
     )
     with np.errstate(invalid="ignore"):
-        is_valid = ((probabilities >= 0) & (probabilities <= 1)).all(axis=1)
+        is_invalid = np.asarray(~((probabilities >= 0) & (probabilities <= 1)).all(axis=1))
+    invalid = predictions["row_id"][is_invalid]
     return dg.AssetCheckResult(
-        passed=bool(is_valid.all()),
-        description=f"{(~is_valid).sum():,} of {len(is_valid):,} rows have invalid probabilities",
-        metadata={"n_invalid": int((~is_valid).sum()), "rows": predictions.loc[~is_valid, "row_id"].head(20).tolist()},
+        passed=invalid.empty,
+        description=f"{len(invalid):,} of {len(predictions):,} rows have invalid probabilities",
+        metadata={"n_invalid": len(invalid), "rows": invalid.head(20).tolist()},
     )
 
 

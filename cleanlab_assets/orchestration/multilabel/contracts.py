@@ -9,11 +9,13 @@ _RANK = dgp.PandasColumn.integer_column("rank", min_value=1, non_nullable=True, 
 
 
 def _text(name: str) -> dgp.PandasColumn:
-    return dgp.PandasColumn.string_column(name, non_nullable=True)
+    column: dgp.PandasColumn = dgp.PandasColumn.string_column(name, non_nullable=True)
+    return column
 
 
 def _share(name: str) -> dgp.PandasColumn:
-    return dgp.PandasColumn.float_column(name, min_value=0.0, max_value=1.0, non_nullable=True)
+    column: dgp.PandasColumn = dgp.PandasColumn.float_column(name, min_value=0.0, max_value=1.0, non_nullable=True)
+    return column
 
 
 _FLAG = dgp.PandasColumn.boolean_column("is_label_issue", non_nullable=True)

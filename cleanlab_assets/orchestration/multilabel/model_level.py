@@ -134,8 +134,10 @@ def label_issues(
     table, n_issues = issues.table, int(issues.table["is_label_issue"].sum())
     by_class = issues.by_class.assign(roc_auc=list(predictions.attrs["class_roc_auc"].values()))
     table.attrs = {
+        "filter_by": config.filter_by,
+        "quality_method": config.quality_method,
+        "aggregation": config.aggregation,
         "seed": training_set.attrs["seed"],
-        **rules,
         "model_parameters": predictions.attrs["model_parameters"],
         "calibration_method": predictions.attrs["calibration_method"],
         "calibration_error": predictions.attrs["calibration"]["expected_calibration_error"],

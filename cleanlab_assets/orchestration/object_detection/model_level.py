@@ -85,7 +85,7 @@ def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, tr
         keep=lambda part, boxes: partial.add(to_predictions_table(part, [""] * len(part), boxes)),
     )
     calibrated = calibrate_scores_out_of_fold(images, predicted.predictions, folds)
-    table = to_predictions_table(images, rows["given_label"], calibrated)
+    table = to_predictions_table(images, rows["given_label"].tolist(), calibrated)
     scores = ScoredDetections(images, predicted.predictions).compute()
     calibration = measure_score_calibration(images, calibrated)
     table.attrs = {

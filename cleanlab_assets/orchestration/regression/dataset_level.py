@@ -99,4 +99,9 @@ def outlier_detectors(
         k=neighbor_graph.attrs["k"],
         seed=training_set.attrs["seed"],
     )
-    return StepResult(table, {"detectors": as_table(table, len(table), columns=list(table.columns))})
+    left_out = sorted(set(config.budgets) - set(table["planted_share"]))
+    notes = [f"no numeric column has values other than zero in {budget:.0%} of the rows" for budget in left_out]
+    return StepResult(
+        table,
+        {"detectors": as_table(table, len(table), columns=list(table.columns)), "notes": as_notes(notes)},
+    )

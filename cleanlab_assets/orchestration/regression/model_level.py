@@ -90,7 +90,7 @@ def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, tr
     FAMILY,
     level=MODEL,
     storage="parquet",
-    code_version="1",
+    code_version="2",
     kinds={"cleanlab", "parquet"},
     contract=VALUE_LABEL_ISSUES,
     heavy=True,
@@ -142,7 +142,7 @@ def label_issues(
             "the cross-validated metrics",
             "the estimated number of label errors is an upper one: where the model is wrong, right labels count too",
         ],
-        "flag_rule": _describe_rule(config.flag_by, calibrated),
+        "flag_rule": _describe_rule(config.flag_by, calibrated, n_issues / len(table)),
     }
     metadata: dict[str, Any] = {
         "n_label_issues": n_issues,
@@ -222,7 +222,7 @@ datalab_summary = build_datalab_summary(FAMILY)
 duplicate_sets = build_duplicate_sets(FAMILY)
 
 
-@family_asset(FAMILY, level=MODEL, storage="html", code_version="1", kinds={"html"})
+@family_asset(FAMILY, level=MODEL, storage="html", code_version="2", kinds={"html"})
 def datalab_report(
     context: dg.AssetExecutionContext,
     training_set: pd.DataFrame,
@@ -261,11 +261,13 @@ def datalab_report(
     return describe_report(report, datalab_summary)
 
 
-def _describe_rule(flag_by: str, calibrated: CalibratedCut) -> str:
-    if flag_by == "cleanlab":
-        return f"cleanlab's cut, which flags about {calibrated.cleanlab_false_flag_rate:.1%} of right labels"
-    low, high = calibrated.measured_false_flag_rate, calibrated.highest_false_flag_rate
-    return f"a cut that flags {low:.1%} to {max(low, high):.1%} of right labels"
+def _describe_rule(flag_by: str, calibrated: CalibratedCut, flagged_share: float) -> str:
+    """Say what the flags cost: the rate of the calibration where the model fits, else up to all that is flagged."""
+    by_cleanlab = flag_by == "cleanlab"
+    low = calibrated.cleanlab_false_flag_rate if by_cleanlab else calibrated.measured_false_flag_rate
+    cut = "cleanlab's cut, which flags" if by_cleanlab else "a cut that flags"
+    fitting, all_flagged = f"{min(low, flagged_share):.1%}", f"{flagged_share:.1%}"
+    return f"{cut} {fitting} (where the model fits) to {all_flagged} (if no flagged label is wrong) of right labels"
 
 
 def same_audit(label_issues: pd.DataFrame, domain: NumericLabel) -> Callable[[pd.DataFrame, pd.DataFrame], ValueIssues]:

@@ -15,7 +15,7 @@ from cleanlab_assets.audit.training_set import train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.models.encoding import FeatureKinds
-from cleanlab_assets.orchestration.check_results import family_check, gates_of, judge, judge_rate
+from cleanlab_assets.orchestration.check_results import family_check, gates_of, judge, judge_rate, was_not_asked_for
 from cleanlab_assets.orchestration.metadata import as_table
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, dataset_of
 
@@ -175,6 +175,8 @@ def build_datalab_checks(family: str, datalab_issues: dg.AssetsDefinition) -> Se
     @family_check(family, datalab_issues, MODEL)
     def non_iid(context: dg.AssetCheckExecutionContext, datalab_issues: pd.DataFrame) -> dg.AssetCheckResult:
         """Neighbouring rows of the source do not resemble each other: no drift or sorting."""
+        if was_not_asked_for(datalab_issues, "non_iid"):
+            return judge(context, passed=True, description=f"non_iid was {NOT_ASKED_FOR}", metadata={})
         p_value = _summary_of(datalab_issues, "non_iid")["score"]
         limit = gates_of(context).non_iid_p_value
         shown = "no p-value: the test did not run" if p_value is None else f"p-value {p_value:.3g}"

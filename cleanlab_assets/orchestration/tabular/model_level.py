@@ -139,7 +139,7 @@ def build_duplicate_sets(family: str) -> dg.AssetsDefinition:
 def build_audit_facts(family: str) -> dg.AssetsDefinition:
     """Build ``<family>/audit_facts``."""
 
-    @family_asset(family, level=MODEL, storage="json", code_version="1", kinds={"pydantic", "json"})
+    @family_asset(family, level=MODEL, storage="json", code_version="2", kinds={"pydantic", "json"})
     def audit_facts(
         context: dg.AssetExecutionContext,
         training_set: pd.DataFrame,

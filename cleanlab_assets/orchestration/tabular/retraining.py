@@ -29,11 +29,12 @@ def describe_comparison(comparison: VariantComparison, metrics: Sequence[str]) -
         ]
     )
     others = [name for name in metrics if name != metric]
+    n_blocks = comparison.n_blocks
     metadata = {
         "verdict": comparison.verdict,
         "chosen": comparison.chosen,
         "primary_metric": metric,
-        "resampled": "single rows" if comparison.n_blocks is None else f"{comparison.n_blocks} blocks of time",
+        "resampled": "single rows" if n_blocks is None else f"{n_blocks:,} blocks of neighbouring rows",
         "notes": as_notes(comparison.notes),
         "variants": as_table(overview, len(overview), columns=["variant", "verdict", metric, "n_train", *others]),
         **as_numbers({f"test_{name}": value for name, value in comparison.result(comparison.chosen).metrics.items()}),

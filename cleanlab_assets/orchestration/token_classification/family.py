@@ -50,4 +50,5 @@ TOKEN_CLASSIFICATION = Family(
     check_model=partial(check_parameters, dataset_level.FAMILY),
     default_model="logistic_regression",
     reports=("label_issues", "token_report", "retrained_model"),
+    sample_setting="training_set.max_sentences",
 )

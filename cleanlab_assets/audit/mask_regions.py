@@ -1,0 +1,115 @@
+"""The objects of class masks, and how well the predicted probabilities agree with each of them.
+
+A mask is as good as its worst object. Pixels near an outline are uncertain in every image, and a mean of pixel scores,
+however weighted, drowns one wrong object among them; the overlap of an object with what is predicted in its place does
+not. ``benchmarks/segmentation.py`` compares the scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LEAST_PIXELS = 20
+"""Smaller regions are not judged: specks at the rim of an object, or what others leave visible of it."""
+FLAG_BELOW = 0.5
+"""Quality below which an object is flagged: less than half of it and of what is predicted in its place agree."""
+_NEIGHBOURS = np.ones((3, 3), dtype=int)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A connected region of one class, given or predicted.
+
+    ``place`` are its pixels, bool of shape (height, width), with those of the predicted object that it is compared
+    with; ``given`` and ``suggested`` the class ids that are given and predicted there; ``quality`` is in [0, 1].
+    """
+
+    place: np.ndarray
+    given: int
+    suggested: int
+    quality: float
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """The tight box: x1, y1, x2, y2 in pixels, the last two just outside."""
+        rows, columns = np.nonzero(self.place)
+        return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+
+
+def find_regions(given: np.ndarray, probabilities: np.ndarray) -> list[Region]:
+    """Judge the given objects, and the predicted objects that no given one of their class touches.
+
+    The quality of a given object is its soft intersection over union with the predicted regions of its class that
+    touch it: the probability of its class summed over its pixels, by its pixels and the probability of its class
+    summed over the pixels of these regions that are not given as its class. The quality of a predicted object that
+    nothing of its class touches is the mean probability of the given classes over its pixels.
+
+    Args:
+        given: given class ids, 0 = background, shape (height, width).
+        probabilities: shape (n_classes + 1, height, width).
+
+    Returns:
+        The regions of at least ``LEAST_PIXELS`` pixels, in no particular order.
+    """
+    predicted = probabilities.argmax(axis=0)
+    given_probability = np.take_along_axis(probabilities, given[None], axis=0)[0]
+    regions = []
+    codes = np.union1d(np.unique(given), np.unique(predicted))
+    for code in codes[codes > 0]:
+        is_given, is_predicted = given == code, predicted == code
+        predicted_places = list(_split(is_predicted))
+        probability = probabilities[code]
+        for place in _split(is_given):
+            touching = _join([other for other in predicted_places if (other & place).any()], place.shape)
+            beside = touching & ~is_given
+            overlap = float(probability[place].sum()) / float(place.sum() + probability[beside].sum())
+            # What belongs to another object of the same class is no part of this one.
+            whole = place | beside
+            regions.append(Region(whole, int(code), _most_frequent(predicted[place]), min(1.0, overlap)))
+        for place in predicted_places:
+            if not (place & is_given).any():
+                quality = min(1.0, float(given_probability[place].mean()))
+                regions.append(Region(place, _most_frequent(given[place]), int(code), quality))
+    return regions
+
+
+def largest_region(is_issue: np.ndarray, given: np.ndarray, predicted: np.ndarray) -> Region | None:
+    """Return the largest connected region of marked pixels, with the most frequent classes there; None without any.
+
+    Its quality is the share of its pixels where both classes agree, 0 for pixel issues.
+    """
+    from scipy.ndimage import label
+
+    numbers, n_found = label(is_issue, _NEIGHBOURS)
+    if n_found == 0:
+        return None
+    place = numbers == np.bincount(numbers.ravel())[1:].argmax() + 1
+    agreement = float((given[place] == predicted[place]).mean())
+    return Region(place, _most_frequent(given[place]), _most_frequent(predicted[place]), agreement)
+
+
+def _split(is_class: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the connected regions of at least ``LEAST_PIXELS`` pixels."""
+    from scipy.ndimage import label
+
+    numbers, _ = label(is_class, _NEIGHBOURS)
+    sizes = np.bincount(numbers.ravel())
+    for number in np.flatnonzero(sizes[1:] >= LEAST_PIXELS) + 1:
+        yield numbers == number
+
+
+def _join(places: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    joined = np.zeros(shape, dtype=bool)
+    for place in places:
+        joined |= place
+    return joined
+
+
+def _most_frequent(codes: np.ndarray) -> int:
+    return int(np.bincount(codes.ravel()).argmax())

@@ -1,0 +1,1 @@
+"""The segmentation family: its assets level by level, its checks, its settings."""
