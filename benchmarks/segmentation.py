@@ -64,8 +64,8 @@ def main() -> None:
     notes = (
         f"{len(given)} scenes, {arguments.epochs} epochs, {FOLDS} folds: {seconds:.0f} processor seconds for all fits "
         f"and predictions, {audit_seconds:.1f} for the audit. Against the true masks: mean IoU "
-        f"{metrics['mean_iou']:.3f}, pixel accuracy {metrics['pixel_accuracy']:.3f}. {flags.sum()} images flagged: precision "
-        f"{flagged.precision:.2f}, recall {flagged.recall:.2f}."
+        f"{metrics['mean_iou']:.3f}, pixel accuracy {metrics['pixel_accuracy']:.3f}. "
+        f"{flags.sum()} images flagged: precision {flagged.precision:.2f}, recall {flagged.recall:.2f}."
     )
     print_report("Masks of digit scenes", ["score", "average precision", "AUROC", "recall"], rows, notes=notes)
 

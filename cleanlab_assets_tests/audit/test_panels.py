@@ -8,7 +8,7 @@ import pytest
 
 from cleanlab_assets.audit.active_learning import choose_batch
 from cleanlab_assets.audit.agreement import measure_agreement
-from cleanlab_assets.audit.annotations import PanelLimits, select_annotations, vote_by_majority
+from cleanlab_assets.audit.annotations import PanelLimits, count_labels_by_file, select_annotations, vote_by_majority
 from cleanlab_assets.audit.crowdlab import run_crowdlab
 from cleanlab_assets.audit.dawid_skene import estimate_dawid_skene
 from cleanlab_assets.datasets.catalogue import Column, Dataset, Panel
@@ -131,3 +131,9 @@ def test_the_batch_takes_the_lowest_scores_and_asks_the_best_annotator_who_is_fr
     assert batch["row_id"].tolist() == ["d", "b"]
     assert batch["suggested_annotator"].tolist() == ["x", "z"]
     assert batch["reason"].tolist() == ["nobody labelled it and the model is unsure", "its 2 labels disagree"]
+
+
+def test_labels_are_counted_by_the_file_that_their_row_id_names() -> None:
+    names = ["labels.csv:2", "labels.csv:3", "new_labels_b.csv:2", "digits.csv.gz:7/annotator_01"]
+    found = count_labels_by_file(pd.DataFrame({"row_id": names}))
+    assert found == {"labels.csv": 2, "new_labels_b.csv": 1, "digits.csv.gz": 1}
