@@ -1,9 +1,9 @@
-"""How well label quality ranks rows whose label set is wrong, by aggregation: generated documents with planted errors.
+"""How well label quality ranks rows whose label set is wrong, by aggregation: datasets and generated documents.
 
 The forest has its own number of trees up to a million labels (rows times classes), and a tenth of it beyond: each leaf
 of a tree holds a probability for every class, so that a full one takes hours and gigabytes there.
 
-Run: ``python benchmarks/multilabel_ranking.py [--sizes 5000x4 30000x50] [--error-share 0.1]``
+Run: ``python benchmarks/multilabel_ranking.py [--data emotions synthetic_topics 5000x4 30000x50] [--seeds 1]``
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from typing import get_args
 
 import numpy as np
 import pandas as pd
-from measurements import describe_machine
+from measurements import describe_machine, require_data_dir
 from sklearn.metrics import average_precision_score
 
 from cleanlab_assets.audit.folds import group_equal_rows
 from cleanlab_assets.audit.label_set_folds import divide_label_sets
 from cleanlab_assets.audit.label_set_issues import Aggregation, aggregate_quality, find_class_issues
 from cleanlab_assets.audit.label_set_predictions import predict_label_sets_out_of_sample
+from cleanlab_assets.audit.label_sets import encode_label_sets
+from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.synthetic_topics import generate_topics
 from cleanlab_assets.evaluation.label_set_errors import plant_label_set_errors
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
@@ -29,19 +32,34 @@ from cleanlab_assets.models.encoding import FeatureKinds
 MODELS = ("logistic_regression", "random_forest")
 MOST_LABELS, FEW_TREES = 1_000_000, 20
 WORDS_PER_CLASS = 5
-SEED = 0
 
 
-def measure(n_rows: int, n_classes: int, model: str, error_share: float) -> str:
-    """Return a line of the table: one generated set and model."""
-    counts, topics = generate_topics(n_rows, n_classes, WORDS_PER_CLASS * n_classes, seed=SEED)
-    words = tuple(f"word_{number}" for number in range(counts.shape[1]))
-    features = pd.DataFrame(counts, columns=list(words))
-    planted = plant_label_set_errors(topics, fraction=error_share, kind="mixed", seed=SEED)
-    folds = divide_label_sets(planted.is_named, group_equal_rows(features), [1 / 5] * 5, seed=SEED)
-    context = BuildContext(kinds=FeatureKinds(numeric=words), n_classes=n_classes, seed=SEED, n_jobs=1)
-    is_cut = model == "random_forest" and n_rows * n_classes > MOST_LABELS
-    build = PipelineFactory("multilabel", model, context, {"n_estimators": FEW_TREES} if is_cut else {})
+def read(data: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return features and the classes of each row: of a dataset by its name, or of generated documents by their size.
+
+    Args:
+        data: name of a dataset whose features are numbers, or ``<rows>x<classes>``.
+    """
+    if data[0].isdigit():
+        n_rows, n_classes = map(int, data.split("x"))
+        counts, topics = generate_topics(n_rows, n_classes, WORDS_PER_CLASS * n_classes, seed=0)
+        return pd.DataFrame(counts, columns=[f"word_{number}" for number in range(counts.shape[1])]), topics
+    dataset = get_dataset(data)
+    files = resolve_source_files(dataset, require_data_dir())
+    rows = dataset.load(files)
+    is_named = encode_label_sets(rows[dataset.label], dataset.class_names, row_ids=rows["row_id"].tolist())
+    return rows[[column.name for column in dataset.features]], is_named
+
+
+def measure(features: pd.DataFrame, is_named: np.ndarray, model: str, error_share: float, seed: int) -> np.ndarray:
+    """Return the figures of one seed, in the order of the table's columns, and the processor seconds."""
+    planted = plant_label_set_errors(is_named, fraction=error_share, kind="mixed", seed=seed)
+    folds = divide_label_sets(planted.is_named, group_equal_rows(features), [1 / 5] * 5, seed=seed)
+    kinds = FeatureKinds(numeric=tuple(map(str, features.columns)))
+    context = BuildContext(kinds=kinds, n_classes=is_named.shape[1], seed=seed, n_jobs=1)
+    build = PipelineFactory(
+        "multilabel", model, context, {"n_estimators": FEW_TREES} if is_cut(model, is_named) else {}
+    )
     started = process_time()
     predicted = predict_label_sets_out_of_sample(features, planted.is_named, folds, build=build)
     found = find_class_issues(planted.is_named, predicted.probabilities)
@@ -52,32 +70,48 @@ def measure(n_rows: int, n_classes: int, model: str, error_share: float) -> str:
         for aggregation in get_args(Aggregation)
     ]
     is_flagged = np.asarray(found.is_issue.any(axis=1))
-    figures = [
-        *scores,
-        planted.is_planted.mean(),
-        raw.is_issue.any(axis=1).mean(),
-        is_flagged.mean(),
-        is_flagged[planted.is_planted].mean(),
-    ]
-    name = f"{model}, {FEW_TREES} trees" if is_cut else model
-    cells = [f"{n_rows:,} x {n_classes}", name, *(f"{figure:.3f}" for figure in figures), f"{seconds:.0f}"]
-    return f"| {' | '.join(cells)} |"
+    return np.array(
+        [
+            *scores,
+            planted.is_planted.mean(),
+            raw.is_issue.any(axis=1).mean(),
+            is_flagged.mean(),
+            planted.is_planted[is_flagged].mean(),
+            is_flagged[planted.is_planted].mean(),
+            seconds,
+        ]
+    )
+
+
+def is_cut(model: str, is_named: np.ndarray) -> bool:
+    """Whether the model gets a tenth of its trees."""
+    return model == "random_forest" and is_named.size > MOST_LABELS
 
 
 def main() -> None:
     """Print the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", nargs="+", default=["5000x4", "30000x50"], help="rows x classes")
+    parser.add_argument("--data", nargs="+", default=["emotions", "synthetic_topics", "5000x4", "30000x50"])
+    parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--error-share", type=float, default=0.1)
+    parser.add_argument("--seeds", type=int, default=1, help="draws of the errors and folds; figures are their means")
     arguments = parser.parse_args()
     print(describe_machine())
-    head = ["rows x classes", "model", *get_args(Aggregation), "chance"]
-    head += ["flagged before calibration", "flagged", "planted errors flagged", "processor s"]
+    head = ["rows x classes", "model", *get_args(Aggregation), "chance", "flagged before calibration", "flagged"]
+    head += ["flags that are planted", "planted errors flagged", "processor s"]
     print("| " + " | ".join(head) + " |", "| --- | --- |" + " ---: |" * (len(head) - 2), sep="\n")
-    for size in arguments.sizes:
-        n_rows, n_classes = map(int, size.split("x"))
-        for model in MODELS:
-            print(measure(n_rows, n_classes, model, np.clip(arguments.error_share, 0, 0.5)), flush=True)
+    for data in arguments.data:
+        features, is_named = read(data)
+        size = f"{len(is_named):,} x {is_named.shape[1]}"
+        for model in arguments.models:
+            figures = np.mean(
+                [measure(features, is_named, model, arguments.error_share, seed) for seed in range(arguments.seeds)],
+                axis=0,
+            )
+            name = f"{model}, {FEW_TREES} trees" if is_cut(model, is_named) else model
+            where = size if data[0].isdigit() else f"{data}, {size}"
+            cells = [where, name, *(f"{figure:.3f}" for figure in figures[:-1]), f"{figures[-1]:.0f}"]
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

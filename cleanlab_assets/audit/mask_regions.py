@@ -1,8 +1,8 @@
 """The objects of class masks, and how well the predicted probabilities agree with each of them.
 
-A mask is as good as its worst object. Pixels near an outline are uncertain in every image, and a mean of pixel scores,
-however weighted, drowns one wrong object among them; the overlap of an object with what is predicted in its place does
-not. ``benchmarks/segmentation.py`` compares the scores.
+They say where to look and what to suggest. Masks are not ranked by them: a model that takes one digit for another in
+every second image makes the worst object of most images bad, while cleanlab's score weighs how sure it is and over how
+many pixels. ``benchmarks/segmentation.py`` compares the scores.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 LEAST_PIXELS = 20
 """Smaller regions are not judged: specks at the rim of an object, or what others leave visible of it."""
 FLAG_BELOW = 0.5
-"""Quality below which an object is flagged: less than half of it and of what is predicted in its place agree."""
+"""Quality below which an object is in doubt: less than half of it and of what is predicted in its place agree."""
+SURE_MARGIN = 0.97
+"""By so much the probability of another class must exceed that of the given one for the model to be sure."""
 _NEIGHBOURS = np.ones((3, 3), dtype=int)
 
 
@@ -77,6 +79,21 @@ def find_regions(given: np.ndarray, probabilities: np.ndarray) -> list[Region]:
                 quality = min(1.0, float(given_probability[place].mean()))
                 regions.append(Region(place, _most_frequent(given[place]), int(code), quality))
     return regions
+
+
+def find_sure_regions(given: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the pixels of connected regions where the model is sure of another class than the given one.
+
+    Args:
+        given: given class ids, shape (height, width).
+        probabilities: shape (n_classes + 1, height, width).
+
+    Returns:
+        bool of shape (height, width): regions of at least ``LEAST_PIXELS`` pixels with a margin above ``SURE_MARGIN``.
+    """
+    given_probability = np.take_along_axis(probabilities, given[None], axis=0)[0]
+    is_sure = probabilities.max(axis=0) - given_probability > SURE_MARGIN
+    return _join(list(_split(is_sure)), given.shape)
 
 
 def largest_region(is_issue: np.ndarray, given: np.ndarray, predicted: np.ndarray) -> Region | None:

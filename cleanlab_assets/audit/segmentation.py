@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.mask_regions import FLAG_BELOW, Region, find_regions, largest_region
+from cleanlab_assets.audit.mask_regions import FLAG_BELOW, Region, find_regions, find_sure_regions, largest_region
 from cleanlab_assets.datasets.images import SEPARATOR, encode_png
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def unpack_probabilities(content: bytes) -> np.ndarray:
     """Return what ``pack_probabilities`` packed, as float32; the probabilities of each pixel sum to 1 again."""
     shape = np.frombuffer(content[:12], dtype="<u4")
     kept = np.frombuffer(zlib.decompress(content[12:]), dtype="<f2").reshape(shape).astype(np.float32)
-    normalized: np.ndarray = kept / kept.sum(axis=0, keepdims=True)
-    return normalized
+    probabilities: np.ndarray = kept / kept.sum(axis=0, keepdims=True)
+    return probabilities
 
 
 def predict_masks_out_of_sample(
@@ -146,7 +146,9 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         predictions: their packed probabilities, by models that never saw them.
 
     Returns:
-        The issues; an image is flagged where one of its objects has a quality below ``FLAG_BELOW``.
+        The issues; an image is flagged where the model is sure of another class over a whole region, see
+        ``find_sure_regions``. An object has an issue where its quality is below ``FLAG_BELOW`` and it
+        holds such a region.
 
     Raises:
         ValueError: an image has no class mask, or predictions of another shape.
@@ -163,17 +165,18 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         is_issue = (given_probability <= cut) & (predicted != given)
         regions = find_regions(given, probabilities)
         worst = min(regions, key=lambda region: region.quality, default=None)
-        flagged = [region for region in regions if region.quality < FLAG_BELOW]
-        suggested = _suggest_mask(given, predicted, flagged)
-        sums.add(given, predicted, given_probability, is_issue, is_flagged=bool(flagged))
+        is_sure = find_sure_regions(given, probabilities)
+        flagged = [region for region in regions if region.quality < FLAG_BELOW and (region.place & is_sure).any()]
+        suggested = np.where(is_sure, predicted, _suggest_mask(given, predicted, flagged))
+        sums.add(given, predicted, given_probability, is_issue, has_object_issue=bool(flagged))
         records.append(
             {
                 "row_id": image.row_id,
                 "given_label": _name_classes(given, class_names),
                 "suggested_label": _name_classes(suggested, class_names),
-                "label_quality": _bound(worst.quality if worst else float(given_probability.mean())),
-                "is_label_issue": bool(flagged),
-                "softmin_quality": _bound(score_softmin(given_probability)),
+                "label_quality": _bound(score_softmin(given_probability)),
+                "is_label_issue": bool(is_sure.any()),
+                "object_quality": _bound(worst.quality if worst else 1.0),
                 "n_objects": len(regions),
                 "n_object_issues": len(flagged),
                 "issue_share": float(is_issue.mean()),
@@ -184,9 +187,9 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         described = _describe_pixels(is_issue, given, predicted, suggested, class_names)
         pixel_records.append({"row_id": image.row_id, **described})
     table = pd.DataFrame.from_records(records)
-    order = np.lexsort([table["softmin_quality"], table["label_quality"]])
+    quality = table["label_quality"].to_numpy(dtype=np.float64)
     rank = np.empty(len(table), dtype=np.int64)
-    rank[order] = np.arange(1, len(table) + 1)
+    rank[np.argsort(quality, kind="stable")] = np.arange(1, len(table) + 1)
     table.insert(5, "rank", rank)
     return MaskIssues(
         table=table,
@@ -307,7 +310,7 @@ class _ClassSums:
         given_probability: np.ndarray,
         is_issue: np.ndarray,
         *,
-        is_flagged: bool,
+        has_object_issue: bool,
     ) -> None:
         n_ids = self._n_ids
         pairs = given.astype(np.int64) * n_ids + predicted
@@ -318,7 +321,7 @@ class _ClassSums:
         self._probability += np.bincount(given.ravel(), weights=given_probability.ravel(), minlength=n_ids)
         is_present = np.bincount(given.ravel(), minlength=n_ids) > 0
         self._n_images += is_present
-        self._n_flagged += is_present & is_flagged
+        self._n_flagged += is_present & has_object_issue
 
     def sum_up_classes(self, class_names: Sequence[str]) -> pd.DataFrame:
         given, predicted = self._confusion.sum(axis=1), self._confusion.sum(axis=0)
@@ -328,7 +331,7 @@ class _ClassSums:
             {
                 "class_name": list(class_names),
                 "n_images": self._n_images,
-                "n_flagged_images": self._n_flagged,
+                "n_images_with_object_issue": self._n_flagged,
                 "given_pixels": given,
                 "predicted_pixels": predicted,
                 "iou": _divide(common, given + predicted - common),
@@ -342,10 +345,11 @@ class _ClassSums:
     def list_confusions(self, class_names: Sequence[str]) -> pd.DataFrame:
         rows, columns = np.nonzero(self._issues)
         counts = self._issues[rows, columns]
+        names = np.array(class_names, dtype=object)
         table = pd.DataFrame(
             {
-                "given_class": [class_names[code] for code in rows.tolist()],
-                "suggested_class": [class_names[code] for code in columns.tolist()],
+                "given_class": names[rows],
+                "suggested_class": names[columns],
                 "n_pixel_issues": counts,
                 "share": _divide(counts, np.full(len(counts), max(counts.sum(), 1))),
                 "n_images": self._images[rows, columns],
@@ -356,5 +360,5 @@ class _ClassSums:
 
 def _divide(values: np.ndarray, by: np.ndarray) -> np.ndarray:
     """Divide; NaN where the divisor is 0."""
-    quotient: np.ndarray = np.divide(values, by, out=np.full(len(by), np.nan), where=by > 0)
-    return quotient
+    shares: np.ndarray = np.divide(values, by, out=np.full(len(by), np.nan), where=by > 0)
+    return shares

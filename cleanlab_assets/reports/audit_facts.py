@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from cleanlab_assets.audit.training_set import test_rows, train_rows
+from cleanlab_assets.reports.formatting import NO_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -270,7 +271,8 @@ def _list_worst_rows(label_issues: pd.DataFrame) -> list[WorstRow]:
 
 
 def _as_text(label: object) -> str:
-    return f"{label:.6g}" if isinstance(label, float | np.floating) else str(label)
+    # The empty text is the label of a row that has none of several classes.
+    return f"{label:.6g}" if isinstance(label, float | np.floating) else str(label) or NO_CLASS
 
 
 def _keep_finite(metrics: dict[str, float]) -> dict[str, float]:

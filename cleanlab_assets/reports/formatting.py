@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 MISSING = "–"  # noqa: RUF001 - an en dash is the usual mark for an empty cell
+NO_CLASS = "(no class)"
+"""The label of a row that has none of several classes."""
 LONGEST_TEXT = 400
 LARGEST_PLAIN_EXPONENT = 3
 SMALLEST_PLAIN_EXPONENT = -4

@@ -210,7 +210,7 @@ _LABEL_OF_SETS = IssueText(
     meaning=(
         "For each class the model, which never saw the row while it was trained, says how likely the row has it. A row "
         "is flagged if a class of its label is likely extra, or one that its label lacks is likely missing. Label "
-        "quality joins the probabilities of all its classes and non-classes; the worst ones count most."
+        "quality joins the scores of all its classes and non-classes; by which rule is said at the end of this section."
     ),
     why=(
         "People who name several classes forget some more often than they invent one, and each gap teaches a model "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cleanlab_assets.reports.formatting import format_number, format_share
+from cleanlab_assets.reports.formatting import NO_CLASS, format_number, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.issue_texts import MULTILABEL_TEXTS
 from cleanlab_assets.reports.plots import plot_class_balance
@@ -89,8 +89,10 @@ def build_multilabel_report(
         not_run=audit.not_run[audit.not_run["issue_type"] != "label"],
     )
     classes = pd.DataFrame.from_records(label_issues.attrs["by_class"])
+    named = {name: audit.rows[name].astype(str).replace("", NO_CLASS) for name in ("given_label", "predicted_label")}
+    readable = replace(audit, rows=audit.rows.assign(**named))
     own = {
-        "label": lambda: _build_label_section(audit, label_issues, classes),
+        "label": lambda: _build_label_section(readable, label_issues, classes),
         "class_balance": lambda: _build_class_balance(audit, classes),
     }
     return assemble_report(
@@ -98,7 +100,7 @@ def build_multilabel_report(
         model=model,
         tiles_about_labels=[_tile_rarest_class(audit, classes)],
         sections=[
-            own[name]() if name in own else build_issue_section(audit, name)
+            own[name]() if name in own else build_issue_section(readable, name)
             for name in list_issue_types(audit)
             if audit.has_run(name) or name in own
         ],
@@ -133,32 +135,39 @@ def _build_label_section(audit: TabularAudit, label_issues: pd.DataFrame, classe
     tables = [
         Table(
             "Classes in doubt",
-            classes.rename(
+            classes.drop(columns="mean_quality").rename(
                 columns={
                     "class_name": "class",
                     "n_rows": "rows with it",
                     "n_missing": "likely missing",
                     "n_extra": "likely extra",
-                    "missing_share": "of rows without it",
-                    "extra_share": "of rows with it",
-                    "mean_quality": "mean quality",
+                    "missing_share": "missing share",
+                    "extra_share": "extra share",
                     "roc_auc": "ROC AUC",
                 }
             ),
-            "Where labels likely lack a class, and where they likely name it in error. The ROC AUC says how well the "
-            "model knows the class: flags of a class that it hardly knows mean little.",
+            "Where labels likely lack a class, as a share of the rows without it, and where they likely name it in "
+            "error, as a share of the rows with it. The ROC AUC says how well the model knows the class: flags of a "
+            "class that it hardly knows mean little.",
             max_rows=max(100, len(classes)),
-            shares={"of rows without it", "of rows with it"},
+            shares={"missing share", "extra share"},
         ),
         Table(
             "Before and after calibration",
             calibration,
-            "The calibration error is the mean gap between a probability and how often it comes true.",
+            "The calibration error is the mean gap between a probability and how often it comes true. "
+            + _compare_flag_rates(float(attrs["uncalibrated_flag_rate"]), flag_rate),
             shares={"flagged rows"},
         ),
     ]
     if "detection_by_kind" in attrs:
-        kinds = pd.DataFrame.from_records(attrs["detection_by_kind"]).rename(columns={"recall": "flagged"})
+        words = {
+            "n_planted": "planted",
+            "average_precision": "average precision",
+            "auroc": "AUROC",
+            "recall": "flagged",
+        }
+        kinds = pd.DataFrame.from_records(attrs["detection_by_kind"]).rename(columns=words)
         tables.append(
             Table(
                 "Planted errors by kind",
@@ -176,6 +185,14 @@ def _build_label_section(audit: TabularAudit, label_issues: pd.DataFrame, classe
     )
 
 
+def _compare_flag_rates(before: float, after: float) -> str:
+    """Say what calibration did to the share of flagged rows: timid models are flagged more after it, others less."""
+    if after == before:
+        return "Calibration left the share of flagged rows as it was."
+    verb = "lowered" if after < before else "raised"
+    return f"Calibration {verb} the share of flagged rows from {format_share(before)} to {format_share(after)}."
+
+
 def _build_class_balance(audit: TabularAudit, classes: pd.DataFrame) -> Section:
     text = audit.texts["class_balance"]
     counts = classes.set_index("class_name")["n_rows"]
@@ -183,7 +200,7 @@ def _build_class_balance(audit: TabularAudit, classes: pd.DataFrame) -> Section:
     sizes = named.map(len)
     png = plot_class_balance(counts)
     sets = audit.rows["given_label"].value_counts().rename_axis("label").rename("rows").reset_index()
-    sets["label"] = sets["label"].replace("", "(no class)")
+    sets["label"] = sets["label"].replace("", NO_CLASS)
     sets["share"] = sets["rows"] / max(len(audit.rows), 1)
     return Section(
         key="class_balance",

@@ -30,7 +30,7 @@ LABEL_COLUMNS = (
     "n_object_issues",
     "worst_given_class",
     "worst_suggested_class",
-    "softmin_quality",
+    "object_quality",
 )
 PIXEL_COLUMNS = (
     "row_id",
@@ -155,17 +155,16 @@ def _show_images(
     table = Table(
         "Flagged images",
         flagged[list(LABEL_COLUMNS)].reset_index(drop=True),
-        "Worst first. Labels are the classes of the mask; label_quality is that of the worst object, softmin_quality "
-        "cleanlab's score of all pixels.",
+        "Worst first. Labels are the classes of the mask; label_quality is cleanlab's score of all pixels, "
+        "object_quality how far the worst object agrees with what is predicted in its place.",
         max_rows=25,
         full_table=full_table,
     )
     return Section(
         key="images",
         title="Masks in doubt",
-        explanation="An image is flagged where one object of its mask agrees with what is predicted in its place by "
-        "less than one half: an object that was left out, drawn elsewhere, or given another class. What is suggested "
-        "differs from what is given only there.",
+        explanation="An image is flagged where the model is sure of another class over a whole region: an object left "
+        "out, drawn elsewhere, or given another class. What is suggested differs from what is given only there.",
         advice={
             "What to do": "Look at the hatched pixels. Take over the suggested mask where it is right; where the "
             "model is wrong, the object is hard or of a rare kind, and the image is worth keeping."

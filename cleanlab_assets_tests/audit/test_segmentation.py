@@ -54,7 +54,7 @@ def draw_square(height: int, width: int, code: int = 1) -> np.ndarray:
     return mask
 
 
-def to_certain(mask: np.ndarray, n_ids: int = 3, certainty: float = 0.9) -> np.ndarray:
+def to_certain(mask: np.ndarray, n_ids: int = 3, certainty: float = 0.99) -> np.ndarray:
     probabilities = np.full((n_ids, *mask.shape), (1 - certainty) / (n_ids - 1), dtype=np.float32)
     np.put_along_axis(probabilities, mask[None], certainty, axis=0)
     return probabilities
@@ -88,7 +88,7 @@ def test_pixel_issues_and_scores_are_those_of_cleanlab() -> None:
     # Pixels of equal score at the cut may be chosen one way or the other.
     assert (masks != expected).sum() <= 0.001 * expected.sum()
     scores, _ = get_label_quality_scores(labels, probabilities, n_jobs=1, verbose=False)
-    assert found.table["softmin_quality"].to_numpy() == pytest.approx(scores, abs=1e-6)
+    assert found.table["label_quality"].to_numpy() == pytest.approx(scores, abs=1e-6)
 
 
 def test_confusions_are_those_of_cleanlab() -> None:
@@ -124,18 +124,18 @@ def test_padding_or_size_never_enters_a_score() -> None:
     alone = find_mask_issues([small], packed[:1]).table.iloc[0]
 
     given = np.take_along_axis(unpack_probabilities(packed[0]), draw_square(20, 24)[None], axis=0)
-    assert together["softmin_quality"] == pytest.approx(score_softmin(given))
-    assert together["softmin_quality"] == alone["softmin_quality"]
+    assert together["label_quality"] == pytest.approx(score_softmin(given))
     assert together["label_quality"] == alone["label_quality"]
+    assert together["object_quality"] == alone["object_quality"]
 
 
 @pytest.mark.parametrize(
     ("given", "quality", "suggested"),
     [
-        (np.zeros((20, 24), dtype=np.int32), 0.05, "cat"),  # left out: the probability of background there
-        (draw_square(20, 24, 2), 0.05, "cat"),  # another class
-        (draw_square(20, 24), 0.9, "cat"),
-        (np.roll(draw_square(20, 24), 5, axis=1), 50 * 0.9 + 50 * 0.05, "cat"),  # moved by half its width
+        (np.zeros((20, 24), dtype=np.int32), 0.005, "cat"),  # left out: the probability of background there
+        (draw_square(20, 24, 2), 0.005, "cat"),  # another class
+        (draw_square(20, 24), 0.99, "cat"),
+        (np.roll(draw_square(20, 24), 5, axis=1), 50 * 0.99 + 50 * 0.005, "cat"),  # moved by half its width
     ],
 )
 def test_an_object_is_as_good_as_it_agrees_with_what_is_predicted(
@@ -145,11 +145,11 @@ def test_an_object_is_as_good_as_it_agrees_with_what_is_predicted(
     found = find_mask_issues([make_blank("a", given)], packed)
     row = found.table.iloc[0]
     if quality > 1:  # the intersection, by the object and what is predicted beside it
-        quality /= 100 + 50 * 0.9
-    assert row["label_quality"] == pytest.approx(quality, abs=0.003)
-    assert row["is_label_issue"] == (quality < 0.5)
+        quality /= 100 + 50 * 0.99
+    assert row["object_quality"] == pytest.approx(quality, abs=0.003)
+    assert (row["n_object_issues"] > 0) == row["is_label_issue"] == (quality < 0.5)
     assert row["worst_suggested_class"] in {suggested, BACKGROUND}
-    if row["is_label_issue"]:
+    if row["n_object_issues"]:
         assert row["suggested_label"] == suggested
         assert (decode_mask(found.pixels["suggested_mask"].iloc[0]) == draw_square(20, 24)).all()
 
@@ -182,15 +182,15 @@ def test_class_summary_counts_pixels_by_hand() -> None:
     )
     assert classes.loc["cat", "given_pixels"] == classes.loc["cat", "predicted_pixels"] == 100
     assert classes.loc["cat", "iou"] == pytest.approx(50 / 150)
-    assert classes["iou"].isna()["dog"]
-    assert classes.loc["cat", "mean_quality"] == pytest.approx((50 * 0.9 + 50 * 0.05) / 100, abs=0.002)
+    assert bool(classes["iou"].isna()["dog"])
+    assert classes.loc["cat", "mean_quality"] == pytest.approx((50 * 0.99 + 50 * 0.005) / 100, abs=0.002)
     assert classes["given_pixels"].sum() == 480
 
 
 def test_calibration_is_the_gap_between_confidence_and_accuracy() -> None:
     image = make_blank("a", draw_square(20, 24))
     assert measure_pixel_calibration([image], [pack_probabilities(to_certain(draw_square(20, 24)))]) == pytest.approx(
-        0.1, abs=0.002
+        0.01, abs=0.002
     )
 
 
@@ -249,3 +249,13 @@ def test_predictions_of_another_size_are_an_error_that_names_the_image() -> None
     packed = [pack_probabilities(to_certain(draw_square(20, 24)))]
     with pytest.raises(ValueError, match=r"image b has predictions of shape \(3, 20, 24\), expected \(3, 24, 20\)"):
         find_mask_issues([make_blank("b", draw_square(24, 20))], packed)
+
+
+def test_only_images_where_the_model_is_sure_of_another_class_are_flagged() -> None:
+    scenes = make_scenes(20)
+    masks = [scene.class_mask for scene in scenes]
+    assert masks[4] is not None
+    given = [*scenes[:4], with_mask(scenes[4], np.zeros_like(masks[4])), *scenes[5:]]
+    table = find_mask_issues(given, predict_truth(scenes, certainty=9.0)).table
+    assert table.loc[table["is_label_issue"], "row_id"].tolist() == [scenes[4].row_id]
+    assert table["rank"].iloc[4] == 1

@@ -30,7 +30,11 @@ class LabelIssuesConfig(dg.Config):
 
     filter_by: FilterRule = Field("confident_learning", description="cleanlab's rule for the flags of each class.")
     quality_method: QualityMethod = Field("self_confidence", description="cleanlab's score of each class of a row.")
-    aggregation: Aggregation = Field("softmin", description="How the scores of a row's classes become that of the row.")
+    aggregation: Aggregation = Field(
+        "softmin",
+        description="How the scores of a row's classes become that of the row: softmin weighs the worst ones most; the "
+        "minimum may rank a little better where there are few classes.",
+    )
 
 
 class VariantComparisonConfig(tabular.VariantComparisonConfig):

@@ -7,7 +7,7 @@ _GIVEN_LABEL = dgp.PandasColumn.exists("given_label", non_nullable=True)
 _QUALITY = [
     dgp.PandasColumn.exists("suggested_label", non_nullable=True),
     dgp.PandasColumn.float_column("label_quality", min_value=0.0, max_value=1.0, non_nullable=True),
-    dgp.PandasColumn.float_column("softmin_quality", min_value=0.0, max_value=1.0, non_nullable=True),
+    dgp.PandasColumn.float_column("object_quality", min_value=0.0, max_value=1.0, non_nullable=True),
     dgp.PandasColumn.boolean_column("is_label_issue", non_nullable=True),
     dgp.PandasColumn.integer_column("rank", min_value=1, non_nullable=True, unique=True),
 ]

@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.mask_regions import FLAG_BELOW
+from cleanlab_assets.audit.mask_regions import LEAST_PIXELS, SURE_MARGIN
 from cleanlab_assets.audit.segmentation import (
     find_mask_issues,
     measure_pixel_calibration,
@@ -43,7 +43,7 @@ WORST_ROWS = 20
 WORST_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "label_quality", "is_label_issue")
 REGION_COLUMNS = ("rank", "row_id", "issue_share", "region_given_class", "region_suggested_class", "region_pixels")
 OVERLAYS = 4
-FLAG_RULE = f"an object of the mask agrees with what is predicted in its place by less than {FLAG_BELOW:g}"
+FLAG_RULE = f"a region of at least {LEAST_PIXELS} pixels where another class is more probable by {SURE_MARGIN:g}"
 
 
 @family_asset(
@@ -162,8 +162,8 @@ def label_issues(
 ) -> StepResult:
     """Every train image with its label quality, flag and rank (1 is the worst); labels are the classes of the mask.
 
-    Lower quality is worse: that of the worst object, which is how far it agrees with what is predicted in its place.
-    An image is flagged where that is less than one half.
+    Lower quality is worse: cleanlab's score of the pixels. An image is flagged where the model is sure of another class
+    over a whole region.
     """
     rows = train_rows(training_set)
     require_same_rows(pixel_issues, rows, what="pixel_issues")
