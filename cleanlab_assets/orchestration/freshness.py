@@ -48,7 +48,7 @@ NOT_COMPARED = "not_compared"
 SOURCES = "sources"
 """Name of the metadata entry of a raw dataset that holds SHA-256 and size of each file."""
 _COMPARED = ("label_issues", "audit_facts")
-_TELLING = ("audit_facts", "datalab_report")
+_TELLING = ("audit_facts", "audit_report", "box_report", "datalab_report", "mask_report", "token_report")
 """Assets that hold the dataset's title or the thresholds of its gates."""
 _IRRELEVANT_VERSIONS = frozenset({"dagster"})
 

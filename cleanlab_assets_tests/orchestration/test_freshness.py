@@ -11,7 +11,9 @@ from cleanlab_assets.datasets.catalogue import SourceFile, get_dataset
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.orchestration import freshness
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.orchestration.families import FAMILIES
 from cleanlab_assets.orchestration.freshness import find_stale_assets, find_stale_gates
+from cleanlab_assets.orchestration.partitions import MODEL
 from cleanlab_assets.orchestration.provenance import catalogue_hash, library_versions
 from cleanlab_assets.orchestration.runs import resolve_configs
 from cleanlab_assets_tests.conftest import PLANTED, PLANTED_CONFIG
@@ -217,3 +219,8 @@ def test_a_users_own_file_of_another_content_is_read_anew(
     after = workbench.read("raw_dataset", "breast_cancer")
     assert after.iloc[0, 1] == before.iloc[0, 1] + 1
     assert workbench.materialize("dataset", "breast_cancer").reasons == {}
+
+
+def test_the_report_of_every_family_is_stale_under_other_limits() -> None:
+    names = {key.path[-1] for family in FAMILIES for key in family.asset_keys(MODEL)}
+    assert {name for name in names if name.endswith("_report")} <= set(freshness._TELLING)
