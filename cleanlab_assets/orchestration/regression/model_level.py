@@ -266,8 +266,11 @@ def _describe_rule(flag_by: str, calibrated: CalibratedCut, flagged_share: float
     by_cleanlab = flag_by == "cleanlab"
     low = calibrated.cleanlab_false_flag_rate if by_cleanlab else calibrated.measured_false_flag_rate
     cut = "cleanlab's cut, which flags" if by_cleanlab else "a cut that flags"
-    fitting, all_flagged = f"{min(low, flagged_share):.1%}", f"{flagged_share:.1%}"
-    return f"{cut} {fitting} (where the model fits) to {all_flagged} (if no flagged label is wrong) of right labels"
+    if low >= flagged_share:
+        return f"{cut} at most {flagged_share:.1%} of right labels"
+    return (
+        f"{cut} {low:.1%} (where the model fits) to {flagged_share:.1%} (if no flagged label is wrong) of right labels"
+    )
 
 
 def same_audit(label_issues: pd.DataFrame, domain: NumericLabel) -> Callable[[pd.DataFrame, pd.DataFrame], ValueIssues]:
