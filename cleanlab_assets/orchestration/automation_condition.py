@@ -11,12 +11,23 @@ import dagster as dg
 from cleanlab_assets.orchestration.partitions import COMPARISON, DATASET, MODEL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cleanlab_assets.orchestration.partitions import Level
 
 Condition: TypeAlias = dg.AutomationCondition[Any]
 
-SHARED_ASSETS = ("raw_dataset", "training_set", "neighbor_graph")
-"""The dataset level of every family, as far as its models are made from it."""
+_SOURCE = ("raw_dataset", "training_set")
+SHARED_ASSETS: Mapping[str, tuple[str, ...]] = {
+    "classification": (*_SOURCE, "neighbor_graph"),
+    "regression": (*_SOURCE, "neighbor_graph"),
+    "multilabel": (*_SOURCE, "neighbor_graph"),
+    "token_classification": _SOURCE,
+    "multiannotator": (*_SOURCE, "annotations", "learning_curve"),
+    "object_detection": (*_SOURCE, "image_issues"),
+    "segmentation": (*_SOURCE, "image_issues"),
+}
+"""The dataset level of each family, as far as its models are made from it."""
 
 
 def refresh_when_changed(family: str, level: Level) -> Condition:
@@ -62,7 +73,7 @@ def refresh_when_changed(family: str, level: Level) -> Condition:
     if level != DATASET:
         # No model may start between the training set and the neighbour graph of one run, not even with the assets that
         # read only one of them.
-        keys = [dg.AssetKey([family, name]) for name in SHARED_ASSETS]
+        keys = [dg.AssetKey([family, name]) for name in SHARED_ASSETS.get(family, _SOURCE)]
         is_unsettled = is_old | condition.in_progress()
         may_run &= ~reduce(or_, [condition.asset_matches(key, is_unsettled) for key in keys])
     if level == MODEL:

@@ -397,7 +397,7 @@ def test_the_assets_that_models_share_are_those_that_they_wait_for(family: Famil
 
     shared = {key.path[-1] for key in read.intersection(family.asset_keys(DATASET))}
 
-    assert shared == set(SHARED_ASSETS)
+    assert shared == set(SHARED_ASSETS[family.name])
 
 
 @pytest.mark.slow
