@@ -72,6 +72,12 @@ def test_no_detector_predicts_without_training_or_weights(name: str) -> None:
         detector.predict(make_scenes(1))
 
 
+def test_a_single_batch_is_enough_to_train_on() -> None:
+    from cleanlab_assets.models.estimators.fcos_detector import FcosDetector
+
+    assert np.isfinite(FcosDetector(**(SMALL | {"epochs": 1})).fit(make_scenes(3)).loss_)
+
+
 def test_images_without_any_box_teach_nothing() -> None:
     from cleanlab_assets.models.estimators.fcos_detector import FcosDetector
     from cleanlab_assets_tests.datasets.known_scenes import make_image

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 _GRADIENT_LIMIT = 5.0
+_SHORTEST_CYCLE = 10
 _logger = logging.getLogger(__name__)
 
 
@@ -83,9 +84,9 @@ def train_network(
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     n_batches = -(-len(items) // schedule.batch_size)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, schedule.learning_rate, total_steps=schedule.epochs * n_batches, pct_start=0.2
-    )
+    # Of fewer steps a fifth is less than the two that a rise of the rate takes.
+    n_steps = max(schedule.epochs * n_batches, _SHORTEST_CYCLE)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.learning_rate, total_steps=n_steps, pct_start=0.2)
     uses_gpu = device.type == "cuda"
     scaler = torch.amp.GradScaler(enabled=uses_gpu)
     network.train()
