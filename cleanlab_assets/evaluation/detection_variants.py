@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from time import perf_counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cleanlab_assets.audit.boxes import box_iou
-from cleanlab_assets.audit.folds import divide_rows
 from cleanlab_assets.audit.object_detection import (
     calibrate_scores_out_of_fold,
     correct_boxes,
     find_box_issues,
     predict_boxes_out_of_sample,
 )
-from cleanlab_assets.evaluation.bootstrap import Difference, Verdict, compare_to_baseline
-from cleanlab_assets.evaluation.variant_comparison import (
-    VariantComparison,
-    VariantName,
-    VariantResult,
-    remove_worst_and_random,
-)
+from cleanlab_assets.evaluation import image_variants
+from cleanlab_assets.evaluation.image_variants import ImageVariantTask, compare_image_variants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
     from cleanlab_assets.audit.boxes import ScoredBoxes
     from cleanlab_assets.audit.object_detection import BoxIssues, Detector
     from cleanlab_assets.datasets.images import AnnotatedImage
+    from cleanlab_assets.evaluation.image_variants import CleanedImages
+    from cleanlab_assets.evaluation.variant_comparison import VariantComparison, VariantName
 
 METRICS = ("map_50", "map_75")
 _IOU = {"map_50": 0.5, "map_75": 0.75}
@@ -111,41 +106,15 @@ def _average_precision(weights: np.ndarray, is_hit: np.ndarray, n_given: float) 
     return float(np.where(positions < len(best), best[positions.clip(max=len(best) - 1)], 0.0).mean())
 
 
-@dataclass(frozen=True)
-class CleanedImages:
-    """What a variant trains on: images with their boxes, and which rows were removed or corrected."""
-
-    images: list[AnnotatedImage]
-    removed: list[str]
-    corrected: dict[str, str | float]
-
-
 def clean_images(
     images: Sequence[AnnotatedImage], issues: BoxIssues, *, prune_fraction: float, seed: int
 ) -> dict[VariantName, CleanedImages]:
-    """Decide for every variant which images it trains on, with which boxes.
+    """Decide for every variant which images it trains on; ``relabelled`` corrects flagged boxes as suggested.
 
-    ``pruned`` leaves out the worst flagged images, at most ``prune_fraction`` of all; ``relabelled`` corrects the
-    flagged boxes of the same images as suggested; ``random_removal`` leaves out as many random images.
+    See ``image_variants.clean_images``.
     """
-    table = issues.table
-    worst, keep, random_keep = remove_worst_and_random(
-        table["is_label_issue"].to_numpy(), table["rank"].to_numpy(), prune_fraction=prune_fraction, seed=seed
-    )
-    by_image = dict(tuple(issues.boxes.groupby("row_id")))
-    corrected = {
-        images[position].row_id: correct_boxes(images[position], by_image[images[position].row_id])
-        for position in worst
-    }
-    suggested = dict(zip(table["row_id"], table["suggested_label"], strict=True))
-    return {
-        "baseline": CleanedImages(list(images), [], {}),
-        "pruned": _keep_images(images, keep),
-        "relabelled": CleanedImages(
-            [corrected.get(image.row_id, image) for image in images], [], {name: suggested[name] for name in corrected}
-        ),
-        "random_removal": _keep_images(images, random_keep),
-    }
+    correct = partial(_correct_image, images, issues.boxes)
+    return image_variants.clean_images(images, issues.table, correct=correct, prune_fraction=prune_fraction, seed=seed)
 
 
 def compare_detection_variants(
@@ -164,9 +133,6 @@ def compare_detection_variants(
 ) -> VariantComparison:
     """Train a detector on every variant of the train images and compare it with the baseline on the test images.
 
-    The variant to keep is chosen on the first fold: the other folds are audited anew among themselves, cleaned and
-    trained on, so that no suggestion was made by a model that saw a box of the fold that judges.
-
     Args:
         images: train images.
         folds: fold of each, shape (n_images,).
@@ -181,62 +147,38 @@ def compare_detection_variants(
         compare_cleaning: whether any cleaned variant is trained; if not, the baseline is chosen.
 
     Returns:
-        The comparison, with the chosen variant.
+        The comparison, with the chosen variant; see ``compare_image_variants``.
 
     Raises:
         ValueError: there are no test images, or ``primary_metric`` is unknown.
     """
-    if primary_metric not in METRICS:
-        raise ValueError(f"primary_metric is {primary_metric!r}, expected one of {', '.join(METRICS)}")
-    if not test:
-        raise ValueError("there are no test images to compare variants on")
-    cleaned: Mapping[VariantName, CleanedImages] = {"baseline": CleanedImages(list(images), [], {})}
-    validation: dict[VariantName, float] = {}
-    chosen: VariantName = "baseline"
-    if compare_cleaning:
-        cleaned = clean_images(images, issues, prune_fraction=prune_fraction, seed=seed)
-        validation, chosen = _choose_on_first_fold(
-            images,
-            folds,
-            out_of_sample,
-            build=build,
-            prune_fraction=prune_fraction,
-            metric=primary_metric,
-            n_resamples=n_resamples,
-            seed=seed,
-        )
-    seconds, scored = {}, {}
-    for name, variant in cleaned.items():
-        started = perf_counter()
-        model = build().fit(variant.images)
-        seconds[name] = perf_counter() - started
-        scored[name] = ScoredDetections(test, model.predict(test))
-    others = {str(name): scored[name] for name in cleaned if name != "baseline"}
-    differences = compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed)
-    results = [
-        VariantResult(
-            variant=name,
-            n_train=len(variant.images),
-            removed_rows=variant.removed,
-            relabelled_rows=variant.corrected,
-            metrics=scored[name].compute(),
-            differences=differences.get(name, []),
-            verdict=_verdict(differences.get(name), primary_metric),
-            validation_score=validation.get(name),
-            fit_seconds=seconds[name],
-        )
-        for name, variant in cleaned.items()
-    ]
-    without_cleaning: Verdict = "no effect shown" if compare_cleaning else "not compared"
-    return VariantComparison(
+
+    def audit_and_clean(rows: Sequence[AnnotatedImage], inner: np.ndarray) -> dict[VariantName, CleanedImages]:
+        predicted = predict_boxes_out_of_sample(rows, inner, build=build).predictions
+        found = find_box_issues(rows, calibrate_scores_out_of_fold(rows, predicted, inner))
+        return clean_images(rows, found, prune_fraction=prune_fraction, seed=seed)
+
+    def score_out_of_sample(positions: np.ndarray) -> ScoredDetections:
+        chosen = positions.tolist()
+        return ScoredDetections([images[i] for i in chosen], [out_of_sample[i] for i in chosen])
+
+    task = ImageVariantTask(
+        metrics=METRICS,
+        build=build,
+        score=lambda model, rows: ScoredDetections(rows, model.predict(rows)),
+        audit_and_clean=audit_and_clean,
+    )
+    return compare_image_variants(
+        task,
+        clean_images(images, issues, prune_fraction=prune_fraction, seed=seed),
+        images,
+        folds,
+        test,
+        score_out_of_sample=score_out_of_sample,
         primary_metric=primary_metric,
-        lower_is_better=False,
-        n_test=len(test),
         n_resamples=n_resamples,
         seed=seed,
-        chosen=chosen,
-        verdict=_verdict(differences.get(chosen), primary_metric) or without_cleaning,
-        variants=results,
+        compare_cleaning=compare_cleaning,
     )
 
 
@@ -244,51 +186,10 @@ def apply_variant(
     comparison: VariantComparison, images: Sequence[AnnotatedImage], boxes: pd.DataFrame
 ) -> list[AnnotatedImage]:
     """Return what the chosen variant of a comparison trains on, from the train images and the box table."""
-    chosen = comparison.result(comparison.chosen)
-    by_image = dict(tuple(boxes.groupby("row_id")))
-    return [
-        correct_boxes(image, by_image[image.row_id]) if image.row_id in chosen.relabelled_rows else image
-        for image in images
-        if image.row_id not in chosen.removed_rows
-    ]
+    return image_variants.apply_variant(comparison, images, correct=partial(_correct_image, images, boxes))
 
 
-def _choose_on_first_fold(
-    images: Sequence[AnnotatedImage],
-    folds: np.ndarray,
-    out_of_sample: Sequence[ScoredBoxes],
-    *,
-    build: Callable[[], Detector],
-    prune_fraction: float,
-    metric: str,
-    n_resamples: int,
-    seed: int,
-) -> tuple[dict[VariantName, float], VariantName]:
-    """Return the score of each candidate on the first fold, and the best that is shown to improve there."""
-    is_judge = folds == folds.min()
-    judges = [image for image, judge in zip(images, is_judge, strict=True) if judge]
-    others = [image for image, judge in zip(images, is_judge, strict=True) if not judge]
-    inner = folds[~is_judge]
-    if len(np.unique(inner)) < 2:  # noqa: PLR2004 - a single fold is halved
-        inner = divide_rows(np.zeros(len(others), dtype=int), np.arange(len(others)), [0.5, 0.5], seed=seed)
-    predicted = predict_boxes_out_of_sample(others, inner, build=build).predictions
-    issues = find_box_issues(others, calibrate_scores_out_of_fold(others, predicted, inner))
-    cleaned = clean_images(others, issues, prune_fraction=prune_fraction, seed=seed)
-    baseline = [boxes for boxes, judge in zip(out_of_sample, is_judge, strict=True) if judge]
-    scored: dict[VariantName, ScoredDetections] = {"baseline": ScoredDetections(judges, baseline)}
-    for name in ("pruned", "relabelled"):
-        scored[name] = ScoredDetections(judges, build().fit(cleaned[name].images).predict(judges))
-    candidates = {str(name): model for name, model in scored.items() if name != "baseline"}
-    differences = compare_to_baseline(scored["baseline"], candidates, n_resamples=n_resamples, seed=seed)
-    scores: dict[VariantName, float] = {name: model.compute()[metric] for name, model in scored.items()}
-    improved = [name for name in scores if _verdict(differences.get(name), metric) == "improves"]
-    return scores, max(improved, key=lambda name: scores[name], default="baseline")
-
-
-def _keep_images(images: Sequence[AnnotatedImage], keep: np.ndarray) -> CleanedImages:
-    kept = [image for image, is_kept in zip(images, keep, strict=True) if is_kept]
-    return CleanedImages(kept, [image.row_id for image, is_kept in zip(images, keep, strict=True) if not is_kept], {})
-
-
-def _verdict(differences: list[Difference] | None, metric: str) -> Verdict | None:
-    return next((difference.verdict for difference in differences or [] if difference.metric == metric), None)
+def _correct_image(images: Sequence[AnnotatedImage], boxes: pd.DataFrame, position: int) -> AnnotatedImage:
+    """Return the image at a position with its flagged boxes corrected."""
+    image = images[position]
+    return correct_boxes(image, boxes[boxes["row_id"] == image.row_id])

@@ -18,6 +18,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
 
 from cleanlab_assets.audit.boxes import ScoredBoxes
+from cleanlab_assets.models.estimators.image_batches import to_pixels
 from cleanlab_assets.models.estimators.torch_training import (
     NotTrainedError,
     Schedule,
@@ -133,7 +134,7 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
         device = pick_device()
         network = self._load().to(device).eval()
         for batch in iterate_batches(images, self.batch_size * 4):
-            pixels = [_to_pixels(image).to(device) for image in batch]
+            pixels = [to_pixels(image).to(device) for image in batch]
             with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
                 results = network(pixels)
             found += [_to_scored_boxes(result) for result in results]
@@ -150,7 +151,7 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
         features = []
         for batch in iterate_batches(images, self.batch_size * 4):
             with torch.inference_mode():
-                scaled, _ = network.transform([_to_pixels(image).to(device) for image in batch])
+                scaled, _ = network.transform([to_pixels(image).to(device) for image in batch])
                 features.append(network.backbone(scaled.tensors)["0"].mean(dim=(2, 3)).cpu().numpy())
         return np.concatenate(features).astype(np.float32)
 
@@ -177,10 +178,6 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
         )
 
 
-def _to_pixels(image: AnnotatedImage) -> torch.Tensor:
-    return torch.from_numpy(image.read_pixels().transpose(2, 0, 1).astype(np.float32) / 255)
-
-
 def _to_example(image: AnnotatedImage) -> tuple[AnnotatedImage, dict[str, torch.Tensor]]:
     """Pair an image, still encoded, with its boxes; pixels are decoded batch by batch."""
     codes = [image.class_names.index(label) for label in image.box_labels]
@@ -192,7 +189,7 @@ def _to_example(image: AnnotatedImage) -> tuple[AnnotatedImage, dict[str, torch.
 
 def _compute_loss(network: nn.Module, batch: list[Any], rng: np.random.Generator) -> torch.Tensor:
     device = next(network.parameters()).device
-    varied = [_vary(_to_pixels(image), target, rng) for image, target in batch]
+    varied = [_vary(to_pixels(image), target, rng) for image, target in batch]
     pixels = [picture.to(device) for picture, _ in varied]
     targets = [{name: values.to(device) for name, values in target.items()} for _, target in varied]
     return torch.stack(list(network(pixels, targets).values())).sum()

@@ -12,6 +12,7 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 
 from cleanlab_assets.audit.boxes import ScoredBoxes
 from cleanlab_assets.datasets.weights import Weights, fetch_weights
+from cleanlab_assets.models.estimators.image_batches import to_pixels
 from cleanlab_assets.models.estimators.torch_training import (
     NotTrainedError,
     Schedule,
@@ -117,7 +118,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         code_of[categories] = np.arange(len(categories))
         found = []
         for batch in iterate_batches(images, self.batch_size):
-            pixels = [_to_pixels(image).to(device) for image in batch]
+            pixels = [to_pixels(image).to(device) for image in batch]
             with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
                 results = network(pixels)
             found += [_to_scored_boxes(result, code_of) for result in results]
@@ -153,10 +154,6 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         network.roi_heads.mask_predictor = None
 
 
-def _to_pixels(image: AnnotatedImage) -> torch.Tensor:
-    return torch.from_numpy(image.read_pixels().transpose(2, 0, 1).astype(np.float32) / 255)
-
-
 def _compute_loss(network: torch.nn.Module, batch: list[Any], rng: np.random.Generator) -> torch.Tensor:  # noqa: ARG001
     device = next(network.parameters()).device
     targets = [
@@ -166,7 +163,7 @@ def _compute_loss(network: torch.nn.Module, batch: list[Any], rng: np.random.Gen
         }
         for image in batch
     ]
-    losses = network([_to_pixels(image).to(device) for image in batch], targets)
+    losses = network([to_pixels(image).to(device) for image in batch], targets)
     return torch.stack(list(losses.values())).sum()
 
 

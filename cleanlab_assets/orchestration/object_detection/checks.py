@@ -14,28 +14,11 @@ from cleanlab_assets.orchestration.metadata import as_table
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.object_detection import dataset_level, model_level, retraining
 from cleanlab_assets.orchestration.object_detection.dataset_level import FAMILY, read_boxed_images
-from cleanlab_assets.orchestration.partitions import DATASET, MODEL, dataset_of
+from cleanlab_assets.orchestration.partitions import MODEL, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
 from cleanlab_assets.orchestration.tabular.checks import MINIMUM_LIFT, build_prediction_checks, build_variant_check
+from cleanlab_assets.orchestration.vision.checks import build_split_check
 from cleanlab_assets.orchestration.vision.image_issues import build_image_issue_checks
-
-
-@family_check(FAMILY, dataset_level.training_set, DATASET, blocking=True)
-def no_equal_images_across_splits(
-    context: dg.AssetCheckExecutionContext,  # noqa: ARG001
-    training_set: pd.DataFrame,
-) -> dg.AssetCheckResult:
-    """No row id comes twice, and images of equal bytes lie on one side of the split."""
-    groups = pd.factorize(training_set["image"])[0]
-    straddles = (training_set["split"].cat.codes.groupby(groups).transform("nunique") > 1).to_numpy()
-    repeated = training_set["row_id"].duplicated(keep=False).to_numpy()
-    wrong = straddles | repeated
-    return dg.AssetCheckResult(
-        passed=not wrong.any(),
-        description=f"{straddles.sum():,} of {len(training_set):,} images have an equal one on the other side, "
-        f"{repeated.sum():,} share their row id",
-        metadata={"n_wrong": int(wrong.sum()), "rows": training_set.loc[wrong, "row_id"].head(20).tolist()},
-    )
 
 
 @family_check(FAMILY, model_level.predictions, MODEL, blocking=True, also=("training_set",))
@@ -87,7 +70,7 @@ def detection_power(
 
 CHECKS = (
     *build_raw_dataset_checks(FAMILY, dataset_level.raw_dataset),
-    no_equal_images_across_splits,
+    build_split_check(FAMILY, dataset_level.training_set),
     boxes_are_valid,
     *build_image_issue_checks(FAMILY, dataset_level.image_issues),
     *build_prediction_checks(FAMILY, model_level.predictions, model_level.label_issues),

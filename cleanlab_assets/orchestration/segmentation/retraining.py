@@ -25,8 +25,7 @@ from cleanlab_assets.orchestration.segmentation.config import VariantComparisonC
 from cleanlab_assets.orchestration.segmentation.dataset_level import FAMILY, read_masked_images
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 from cleanlab_assets.orchestration.tabular.retraining import describe_comparison
-from cleanlab_assets.orchestration.vision.image_issues import read_image_issue_summary
-from cleanlab_assets.reports.audit_facts import collect_facts
+from cleanlab_assets.orchestration.vision.audit_facts import build_audit_facts
 
 
 @family_asset(FAMILY, level=MODEL, storage="json", code_version="1", kinds={"torch", "json"}, heavy=True)
@@ -109,37 +108,6 @@ def retrained_model(
     )
 
 
-@family_asset(FAMILY, level=MODEL, storage="json", code_version="1", kinds={"pydantic", "json"})
-def audit_facts(
-    context: dg.AssetExecutionContext,
-    training_set: pd.DataFrame,
-    predictions: pd.DataFrame,
-    label_issues: pd.DataFrame,
-    variant_comparison: VariantComparison,
-    image_issues: pd.DataFrame,
-) -> StepResult:
-    """What the audit found, in aggregates: what the summary, the model comparison and the shell tell from."""
-    facts = collect_facts(
-        family=FAMILY,
-        dataset=get_dataset(dataset_of(context)),
-        model=model_of(context),
-        training_set=training_set,
-        predictions=predictions,
-        label_issues=label_issues,
-        comparison=variant_comparison,
-        datalab_summary=read_image_issue_summary(image_issues),
-        duplicate_sets=image_issues[image_issues["duplicate_set"].notna()],
-    )
-    return StepResult(
-        facts,
-        {
-            "n_label_issues": facts.n_label_issues,
-            "label_issue_rate": facts.label_issue_rate,
-            "verdict": facts.verdict,
-            "facts": dg.MetadataValue.json(facts.model_dump(mode="json", exclude={"worst_rows"})),
-        },
-    )
-
-
+audit_facts = build_audit_facts(FAMILY)
 ai_summary = build_ai_summary(FAMILY)
 COMPARISON_ASSETS = build_comparison_assets(FAMILY)

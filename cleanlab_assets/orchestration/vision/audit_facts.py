@@ -1,0 +1,48 @@
+"""The facts of an audit, as families on images tell them."""
+
+import dagster as dg
+import pandas as pd
+
+from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
+from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
+from cleanlab_assets.orchestration.vision.image_issues import read_image_issue_summary
+from cleanlab_assets.reports.audit_facts import collect_facts
+
+
+def build_audit_facts(family: str) -> dg.AssetsDefinition:
+    """Build ``<family>/audit_facts``."""
+
+    @family_asset(family, level=MODEL, storage="json", code_version="1", kinds={"pydantic", "json"})
+    def audit_facts(
+        context: dg.AssetExecutionContext,
+        training_set: pd.DataFrame,
+        predictions: pd.DataFrame,
+        label_issues: pd.DataFrame,
+        image_issues: pd.DataFrame,
+        variant_comparison: VariantComparison,
+    ) -> StepResult:
+        """What the audit found, in aggregates: what the summary, the model comparison and the shell tell from."""
+        facts = collect_facts(
+            family=family,
+            dataset=get_dataset(dataset_of(context)),
+            model=model_of(context),
+            training_set=training_set,
+            predictions=predictions,
+            label_issues=label_issues,
+            comparison=variant_comparison,
+            datalab_summary=read_image_issue_summary(image_issues),
+            duplicate_sets=image_issues[image_issues["duplicate_set"].notna()],
+        )
+        return StepResult(
+            facts,
+            {
+                "n_label_issues": facts.n_label_issues,
+                "label_issue_rate": facts.label_issue_rate,
+                "verdict": facts.verdict,
+                "facts": dg.MetadataValue.json(facts.model_dump(mode="json", exclude={"worst_rows"})),
+            },
+        )
+
+    return audit_facts
