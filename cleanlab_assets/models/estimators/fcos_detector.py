@@ -75,7 +75,8 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
     Args:
         epochs: passes over the training images.
         batch_size: images at a time, in training and in prediction.
-        learning_rate: highest rate of the cycle.
+        learning_rate: highest rate of the cycle of AdamW, which trains all but the kernels.
+        kernel_learning_rate: highest rate of the cycle of Muon, which trains the kernels inside the network.
         width: channels of the backbone's first stage; a multiple of 16.
         image_size: pixels of the shorter side that images are scaled to; at most twice as many on the longer side.
         score_threshold: predicted boxes with a lower score are left out.
@@ -88,6 +89,7 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
         epochs: int = 24,
         batch_size: int = 4,
         learning_rate: float = 6e-3,
+        kernel_learning_rate: float = 0.05,
         width: int = 32,
         image_size: int = 128,
         score_threshold: float = 0.05,
@@ -96,6 +98,7 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.kernel_learning_rate = kernel_learning_rate
         self.width = width
         self.image_size = image_size
         self.score_threshold = score_threshold
@@ -117,9 +120,15 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
                 network,
                 [_to_example(image) for image in images],
                 _compute_loss,
-                schedule=Schedule(epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate),
+                schedule=Schedule(
+                    epochs=self.epochs,
+                    batch_size=self.batch_size,
+                    learning_rate=self.learning_rate,
+                    kernel_learning_rate=self.kernel_learning_rate,
+                ),
                 device=device,
                 seed=self.random_state,
+                kernels=_find_inner_kernels(network),
             )
         self.weights_ = export_weights(network)
         return self
@@ -176,6 +185,12 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
             nms_thresh=0.5,
             detections_per_img=100,
         )
+
+
+def _find_inner_kernels(network: FCOS) -> list[nn.Conv2d]:
+    """Return the convolutions of the backbone and of the head's towers; those that give its output are none of them."""
+    towers = (network.head.classification_head.conv, network.head.regression_head.conv)
+    return [part for owner in (network.backbone, *towers) for part in owner.modules() if isinstance(part, nn.Conv2d)]
 
 
 def _to_example(image: AnnotatedImage) -> tuple[AnnotatedImage, dict[str, torch.Tensor]]:

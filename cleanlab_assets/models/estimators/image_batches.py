@@ -1,11 +1,12 @@
 """Batches of images of any size for networks that predict the class of every pixel.
 
-Pictures of a batch are padded to one size. Padding has no class in training (``IGNORED``) and is cut off the
+Training pictures of a batch are padded to one size. Padding has no class in training (``IGNORED``) and is cut off the
 predictions, so that it never enters a loss or a score.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.nn import functional
 from cleanlab_assets.models.estimators.torch_training import iterate_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cleanlab_assets.datasets.images import AnnotatedImage
 
@@ -73,29 +74,53 @@ def predict_in_batches(
     batch_size: int,
     longest_side: int,
     stride: int,
+    prepare: Callable[[torch.Tensor], torch.Tensor] = lambda picture: picture,
+    offsets: Sequence[tuple[int, int]] = ((0, 0),),
 ) -> Iterator[np.ndarray]:
     """Yield the probabilities of each image, of its own size, from a network that gives logits.
 
+    Only images of one size share a batch, so that no image's probabilities depend on those beside it.
+
     Args:
-        network: trained network in evaluation mode; takes (n, 3, height, width), gives (n, n_ids, height, width).
+        network: trained network in evaluation mode; takes (n, channels, height, width), gives (n, n_ids, height,
+            width).
         images: images of any size.
         batch_size: images at a time; what is held in memory.
         longest_side: longer images are shrunk to it, and their probabilities grown back.
         stride: sides of the padded batch are multiples of it.
+        prepare: turns a picture of shape (3, height, width), from 0 to 1, into what the network takes.
+        offsets: rows and columns of border that go before the picture; with several the probabilities are averaged,
+            since a network with a stride sees a picture that is moved by part of it in another way.
 
     Yields:
         float32 of shape (n_ids, height, width); the probabilities of each pixel sum to 1.
     """
     device = next(network.parameters()).device
-    for batch in iterate_batches(images, batch_size):
-        pictures = [shrink_to_limit(to_pixels(image), longest_side) for image in batch]
-        padded = pad_to_common_size(pictures, stride, fill=0.0).to(device)
-        with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
-            logits = network(padded).float().cpu()
-        for image, picture, found in zip(batch, pictures, logits, strict=True):
-            cut = found[None, :, : picture.shape[-2], : picture.shape[-1]]
-            if cut.shape[-2:] != (image.height, image.width):
-                cut = functional.interpolate(
-                    cut, size=[image.height, image.width], mode="bilinear", align_corners=False
-                )
-            yield functional.softmax(cut[0], dim=0).numpy()
+
+    def size_of(image: AnnotatedImage) -> tuple[int, int]:
+        return image.height, image.width
+
+    for (height, width), of_one_size in groupby(images, key=size_of):
+        for batch in iterate_batches(list(of_one_size), batch_size):
+            pictures = torch.stack([prepare(shrink_to_limit(to_pixels(image), longest_side)) for image in batch])
+            with torch.inference_mode():
+                views = [_predict_moved(network, pictures.to(device), offset, stride) for offset in offsets]
+                probabilities = torch.stack(views).mean(dim=0)
+                if probabilities.shape[-2:] != (height, width):
+                    probabilities = functional.interpolate(
+                        probabilities, size=[height, width], mode="bilinear", align_corners=False
+                    )
+            yield from probabilities.cpu().numpy()
+
+
+def _predict_moved(
+    network: torch.nn.Module, pictures: torch.Tensor, offset: tuple[int, int], stride: int
+) -> torch.Tensor:
+    """Return the probabilities of pictures that have some rows and columns of their border repeated before them."""
+    height, width = pictures.shape[-2:]
+    down, right = offset
+    below, beside = -(height + down) % stride, -(width + right) % stride
+    padded = functional.pad(pictures, (right, beside, down, below), mode="replicate")
+    with torch.autocast(pictures.device.type, enabled=pictures.device.type == "cuda"):
+        logits = network(padded)
+    return functional.softmax(logits[..., down : down + height, right : right + width].float(), dim=1)

@@ -4,6 +4,7 @@ Source: Ronneberger, Fischer and Brox, U-Net: Convolutional Networks for Biomedi
 What differs, since training is short: blocks of 2 x 2 pixels are folded into channels at the entry and unfolded at the
 exit (Shi et al., CVPR 2016), the paths are summed, the finest level says only where an object is and the coarser ones
 which it is, and a fourth channel shows contrast without its direction, so that light on dark looks like dark on light.
+Objects of one picture are pasted over another in training (Ghiasi et al., Simple Copy-Paste, CVPR 2021).
 """
 
 from __future__ import annotations
@@ -44,13 +45,21 @@ FOLD = 2
 """Side of the blocks of pixels that become channels."""
 LEVELS = (1, 2, 6, 8)
 """Channels of each level of resolution, as multiples of the width."""
-WEIGHT_DECAY = 2e-2
+CLASS_STRIDE = 2 * FOLD
+"""Pixels on a side of the cells whose class is predicted."""
 STRIDE = FOLD * 2 ** (len(LEVELS) - 1)
 """Sides of a padded batch are multiples of this."""
+CLASS_WEIGHT = 0.2
+"""Weight in the loss of which class an object has, beside where there is one."""
+PASTED_SHARE = 0.8
+"""Share of the training pictures over which the objects of another one are pasted."""
+VIEWS = ((0, 0), (5, 11), (11, 6), (14, 13))
+"""Offsets at which a picture is predicted, see ``predict_in_batches``."""
+WEIGHT_DECAY = 2e-2
 
 
 class SmallUNet(nn.Module):
-    """Four levels of two convolutions each on the way down, one on the way up; logits of full resolution."""
+    """Four levels of two convolutions each on the way down, one on the way up."""
 
     def __init__(self, n_classes: int, width: int) -> None:
         super().__init__()
@@ -68,31 +77,57 @@ class SmallUNet(nn.Module):
         self.where = nn.Conv2d(width, FOLD**2, 1)
         self.which = nn.ModuleList([nn.Conv2d(n_channels, n_classes, 1) for n_channels in channels[1:]])
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return logits of shape (n, n_classes + 1, height, width) for pixels of shape (n, 3, height, width)."""
-        features = functional.pixel_unshuffle(_add_contrast(pixels), FOLD)
+    @property
+    def kernels(self) -> list[nn.Conv2d]:
+        """The convolutions that look around."""
+        return [part for part in self.modules() if isinstance(part, nn.Conv2d) and part.kernel_size != (1, 1)]
+
+    def find(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Say where objects are and which they would be.
+
+        Args:
+            pictures: see ``standardize``, shape (n, 4, height, width).
+
+        Returns:
+            Logits of an object, shape (n, height, width), and of each class for cells of ``CLASS_STRIDE`` pixels,
+            shape (n, n_classes, height / CLASS_STRIDE, width / CLASS_STRIDE).
+        """
+        features = functional.pixel_unshuffle(pictures, FOLD)
         passed = []
         for block in self.down:
             features = block(features)
             passed.append(features)
-        classes = self.which[-1](features)
+        which = self.which[-1](features)
         for level in reversed(range(len(self.up))):
             raised = functional.interpolate(self.project[level](features), scale_factor=2.0, mode="nearest")
             features = self.up[level](raised + passed[level])
             if level > 0:
-                classes = _resize(classes, features.shape[-2:]) + self.which[level - 1](features)
-        place = functional.pixel_shuffle(self.where(features), FOLD)
-        return torch.cat([-place, _resize(classes, place.shape[-2:]) + place], dim=1)
+                which = _resize(which, features.shape[-2:]) + self.which[level - 1](features)
+        return functional.pixel_shuffle(self.where(features), FOLD)[:, 0].float(), which.float()
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return the logarithms of the probabilities, shape (n, n_classes + 1, height, width), background first."""
+        where, which = self.find(pictures)
+        classes = functional.log_softmax(_resize(which, where.shape[-2:]), dim=1)
+        nothing, something = functional.logsigmoid(-where), functional.logsigmoid(where)
+        return torch.cat([nothing[:, None], something[:, None] + classes], dim=1)
 
 
-def _add_contrast(pixels: torch.Tensor) -> torch.Tensor:
-    """Centre the colours of each picture, and add how far each pixel's grey is from that around it, either way."""
-    centred = (pixels - pixels.mean(dim=(2, 3), keepdim=True)) / 0.25
-    grey = pixels.mean(dim=1, keepdim=True)
-    around = functional.avg_pool2d(functional.avg_pool2d(grey, STRIDE), 3, 1, 1, count_include_pad=False)
-    contrast = grey - _resize(around, grey.shape[-2:])
-    spread = contrast.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 0.02
-    return torch.cat([centred, contrast.abs() / spread], dim=1)
+def standardize(picture: torch.Tensor) -> torch.Tensor:
+    """Centre the colours of a picture, and add how far each pixel's grey is from that around it, either way.
+
+    Args:
+        picture: float32 of shape (3, height, width), from 0 to 1.
+
+    Returns:
+        Shape (4, height, width).
+    """
+    centred = (picture - picture.mean(dim=(1, 2), keepdim=True)) / 0.25
+    grey = picture.mean(dim=0, keepdim=True)[None]
+    blocks = functional.avg_pool2d(grey, STRIDE, ceil_mode=True)
+    around = functional.avg_pool2d(blocks, 3, 1, 1, count_include_pad=False)
+    contrast = (grey - _resize(around, grey.shape[-2:]))[0]
+    return torch.cat([centred, contrast.abs() / (contrast.square().mean().sqrt() + 0.02)])
 
 
 def _resize(values: torch.Tensor, size: torch.Size) -> torch.Tensor:
@@ -110,8 +145,9 @@ class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
 
     Args:
         epochs: passes over the training images.
-        batch_size: images at a time in training; eight times as many in prediction.
-        learning_rate: highest rate of the cycle.
+        batch_size: images at a time in training; four times as many in prediction.
+        learning_rate: highest rate of the cycle of AdamW, which trains all but the kernels.
+        kernel_learning_rate: highest rate of the cycle of Muon, which trains the kernels.
         width: channels of the finest level.
         longest_side: images with a longer side are shrunk to it, and their predictions grown back.
         random_state: seed of weights, order and augmentation.
@@ -121,8 +157,9 @@ class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
         self,
         *,
         epochs: int = 20,
-        batch_size: int = 2,
+        batch_size: int = 4,
         learning_rate: float = 5e-3,
+        kernel_learning_rate: float = 0.05,
         width: int = 16,
         longest_side: int = 256,
         random_state: int = 0,
@@ -130,6 +167,7 @@ class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.kernel_learning_rate = kernel_learning_rate
         self.width = width
         self.longest_side = longest_side
         self.random_state = random_state
@@ -157,9 +195,11 @@ class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
                     batch_size=self.batch_size,
                     learning_rate=self.learning_rate,
                     weight_decay=WEIGHT_DECAY,
+                    kernel_learning_rate=self.kernel_learning_rate,
                 ),
                 device=device,
                 seed=self.random_state,
+                kernels=network.kernels,
             )
         self.weights_ = export_weights(network)
         return self
@@ -177,13 +217,19 @@ class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
         device = pick_device()
         network = load_weights(self._build(), self.weights_).to(device).to(memory_format=torch.channels_last).eval()
         yield from predict_in_batches(
-            network, images, batch_size=8 * self.batch_size, longest_side=self.longest_side, stride=STRIDE
+            network,
+            images,
+            batch_size=4 * self.batch_size,
+            longest_side=self.longest_side,
+            stride=STRIDE,
+            prepare=standardize,
+            offsets=VIEWS,
         )
 
     def _build(self) -> SmallUNet:
         return SmallUNet(len(self.class_names_), self.width)
 
-    def _compute_loss(self, network: nn.Module, batch: list[AnnotatedImage], rng: np.random.Generator) -> torch.Tensor:
+    def _compute_loss(self, network: SmallUNet, batch: list[AnnotatedImage], rng: np.random.Generator) -> torch.Tensor:
         device = next(network.parameters()).device
         varied = [
             vary_image(
@@ -193,10 +239,52 @@ class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
             )
             for image in batch
         ]
-        pixels = pad_to_common_size([picture for picture, _ in varied], STRIDE, fill=0.0)
-        masks = pad_to_common_size([mask for _, mask in varied], STRIDE, fill=float(IGNORED))[:, 0].long()
-        logits = network(pixels.to(device).to(memory_format=torch.channels_last))
-        return functional.cross_entropy(logits, masks.to(device), ignore_index=IGNORED)
+        # Each picture gets the objects of the one before it in the batch.
+        mixed = [
+            paste_objects(*own, *other) if len(batch) > 1 and rng.random() < PASTED_SHARE else own
+            for own, other in zip(varied, [varied[-1], *varied[:-1]], strict=True)
+        ]
+        pictures = pad_to_common_size([standardize(picture) for picture, _ in mixed], STRIDE, fill=0.0)
+        masks = pad_to_common_size([mask for _, mask in mixed], STRIDE, fill=float(IGNORED))[:, 0].long().to(device)
+        where, which = network.find(pictures.to(device).to(memory_format=torch.channels_last))
+        return compute_loss(where, which, masks)
+
+
+def compute_loss(where: torch.Tensor, which: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Return the cross-entropy of where objects are, and of which they are in the cells that hold one.
+
+    Classes at the resolution of their cells make a step half as long as classes at that of the pixels.
+
+    Args:
+        where: logits of an object, shape (n, height, width).
+        which: logits of the classes of each cell, shape (n, n_classes, height / CLASS_STRIDE, width / CLASS_STRIDE).
+        masks: class ids, 0 = background, ``IGNORED`` where there is no picture, shape (n, height, width).
+    """
+    is_picture = masks != IGNORED
+    of_place = functional.binary_cross_entropy_with_logits(where[is_picture], (masks[is_picture] > 0).float())
+    classes = functional.one_hot(masks.clamp(min=0), which.shape[1] + 1).permute(0, 3, 1, 2)[:, 1:]
+    share = functional.avg_pool2d(classes.float(), CLASS_STRIDE)
+    of_class = -(share * functional.log_softmax(which, dim=1)).sum() / share.sum().clamp(min=1.0)
+    return of_place + CLASS_WEIGHT * of_class
+
+
+def paste_objects(
+    picture: torch.Tensor, mask: torch.Tensor, other: torch.Tensor, other_mask: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Put the objects of another picture over a picture, and their classes over its mask.
+
+    Args:
+        picture: shape (3, height, width).
+        mask: its class ids, shape (1, height, width).
+        other: the other picture, of any size; what lies outside the first one is cut off.
+        other_mask: its class ids.
+    """
+    height, width = (min(picture.shape[axis], other.shape[axis]) for axis in (-2, -1))
+    is_object = other_mask[:, :height, :width] > 0
+    pasted, pasted_mask = picture.clone(), mask.clone()
+    pasted[:, :height, :width] = torch.where(is_object, other[:, :height, :width], picture[:, :height, :width])
+    pasted_mask[:, :height, :width] = torch.where(is_object, other_mask[:, :height, :width], mask[:, :height, :width])
+    return pasted, pasted_mask
 
 
 def vary_image(pixels: torch.Tensor, mask: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -218,7 +306,7 @@ def vary_image(pixels: torch.Tensor, mask: torch.Tensor, rng: np.random.Generato
     pixels = (pixels * rng.uniform(0.7, 1.3) + rng.uniform(-0.15, 0.15)).clamp(0, 1)
     height, width = pixels.shape[-2:]
     # Turned, stretched and slanted: coordinates run from -1 to 1 on both axes, whatever the sides.
-    turn = np.exp(rng.uniform(-0.15, 0.15)) * np.eye(2) + rng.uniform(-0.18, 0.18, (2, 2))
+    turn = np.exp(rng.uniform(-0.08, 0.08)) * np.eye(2) + rng.uniform(-0.09, 0.09, (2, 2))
     turn *= np.array([[1.0, height / width], [width / height, 1.0]])
     right, down = rng.uniform(-0.3, 0.3, 2)
     place = torch.tensor(np.column_stack([turn, [right, down]])[None], dtype=torch.float32)
