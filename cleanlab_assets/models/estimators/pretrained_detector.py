@@ -48,6 +48,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         batch_size: images at a time, in training and in prediction.
         learning_rate: highest rate of the cycle when the detector is fine-tuned.
         score_threshold: predicted boxes with a lower score are left out.
+        shortest_side: pictures are resized to it, as in the training of the weights; less is faster and coarser.
         random_state: seed of the new layer and of the order.
     """
 
@@ -59,6 +60,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         batch_size: int = 2,
         learning_rate: float = 2e-4,
         score_threshold: float = 0.05,
+        shortest_side: int = 800,
         random_state: int = 0,
     ) -> None:
         self.architecture = architecture
@@ -66,6 +68,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.score_threshold = score_threshold
+        self.shortest_side = shortest_side
         self.random_state = random_state
 
     def knows(self, class_names: Sequence[str]) -> bool:
@@ -127,7 +130,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         return found
 
     def _build(self) -> Any:
-        return build_network(self.architecture, box_score_thresh=self.score_threshold)
+        return build_network(self.architecture, box_score_thresh=self.score_threshold, min_size=self.shortest_side)
 
     def _replace_head(self, network: Any) -> None:
         channels = network.roi_heads.box_predictor.cls_score.in_features
@@ -143,7 +146,10 @@ def _compute_loss(network: torch.nn.Module, batch: list[Any], rng: np.random.Gen
     targets = [
         {
             "boxes": torch.from_numpy(image.boxes.astype(np.float32)).to(device),
-            "labels": torch.tensor([image.class_names.index(name) + 1 for name in image.box_labels], device=device),
+            # The type is stated for images without a box.
+            "labels": torch.tensor(
+                [image.class_names.index(name) + 1 for name in image.box_labels], dtype=torch.int64, device=device
+            ),
         }
         for image in batch
     ]
