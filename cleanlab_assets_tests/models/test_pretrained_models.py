@@ -75,8 +75,8 @@ def make_network(architecture: str, **options: Any) -> Any:
         network = get_model(architecture, weights=None, weights_backbone=None, **options)
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
-                module.running_mean.uniform_(-0.1, 0.1)
-                module.running_var.uniform_(0.5, 1.5)
+                torch.nn.init.uniform_(module.get_buffer("running_mean"), -0.1, 0.1)
+                torch.nn.init.uniform_(module.get_buffer("running_var"), 0.5, 1.5)
     return network.eval()
 
 

@@ -302,8 +302,9 @@ def combine_instances(masks: np.ndarray, ids: np.ndarray, scores: np.ndarray, *,
         if code > 0:
             absent[code] *= 1 - np.clip(score * mask, 0, 1)
     combined: np.ndarray = np.concatenate([absent[1:].prod(axis=0, keepdims=True), 1 - absent[1:]])
-    # Never 0: where background is impossible, an object is certain.
-    return combined / combined.sum(axis=0, keepdims=True)
+    # The sum is never 0: where background is impossible, an object is certain.
+    combined /= combined.sum(axis=0, keepdims=True)
+    return combined
 
 
 def _resize(values: torch.Tensor, size: list[int]) -> torch.Tensor:
