@@ -45,15 +45,16 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workbenc
         torch.manual_seed(0)
         network = get_model(MODEL, weights=None, weights_backbone=None, num_classes=len(categories), aux_loss=True)
     directory = tmp_path_factory.mktemp("pretrained")
-    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
+    with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
         bench = build_workbench(directory, instance, SEGMENTATION)
         published = publish(directory / "published", network.state_dict())
-        url = f"https://localhost:9/{published.path.name}"
-        use_published(patch, url=url, categories=categories, data_dir=published.data_dir)
-        outcome = bench.materialize("dataset", "digit_scenes", CONFIG)
-        assert outcome.success, outcome.error
-        outcome = bench.materialize("model", PARTITION, CONFIG)
-        assert outcome.success, outcome.error
+        with pytest.MonkeyPatch.context() as patch:
+            url = f"https://localhost:9/{published.path.name}"
+            use_published(patch, url=url, categories=categories, data_dir=published.data_dir)
+            outcome = bench.materialize("dataset", "digit_scenes", CONFIG)
+            assert outcome.success, outcome.error
+            outcome = bench.materialize("model", PARTITION, CONFIG)
+            assert outcome.success, outcome.error
         yield bench, outcome, published
 
 
