@@ -1,4 +1,4 @@
-"""Mask R-CNN with COCO weights, used as they are where COCO has the classes; detectors are fine-tuned elsewhere."""
+"""Mask R-CNN with COCO weights, used as they are where COCO has the classes; else only its boxes can be fine-tuned."""
 
 from __future__ import annotations
 

@@ -198,9 +198,11 @@ def test_the_shorter_side_is_resized_to_that_of_the_training(use_deeplab: Publis
 
     sized = SizedNetwork(Watcher(), mean=MEAN, std=STD, shortest_side=80)
     logits = sized(torch.full((1, 3, 40, 30), 0.5))
+    sized(torch.zeros((1, 3, 20, 200)))
 
     assert seen[0].shape == (1, 3, 107, 80)
     assert logits.shape == (1, 3, 40, 30)
+    assert seen[1].shape == (1, 3, 32, 320)  # no longer than four times the shorter side
     expected = (0.5 - np.array(MEAN)) / np.array(STD)
     np.testing.assert_allclose(seen[0].mean(dim=(0, 2, 3)).numpy(), expected, rtol=1e-5)
 

@@ -46,13 +46,14 @@ if TYPE_CHECKING:
 AUXILIARY_WEIGHT = 0.5
 """Weight of the auxiliary classifier's loss, as in torchvision's own training."""
 LONGEST_TO_SHORTEST = 4
-"""Pictures are shrunk to so many times the shorter side, to bound the memory that panoramas take."""
+"""A network sees no picture longer than so many times the shorter side, which bounds the memory of panoramas."""
 
 
 class SizedNetwork(nn.Module):
     """A segmentation network of torchvision that sees pictures as its published transforms would give them.
 
-    The shorter side is resized to ``shortest_side`` and colours are normalized; logits get the size of the pictures.
+    The shorter side is resized to ``shortest_side``, or to less where the longer one would exceed its limit, and
+    colours are normalized; logits get the size of the pictures.
     """
 
     mean: torch.Tensor
@@ -75,8 +76,9 @@ class SizedNetwork(nn.Module):
         return _resize(logits["out"], list(pixels.shape[-2:])), _resize(logits["aux"], list(pixels.shape[-2:]))
 
     def _look_at(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
-        factor = self.shortest_side / min(pixels.shape[-2:])
-        seen = _resize(pixels, [max(1, round(side * factor)) for side in pixels.shape[-2:]])
+        sides = pixels.shape[-2:]
+        factor = min(self.shortest_side / min(sides), LONGEST_TO_SHORTEST * self.shortest_side / max(sides))
+        seen = _resize(pixels, [max(1, round(side * factor)) for side in sides])
         found: dict[str, torch.Tensor] = self.network((seen - self.mean) / self.std)
         return found
 
