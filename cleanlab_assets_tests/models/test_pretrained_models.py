@@ -231,6 +231,16 @@ def test_deeplab_is_fine_tuned_where_its_weights_lack_a_class(use_deeplab: Publi
         np.testing.assert_array_equal(again.weights_[name], values)
 
 
+@pytest.mark.slow
+def test_a_fine_tuned_deeplab_finds_what_it_was_shown(use_deeplab: Published) -> None:  # noqa: ARG001
+    images = make_pictures(9, ("disc",))
+    segmenter = make_deeplab(epochs=25, learning_rate=2e-3).fit(images)
+
+    given = np.stack([image.class_mask == 1 for image in images if image.class_mask is not None])
+    found = np.stack([probabilities.argmax(axis=0) == 1 for probabilities in segmenter.predict(images)])
+    assert (found & given).sum() / (found | given).sum() > 0.6
+
+
 def test_mask_rcnn_tells_pixels_from_the_objects_it_finds(
     monkeypatch: pytest.MonkeyPatch, mask_rcnn: Published
 ) -> None:
