@@ -96,13 +96,17 @@ class VariantResult(BaseModel):
     fit_seconds: float
 
 
+USED_AS_PUBLISHED = "the model is used as published: cleaning train labels cannot change it"
+
+
 class VariantComparison(BaseModel):
     """All variants of one dataset and model.
 
     ``chosen`` was chosen on a held-out fold of the train rows that took no part in the cleaning, never on the test
     rows; ``verdict`` is that of the chosen variant on ``primary_metric``, or that no cleaning was chosen, or that only
     the baseline was fitted. ``n_blocks`` is the number of blocks of consecutive test rows that the bootstrap resamples
-    where rows are a series or the words of sentences, None where it resamples single rows.
+    where rows are a series or the words of sentences, None where it resamples single rows. ``is_used_as_published``
+    says that the model learns nothing from the train rows, so that all variants are one model.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -116,13 +120,15 @@ class VariantComparison(BaseModel):
     verdict: Verdict
     variants: list[VariantResult]
     n_blocks: int | None = None
+    is_used_as_published: bool = False
 
     @property
     def notes(self) -> list[str]:
-        """What a reader must know of the intervals."""
+        """What a reader must know of the comparison and its intervals."""
+        notes = [USED_AS_PUBLISHED] if self.is_used_as_published else []
         if self.n_blocks is None:
-            return []
-        notes = [
+            return notes
+        notes += [
             f"rows next to each other are alike: the intervals resample {self.n_blocks:,} blocks of consecutive "
             f"test rows, not {self.n_test:,} single ones"
         ]

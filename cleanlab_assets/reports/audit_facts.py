@@ -101,6 +101,7 @@ class AuditFacts(_Facts):
     ``label_distribution`` describes the given labels of the train rows: rows per class, or quantiles of a number.
     ``limits`` are the thresholds of the dataset's gates. ``chosen`` is the variant that was kept as the final model,
     ``verdict`` whether cleaning was shown to help. ``detection`` is None unless errors were planted.
+    ``is_used_as_published`` says that the model learns nothing from the train rows.
     """
 
     family: str
@@ -130,6 +131,7 @@ class AuditFacts(_Facts):
     limits: dict[str, float]
     notes: list[str]
     worst_rows: list[WorstRow]
+    is_used_as_published: bool = False
 
     def content_hash(self) -> str:
         """Hash everything but the duration, which differs from run to run."""
@@ -211,6 +213,7 @@ def collect_facts(
         limits={name: float(limit) for name, limit in asdict(dataset.gates).items()},
         notes=[*training_set.attrs["notes"], *attrs["notes"], *comparison.notes],
         worst_rows=_list_worst_rows(label_issues),
+        is_used_as_published=comparison.is_used_as_published,
     )
 
 

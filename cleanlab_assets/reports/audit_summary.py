@@ -66,6 +66,9 @@ _STEPS = {
     "model": "Audit with another model before acting on the flags of this one.",
     "calibration": "Audit with a better calibrated model before trusting the figures of label quality.",
 }
+_STEP_WITHOUT_TRAINING = (
+    "Correct the labels that are wrong by hand: the model learns nothing from them, so no automatic cleaning helps it."
+)
 _CLEANING_STEPS = {
     "improves": "Use {family}/retrained_model: it was trained on the cleaned rows that were shown to help.",
     "harms": "Train on the rows as they are: cleaning them automatically does harm.",
@@ -276,6 +279,9 @@ def _judge_model(facts: AuditFacts) -> Finding:
 
 def _judge_cleaning(facts: AuditFacts) -> Finding:
     chosen, metric = _find_chosen(facts), _metric_name(facts.primary_metric)
+    if facts.is_used_as_published:
+        evidence = "The model is used as published: cleaning train labels cannot change it, so it was not compared."
+        return Finding(title="Cleaning was not compared", evidence=evidence, severity="info")
     if facts.verdict == "not compared":
         evidence = "Whether a model trained on cleaned rows is better was not measured."
         return Finding(title="Cleaning was not compared", evidence=evidence, severity="info")
@@ -345,7 +351,8 @@ def _list_next_steps(facts: AuditFacts, topics: list[str]) -> list[str]:
     if facts.n_label_issues and "label" not in topics:
         topics = [*topics, "label"]
     steps = [_STEPS[topic] for topic in topics if topic in _STEPS]
-    steps = [*steps[: MOST_STEPS - 1], _CLEANING_STEPS.get(facts.verdict, _CLEANING_STEPS["no effect shown"])]
+    cleaning = _CLEANING_STEPS.get(facts.verdict, _CLEANING_STEPS["no effect shown"])
+    steps = [*steps[: MOST_STEPS - 1], _STEP_WITHOUT_TRAINING if facts.is_used_as_published else cleaning]
     return [_shorten(step.format(family=facts.family)) for step in steps]
 
 

@@ -1,19 +1,13 @@
 from __future__ import annotations
 
-import hashlib
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 
-from cleanlab_assets.datasets.weights import WeightsError
 from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.models.trained_network import TrainedNetwork
 from cleanlab_assets_tests.datasets.known_scenes import make_scenes
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SMALL = {"epochs": 2, "width": 16, "image_size": 64}
 
@@ -84,65 +78,6 @@ def test_images_without_any_box_teach_nothing() -> None:
 
     with pytest.raises(ValueError, match="none of 1 training images has a box"):
         FcosDetector().fit([make_image([], ())])
-
-
-def test_pretrained_weights_that_cannot_be_had_end_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from cleanlab_assets.models.estimators.pretrained_detector import PretrainedDetector
-
-    monkeypatch.setenv("CLEANLAB_DEMO_DATA_DIR", str(tmp_path))
-    published = SimpleNamespace(url="https://localhost:9/detector-0123abcd.pth", meta={"categories": ["x"]})
-    monkeypatch.setattr(PretrainedDetector, "_published", lambda self: published)  # noqa: ARG005
-
-    with pytest.raises(WeightsError) as caught:
-        PretrainedDetector("fasterrcnn_mobilenet_v3_large_fpn").fit(make_scenes(2))
-
-    message = str(caught.value)
-    assert "\n" not in message
-    assert str(tmp_path / "weights" / "detector-0123abcd.pth") in message
-    assert "https://localhost:9/detector-0123abcd.pth" in message
-
-
-@pytest.fixture(scope="module")
-def published_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of the right form, as if COCO's weights had been put into the data directory by hand."""
-    import torch
-    from torchvision.models import get_model
-
-    data_dir = tmp_path_factory.mktemp("data")
-    (data_dir / "weights").mkdir()
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = get_model("fasterrcnn_mobilenet_v3_large_fpn", weights=None, weights_backbone=None)
-    part = data_dir / "weights" / "part.pth"
-    torch.save(network.state_dict(), part)
-    digits = hashlib.sha256(part.read_bytes()).hexdigest()[:8]
-    return part.rename(part.with_name(f"detector-{digits}.pth"))
-
-
-def test_weights_are_used_as_they_are_where_all_classes_are_known(
-    monkeypatch: pytest.MonkeyPatch, published_file: Path
-) -> None:
-    from cleanlab_assets.models.estimators.pretrained_detector import PretrainedDetector
-
-    scenes = make_scenes(2)
-    monkeypatch.setenv("CLEANLAB_DEMO_DATA_DIR", str(published_file.parent.parent))
-    categories = ["__background__", "N/A", *scenes[0].class_names, *(f"other {number}" for number in range(80))][:91]
-    published = SimpleNamespace(url=f"https://localhost:9/{published_file.name}", meta={"categories": categories})
-    monkeypatch.setattr(PretrainedDetector, "_published", lambda self: published)  # noqa: ARG005
-
-    detector = PretrainedDetector("fasterrcnn_mobilenet_v3_large_fpn", score_threshold=0.0)
-    assert detector.knows(scenes[0].class_names)
-    assert not detector.knows(["unicorn"])
-    found = detector.fit(scenes).predict(scenes)
-
-    assert len(found) == 2
-    for boxes in found:
-        assert set(boxes.codes) <= set(range(len(scenes[0].class_names)))
-    import torch
-
-    stored = torch.load(published_file, weights_only=True)
-    for name, values in detector.weights_.items():
-        np.testing.assert_array_equal(values, stored[name].numpy())
 
 
 def test_a_stored_network_comes_back_with_its_card(fitted: Any) -> None:

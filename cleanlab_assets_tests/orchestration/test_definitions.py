@@ -26,7 +26,10 @@ GRID = {
         ["digit_scenes", "penn_fudan_ped"],
         ["fasterrcnn_mobilenet_v3_large_fpn", "maskrcnn_resnet50_fpn", "small_detector"],
     ),
-    "segmentation": (["digit_scenes", "penn_fudan_ped"], ["small_unet"]),
+    "segmentation": (
+        ["digit_scenes", "penn_fudan_ped"],
+        ["deeplabv3_mobilenet_v3_large", "maskrcnn_resnet50_fpn", "small_unet"],
+    ),
 }
 TABULAR_MODEL_LEVEL = [
     *("predictions", "label_issues", "datalab_issues", "datalab_summary", "duplicate_sets", "datalab_report"),

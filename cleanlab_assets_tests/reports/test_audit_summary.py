@@ -241,6 +241,14 @@ def test_the_verdict_of_the_comparison_is_told_as_it_is(verdict: str, chosen: st
     assert "best" not in summary.model_dump_json()
 
 
+def test_a_model_that_learns_nothing_is_said_to_gain_nothing_from_cleaning() -> None:
+    summary = summarize_by_rules(make_facts(verdict="not compared", chosen="baseline", is_used_as_published=True))
+
+    assert "used as published" in find(summary, "cleaning was not compared").evidence
+    assert "by hand" in summary.next_steps[-1]
+    assert not any("variant_comparison" in step for step in summary.next_steps)
+
+
 def test_a_difference_without_an_interval_is_told_without_one() -> None:
     pruned = make_variant("pruned", "roc_auc", 0.9188, math.nan, 0.0017, math.nan, verdict="not compared")
     facts = make_facts(chosen="pruned", variants=[pruned])

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from torchvision.models import get_model, get_model_weights
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 
 from cleanlab_assets.audit.boxes import ScoredBoxes
-from cleanlab_assets.datasets.weights import Weights, fetch_weights
 from cleanlab_assets.models.estimators.image_batches import to_pixels
+from cleanlab_assets.models.estimators.published_weights import (
+    build_network,
+    find_categories,
+    knows_all,
+    read_published,
+)
 from cleanlab_assets.models.estimators.torch_training import (
     NotTrainedError,
     Schedule,
@@ -23,16 +27,12 @@ from cleanlab_assets.models.estimators.torch_training import (
     seeded,
     train_network,
 )
-from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Self
 
     from cleanlab_assets.datasets.images import AnnotatedImage
-
-ALIASES: Mapping[str, str] = {"pedestrian": "person", "bike": "bicycle", "motorbike": "motorcycle", "plane": "airplane"}
-"""Class names of datasets and what COCO calls them."""
 
 
 class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
@@ -48,6 +48,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         batch_size: images at a time, in training and in prediction.
         learning_rate: highest rate of the cycle when the detector is fine-tuned.
         score_threshold: predicted boxes with a lower score are left out.
+        shortest_side: pictures are resized to it, as in the training of the weights; less is faster and coarser.
         random_state: seed of the new layer and of the order.
     """
 
@@ -59,6 +60,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         batch_size: int = 2,
         learning_rate: float = 2e-4,
         score_threshold: float = 0.05,
+        shortest_side: int = 800,
         random_state: int = 0,
     ) -> None:
         self.architecture = architecture
@@ -66,11 +68,12 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.score_threshold = score_threshold
+        self.shortest_side = shortest_side
         self.random_state = random_state
 
     def knows(self, class_names: Sequence[str]) -> bool:
         """Whether COCO has all of some classes, so that nothing is trained."""
-        return self._find_categories(class_names) is not None
+        return knows_all(self.architecture, class_names)
 
     def fit(self, images: Sequence[AnnotatedImage], labels: object = None) -> Self:  # noqa: ARG002 - scikit-learn's form
         """Fetch the weights, and fine-tune them if COCO lacks a class.
@@ -79,7 +82,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
             WeightsError: the published weights cannot be had, or are not the published ones.
         """
         self.class_names_ = tuple(images[0].class_names)
-        published = self._read_weights()
+        published = read_published(self.architecture)
         if self.knows(self.class_names_):
             self.weights_ = export_weights(load_weights(self._build(), published))
             return self
@@ -107,9 +110,11 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         """
         if not hasattr(self, "weights_"):
             raise NotTrainedError(f"{self.architecture} has no weights: fit it, untrained weights find nothing")
-        categories = self._find_categories(self.class_names_)
         network = self._build()
-        if categories is None:
+        if self.knows(self.class_names_):
+            known = find_categories(self.architecture, self.class_names_)
+            categories = np.array([known[name] for name in self.class_names_])
+        else:
             self._replace_head(network)
             categories = np.arange(1, len(self.class_names_) + 1)
         device = pick_device()
@@ -124,26 +129,8 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
             found += [_to_scored_boxes(result, code_of) for result in results]
         return found
 
-    def _find_categories(self, class_names: Sequence[str]) -> np.ndarray | None:
-        """Return COCO's category of each class; None where COCO lacks one."""
-        known = {name: code for code, name in enumerate(self._published().meta["categories"])}
-        wanted = [ALIASES.get(name, name) for name in class_names]
-        return np.array([known[name] for name in wanted]) if all(name in known for name in wanted) else None
-
-    def _published(self) -> Any:
-        return get_model_weights(self.architecture).DEFAULT
-
-    def _read_weights(self) -> dict[str, Any]:
-        url = self._published().url
-        # torchvision puts the first eight digits of the SHA-256 into the name of the file.
-        weights = Weights(url=url, sha256=url.rpartition("-")[2].removesuffix(".pth"))
-        path = fetch_weights(weights, load_settings().data_dir)
-        loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return loaded
-
     def _build(self) -> Any:
-        # No weights of torchvision's own loader, which would fetch them unverified: they are loaded right after.
-        return get_model(self.architecture, weights=None, weights_backbone=None, box_score_thresh=self.score_threshold)
+        return build_network(self.architecture, box_score_thresh=self.score_threshold, min_size=self.shortest_side)
 
     def _replace_head(self, network: Any) -> None:
         channels = network.roi_heads.box_predictor.cls_score.in_features
@@ -159,7 +146,10 @@ def _compute_loss(network: torch.nn.Module, batch: list[Any], rng: np.random.Gen
     targets = [
         {
             "boxes": torch.from_numpy(image.boxes.astype(np.float32)).to(device),
-            "labels": torch.tensor([image.class_names.index(name) + 1 for name in image.box_labels], device=device),
+            # The type is stated for images without a box.
+            "labels": torch.tensor(
+                [image.class_names.index(name) + 1 for name in image.box_labels], dtype=torch.int64, device=device
+            ),
         }
         for image in batch
     ]

@@ -24,6 +24,7 @@ from cleanlab_assets.orchestration.provenance import PROVENANCE, hash_content
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 from cleanlab_assets.orchestration.tabular.retraining import describe_comparison
 from cleanlab_assets.orchestration.vision.audit_facts import build_audit_facts
+from cleanlab_assets.orchestration.vision.retraining import is_used_as_published
 
 
 @family_asset(FAMILY, level=MODEL, storage="json", code_version="1", kinds={"torch", "json"}, heavy=True)
@@ -43,7 +44,7 @@ def variant_comparison(
     dataset = get_dataset(dataset_of(context))
     rows, seed = train_rows(training_set), training_set.attrs["seed"]
     build = pipeline_factory(FAMILY, context, seed, predictions.attrs["model_parameters"])
-    learns = not getattr(build().named_steps[ESTIMATOR_STEP], "knows", lambda _: False)(dataset.class_names)
+    as_published = is_used_as_published(build, dataset.class_names)
     comparison = compare_detection_variants(
         read_boxed_images(rows, dataset.name),
         rows["fold"].to_numpy(),
@@ -55,10 +56,9 @@ def variant_comparison(
         primary_metric=config.primary_metric,
         n_resamples=config.resamples,
         seed=seed,
-        # A pretrained detector that learns nothing from the images is the same for every variant.
-        compare_cleaning=config.compare_cleaning and learns,
-    )
-    return StepResult(comparison, {**describe_comparison(comparison, METRICS), "learns_from_the_images": learns})
+        compare_cleaning=config.compare_cleaning and not as_published,
+    ).model_copy(update={"is_used_as_published": as_published})
+    return StepResult(comparison, describe_comparison(comparison, METRICS))
 
 
 @family_asset(FAMILY, level=MODEL, storage="safetensors", code_version="1", kinds={"torch"}, heavy=True)
@@ -84,6 +84,7 @@ def retrained_model(
         "classes": list(dataset.class_names),
         "variant": chosen.variant,
         "verdict": variant_comparison.verdict,
+        "notes": variant_comparison.notes,
         "n_train": len(images),
         "n_test": variant_comparison.n_test,
         "test_metrics": as_numbers(chosen.metrics),

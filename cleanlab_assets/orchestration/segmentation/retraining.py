@@ -26,6 +26,7 @@ from cleanlab_assets.orchestration.segmentation.dataset_level import FAMILY, rea
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 from cleanlab_assets.orchestration.tabular.retraining import describe_comparison
 from cleanlab_assets.orchestration.vision.audit_facts import build_audit_facts
+from cleanlab_assets.orchestration.vision.retraining import is_used_as_published
 
 
 @family_asset(FAMILY, level=MODEL, storage="json", code_version="1", kinds={"torch", "json"}, heavy=True)
@@ -41,23 +42,25 @@ def variant_comparison(
     Variants: baseline, pruned (flagged images left out), relabelled (their masks corrected as suggested), and the
     random removal of as many images. Differences have paired bootstrap intervals over the images.
     """
-    dataset = dataset_of(context)
+    dataset = get_dataset(dataset_of(context))
     rows, seed = train_rows(training_set), training_set.attrs["seed"]
     require_same_rows(predictions, rows, what="predictions")
     require_same_rows(pixel_issues, rows, what="pixel_issues")
+    build = pipeline_factory(FAMILY, context, seed, predictions.attrs["model_parameters"])
+    as_published = is_used_as_published(build, dataset.class_names)
     comparison = compare_mask_variants(
-        read_masked_images(rows, dataset),
+        read_masked_images(rows, dataset.name),
         rows["fold"].to_numpy(),
         pixel_issues,
         predictions["probabilities"].tolist(),
-        read_masked_images(test_rows(training_set), dataset),
-        build=pipeline_factory(FAMILY, context, seed, predictions.attrs["model_parameters"]),
+        read_masked_images(test_rows(training_set), dataset.name),
+        build=build,
         prune_fraction=config.prune_fraction,
         primary_metric=config.primary_metric,
         n_resamples=config.resamples,
         seed=seed,
-        compare_cleaning=config.compare_cleaning,
-    )
+        compare_cleaning=config.compare_cleaning and not as_published,
+    ).model_copy(update={"is_used_as_published": as_published})
     return StepResult(comparison, describe_comparison(comparison, METRICS))
 
 
@@ -86,6 +89,7 @@ def retrained_model(
         "classes": list(dataset.class_names),
         "variant": chosen.variant,
         "verdict": variant_comparison.verdict,
+        "notes": variant_comparison.notes,
         "n_train": len(images),
         "n_test": variant_comparison.n_test,
         "test_metrics": as_numbers(chosen.metrics),
