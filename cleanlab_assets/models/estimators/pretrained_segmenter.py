@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,12 +166,10 @@ class PretrainedSegmenter(BaseEstimator):  # type: ignore[misc]
             self._replace_last_layers(network)
             categories = list(range(1, len(self.class_names_) + 1))
         sized = self._size(load_weights(network, self.weights_)).to(pick_device()).eval()
-        # Batches of one size need no padding, which would enter what the network makes of the picture as a whole.
-        for _, alike in groupby(images, key=lambda image: (image.height, image.width)):
-            predicted = predict_in_batches(
-                sized, list(alike), batch_size=self.batch_size, longest_side=self._longest_side, stride=1
-            )
-            yield from (keep_categories(found, categories) for found in predicted)
+        predicted = predict_in_batches(
+            sized, images, batch_size=self.batch_size, longest_side=self._longest_side, stride=1
+        )
+        yield from (keep_categories(found, categories) for found in predicted)
 
     @property
     def _longest_side(self) -> int:
@@ -312,4 +309,5 @@ def combine_instances(masks: np.ndarray, ids: np.ndarray, scores: np.ndarray, *,
 def _resize(values: torch.Tensor, size: list[int]) -> torch.Tensor:
     if list(values.shape[-2:]) == size:
         return values
-    return functional.interpolate(values, size=size, mode="bilinear", align_corners=False, antialias=True)
+    # Smooth shrinking is not made for bfloat16.
+    return functional.interpolate(values.float(), size=size, mode="bilinear", align_corners=False, antialias=True)
