@@ -1,7 +1,8 @@
 """Pictures with their given and predicted boxes or masks drawn over them and the issue marked, or many side by side.
 
-Given annotations are blue and solid, predicted or suggested ones orange and dashed, the issue vermilion and thick: colours of the
-Okabe-Ito palette, which colour-blind readers can tell apart, and line styles that tell them apart without colour.
+Given annotations are blue and solid, predicted or suggested ones orange and dashed, the issue vermilion and thick:
+colours of the Okabe-Ito palette, which colour-blind readers can tell apart, and line styles that tell them apart
+without colour.
 """
 
 from __future__ import annotations
