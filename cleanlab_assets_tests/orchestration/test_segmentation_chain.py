@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.audit.segmentation import unpack_probabilities
+from cleanlab_assets.audit.segmentation import pack_probabilities, unpack_probabilities
 from cleanlab_assets.datasets.images import decode_mask
 from cleanlab_assets.evaluation.mask_errors import MASK_ERROR_KINDS
 from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.orchestration.partitions import COMPARISON, DATASET, MODEL, Level
+from cleanlab_assets.orchestration.runs import evaluate_checks
+from cleanlab_assets.orchestration.segmentation import checks
 from cleanlab_assets.orchestration.segmentation.family import SEGMENTATION
+from cleanlab_assets.orchestration.storage import ParquetIOManager
 from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets.reports.audit_summary import AuditSummary
 from cleanlab_assets.reports.model_comparison import ModelComparison
 from cleanlab_assets_tests.conftest import Workbench, build_workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from cleanlab_assets.datasets.images import AnnotatedImage
     from cleanlab_assets.orchestration.runs import RunOutcome
 
 PARTITION = "digit_scenes|small_unet"
@@ -157,3 +162,37 @@ def test_the_final_network_is_stored_with_its_card_and_nothing_partial_is_left(
     )
     for level, partition in levels:
         assert bench.materialize(level, partition, CONFIG).reasons == {}
+
+
+@pytest.mark.slow
+def test_detection_power_is_that_of_the_predictions_and_planted_errors_are_taken_out_first(
+    audited_masks: tuple[Workbench, RunOutcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, _ = audited_masks
+    training = bench.read("training_set", "digit_scenes")
+    true = [decode_mask(content) for content in training.loc[training["split"] == "train", "true_mask"]]
+    stored = bench.read("predictions", PARTITION)
+    shutil.copytree(bench.settings.artifacts_dir, tmp_path / "artifacts")
+    place = tmp_path / "artifacts" / "segmentation" / "predictions" / "digit_scenes" / "small_unet.parquet"
+    measure, measured = checks.measure_mask_detection_power, []
+
+    def measure_and_keep(images: Sequence[AnnotatedImage], *args: Any, **settings: Any) -> pd.DataFrame:
+        measured.append(images)
+        return measure(images, *args, **settings)
+
+    monkeypatch.setattr(checks, "measure_mask_detection_power", measure_and_keep)
+
+    def check_power(probabilities: list[np.ndarray]) -> bool:
+        packed = [pack_probabilities(found) for found in probabilities]
+        place.write_bytes(ParquetIOManager().to_bytes(stored.assign(probabilities=packed), {}))
+        with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+            copy = build_workbench(tmp_path, instance, SEGMENTATION)
+            outcomes = evaluate_checks(copy.definitions, instance, SEGMENTATION, "digit_scenes", "small_unet")
+        return next(check for one in outcomes for check in one.checks if check.check == "detection_power").passed
+
+    ids = np.arange(11)[:, None, None]
+    assert check_power([np.where(ids == mask, 0.95, 0.005).astype(np.float32) for mask in true])
+    assert not check_power([np.where(ids == 0, 0.8, 0.02) * np.ones_like(mask, dtype=float) for mask in true])
+    for images in measured:
+        for image, mask in zip(images, true, strict=True):
+            np.testing.assert_array_equal(image.class_mask, mask)
