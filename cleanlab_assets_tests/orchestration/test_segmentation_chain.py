@@ -13,6 +13,7 @@ import pytest
 
 from cleanlab_assets.audit.segmentation import pack_probabilities, unpack_probabilities
 from cleanlab_assets.datasets.images import decode_mask
+from cleanlab_assets.evaluation.mask_detection import measure_mask_detection_power
 from cleanlab_assets.evaluation.mask_errors import MASK_ERROR_KINDS
 from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.orchestration.partitions import COMPARISON, DATASET, MODEL, Level
@@ -174,11 +175,11 @@ def test_detection_power_is_that_of_the_predictions_and_planted_errors_are_taken
     stored = bench.read("predictions", PARTITION)
     shutil.copytree(bench.settings.artifacts_dir, tmp_path / "artifacts")
     place = tmp_path / "artifacts" / "segmentation" / "predictions" / "digit_scenes" / "small_unet.parquet"
-    measure, measured = checks.measure_mask_detection_power, []
+    measured: list[Sequence[AnnotatedImage]] = []
 
     def measure_and_keep(images: Sequence[AnnotatedImage], *args: Any, **settings: Any) -> pd.DataFrame:
         measured.append(images)
-        return measure(images, *args, **settings)
+        return measure_mask_detection_power(images, *args, **settings)
 
     monkeypatch.setattr(checks, "measure_mask_detection_power", measure_and_keep)
 
