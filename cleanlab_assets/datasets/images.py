@@ -26,6 +26,8 @@ LABEL = "classes"
 SEPARATOR = "|"
 MAX_IMAGE_PIXELS = 50_000_000
 _MAX_BYTE = 255
+_DAMAGED = (OSError, SyntaxError)
+"""What Pillow raises for a file that is no picture, breaks off or has a damaged part."""
 _BOX_FIELDS = ("x1", "y1", "x2", "y2")
 
 IMAGE_COLUMNS = (
@@ -116,8 +118,15 @@ class AnnotatedImage:
         return tuple(name for name in self.class_names if name in present)
 
     def read_pixels(self) -> np.ndarray:
-        """Return the picture as uint8 RGB of shape (height, width, 3)."""
-        return decode_image(self.image)
+        """Return the picture as uint8 RGB of shape (height, width, 3).
+
+        Raises:
+            AnnotationError: the picture breaks off or is damaged beyond its size.
+        """
+        try:
+            return decode_image(self.image)
+        except _DAMAGED as error:
+            raise AnnotationError(f"{self.row_id}, field image: found a damaged picture: {error}") from error
 
     def to_row(self) -> dict[str, Any]:
         """Return the image as a row of the raw table."""
@@ -172,9 +181,17 @@ class AnnotatedImage:
 
 
 def make_image_table(images: Iterable[AnnotatedImage]) -> pd.DataFrame:
-    """Return the raw table of annotated images: ``row_id``, then ``IMAGE_COLUMNS``, one row per image."""
+    """Return the raw table of annotated images: ``row_id``, then ``IMAGE_COLUMNS``, one row per image.
+
+    Raises:
+        AnnotationError: a picture is damaged; better here than in the middle of a training.
+    """
     names = ["row_id", *(column.name for column in IMAGE_COLUMNS)]
-    return pd.DataFrame([image.to_row() for image in images], columns=names)
+    rows = []
+    for image in images:
+        image.read_pixels()
+        rows.append(image.to_row())
+    return pd.DataFrame(rows, columns=names)
 
 
 def read_image_table(table: pd.DataFrame, class_names: Sequence[str]) -> list[AnnotatedImage]:
@@ -230,6 +247,18 @@ def decode_mask(content: bytes) -> np.ndarray:
 
     with Image.open(io.BytesIO(content)) as picture:
         return np.asarray(picture).astype(np.int32)
+
+
+def read_mask(content: bytes, where: str) -> np.ndarray:
+    """Return the mask of a source file, see ``decode_mask``; ``where`` names the file in the error.
+
+    Raises:
+        AnnotationError: the file is no picture, or a damaged one.
+    """
+    try:
+        return decode_mask(content)
+    except _DAMAGED as error:
+        raise AnnotationError(f"{where}: found no mask that can be read: {error}") from error
 
 
 def boxes_of_instances(instance_mask: np.ndarray) -> np.ndarray:

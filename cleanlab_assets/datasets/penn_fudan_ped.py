@@ -17,8 +17,8 @@ from cleanlab_assets.datasets.images import (
     AnnotatedImage,
     AnnotationError,
     boxes_of_instances,
-    decode_mask,
     make_image_table,
+    read_mask,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _read_image(picture: Path, top: Path) -> AnnotatedImage:
     for part in (mask_file, top / "Annotation" / f"{picture.stem}.txt"):
         if not part.is_file():
             raise AnnotationError(f"{FILE}: {picture.name} has no {part.relative_to(top)}")
-    stored = decode_mask(mask_file.read_bytes())
+    stored = read_mask(mask_file.read_bytes(), f"{FILE}: {mask_file.relative_to(top)}")
     ids, flat = np.unique(stored, return_inverse=True)
     mask = flat.reshape(stored.shape).astype(np.int32)
     if ids[0] != 0:  # no background: every pixel belongs to a pedestrian

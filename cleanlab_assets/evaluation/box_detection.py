@@ -42,7 +42,8 @@ def measure_box_detection(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFr
 
     Returns:
         One row for each kind that was planted: ``kind``, ``n_planted``, ``average_precision``, ``recall`` of the
-        flags, whatever issue they name, and ``chance``, the average precision of a random ranking.
+        flags, whatever issue they name, and ``chance``, the average precision of a random ranking; for dropped boxes
+        that of all objects, boxed or not: a good detector sees little else where no box is, and is not good by chance.
     """
     records = []
     given_boxes, unseen = boxes[boxes["box"] >= 0], boxes[boxes["box"] < 0]
@@ -51,13 +52,14 @@ def measure_box_detection(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFr
         issue = ISSUE_OF_KIND[str(kind)]
         places = set(zip(planted["row_id"], planted["given_box"], strict=True))
         if issue == OVERLOOKED:
-            judged = unseen
+            judged, n_candidates = unseen, len(given_boxes) + len(planted)
             is_planted = _lie_on_dropped(unseen, planted)
         else:
             of_others = planted_places - places
             keys = list(zip(given_boxes["row_id"], given_boxes["box"], strict=True))
             judged = given_boxes[[key not in of_others for key in keys]]
             is_planted = np.array([key in places for key in keys if key not in of_others], dtype=bool)
+            n_candidates = len(judged)
         records.append(
             {
                 "kind": kind,
@@ -66,7 +68,7 @@ def measure_box_detection(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFr
                     judged[f"{issue}_quality"].to_numpy(dtype=np.float64), is_planted, n_positives=len(planted)
                 ),
                 "recall": float((is_planted & judged["is_box_issue"].to_numpy(dtype=bool)).sum() / len(planted)),
-                "chance": len(planted) / max(len(judged), len(planted)),
+                "chance": len(planted) / n_candidates,
             }
         )
     return pd.DataFrame.from_records(records, columns=list(COLUMNS))

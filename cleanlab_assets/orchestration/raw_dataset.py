@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,7 @@ import pandas as pd
 
 from cleanlab_assets.datasets.catalogue import Dataset, get_dataset
 from cleanlab_assets.datasets.download import DownloadError, InsecureAddressError, file_sha256, resolve_source_files
+from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.orchestration.check_results import family_check, judge
 from cleanlab_assets.orchestration.contracts import RAW_DATASET, find_schema_violation
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
@@ -56,9 +58,12 @@ def build_raw_dataset(family: str) -> dg.AssetsDefinition:
             raise dg.RetryRequested(
                 max_retries=DOWNLOAD_RETRIES, seconds_to_wait=RETRY_SECONDS * 2**context.retry_number
             ) from cause
-        raw = dataset.load(files)
+        try:
+            raw = dataset.load(files)
+        except SourceFormatError as error:
+            raise type(error)(f"{dataset.name}: {error}") from error
         raw.attrs["sources"] = {
-            file.name: {"sha256": file_sha256(files[file.name]), "bytes": files[file.name].stat().st_size}
+            file.name: {"sha256": file_sha256(files[file.name]), "bytes": _count_bytes(files[file.name])}
             | ({"pinned": "recorded on first use"} if file.is_pinned_on_first_use else {})
             for file in dataset.files
         }
@@ -153,6 +158,11 @@ def build_raw_dataset_checks(family: str, raw_dataset: dg.AssetsDefinition) -> S
         )
 
     return [source_hash, schema, row_count, label_domain, verified_lately]
+
+
+def _count_bytes(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _show_labels(dataset: Dataset, labels: pd.Series) -> dict[str, Any]:

@@ -44,7 +44,10 @@ class ArtifactIOManager(dg.UPathIOManager, ABC):
     def load_input(self, context: dg.InputContext) -> Any:
         """Read a value; for a step that takes several partitions, all that exist by their key, also a single one."""
         if context.has_asset_partitions and get_origin(context.dagster_type.typing_type) is dict:
-            return self.load_partitions(context)
+            found, keys = self.load_partitions(context), context.asset_partition_keys
+            if len(keys) > 1:
+                return found
+            return {} if found is None else {keys[0]: found}  # of a single one Dagster gives the value alone
         return super().load_input(context)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:

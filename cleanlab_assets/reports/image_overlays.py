@@ -1,7 +1,8 @@
 """Pictures with their given and predicted boxes or masks drawn over them and the issue marked, or many side by side.
 
-Given annotations are blue and solid, predicted ones orange and dashed, the issue vermilion and thick: colours of the
-Okabe-Ito palette, which colour-blind readers can tell apart, and line styles that tell them apart without colour.
+Given annotations are blue and solid, predicted or suggested ones orange and dashed, the issue vermilion and thick:
+colours of the Okabe-Ito palette, which colour-blind readers can tell apart, and line styles that tell them apart
+without colour.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ ISSUE = "#D55E00"
 HALO = "#FFFFFF"
 ISSUE_WIDTH = 8.0
 """So thick that it shows on both sides of a box drawn over it."""
-_LONGEST_SIDE = 4.6
+_LONGEST_SIDE = 4.2
+"""Inches: two pictures stand side by side on a page of full width."""
 MONTAGE_PALETTE = 256
 _MONTAGE_COLUMNS = 4
 _MONTAGE_CELL = 1.8
@@ -67,19 +69,19 @@ def draw_box_overlay(
     for box, label in zip(predicted, predicted_labels, strict=True):
         _draw_box(axes, box, PREDICTED, width=1.8, style="dashed")
         _write(axes, box[0], box[3], label, PREDICTED, above=False)
-    _add_legend(figure, has_predicted=len(predicted) > 0, has_issue=len(marked) > 0)
+    _add_legend(figure, dashed="predicted" if len(predicted) else "", has_issue=len(marked) > 0)
     return _to_png(figure)
 
 
 def draw_mask_overlay(
-    image: bytes, given: np.ndarray, predicted: np.ndarray | None = None, *, issue: np.ndarray | None = None
+    image: bytes, given: np.ndarray, suggested: np.ndarray | None = None, *, issue: np.ndarray | None = None
 ) -> bytes:
-    """Draw a picture with the outlines of its class masks.
+    """Draw a picture with the outlines of its class masks; the suggested one shows where it differs from the given one.
 
     Args:
         image: the encoded picture.
         given: given class mask, 0 = background, shape (height, width).
-        predicted: predicted class mask; not drawn if absent.
+        suggested: suggested class mask; not drawn if absent.
         issue: bool, shape (height, width): the pixels to mark, which are hatched; none if absent.
 
     Returns:
@@ -88,10 +90,11 @@ def draw_mask_overlay(
     figure, axes = _show(decode_image(image))
     if issue is not None and issue.any():
         axes.contourf(issue.astype(float), levels=[0.5, 1.5], colors=[ISSUE], alpha=0.45, hatches=["////"])
-    _draw_outlines(axes, given, GIVEN, "solid")
-    if predicted is not None:
-        _draw_outlines(axes, predicted, PREDICTED, "dashed")
-    _add_legend(figure, has_predicted=predicted is not None, has_issue=issue is not None and bool(issue.any()))
+    if suggested is not None:
+        _draw_outlines(axes, suggested, PREDICTED, "dashed")
+    _draw_outlines(axes, given, GIVEN, "solid")  # above the other, which is equal to it in most places
+    dashed = "" if suggested is None else "suggested"
+    _add_legend(figure, dashed=dashed, has_issue=issue is not None and bool(issue.any()))
     return _to_png(figure)
 
 
@@ -187,12 +190,12 @@ def _draw_outlines(axes: Axes, mask: np.ndarray, colour: str, style: str) -> Non
         axes.contour(columns, rows, region, levels=[0.5], colors=[colour], linewidths=1.6, linestyles=[style])
 
 
-def _add_legend(figure: Any, *, has_predicted: bool, has_issue: bool) -> None:
+def _add_legend(figure: Any, *, dashed: str, has_issue: bool) -> None:
     from matplotlib.lines import Line2D
 
     entries = [Line2D([], [], color=GIVEN, linewidth=2, label="given")]
-    if has_predicted:
-        entries.append(Line2D([], [], color=PREDICTED, linewidth=2, linestyle="dashed", label="predicted"))
+    if dashed:
+        entries.append(Line2D([], [], color=PREDICTED, linewidth=2, linestyle="dashed", label=dashed))
     if has_issue:
         entries.append(Line2D([], [], color=ISSUE, linewidth=5, label="issue"))
     figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), frameon=False, fontsize=9)

@@ -194,7 +194,7 @@ def _build_detection(by_kind: pd.DataFrame) -> list[Section]:
     if by_kind.empty:
         return []
     caption = "Each kind among the boxes that carry no other planted error."
-    table = Table("Planted errors", by_kind, caption, shares={"recall", "chance"})
+    table = Table("Planted errors", by_kind, caption, shares={"recall"})
     return [
         Section(
             key="planted",

@@ -242,7 +242,7 @@ def _show_detection(label_issues: pd.DataFrame) -> list[Section]:
         "Planted errors",
         pd.DataFrame.from_records(records),
         "Each kind among the images that carry no planted error.",
-        shares={"recall", "chance"},
+        shares={"recall"},
     )
     return [
         Section(

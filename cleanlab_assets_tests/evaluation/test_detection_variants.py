@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +56,7 @@ class Memory:
         for image in images:
             true = self.truth[image.row_id]
             codes = np.array([true.class_names.index(name) for name in true.box_labels], dtype=np.int64)
-            rng = np.random.default_rng(abs(hash(image.row_id)) % 1000)
+            rng = np.random.default_rng(zlib.crc32(image.row_id.encode()))
             is_wrong = rng.random(len(codes)) > self.share_right
             codes = np.where(is_wrong, (codes + 1) % len(true.class_names), codes)
             found.append(ScoredBoxes(boxes=true.boxes, codes=codes, scores=np.full(len(codes), 0.95)))
@@ -130,7 +131,7 @@ def test_cleaning_is_shown_to_help_where_it_does_and_the_choice_is_applied() -> 
     )
 
     assert comparison.result("relabelled").verdict == "improves"
-    assert comparison.result("random_removal").verdict in {"no effect shown", "harms", "improves"}
+    assert comparison.result("random_removal").verdict != "improves"
     difference = comparison.result("relabelled").metrics["map_50"] - comparison.result("baseline").metrics["map_50"]
     assert difference > 0.1
     assert set(comparison.result("relabelled").relabelled_rows) == set(truth["row_id"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ import pytest
 from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.orchestration.object_detection.family import OBJECT_DETECTION
 from cleanlab_assets.orchestration.partial_results import PartialResults
+from cleanlab_assets.orchestration.runs import evaluate_checks
+from cleanlab_assets.orchestration.storage import ParquetIOManager
 from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets.reports.model_comparison import ModelComparison
 from cleanlab_assets_tests.conftest import Workbench, build_workbench
@@ -123,6 +126,31 @@ def test_the_final_detector_is_stored_with_its_card_and_nothing_partial_is_left(
     path = str(bench.latest("predictions", PARTITION).metadata["path"].value)
     assert not list(Path(path).parent.glob(".partial_*"))
     assert bench.materialize("model", PARTITION, CONFIG).reasons == {}
+
+
+@pytest.mark.slow
+def test_a_detector_that_sees_the_objects_passes_detection_power(
+    audited_scenes: tuple[Workbench, RunOutcome], tmp_path: Path
+) -> None:
+    """Also where the training set holds planted errors: they are taken out first, or they would count as right."""
+    bench, _ = audited_scenes
+    training = bench.read("training_set", "digit_scenes")
+    train = training[training["split"] == "train"]
+    stored = bench.read("predictions", PARTITION)
+    sure = [json.dumps([0.97] * len(json.loads(labels))) for labels in train["true_box_labels"]]
+    seen = stored.assign(
+        predicted_boxes=train["true_boxes"].to_numpy(),
+        predicted_classes=train["true_box_labels"].to_numpy(),
+        probabilities=sure,
+    )
+    shutil.copytree(bench.settings.artifacts_dir, tmp_path / "artifacts")
+    place = tmp_path / "artifacts" / "object_detection" / "predictions" / "digit_scenes" / "small_detector.parquet"
+    place.write_bytes(ParquetIOManager().to_bytes(seen, {}))
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+        copy = build_workbench(tmp_path, instance, OBJECT_DETECTION)
+        outcomes = evaluate_checks(copy.definitions, instance, OBJECT_DETECTION, "digit_scenes", "small_detector")
+    power = next(check for one in outcomes for check in one.checks if check.check == "detection_power")
+    assert power.passed, power.description
 
 
 def test_parts_of_other_settings_are_not_taken_up(tmp_path: Path) -> None:

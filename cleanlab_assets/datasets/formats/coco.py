@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.catalogue import Dataset
     from cleanlab_assets.datasets.own_datasets import OwnDataset
 
-_BBOX_LENGTH = 4
-
 
 def _describe(said: OwnDataset, folder: Path) -> Dataset:
     load = partial(load_coco, class_names=said.class_names)
@@ -64,20 +62,26 @@ def _read_image(  # noqa: PLR0917
     file: str,
     class_names: tuple[str, ...],
 ) -> AnnotatedImage:
-    boxes = []
-    for number, annotation in enumerate(annotations):
-        bbox = annotation["bbox"]
-        if len(bbox) != _BBOX_LENGTH:
-            raise AnnotationError(f"{image['file_name']}, box {number}, field bbox: found {bbox}, expected 4 numbers")
-        x, y, width, height = (float(value) for value in bbox)
-        boxes.append([x, y, x + width, y + height])
+    boxes = [
+        _read_box(one.get("bbox"), f"{image['file_name']}, box {number}") for number, one in enumerate(annotations)
+    ]
+    labels = [names.get(one.get("category_id"), str(one.get("category_id"))) for one in annotations]
     return AnnotatedImage(
         row_id=image["file_name"],
         image=read_picture(folder, image["file_name"], named_in=file),
         class_names=class_names,
         boxes=np.array(boxes, dtype=np.float64).reshape(-1, 4),
-        box_labels=tuple(names.get(one["category_id"], str(one["category_id"])) for one in annotations),
+        box_labels=tuple(labels),
     )
+
+
+def _read_box(bbox: Any, where: str) -> list[float]:
+    try:
+        x, y, width, height = (float(value) for value in bbox)
+    except (TypeError, ValueError) as error:
+        raise AnnotationError(f"{where}, field bbox: found {bbox!r}, expected 4 numbers") from error
+    # A sum of decimals may pass the border of the picture by less than anyone could draw.
+    return [x, y, round(x + width, 6), round(y + height, 6)]
 
 
 FORMAT = Format(name="coco", families=("object_detection",), describe=_describe)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES, describe_images, list_files, read_picture
-from cleanlab_assets.datasets.images import AnnotatedImage, decode_mask, make_image_table
+from cleanlab_assets.datasets.images import AnnotatedImage, make_image_table, read_mask
 from cleanlab_assets.datasets.own_datasets import Format
 
 if TYPE_CHECKING:
@@ -33,15 +33,19 @@ def load_mask_pairs(files: Mapping[str, Path], *, class_names: tuple[str, ...]) 
         AnnotationError: a picture has no mask, or a mask does not fit its picture or the classes.
     """
     return make_image_table(
-        AnnotatedImage(
-            row_id=picture.name,
-            image=picture.read_bytes(),
-            class_names=class_names,
-            boxes=np.zeros((0, 4)),
-            box_labels=(),
-            class_mask=decode_mask(read_picture(files["masks"], f"{picture.stem}.png", named_in=picture.name)),
-        )
-        for picture in list_files(files["images"], PICTURE_SUFFIXES)
+        _read_image(picture, files["masks"], class_names) for picture in list_files(files["images"], PICTURE_SUFFIXES)
+    )
+
+
+def _read_image(picture: Path, masks: Path, class_names: tuple[str, ...]) -> AnnotatedImage:
+    mask = f"{picture.stem}.png"
+    return AnnotatedImage(
+        row_id=picture.name,
+        image=picture.read_bytes(),
+        class_names=class_names,
+        boxes=np.zeros((0, 4)),
+        box_labels=(),
+        class_mask=read_mask(read_picture(masks, mask, named_in=picture.name), f"{masks.name}/{mask}"),
     )
 
 

@@ -84,9 +84,13 @@ def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, tr
         else dict(zip(at_hand["row_id"], read_predictions_table(at_hand, dataset.class_names), strict=True)),
         keep=lambda part, boxes: partial.add(to_predictions_table(part, [""] * len(part), boxes)),
     )
-    calibrated = calibrate_scores_out_of_fold(images, predicted.predictions, folds)
-    table = to_predictions_table(images, rows["given_label"].tolist(), calibrated)
-    scores = ScoredDetections(images, predicted.predictions).compute()
+    given_labels = rows["given_label"].tolist()
+    # Rounded as those of a part that was stored: else a run that was interrupted would end in other scores.
+    stored = to_predictions_table(images, given_labels, predicted.predictions)
+    scored = read_predictions_table(stored, dataset.class_names)
+    calibrated = calibrate_scores_out_of_fold(images, scored, folds)
+    table = to_predictions_table(images, given_labels, calibrated)
+    scores = ScoredDetections(images, scored).compute()
     calibration = measure_score_calibration(images, calibrated)
     table.attrs = {
         "seed": seed,
