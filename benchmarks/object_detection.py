@@ -15,12 +15,10 @@ from time import perf_counter, process_time
 import numpy as np
 import torch
 
+from cleanlab_assets.audit.box_calibration import calibrate_scores_out_of_fold
+from cleanlab_assets.audit.box_issues import find_box_issues
 from cleanlab_assets.audit.image_training_set import build_image_training_set
-from cleanlab_assets.audit.object_detection import (
-    calibrate_scores_out_of_fold,
-    find_box_issues,
-    predict_boxes_out_of_sample,
-)
+from cleanlab_assets.audit.object_detection import predict_boxes_out_of_sample
 from cleanlab_assets.audit.training_set import TEST, TRAIN
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.download import resolve_source_files

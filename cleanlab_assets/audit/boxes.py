@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.images import AnnotatedImage
+
+SAME_OBJECT_IOU = 0.5
+"""Boxes that overlap at least so much are of one object."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,7 +60,12 @@ def box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return overlap
 
 
-def match_boxes(given: np.ndarray, predicted: np.ndarray, *, least_iou: float = 0.5) -> np.ndarray:
+def codes_of(image: AnnotatedImage) -> np.ndarray:
+    """Return the class code of each given box of an image, int64 of shape (n,)."""
+    return np.array([image.class_names.index(label) for label in image.box_labels], dtype=np.int64)
+
+
+def match_boxes(given: np.ndarray, predicted: np.ndarray, *, least_iou: float = SAME_OBJECT_IOU) -> np.ndarray:
     """Match given to predicted boxes one to one so that their overlap is largest in sum, whatever their classes.
 
     Args:
@@ -64,11 +76,42 @@ def match_boxes(given: np.ndarray, predicted: np.ndarray, *, least_iou: float = 
     Returns:
         For each given box the position of its predicted box, or -1; int64 of shape (n,).
     """
+    overlap = box_iou(given, predicted)
+    return match_by_weight(np.where(overlap >= least_iou, overlap, 0.0))
+
+
+def match_by_weight(weights: np.ndarray) -> np.ndarray:
+    """Match rows to columns one to one so that the sum of their weights is largest.
+
+    Args:
+        weights: at least 0, shape (n, m); pairs of weight 0 are not matched.
+
+    Returns:
+        For each row its column, or -1; int64 of shape (n,).
+    """
     from scipy.optimize import linear_sum_assignment
 
-    overlap = box_iou(given, predicted)
-    rows, columns = linear_sum_assignment(np.where(overlap >= least_iou, overlap, 0.0), maximize=True)
-    matched = np.full(len(given), -1, dtype=np.int64)
-    is_enough = overlap[rows, columns] >= least_iou
-    matched[rows[is_enough]] = columns[is_enough]
+    rows, columns = linear_sum_assignment(weights, maximize=True)
+    matched = np.full(len(weights), -1, dtype=np.int64)
+    has_weight = weights[rows, columns] > 0
+    matched[rows[has_weight]] = columns[has_weight]
     return matched
+
+
+def claim_boxes(overlap: np.ndarray, *, least_iou: float = SAME_OBJECT_IOU) -> np.ndarray:
+    """Return which predicted boxes, best first, claim a given box that none before them has claimed.
+
+    Args:
+        overlap: of each predicted box, best first, with each given one, shape (n, m).
+        least_iou: a box that overlaps less is not claimed.
+
+    Returns:
+        bool of shape (n,).
+    """
+    is_hit, is_free = np.zeros(len(overlap), dtype=bool), np.ones(overlap.shape[1], dtype=bool)
+    for position, overlaps in enumerate(overlap):
+        candidates = np.where(is_free, overlaps, 0.0)
+        if len(candidates) and candidates.max() >= least_iou:
+            is_hit[position] = True
+            is_free[candidates.argmax()] = False
+    return is_hit

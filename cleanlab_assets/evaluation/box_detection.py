@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.audit.box_issues import BADLY_LOCATED, EXTRA, OVERLOOKED, SWAPPED, find_box_issues
 from cleanlab_assets.audit.boxes import box_iou
-from cleanlab_assets.audit.object_detection import BADLY_LOCATED, EXTRA, OVERLOOKED, SWAPPED, find_box_issues
 from cleanlab_assets.evaluation.box_errors import plant_box_errors
 
 if TYPE_CHECKING:

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.audit.boxes import box_iou
-from cleanlab_assets.audit.object_detection import (
-    calibrate_scores_out_of_fold,
-    correct_boxes,
-    find_box_issues,
-    predict_boxes_out_of_sample,
-)
+from cleanlab_assets.audit.box_calibration import calibrate_scores_out_of_fold
+from cleanlab_assets.audit.box_issues import correct_boxes, find_box_issues
+from cleanlab_assets.audit.boxes import box_iou, claim_boxes, codes_of
+from cleanlab_assets.audit.object_detection import predict_boxes_out_of_sample
 from cleanlab_assets.evaluation import image_variants
 from cleanlab_assets.evaluation.image_variants import ImageVariantTask, compare_image_variants
 
@@ -22,8 +19,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cleanlab_assets.audit.box_issues import BoxIssues
     from cleanlab_assets.audit.boxes import ScoredBoxes
-    from cleanlab_assets.audit.object_detection import BoxIssues, Detector
+    from cleanlab_assets.audit.object_detection import Detector
     from cleanlab_assets.datasets.images import AnnotatedImage
     from cleanlab_assets.evaluation.image_variants import CleanedImages
     from cleanlab_assets.evaluation.variant_comparison import VariantComparison, VariantName
@@ -46,7 +44,7 @@ class ScoredDetections:
         """Match the predicted boxes of each image to its given ones, class by class, best score first."""
         self.n_rows = len(images)
         class_names = images[0].class_names
-        codes = [np.array([class_names.index(name) for name in image.box_labels], dtype=int) for image in images]
+        codes = [codes_of(image) for image in images]
         self._given = np.array([np.bincount(found, minlength=len(class_names)) for found in codes])
         self._ranked: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
         for metric, least_iou in _IOU.items():
@@ -59,7 +57,9 @@ class ScoredDetections:
                     predicted = found.boxes[is_class][order]
                     scores.append(found.scores[is_class][order])
                     owners.append(np.full(len(predicted), number))
-                    hits.append(_claim(image.boxes[codes[number] == code], predicted, least_iou))
+                    hits.append(
+                        claim_boxes(box_iou(predicted, image.boxes[codes[number] == code]), least_iou=least_iou)
+                    )
                 ranking = np.argsort(-np.concatenate(scores), kind="stable")
                 by_class.append((np.concatenate(owners)[ranking], np.concatenate(hits)[ranking]))
             self._ranked[metric] = by_class
@@ -81,18 +81,6 @@ class ScoredDetections:
             ]
             result[metric] = float(np.mean(precisions)) if precisions else float("nan")
         return result
-
-
-def _claim(given: np.ndarray, predicted: np.ndarray, least_iou: float) -> np.ndarray:
-    """Return which predicted boxes, best first, claim a given box that none before them has claimed."""
-    overlap = box_iou(predicted, given)
-    is_hit, is_free = np.zeros(len(predicted), dtype=bool), np.ones(len(given), dtype=bool)
-    for position in range(len(predicted)):
-        candidates = np.where(is_free, overlap[position], 0.0)
-        if len(candidates) and candidates.max() >= least_iou:
-            is_hit[position] = True
-            is_free[candidates.argmax()] = False
-    return is_hit
 
 
 def _average_precision(weights: np.ndarray, is_hit: np.ndarray, n_given: float) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.object_detection import BADLY_LOCATED, BOX_ISSUE_KINDS, EXTRA, OVERLOOKED, SWAPPED
+from cleanlab_assets.audit.box_issues import BADLY_LOCATED, BOX_ISSUE_KINDS, EXTRA, OVERLOOKED, SWAPPED
 from cleanlab_assets.reports.formatting import format_number, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.image_overlays import draw_box_overlay

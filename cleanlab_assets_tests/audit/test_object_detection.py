@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from cleanlab_assets.audit.box_calibration import calibrate_scores_out_of_fold, measure_score_calibration
+from cleanlab_assets.audit.box_issues import BADLY_LOCATED, EXTRA, OVERLOOKED, SWAPPED, correct_boxes, find_box_issues
 from cleanlab_assets.audit.boxes import ScoredBoxes
 from cleanlab_assets.audit.object_detection import (
-    BADLY_LOCATED,
-    EXTRA,
-    OVERLOOKED,
-    SWAPPED,
-    calibrate_scores_out_of_fold,
-    correct_boxes,
-    find_box_issues,
-    measure_score_calibration,
     predict_boxes_out_of_sample,
     read_predictions_table,
     to_predictions_table,

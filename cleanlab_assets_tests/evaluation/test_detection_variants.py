@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from cleanlab_assets.audit.box_issues import find_box_issues
 from cleanlab_assets.audit.boxes import ScoredBoxes
-from cleanlab_assets.audit.object_detection import find_box_issues
 from cleanlab_assets.evaluation.box_errors import plant_box_errors
 from cleanlab_assets.evaluation.detection_metrics import measure_boxes
 from cleanlab_assets.evaluation.detection_variants import (

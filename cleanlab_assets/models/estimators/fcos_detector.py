@@ -17,7 +17,7 @@ from torchvision.models.detection import FCOS
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
 
-from cleanlab_assets.audit.boxes import ScoredBoxes
+from cleanlab_assets.audit.boxes import ScoredBoxes, codes_of
 from cleanlab_assets.models.estimators.image_batches import to_pixels
 from cleanlab_assets.models.estimators.torch_training import (
     NotTrainedError,
@@ -86,7 +86,7 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        epochs: int = 24,
+        epochs: int = 30,
         batch_size: int = 4,
         learning_rate: float = 6e-3,
         kernel_learning_rate: float = 0.05,
@@ -195,10 +195,9 @@ def _find_inner_kernels(network: FCOS) -> list[nn.Conv2d]:
 
 def _to_example(image: AnnotatedImage) -> tuple[AnnotatedImage, dict[str, torch.Tensor]]:
     """Pair an image, still encoded, with its boxes; pixels are decoded batch by batch."""
-    codes = [image.class_names.index(label) for label in image.box_labels]
     return image, {
         "boxes": torch.from_numpy(image.boxes.astype(np.float32)),
-        "labels": torch.tensor(codes, dtype=torch.int64),
+        "labels": torch.from_numpy(codes_of(image)),
     }
 
 

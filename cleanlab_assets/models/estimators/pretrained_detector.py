@@ -9,7 +9,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 
-from cleanlab_assets.audit.boxes import ScoredBoxes
+from cleanlab_assets.audit.boxes import ScoredBoxes, codes_of
 from cleanlab_assets.models.estimators.image_batches import to_pixels
 from cleanlab_assets.models.estimators.published_weights import (
     build_network,
@@ -147,9 +147,7 @@ def _compute_loss(network: torch.nn.Module, batch: list[Any], rng: np.random.Gen
         {
             "boxes": torch.from_numpy(image.boxes.astype(np.float32)).to(device),
             # The type is stated for images without a box.
-            "labels": torch.tensor(
-                [image.class_names.index(name) + 1 for name in image.box_labels], dtype=torch.int64, device=device
-            ),
+            "labels": torch.from_numpy(codes_of(image) + 1).to(device),
         }
         for image in batch
     ]

@@ -6,14 +6,11 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from cleanlab_assets.audit.box_calibration import calibrate_scores_out_of_fold, measure_score_calibration
+from cleanlab_assets.audit.box_issues import BOX_ISSUE_KINDS, judge_boxes, sum_up_images
 from cleanlab_assets.audit.object_detection import (
-    BOX_ISSUE_KINDS,
-    calibrate_scores_out_of_fold,
-    judge_boxes,
-    measure_score_calibration,
     predict_boxes_out_of_sample,
     read_predictions_table,
-    sum_up_images,
     to_predictions_table,
 )
 from cleanlab_assets.audit.training_set import train_rows
@@ -35,7 +32,7 @@ from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.image_issue_section import build_image_issue_section
 from cleanlab_assets.reports.object_detection_report import build_object_detection_report, draw_worst_images
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 WORST_ROWS = 20
 WORST_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "label_quality", "is_label_issue")
 BOX_SHOWN = ("rank", "row_id", "box", "issue", "given_class", "suggested_class", "probability", "label_quality")
@@ -118,7 +115,7 @@ def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, tr
     FAMILY,
     level=MODEL,
     storage="parquet",
-    code_version="1",
+    code_version="2",
     kinds={"cleanlab", "parquet"},
     contract=BOX_ISSUES,
 )
@@ -148,7 +145,7 @@ def box_issues(context: dg.AssetExecutionContext, training_set: pd.DataFrame, pr
     FAMILY,
     level=MODEL,
     storage="parquet",
-    code_version="1",
+    code_version="2",
     kinds={"cleanlab", "parquet"},
     contract=BOX_LABEL_ISSUES,
 )

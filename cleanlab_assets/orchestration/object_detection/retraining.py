@@ -6,7 +6,8 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.object_detection import BoxIssues, read_predictions_table
+from cleanlab_assets.audit.box_issues import BoxIssues
+from cleanlab_assets.audit.object_detection import read_predictions_table
 from cleanlab_assets.audit.training_set import test_rows, train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.detection_variants import METRICS, apply_variant, compare_detection_variants

@@ -38,7 +38,7 @@ from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.image_issue_section import build_image_issue_section
 from cleanlab_assets.reports.segmentation_report import build_segmentation_report, draw_worst_masks
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 WORST_ROWS = 20
 WORST_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "label_quality", "is_label_issue")
 REGION_COLUMNS = ("rank", "row_id", "issue_share", "region_given_class", "region_suggested_class", "region_pixels")
