@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from cleanlab_assets.audit.box_calibration import calibrate_scores_out_of_fold, measure_score_calibration
-from cleanlab_assets.audit.box_issues import BADLY_LOCATED, EXTRA, OVERLOOKED, SWAPPED, correct_boxes, find_box_issues
+from cleanlab_assets.audit.box_issues import (
+    BADLY_LOCATED,
+    EXTRA,
+    OVERLOOKED,
+    SWAPPED,
+    correct_boxes,
+    find_box_issues,
+    judge_boxes,
+)
 from cleanlab_assets.audit.boxes import ScoredBoxes
 from cleanlab_assets.audit.object_detection import (
     predict_boxes_out_of_sample,
@@ -21,6 +29,8 @@ from cleanlab_assets.evaluation.box_errors import plant_box_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
 NAMES = ("cat", "dog", "owl")
 PIXELS = encode_png(np.zeros((100, 100, 3), dtype=np.uint8))
@@ -93,6 +103,48 @@ def test_each_kind_of_error_is_found_as_what_it_is_and_corrected(
     assert sorted(corrected.box_labels) == ["cat", "dog", "owl"]
     order = [corrected.box_labels.index(label) for label in image.box_labels]
     np.testing.assert_allclose(corrected.boxes[order], image.boxes, atol=0.6)
+
+
+def judge_first(
+    given: AnnotatedImage, boxes: Sequence[Sequence[float]], codes: Sequence[int], scores: Sequence[float]
+) -> pd.Series:
+    predicted = ScoredBoxes(
+        boxes=np.array(boxes, dtype=np.float64), codes=np.array(codes, dtype=np.int64), scores=np.array(scores)
+    )
+    judged = judge_boxes([given], [predicted])
+    return judged[judged["box"] == 0].iloc[0]
+
+
+@pytest.fixture
+def cat_in_a_corner(images: list[AnnotatedImage]) -> AnnotatedImage:
+    return replace(images[0], boxes=np.array([[0.0, 0.0, 20.0, 20.0]]), box_labels=("cat",))
+
+
+def test_a_box_is_as_swapped_as_another_class_is_more_probable(cat_in_a_corner: AnnotatedImage) -> None:
+    # One predicted box covers the given one, the other 20 x 16 of its 20 x 20 pixels.
+    judged = judge_first(cat_in_a_corner, [[0, 0, 20, 20], [0, 0, 20, 16]], [1, 0], [0.9, 0.25])
+    assert judged["swapped_quality"] == pytest.approx(1 - (0.9 - 0.8 * 0.25))
+    assert (judged["issue"], judged["suggested_class"], judged["is_box_issue"]) == ("swapped", "dog", True)
+    doubtful = judge_first(cat_in_a_corner, [[0, 0, 20, 20], [0, 0, 20, 16]], [1, 0], [0.55, 0.5])
+    assert doubtful["swapped_quality"] == pytest.approx(1 - (0.55 - 0.4))
+    assert not doubtful["is_box_issue"]
+
+
+@pytest.mark.parametrize(("side", "share"), [(9, 1.0), (11, 0.5), (13, 0.0)])
+def test_a_box_is_misplaced_as_surely_as_its_own_lies_apart(
+    cat_in_a_corner: AnnotatedImage, side: int, share: float
+) -> None:
+    judged = judge_first(cat_in_a_corner, [[0, 0, 20, side]], [0], [0.8])
+    assert judged["badly_located_quality"] == pytest.approx(1 - 0.8 * share)
+
+
+def test_the_prediction_of_a_neighbour_of_its_class_misplaces_no_box(cat_in_a_corner: AnnotatedImage) -> None:
+    two = replace(
+        cat_in_a_corner, boxes=np.array([[0.0, 0.0, 20.0, 20.0], [10.0, 0.0, 30.0, 20.0]]), box_labels=("cat", "cat")
+    )
+    judged = judge_first(two, [[10, 0, 30, 20]], [0], [0.9])
+    assert judged["badly_located_quality"] == 1.0
+    assert judged["extra_quality"] == pytest.approx(0.9 * (1 / 3) ** 2 / 0.25)
 
 
 def test_planted_errors_rank_worst_kind_by_kind(images: list[AnnotatedImage]) -> None:

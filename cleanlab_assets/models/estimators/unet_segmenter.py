@@ -264,7 +264,8 @@ def compute_loss(where: torch.Tensor, which: torch.Tensor, masks: torch.Tensor) 
     of_place = functional.binary_cross_entropy_with_logits(where[is_picture], (masks[is_picture] > 0).float())
     classes = functional.one_hot(masks.clamp(min=0), which.shape[1] + 1).permute(0, 3, 1, 2)[:, 1:]
     share = functional.avg_pool2d(classes.float(), CLASS_STRIDE)
-    of_class = -(share * functional.log_softmax(which, dim=1)).sum() / share.sum().clamp(min=1.0)
+    # Without any object there is nothing to divide.
+    of_class = -(share * functional.log_softmax(which, dim=1)).sum() / share.sum().clamp(min=CLASS_STRIDE**-2)
     return of_place + CLASS_WEIGHT * of_class
 
 
