@@ -41,11 +41,13 @@ ACTIONS = {
     EXTRA: "Remove the box where there is no object. A rare or hard object looks alike to the model: keep those.",
 }
 LEAST_PROBABILITY_SHOWN = 0.5
-FIGURES_OF_A_KIND = 3
+FIGURES_OF_A_KIND = 4
 TABLE_COLUMNS = (
     *("row_id", "box", "given_class", "suggested_class", "probability", "label_quality"),
     *("given_box", "suggested_box"),
 )
+ABSENT_COLUMNS = {OVERLOOKED: ("box", "given_class", "given_box"), EXTRA: ("suggested_class", "suggested_box")}
+"""What a kind of issue has none of: nobody gave an overlooked object, and nothing is suggested for an empty box."""
 
 
 def draw_worst_images(images: Sequence[AnnotatedImage], boxes: pd.DataFrame, *, n_images: int) -> dict[str, bytes]:
@@ -147,9 +149,10 @@ def _build_kind(kind: str, images: Sequence[AnnotatedImage], boxes: pd.DataFrame
         )
         for issue in flagged.drop_duplicates("row_id").head(FIGURES_OF_A_KIND).to_dict("records")
     ]
+    columns = [name for name in TABLE_COLUMNS if name not in ABSENT_COLUMNS.get(kind, ())]
     table = Table(
         "Flagged boxes",
-        flagged[list(TABLE_COLUMNS)].reset_index(drop=True),
+        flagged[columns].reset_index(drop=True),
         "Worst first. Boxes are x1, y1, x2, y2 in pixels.",
         max_rows=25,
         full_table=full_table,
