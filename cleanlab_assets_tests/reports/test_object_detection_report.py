@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cleanlab_assets.audit.box_issues import BADLY_LOCATED, EXTRA, OVERLOOKED, SWAPPED, find_box_issues
 from cleanlab_assets.audit.boxes import ScoredBoxes
-from cleanlab_assets.audit.object_detection import BADLY_LOCATED, EXTRA, OVERLOOKED, SWAPPED, find_box_issues
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
 from cleanlab_assets.reports.html import render_report
