@@ -27,6 +27,8 @@ BACKGROUND = "background"
 SOFTMIN_TEMPERATURE = 0.1
 """Temperature of cleanlab's score of an image, its default."""
 CALIBRATION_BINS = 10
+SUM_TOLERANCE = 1e-3
+"""How far the probabilities of a pixel may be from 1 in sum."""
 LEAST_PROBABILITY = 1e-3
 """Smaller probabilities are stored as 0: they tell nothing and hardly compress."""
 
@@ -67,7 +69,17 @@ def pack_probabilities(probabilities: np.ndarray) -> bytes:
     """Pack probabilities of shape (n_classes + 1, height, width): their shape, then float16 compressed by zlib.
 
     Probabilities below ``LEAST_PROBABILITY`` become 0.
+
+    Raises:
+        ValueError: a probability is negative or not finite, or those of a pixel do not sum to 1.
     """
+    # A value that is not a number is no less than any limit.
+    if not (probabilities >= 0).all() or not np.abs(probabilities.sum(axis=0) - 1).max() <= SUM_TOLERANCE:
+        raise ValueError(
+            f"found probabilities from {probabilities.min():g} to {probabilities.max():g} with sums from "
+            f"{probabilities.sum(axis=0).min():g} to {probabilities.sum(axis=0).max():g}, expected none below 0 and "
+            "sums of 1"
+        )
     kept = np.where(probabilities < LEAST_PROBABILITY, 0, probabilities).astype("<f2")
     return np.array(kept.shape, dtype="<u4").tobytes() + zlib.compress(kept.tobytes(), level=1)
 
@@ -104,7 +116,7 @@ def predict_masks_out_of_sample(
         The packed predictions, and the seconds of each fit (0 for a fold at hand).
 
     Raises:
-        ValueError: there are fewer than two folds.
+        ValueError: there are fewer than two folds, or what a model predicts are no probabilities.
     """
     names = np.unique(folds)
     if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training images
@@ -124,7 +136,10 @@ def predict_masks_out_of_sample(
         predicted = zip(missing, model.predict(missing), strict=True)
         part: dict[str, bytes] = {}
         for number, (image, probabilities) in enumerate(predicted, start=1):
-            part[image.row_id] = pack_probabilities(probabilities)
+            try:
+                part[image.row_id] = pack_probabilities(probabilities)
+            except ValueError as error:
+                raise ValueError(f"the model's prediction of image {image.row_id} is wrong: {error}") from error
             if len(part) == keep_every or number == len(missing):
                 if keep is not None:
                     keep(list(part), list(part.values()))
@@ -138,8 +153,8 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
 
     Pixel issues are those of ``cleanlab.segmentation.filter.find_label_issues``: as many pixels of lowest probability
     of the given class as confident learning estimates to be wrong, and predicted to be of another class; here for
-    images of different sizes, one at a time. The label quality of an image is that of its worst object, see
-    ``mask_regions``; cleanlab's score of the image is ``softmin_quality``.
+    images of different sizes, one at a time. The label quality of an image is cleanlab's, see ``score_softmin``; the
+    quality of its worst object, see ``mask_regions``, stands beside it.
 
     Args:
         images: images with given class masks.

@@ -69,6 +69,14 @@ def test_probabilities_are_packed_without_loss_that_matters() -> None:
     assert np.abs(found.sum(axis=0) - 1).max() < 1e-6
 
 
+@pytest.mark.parametrize("wrong", [0.4, -0.1, np.nan])
+def test_what_is_no_probability_is_not_packed(wrong: float) -> None:
+    probabilities = np.full((2, 3, 4), 0.5, dtype=np.float32)
+    probabilities[1, 2, 2] = wrong
+    with pytest.raises(ValueError, match="expected none below 0 and sums of 1"):
+        pack_probabilities(probabilities)
+
+
 def test_pixel_issues_and_scores_are_those_of_cleanlab() -> None:
     from cleanlab.segmentation.filter import find_label_issues
     from cleanlab.segmentation.rank import get_label_quality_scores

@@ -181,7 +181,7 @@ def _build_optimizers(
     of_muon = {id(matrix) for matrix in matrices}
     others = [values for values in network.parameters() if id(values) not in of_muon]
     optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(others, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+        torch.optim.AdamW(others, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
     ]
     if matrices:
         # Fewer momentum and iterations than the defaults, which are made for runs a hundred times as long.

@@ -260,10 +260,13 @@ def compute_loss(where: torch.Tensor, which: torch.Tensor, masks: torch.Tensor) 
         which: logits of the classes of each cell, shape (n, n_classes, height / CLASS_STRIDE, width / CLASS_STRIDE).
         masks: class ids, 0 = background, ``IGNORED`` where there is no picture, shape (n, height, width).
     """
-    is_picture = masks != IGNORED
-    of_place = functional.binary_cross_entropy_with_logits(where[is_picture], (masks[is_picture] > 0).float())
-    classes = functional.one_hot(masks.clamp(min=0), which.shape[1] + 1).permute(0, 3, 1, 2)[:, 1:]
-    share = functional.avg_pool2d(classes.float(), CLASS_STRIDE)
+    is_picture = (masks != IGNORED).float()
+    of_place = (
+        functional.binary_cross_entropy_with_logits(where, (masks > 0).float(), weight=is_picture, reduction="sum")
+        / is_picture.sum()
+    )
+    codes = torch.arange(1, which.shape[1] + 1, device=masks.device).reshape(1, -1, 1, 1)
+    share = functional.avg_pool2d((masks[:, None] == codes).float(), CLASS_STRIDE)
     # Without any object there is nothing to divide.
     of_class = -(share * functional.log_softmax(which, dim=1)).sum() / share.sum().clamp(min=CLASS_STRIDE**-2)
     return of_place + CLASS_WEIGHT * of_class

@@ -4,7 +4,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.segmentation import unpack_probabilities
+from cleanlab_assets.audit.segmentation import SUM_TOLERANCE, unpack_probabilities
 from cleanlab_assets.audit.training_set import train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.mask_detection import measure_mask_detection_power
@@ -19,8 +19,6 @@ from cleanlab_assets.orchestration.segmentation.dataset_level import FAMILY, rea
 from cleanlab_assets.orchestration.tabular.checks import MINIMUM_LIFT, build_prediction_checks, build_variant_check
 from cleanlab_assets.orchestration.vision.checks import build_split_check
 from cleanlab_assets.orchestration.vision.image_issues import build_image_issue_checks
-
-SUM_TOLERANCE = 1e-3
 
 
 @family_check(FAMILY, model_level.predictions, MODEL, blocking=True, also=("training_set",))
