@@ -2,7 +2,7 @@
 
 Plants errors in a share of the train images, audits them by cross-validation as the chain does, and prints a table: CPU
 seconds, mean average precision on the untouched test images, and average precision by kind of planted error, beside
-cleanlab's plain route: its image scores on the detector's own, uncalibrated scores.
+cleanlab's plain route: its image scores and flags on the detector's own, uncalibrated scores.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from time import perf_counter, process_time
 
 import numpy as np
 import torch
+from cleanlab.object_detection.filter import find_label_issues
 
 from cleanlab_assets.audit.box_calibration import calibrate_scores_out_of_fold
-from cleanlab_assets.audit.box_issues import find_box_issues
+from cleanlab_assets.audit.box_issues import arrange_for_cleanlab, find_box_issues, score_with_objectlab
 from cleanlab_assets.audit.image_training_set import build_image_training_set
 from cleanlab_assets.audit.object_detection import predict_boxes_out_of_sample
 from cleanlab_assets.audit.training_set import TEST, TRAIN
@@ -72,14 +73,19 @@ def main() -> None:
     print(measure_box_detection(issues.boxes, truth).round(3).to_string(index=False))
 
     is_planted = np.isin([image.row_id for image in given], truth["row_id"])
-    plain = find_box_issues(given, predicted)
-    for name, found in (("calibrated scores", issues), ("the detector's own scores", plain)):
-        measured = measure_detection(
-            found.table["label_quality"].to_numpy(), found.table["is_label_issue"].to_numpy(), is_planted
-        )
+    labels, arranged = arrange_for_cleanlab(given, predicted)
+    plain = find_label_issues(labels, arranged, return_indices_ranked_by_score=False)
+    own = issues.table
+    quality, flags = own["label_quality"].to_numpy(), own["is_label_issue"].to_numpy()
+    for name, scores, is_flagged in (
+        ("the worst box, by calibrated probabilities", quality, flags),
+        ("cleanlab's score of calibrated probabilities", own["objectlab_quality"].to_numpy(), flags),
+        ("cleanlab's score and flags of the detector's own scores", score_with_objectlab(given, predicted), plain),
+    ):
+        measured = measure_detection(scores, is_flagged, is_planted)
         print(
             f"images, {name}: average precision {measured.average_precision:.3f} (chance "
-            f"{measured.planted_share:.3f}), precision {measured.precision:.3f}, recall {measured.recall:.3f}"
+            f"{measured.planted_share:.3f}), flags: precision {measured.precision:.3f}, recall {measured.recall:.3f}"
         )
 
 

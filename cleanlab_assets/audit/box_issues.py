@@ -138,10 +138,21 @@ def score_with_objectlab(images: Sequence[AnnotatedImage], predictions: Sequence
     """Return the label quality of each image by ``cleanlab.object_detection.rank.get_label_quality_scores``."""
     from cleanlab.object_detection.rank import get_label_quality_scores
 
-    labels = [{"bboxes": image.boxes.astype(np.float64), "labels": codes_of(image)} for image in images]
-    arranged = [_arrange_by_class(found, len(images[0].class_names)) for found in predictions]
-    scores: np.ndarray = get_label_quality_scores(labels, arranged, verbose=False)
+    scores: np.ndarray = get_label_quality_scores(*arrange_for_cleanlab(images, predictions), verbose=False)
     return scores.clip(0.0, 1.0)
+
+
+def arrange_for_cleanlab(
+    images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes]
+) -> tuple[list[dict[str, np.ndarray]], list[np.ndarray]]:
+    """Return labels and predictions as ``cleanlab.object_detection`` takes them.
+
+    Returns:
+        For each image its boxes and class codes; and for each image an array of n_classes arrays of shape (n, 5), boxes
+        and probabilities.
+    """
+    labels = [{"bboxes": image.boxes.astype(np.float64), "labels": codes_of(image)} for image in images]
+    return labels, [_arrange_by_class(found, len(images[0].class_names)) for found in predictions]
 
 
 def correct_boxes(image: AnnotatedImage, issues: pd.DataFrame) -> AnnotatedImage:
@@ -252,7 +263,6 @@ def _name_boxes(image: AnnotatedImage) -> str:
 
 
 def _arrange_by_class(found: ScoredBoxes, n_classes: int) -> np.ndarray:
-    """Arrange predictions as cleanlab takes them: for each class an array of shape (n, 5), box and probability."""
     arranged = np.empty(n_classes, dtype=object)
     for code in range(n_classes):
         is_class = found.codes == code

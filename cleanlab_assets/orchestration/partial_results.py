@@ -27,7 +27,8 @@ class PartialResults:
         dataset, _, model = partition.partition("|")
         content = json.dumps(depends_on, sort_keys=True, default=str)
         key = hashlib.sha256(content.encode()).hexdigest()[:16]
-        self.directory = UPath(artifacts_dir).joinpath(*asset.split("/"), dataset, f".partial_{model}_{key}")
+        self._home, self._prefix = UPath(artifacts_dir).joinpath(*asset.split("/"), dataset), f".partial_{model}_"
+        self.directory = self._home / f"{self._prefix}{key}"
 
     def read(self) -> pd.DataFrame | None:
         """Return the parts at hand as one table, in the order they were added; None without any."""
@@ -46,8 +47,12 @@ class PartialResults:
         write_atomically(self.directory / f"part_{number:04d}.parquet", buffer.getvalue())
 
     def clear(self) -> None:
-        """Remove the parts: the whole result is there."""
-        if self.directory.exists():
-            for part in self.directory.glob("part_*.parquet"):
-                part.unlink()
-            self.directory.rmdir()
+        """Remove the parts, also those of other settings: the whole result is there, and theirs are out of date."""
+        if not self._home.exists():
+            return
+        for directory in self._home.glob(f"{self._prefix}*"):
+            # The name of another model may begin with that of this one.
+            if len(directory.name) == len(self.directory.name):
+                for part in directory.glob("part_*.parquet"):
+                    part.unlink()
+                directory.rmdir()

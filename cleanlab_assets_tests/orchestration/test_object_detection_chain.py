@@ -156,8 +156,8 @@ def test_a_detector_that_sees_the_objects_passes_detection_power(
 def test_parts_of_other_settings_are_not_taken_up(tmp_path: Path) -> None:
     table = pd.DataFrame({"row_id": ["a", "b"], "value": [1.0, 2.0]})
 
-    def open_parts(**depends_on: Any) -> PartialResults:
-        return PartialResults(str(tmp_path), "object_detection/predictions", "scenes|small", depends_on)
+    def open_parts(model: str = "small", **depends_on: Any) -> PartialResults:
+        return PartialResults(str(tmp_path), "object_detection/predictions", f"scenes|{model}", depends_on)
 
     assert open_parts(epochs=1).read() is None
     open_parts(epochs=1).add(table)
@@ -166,6 +166,11 @@ def test_parts_of_other_settings_are_not_taken_up(tmp_path: Path) -> None:
     assert found is not None
     assert found["row_id"].tolist() == ["a", "b", "c", "d"]
     assert open_parts(epochs=2).read() is None
+    open_parts(epochs=2).add(table)
+    open_parts("small_too", epochs=1).add(table)
     open_parts(epochs=1).clear()
     assert open_parts(epochs=1).read() is None
+    assert open_parts(epochs=2).read() is None
+    assert open_parts("small_too", epochs=1).read() is not None
+    open_parts("small_too", epochs=1).clear()
     assert not list((tmp_path / "object_detection" / "predictions" / "scenes").glob(".partial*"))
