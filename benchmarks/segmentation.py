@@ -50,7 +50,7 @@ def main() -> None:
         "cleanlab's softmin, temperature 0.1 (what ranks)": issues.table["label_quality"],
         "share of pixel issues": 1 - issues.table["issue_share"],
         "largest region of pixel issues": -issues.pixels["region_pixels"],
-        "worst object": issues.table["object_quality"],
+        "worst object: soft overlap with what is predicted": issues.table["object_quality"],
     }
     rows: list[list[object]] = []
     for name, score in scores.items():
