@@ -35,6 +35,7 @@ def test_the_gate_fails_on_demand(copied_home: Home) -> None:
     assert "pass  classification/raw_dataset row_count" in printed.stdout
 
 
+@pytest.mark.slow
 def test_a_run_after_a_gate_of_errors_judges_by_its_own_severity(copied_home: Home) -> None:
     assert copied_home.run("gate", CLEANLAB_DEMO_GATE_SEVERITY="error").exit_code == ExitCode.GATE_FAILED
     n_runs = copied_home.count_runs()

@@ -241,6 +241,7 @@ def test_a_fine_tuned_deeplab_finds_what_it_was_shown(use_deeplab: Published) ->
     assert (found & given).sum() / (found | given).sum() > 0.6
 
 
+@pytest.mark.slow
 def test_mask_rcnn_tells_pixels_from_the_objects_it_finds(
     monkeypatch: pytest.MonkeyPatch, mask_rcnn: Published
 ) -> None:

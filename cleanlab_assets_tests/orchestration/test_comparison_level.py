@@ -106,6 +106,7 @@ def test_the_page_and_the_check_name_the_model_that_failed(bench: Workbench) -> 
     assert "extra_trees failed" in check.description
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_and_is_mended_makes_the_comparison_stale_each_time(bench: Workbench) -> None:
     configs = resolve_configs(REGRESSION, {})
     _compare(bench)
@@ -118,6 +119,7 @@ def test_a_model_that_fails_and_is_mended_makes_the_comparison_stale_each_time(b
     assert _compare(bench).result("knn").status == "compared"
 
 
+@pytest.mark.slow
 def test_a_model_that_flags_by_other_rules_than_most_is_told_and_not_compared(bench: Workbench) -> None:
     assert _audit(bench, "extra_trees").success
     assert _compare(bench).n_models_compared == 3

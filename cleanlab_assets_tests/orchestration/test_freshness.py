@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import pytest
 
 from cleanlab_assets.datasets import catalogue
 from cleanlab_assets.datasets.catalogue import SourceFile, get_dataset
@@ -20,8 +21,6 @@ from cleanlab_assets_tests.conftest import PLANTED, PLANTED_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pytest
 
     from cleanlab_assets.orchestration.partitions import Level
     from cleanlab_assets_tests.conftest import Workbench
@@ -115,6 +114,7 @@ def test_a_second_identical_run_does_nothing(workbench: Workbench) -> None:
     assert len(workbench.materialize("dataset", "breast_cancer", force=True).reasons) == 3
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_after_a_good_one_leaves_a_partition_that_can_be_run_again(workbench: Workbench) -> None:
     assert workbench.materialize("dataset", "breast_cancer").success
     good = {"ops": {"classification__variant_comparison": {"config": {"compare_cleaning": False, "resamples": 100}}}}
