@@ -12,17 +12,16 @@ from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check, gates_of, judge
 from cleanlab_assets.orchestration.classification import dataset_level, model_level, retraining, summaries
 from cleanlab_assets.orchestration.classification.dataset_level import FAMILY
-from cleanlab_assets.orchestration.metadata import as_numbers, round_numbers
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
 from cleanlab_assets.orchestration.tabular.checks import (
-    MINIMUM_LIFT,
     build_datalab_checks,
     build_dataset_level_checks,
     build_prediction_checks,
     build_probability_check,
     build_variant_check,
+    judge_detection_power,
 )
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 
@@ -49,14 +48,7 @@ def detection_power(context: dg.AssetCheckExecutionContext, label_issues: pd.Dat
     power = measure_detection_power(
         rows, build.features, build=build, seed=seed, find_issues=partial(find_label_issues, **rules)
     )
-    required = MINIMUM_LIFT * power.planted_share
-    return dg.AssetCheckResult(
-        passed=power.average_precision >= required,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"average precision {power.average_precision:.3f} on {power.n_planted} planted errors; chance is "
-        f"{power.planted_share:.3f}, at least {required:.3f} wanted",
-        metadata=round_numbers(as_numbers(power.model_dump())),
-    )
+    return judge_detection_power(power)
 
 
 @family_check(FAMILY, dataset_level.training_set, DATASET)

@@ -11,14 +11,18 @@ from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.annotation_errors import measure_annotation_detection_power
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check, judge
-from cleanlab_assets.orchestration.metadata import as_numbers, round_numbers
+from cleanlab_assets.orchestration.metadata import as_numbers
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.multiannotator import dataset_level, model_level, retraining, summaries
 from cleanlab_assets.orchestration.multiannotator.dataset_level import CURVE_METRIC, FAMILY
 from cleanlab_assets.orchestration.multiannotator.model_level import build_panel_model
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
-from cleanlab_assets.orchestration.tabular.checks import MINIMUM_LIFT, build_prediction_checks, build_variant_check
+from cleanlab_assets.orchestration.tabular.checks import (
+    build_prediction_checks,
+    build_variant_check,
+    judge_detection_power,
+)
 
 GUESSING_MARGIN = 0.05
 
@@ -103,16 +107,10 @@ def detection_power(
         known = annotations.assign(given_label=annotations["true_label"])
         train = put_votes(train, known)
     power = measure_annotation_detection_power(train, known, features=build.features, build=build, seed=seed)
-    required = MINIMUM_LIFT * power.planted_share
     is_preference = panel_of(get_dataset(dataset_of(context))).is_preference
-    return dg.AssetCheckResult(
-        passed=power.average_precision >= required,
-        # Of tastes a detector can know little: that is no fault of its own.
-        severity=dg.AssetCheckSeverity.WARN if is_preference else dg.AssetCheckSeverity.ERROR,
-        description=f"average precision {power.average_precision:.3f} on {power.n_planted} planted errors; chance is "
-        f"{power.planted_share:.3f}, at least {required:.3f} wanted",
-        metadata=round_numbers(as_numbers(power.model_dump())),
-    )
+    # Of tastes a detector can know little: that is no fault of its own.
+    severity = dg.AssetCheckSeverity.WARN if is_preference else dg.AssetCheckSeverity.ERROR
+    return judge_detection_power(power, severity=severity)
 
 
 @family_check(FAMILY, model_level.consensus_labels, MODEL)

@@ -11,18 +11,17 @@ from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.label_set_variants import measure_label_set_detection_power
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check, gates_of, judge
-from cleanlab_assets.orchestration.metadata import as_numbers, round_numbers
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.multilabel import dataset_level, model_level, retraining, summaries
 from cleanlab_assets.orchestration.multilabel.dataset_level import FAMILY
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
 from cleanlab_assets.orchestration.tabular.checks import (
-    MINIMUM_LIFT,
     build_datalab_checks,
     build_dataset_level_checks,
     build_prediction_checks,
     build_variant_check,
+    judge_detection_power,
 )
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 
@@ -73,14 +72,7 @@ def detection_power(context: dg.AssetCheckExecutionContext, label_issues: pd.Dat
         calibration=label_issues.attrs["calibration_method"],
         seed=seed,
     )
-    required = MINIMUM_LIFT * power.planted_share
-    return dg.AssetCheckResult(
-        passed=power.average_precision >= required,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"average precision {power.average_precision:.3f} on {power.n_planted} planted errors; chance is "
-        f"{power.planted_share:.3f}, at least {required:.3f} wanted",
-        metadata=round_numbers(as_numbers(power.model_dump())),
-    )
+    return judge_detection_power(power)
 
 
 @family_check(FAMILY, dataset_level.training_set, DATASET)

@@ -10,14 +10,13 @@ from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.box_detection import measure_box_detection_power
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check
-from cleanlab_assets.orchestration.metadata import as_table
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.object_detection import dataset_level, model_level, retraining
 from cleanlab_assets.orchestration.object_detection.dataset_level import FAMILY, read_boxed_images
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
-from cleanlab_assets.orchestration.tabular.checks import MINIMUM_LIFT, build_prediction_checks, build_variant_check
-from cleanlab_assets.orchestration.vision.checks import build_split_check
+from cleanlab_assets.orchestration.tabular.checks import build_prediction_checks, build_variant_check
+from cleanlab_assets.orchestration.vision.checks import build_split_check, judge_detection_power_by_kind
 from cleanlab_assets.orchestration.vision.image_issues import build_image_issue_checks
 
 
@@ -60,17 +59,7 @@ def detection_power(
         read_predictions_table(predictions, get_dataset(name).class_names),
         seed=training_set.attrs["seed"],
     )
-    weak = power[power["average_precision"] < MINIMUM_LIFT * power["chance"]]
-    shown = ", ".join(
-        f"{kind} {value:.2f} (chance {chance:.2f})"
-        for kind, value, chance in power[["kind", "average_precision", "chance"]].itertuples(index=False)
-    )
-    return dg.AssetCheckResult(
-        passed=weak.empty,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"average precision by kind: {shown}; at least {MINIMUM_LIFT:g} times chance wanted",
-        metadata={"by_kind": as_table(power, len(power), columns=list(power.columns))},
-    )
+    return judge_detection_power_by_kind(power)
 
 
 CHECKS = (

@@ -9,7 +9,6 @@ from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.evaluation.cut_calibration import measure_value_detection_power
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check
-from cleanlab_assets.orchestration.metadata import as_numbers, round_numbers
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
@@ -21,6 +20,7 @@ from cleanlab_assets.orchestration.tabular.checks import (
     build_dataset_level_checks,
     build_prediction_checks,
     build_variant_check,
+    judge_detection_power,
 )
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 
@@ -61,14 +61,7 @@ def detection_power(
         find_issues=model_level.same_audit(label_issues, domain),
         seed=seed,
     )
-    required = MINIMUM_LIFT * power.planted_share
-    return dg.AssetCheckResult(
-        passed=power.average_precision >= required,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"average precision {power.average_precision:.3f} on {power.n_planted} planted errors; chance is "
-        f"{power.planted_share:.3f}, at least {required:.3f} wanted",
-        metadata=round_numbers(as_numbers(power.model_dump())),
-    )
+    return judge_detection_power(power)
 
 
 @family_check(FAMILY, dataset_level.outlier_detectors, DATASET)

@@ -13,15 +13,39 @@ from cleanlab_assets.audit.neighbor_graph import measure_split_leakage
 from cleanlab_assets.audit.predictions import to_probabilities
 from cleanlab_assets.audit.training_set import train_rows
 from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.evaluation.detection import DetectionMetrics
 from cleanlab_assets.evaluation.variant_comparison import VariantComparison
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.check_results import family_check, gates_of, judge, judge_rate, was_not_asked_for
-from cleanlab_assets.orchestration.metadata import as_table
+from cleanlab_assets.orchestration.metadata import as_numbers, as_table, round_numbers
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, dataset_of
 
 MINIMUM_LIFT = 2.0
 """Average precision of planted errors, as a multiple of chance, below which a detector counts as blind."""
 MINIMUM_RECALL = 0.95
+
+
+def judge_detection_power(
+    power: DetectionMetrics,
+    *,
+    among: str = "",
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
+    """Judge whether planted errors rank far worse than by chance: the detector has signal.
+
+    Args:
+        power: how well they were found.
+        among: said after the number of planted errors, with a space before it.
+        severity: of a detector without signal.
+    """
+    required = MINIMUM_LIFT * power.planted_share
+    return dg.AssetCheckResult(
+        passed=power.average_precision >= required,
+        severity=severity,
+        description=f"average precision {power.average_precision:.3f} on {power.n_planted} planted errors{among}; "
+        f"chance is {power.planted_share:.3f}, at least {required:.3f} wanted",
+        metadata=round_numbers(as_numbers(power.model_dump())),
+    )
 
 
 def build_dataset_level_checks(

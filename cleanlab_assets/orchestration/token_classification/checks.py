@@ -10,15 +10,14 @@ from cleanlab_assets.evaluation.detection import measure_detection_power
 from cleanlab_assets.evaluation.token_errors import draw_sentences
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check, judge
-from cleanlab_assets.orchestration.metadata import as_numbers, round_numbers
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks
 from cleanlab_assets.orchestration.tabular.checks import (
-    MINIMUM_LIFT,
     build_prediction_checks,
     build_probability_check,
     build_variant_check,
+    judge_detection_power,
 )
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 from cleanlab_assets.orchestration.token_classification import dataset_level, model_level, retraining, summaries
@@ -72,14 +71,7 @@ def detection_power(context: dg.AssetCheckExecutionContext, label_issues: pd.Dat
         find_issues=partial(find_label_issues, **rules),
         keep_together=["sentence"],
     )
-    required = MINIMUM_LIFT * power.planted_share
-    return dg.AssetCheckResult(
-        passed=power.average_precision >= required,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"average precision {power.average_precision:.3f} on {power.n_planted} planted errors in "
-        f"{len(rows):,} tokens; chance is {power.planted_share:.3f}, at least {required:.3f} wanted",
-        metadata=round_numbers(as_numbers(power.model_dump())),
-    )
+    return judge_detection_power(power, among=f" in {len(rows):,} tokens")
 
 
 CHECKS = (

@@ -4,7 +4,29 @@ import dagster as dg
 import pandas as pd
 
 from cleanlab_assets.orchestration.check_results import family_check
+from cleanlab_assets.orchestration.metadata import as_table
 from cleanlab_assets.orchestration.partitions import DATASET
+from cleanlab_assets.orchestration.tabular.checks import MINIMUM_LIFT
+
+
+def judge_detection_power_by_kind(power: pd.DataFrame) -> dg.AssetCheckResult:
+    """Judge whether each kind of planted error ranks far worse than by chance: the detector has signal.
+
+    Args:
+        power: one row a kind, with ``kind``, ``average_precision`` and ``chance``.
+    """
+    weak = power[power["average_precision"] < MINIMUM_LIFT * power["chance"]]
+    shown = ", ".join(
+        f"{kind} {value:.2f} (chance {chance:.2f})"
+        for kind, value, chance in power[["kind", "average_precision", "chance"]].itertuples(index=False)
+    )
+    return dg.AssetCheckResult(
+        passed=weak.empty,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"average precision by kind of planted error: {shown}; at least {MINIMUM_LIFT:g} times chance "
+        "wanted",
+        metadata={"by_kind": as_table(power, len(power), columns=list(power.columns))},
+    )
 
 
 def build_split_check(family: str, training_set: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
