@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from upath import UPath
 
+from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.orchestration.storage import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import dagster as dg
 
 
 class PartialResults:
@@ -29,6 +32,34 @@ class PartialResults:
         key = hashlib.sha256(content.encode()).hexdigest()[:16]
         self._home, self._prefix = UPath(artifacts_dir).joinpath(*asset.split("/"), dataset), f".partial_{model}_"
         self.directory = self._home / f"{self._prefix}{key}"
+
+    @classmethod
+    def of_predictions(
+        cls,
+        context: dg.AssetExecutionContext,
+        training_set: pd.DataFrame,
+        *,
+        parameters: Mapping[str, object],
+        code_version: str,
+    ) -> PartialResults:
+        """Return the parts of out-of-sample predictions of the step's partition.
+
+        Args:
+            context: of the step.
+            training_set: what is predicted, with its provenance.
+            parameters: of the model.
+            code_version: of the step.
+        """
+        return cls(
+            context.resources.settings.artifacts_dir,
+            context.asset_key.to_user_string(),
+            context.partition_key,
+            {
+                "training_set": training_set.attrs[PROVENANCE]["data_hash"],
+                "parameters": parameters,
+                "code_version": code_version,
+            },
+        )
 
     def read(self) -> pd.DataFrame | None:
         """Return the parts at hand as one table, in the order they were added; None without any."""

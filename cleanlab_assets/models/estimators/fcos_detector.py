@@ -22,10 +22,12 @@ from cleanlab_assets.models.estimators.image_batches import to_pixels
 from cleanlab_assets.models.estimators.torch_training import (
     NotTrainedError,
     Schedule,
+    convolve,
     export_weights,
     iterate_batches,
     load_weights,
     pick_device,
+    predicting,
     seeded,
     train_network,
 )
@@ -47,26 +49,20 @@ class SmallBackbone(nn.Module):
         super().__init__()
         self.out_channels = 2 * width
         self.fine = nn.Sequential(
-            _convolve(3, width // 2, stride=2),
-            _convolve(width // 2, width),
-            _convolve(width, width, stride=2),
-            _convolve(width, width),
+            convolve(3, width // 2, stride=2),
+            convolve(width // 2, width),
+            convolve(width, width, stride=2),
+            convolve(width, width),
         )
-        self.middle = nn.Sequential(_convolve(width, 2 * width, stride=2), _convolve(2 * width, 2 * width))
-        self.coarse = nn.Sequential(_convolve(2 * width, 2 * width, stride=2), _convolve(2 * width, 2 * width))
-        self.merge = _convolve(2 * width, 2 * width)
+        self.middle = nn.Sequential(convolve(width, 2 * width, stride=2), convolve(2 * width, 2 * width))
+        self.coarse = nn.Sequential(convolve(2 * width, 2 * width, stride=2), convolve(2 * width, 2 * width))
+        self.merge = convolve(2 * width, 2 * width)
 
     def forward(self, pixels: torch.Tensor) -> OrderedDict[str, torch.Tensor]:
         """Return the feature map under the name that torchvision's detectors expect."""
         middle = self.middle(self.fine(pixels))
         coarse = nn.functional.interpolate(self.coarse(middle), size=middle.shape[-2:])
         return OrderedDict([("0", self.merge(middle + coarse))])
-
-
-def _convolve(channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, out_channels, 3, stride, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)
-    )
 
 
 class FcosDetector(BaseEstimator):  # type: ignore[misc]
@@ -144,7 +140,7 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
         network = self._load().to(device).eval()
         for batch in iterate_batches(images, self.batch_size * 4):
             pixels = [to_pixels(image).to(device) for image in batch]
-            with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
+            with predicting(device):
                 results = network(pixels)
             found += [_to_scored_boxes(result) for result in results]
         return found

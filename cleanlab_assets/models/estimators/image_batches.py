@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from cleanlab_assets.models.estimators.torch_training import iterate_batches
+from cleanlab_assets.models.estimators.torch_training import iterate_batches, predicting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,7 +103,7 @@ def predict_in_batches(
     for (height, width), of_one_size in groupby(images, key=size_of):
         for batch in iterate_batches(list(of_one_size), batch_size):
             pictures = torch.stack([prepare(shrink_to_limit(to_pixels(image), longest_side)) for image in batch])
-            with torch.inference_mode():
+            with predicting(device):
                 views = [_predict_moved(network, pictures.to(device), offset, stride) for offset in offsets]
                 probabilities = torch.stack(views).mean(dim=0)
                 if probabilities.shape[-2:] != (height, width):
@@ -121,6 +121,5 @@ def _predict_moved(
     down, right = offset
     below, beside = -(height + down) % stride, -(width + right) % stride
     padded = functional.pad(pictures, (right, beside, down, below), mode="replicate")
-    with torch.autocast(pictures.device.type, enabled=pictures.device.type == "cuda"):
-        logits = network(padded)
+    logits = network(padded)
     return functional.softmax(logits[..., down : down + height, right : right + width].float(), dim=1)

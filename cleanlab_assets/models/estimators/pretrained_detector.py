@@ -24,6 +24,7 @@ from cleanlab_assets.models.estimators.torch_training import (
     iterate_batches,
     load_weights,
     pick_device,
+    predicting,
     seeded,
     train_network,
 )
@@ -124,7 +125,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         found = []
         for batch in iterate_batches(images, self.batch_size):
             pixels = [to_pixels(image).to(device) for image in batch]
-            with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
+            with predicting(device):
                 results = network(pixels)
             found += [_to_scored_boxes(result, code_of) for result in results]
         return found

@@ -32,6 +32,7 @@ from cleanlab_assets.models.estimators.torch_training import (
     iterate_batches,
     load_weights,
     pick_device,
+    predicting,
     seeded,
     train_network,
 )
@@ -256,7 +257,7 @@ class InstanceSegmenter(BaseEstimator):  # type: ignore[misc]
         device = pick_device()
         network = load_weights(self._build(), self.weights_).to(device).eval()
         for batch in iterate_batches(images, self.batch_size):
-            with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
+            with predicting(device):
                 results = network([to_pixels(image).to(device) for image in batch])
             for result in results:
                 masks, labels, scores = (result[name].float().cpu().numpy() for name in ("masks", "labels", "scores"))

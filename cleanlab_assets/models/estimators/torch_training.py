@@ -64,12 +64,26 @@ def mixed_precision(device: torch.device) -> torch.autocast:
 
 
 @contextmanager
+def predicting(device: torch.device) -> Iterator[None]:
+    """Predict inside the block: without gradients, and in half precision on a GPU."""
+    with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
+        yield
+
+
+@contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Make torch draw from a seed inside the block, and leave its generators as they were after it."""
     devices = list(range(torch.cuda.device_count()))
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
+
+
+def convolve(channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
+    """Return a convolution of 3 x 3 pixels with batch normalization and rectifier: the brick of the small networks."""
+    return nn.Sequential(
+        nn.Conv2d(channels, out_channels, 3, stride, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)
+    )
 
 
 def iterate_batches(items: Sequence[Item], batch_size: int) -> Iterator[list[Item]]:

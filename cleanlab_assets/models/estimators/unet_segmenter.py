@@ -28,6 +28,7 @@ from cleanlab_assets.models.estimators.image_batches import (
 from cleanlab_assets.models.estimators.torch_training import (
     NotTrainedError,
     Schedule,
+    convolve,
     export_weights,
     load_weights,
     pick_device,
@@ -68,12 +69,12 @@ class SmallUNet(nn.Module):
         before = 4 * FOLD**2
         for level, after in enumerate(channels):
             stride = 1 if level == 0 else 2
-            self.down.append(nn.Sequential(_convolve(before, after, stride=stride), _convolve(after, after)))
+            self.down.append(nn.Sequential(convolve(before, after, stride=stride), convolve(after, after)))
             before = after
         self.project = nn.ModuleList(
             [nn.Conv2d(low, high, 1) for low, high in zip(channels[1:], channels[:-1], strict=True)]
         )
-        self.up = nn.ModuleList([_convolve(high, high) for high in channels[:-1]])
+        self.up = nn.ModuleList([convolve(high, high) for high in channels[:-1]])
         self.where = nn.Conv2d(width, FOLD**2, 1)
         self.which = nn.ModuleList([nn.Conv2d(n_channels, n_classes, 1) for n_channels in channels[1:]])
 
@@ -132,12 +133,6 @@ def standardize(picture: torch.Tensor) -> torch.Tensor:
 
 def _resize(values: torch.Tensor, size: torch.Size) -> torch.Tensor:
     return functional.interpolate(values, size=list(size), mode="bilinear", align_corners=False)
-
-
-def _convolve(channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, out_channels, 3, stride, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)
-    )
 
 
 class UNetSegmenter(BaseEstimator):  # type: ignore[misc]

@@ -60,15 +60,8 @@ def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, tr
     images, folds = read_boxed_images(rows, dataset.name), rows["fold"].to_numpy()
     seed = training_set.attrs["seed"]
     build = pipeline_factory(FAMILY, context, seed, config.parameters)
-    partial = PartialResults(
-        context.resources.settings.artifacts_dir,
-        context.asset_key.to_user_string(),
-        context.partition_key,
-        {
-            "training_set": training_set.attrs[PROVENANCE]["data_hash"],
-            "parameters": config.parameters,
-            "code_version": CODE_VERSION,
-        },
+    partial = PartialResults.of_predictions(
+        context, training_set, parameters=config.parameters, code_version=CODE_VERSION
     )
     at_hand = partial.read()
     n_at_hand = 0 if at_hand is None else len(at_hand)

@@ -64,15 +64,8 @@ def predictions(context: dg.AssetExecutionContext, config: PredictionsConfig, tr
     dataset = get_dataset(dataset_of(context))
     rows = train_rows(training_set)
     images, seed = read_masked_images(rows, dataset.name), training_set.attrs["seed"]
-    partial = PartialResults(
-        context.resources.settings.artifacts_dir,
-        context.asset_key.to_user_string(),
-        context.partition_key,
-        {
-            "training_set": training_set.attrs[PROVENANCE]["data_hash"],
-            "parameters": config.parameters,
-            "code_version": CODE_VERSION,
-        },
+    partial = PartialResults.of_predictions(
+        context, training_set, parameters=config.parameters, code_version=CODE_VERSION
     )
     stored = partial.read()
     at_hand = {} if stored is None else dict(zip(stored["row_id"], stored["probabilities"], strict=True))
