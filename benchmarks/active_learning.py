@@ -15,21 +15,31 @@ import numpy as np
 import pandas as pd
 from measurements import describe_machine
 
-from cleanlab_assets.audit.annotations import (
+from cleanlab_assets.datasets.digits_panel import DATASET, PANEL_SEED, load_digits_panel
+from cleanlab_assets.datasets.download import resolve_source_files
+from cleanlab_assets.families.multiannotator.annotations import (
     PanelLimits,
     build_panel_training_set,
     select_annotations,
     to_label_matrix,
 )
-from cleanlab_assets.audit.class_codes import encode_labels
-from cleanlab_assets.audit.crowdlab import METHODS, build_annotator_quality, build_consensus, score_labels
-from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
-from cleanlab_assets.audit.seeding import seed_generator
-from cleanlab_assets.audit.training_set import test_rows, train_rows
-from cleanlab_assets.datasets.digits_panel import DATASET, PANEL_SEED, load_digits_panel
-from cleanlab_assets.datasets.download import resolve_source_files
-from cleanlab_assets.evaluation.annotator_metrics import measure_annotator_ranking, measure_consensus
-from cleanlab_assets.evaluation.learning_curve import STRATEGIES, LabelPool, compare_curves, simulate_rounds
+from cleanlab_assets.families.multiannotator.crowdlab import (
+    METHODS,
+    build_annotator_quality,
+    build_consensus,
+    score_labels,
+)
+from cleanlab_assets.families.multiannotator.learning_curve import (
+    STRATEGIES,
+    LabelPool,
+    compare_curves,
+    simulate_rounds,
+)
+from cleanlab_assets.families.multiannotator.metrics import measure_annotator_ranking, measure_consensus
+from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.methods.seeding import seed_generator
+from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.multiannotator.config import LearningCurveConfig

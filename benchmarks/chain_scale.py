@@ -40,15 +40,15 @@ def main() -> None:
 
 
 def measure(n_rows: int, model: str) -> list[tuple[str, float, float]]:
-    from cleanlab_assets.audit.datalab import find_datalab_issues
-    from cleanlab_assets.audit.label_issues import find_label_issues
-    from cleanlab_assets.audit.neighbor_graph import build_neighbor_graph, to_graph_table
-    from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
-    from cleanlab_assets.audit.training_set import build_training_set, test_rows, train_rows
-    from cleanlab_assets.datasets.catalogue import get_dataset
-    from cleanlab_assets.evaluation.variants import compare_variants
+    from cleanlab_assets.families.classification.variants import compare_variants
+    from cleanlab_assets.families.tables.datalab import find_datalab_issues
+    from cleanlab_assets.families.tables.neighbor_graph import build_neighbor_graph, to_graph_table
+    from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+    from cleanlab_assets.methods.label_issues import find_label_issues
+    from cleanlab_assets.methods.training_set import build_training_set, test_rows, train_rows
     from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
     from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
+    from cleanlab_assets.orchestration.datasets import get_dataset
 
     dataset = get_dataset("covtype")
     kinds = FeatureKinds.of(dataset.columns)

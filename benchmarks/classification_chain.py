@@ -140,9 +140,9 @@ def _describe_agreement(agreement: dict[str, object]) -> str:
 
 
 def _build_training_set(max_rows: int | None) -> pd.DataFrame:
-    from cleanlab_assets.audit.training_set import build_training_set
-    from cleanlab_assets.datasets.catalogue import get_dataset
     from cleanlab_assets.datasets.download import resolve_source_files
+    from cleanlab_assets.methods.training_set import build_training_set
+    from cleanlab_assets.orchestration.datasets import get_dataset
 
     dataset = get_dataset(DATASET)
     raw = dataset.load(resolve_source_files(dataset, require_data_dir()))
@@ -152,7 +152,7 @@ def _build_training_set(max_rows: int | None) -> pd.DataFrame:
 
 
 def _default_settings(asset: str) -> dict[str, Any]:
-    from cleanlab_assets.datasets.catalogue import get_dataset
+    from cleanlab_assets.orchestration.datasets import get_dataset
     from cleanlab_assets.orchestration.families import family_of
 
     return family_of(get_dataset(DATASET)).configs[asset]().model_dump()
@@ -162,9 +162,9 @@ def write_train_rows(max_rows: int | None, output: Path) -> None:
     """Write the positions of the train rows among all rows of the source."""
     import numpy as np
 
-    from cleanlab_assets.audit.training_set import train_rows
-    from cleanlab_assets.datasets.catalogue import get_dataset
     from cleanlab_assets.datasets.download import resolve_source_files
+    from cleanlab_assets.methods.training_set import train_rows
+    from cleanlab_assets.orchestration.datasets import get_dataset
 
     dataset = get_dataset(DATASET)
     raw = dataset.load(resolve_source_files(dataset, require_data_dir()))
@@ -176,7 +176,7 @@ def materialize_same_work(max_rows: int | None) -> None:
     """Materialize the assets that do what the plain script does, in the instance that the environment names."""
     import dagster as dg
 
-    from cleanlab_assets.datasets.catalogue import get_dataset
+    from cleanlab_assets.orchestration.datasets import get_dataset
     from cleanlab_assets.orchestration.families import family_of
     from cleanlab_assets.orchestration.storage import build_io_managers
     from cleanlab_assets.settings import load_settings
@@ -198,13 +198,13 @@ def measure_agreement(max_rows: int | None) -> dict[str, object]:
     """Compare what Datalab flags on the exact and on the approximate graph of the same rows."""
     import numpy as np
 
-    from cleanlab_assets.audit.datalab import find_datalab_issues
-    from cleanlab_assets.audit.neighbor_graph import build_neighbor_graph, to_graph_table
-    from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
-    from cleanlab_assets.audit.training_set import train_rows
-    from cleanlab_assets.datasets.catalogue import get_dataset
+    from cleanlab_assets.families.tables.datalab import find_datalab_issues
+    from cleanlab_assets.families.tables.neighbor_graph import build_neighbor_graph, to_graph_table
+    from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+    from cleanlab_assets.methods.training_set import train_rows
     from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
     from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
+    from cleanlab_assets.orchestration.datasets import get_dataset
 
     dataset, seed = get_dataset(DATASET), _default_settings("training_set")["seed"]
     kinds = FeatureKinds.of(dataset.columns)

@@ -29,26 +29,26 @@ import dagster as dg
 import numpy as np
 from measurements import print_report, require_data_dir
 
-from cleanlab_assets.audit.datalab import find_datalab_issues
-from cleanlab_assets.audit.duplicates import list_duplicate_sets
-from cleanlab_assets.audit.label_issues import find_label_issues
-from cleanlab_assets.audit.neighbor_graph import build_neighbor_graph, measure_split_leakage, to_graph_table
-from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table, to_probabilities
-from cleanlab_assets.audit.training_set import build_training_set, test_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.definitions import build_definitions
-from cleanlab_assets.evaluation.metrics import ScoredPredictions, measure_calibration
-from cleanlab_assets.evaluation.variants import compare_variants, fit_variant
+from cleanlab_assets.families.classification.report import build_classification_report
+from cleanlab_assets.families.classification.variants import compare_variants, fit_variant
+from cleanlab_assets.families.tables.datalab import find_datalab_issues
+from cleanlab_assets.families.tables.duplicates import list_duplicate_sets
+from cleanlab_assets.families.tables.neighbor_graph import build_neighbor_graph, measure_split_leakage, to_graph_table
+from cleanlab_assets.methods.class_metrics import ScoredPredictions, measure_calibration
+from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table, to_probabilities
+from cleanlab_assets.methods.label_issues import find_label_issues
+from cleanlab_assets.methods.training_set import build_training_set, test_rows, train_rows
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.families import family_of
-from cleanlab_assets.reports.classification_report import build_classification_report
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset
 
 DATASET, WARM_UP, MODEL_NAME = "adult_income", "breast_cancer", "logistic_regression"
 AIM_SHARE = 0.15

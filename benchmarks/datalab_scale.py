@@ -87,9 +87,9 @@ def draw_rows(n_rows: int) -> tuple[pd.DataFrame, np.ndarray]:
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    from cleanlab_assets.datasets.catalogue import get_dataset
     from cleanlab_assets.datasets.covtype import parse_covtype
     from cleanlab_assets.models.encoding import FeatureKinds
+    from cleanlab_assets.orchestration.datasets import get_dataset
 
     dataset = get_dataset("covtype")
     kinds = FeatureKinds.of(dataset.columns)
@@ -122,10 +122,10 @@ def measure(n_rows: int, exact_row_limit: int | None) -> dict[str, Any]:
     from cleanlab.datalab.internal.issue_manager_factory import REGISTRY
     from cleanlab.datalab.internal.task import Task
 
-    from cleanlab_assets.audit import datalab, neighbor_graph
-    from cleanlab_assets.audit.predictions import to_predictions_table
-    from cleanlab_assets.datasets.catalogue import get_dataset
+    from cleanlab_assets.families.tables import datalab, neighbor_graph
+    from cleanlab_assets.methods.class_predictions import to_predictions_table
     from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
+    from cleanlab_assets.orchestration.datasets import get_dataset
     from cleanlab_assets.orchestration.families import family_of
 
     dataset = get_dataset("covtype")

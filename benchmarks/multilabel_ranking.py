@@ -18,17 +18,17 @@ import pandas as pd
 from measurements import describe_machine, require_data_dir
 from sklearn.metrics import average_precision_score
 
-from cleanlab_assets.audit.folds import group_equal_rows
-from cleanlab_assets.audit.label_set_folds import divide_label_sets
-from cleanlab_assets.audit.label_set_issues import Aggregation, aggregate_quality, find_class_issues
-from cleanlab_assets.audit.label_set_predictions import predict_label_sets_out_of_sample
-from cleanlab_assets.audit.label_sets import encode_label_sets
-from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.synthetic_topics import generate_topics
-from cleanlab_assets.evaluation.label_set_errors import plant_label_set_errors
+from cleanlab_assets.families.multilabel.issues import Aggregation, aggregate_quality, find_class_issues
+from cleanlab_assets.families.multilabel.plant import plant_label_set_errors
+from cleanlab_assets.families.multilabel.predictions import predict_label_sets_out_of_sample
+from cleanlab_assets.methods.folds import group_equal_rows
+from cleanlab_assets.methods.label_set_folds import divide_label_sets
+from cleanlab_assets.methods.label_sets import encode_label_sets
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
+from cleanlab_assets.orchestration.datasets import get_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

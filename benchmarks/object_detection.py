@@ -16,19 +16,19 @@ import numpy as np
 import torch
 from cleanlab.object_detection.filter import find_label_issues
 
-from cleanlab_assets.audit.box_calibration import calibrate_scores_out_of_fold
-from cleanlab_assets.audit.box_issues import arrange_for_cleanlab, find_box_issues, score_with_objectlab
-from cleanlab_assets.audit.image_training_set import build_image_training_set
-from cleanlab_assets.audit.object_detection import predict_boxes_out_of_sample
-from cleanlab_assets.audit.training_set import TEST, TRAIN
-from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.images import read_image_table
-from cleanlab_assets.evaluation.box_detection import measure_box_detection
-from cleanlab_assets.evaluation.box_errors import plant_box_errors
-from cleanlab_assets.evaluation.detection import measure_detection
-from cleanlab_assets.evaluation.detection_metrics import measure_boxes
+from cleanlab_assets.families.images.training_set import build_image_training_set
+from cleanlab_assets.families.object_detection.calibration import calibrate_scores_out_of_fold
+from cleanlab_assets.families.object_detection.coco_metrics import measure_boxes
+from cleanlab_assets.families.object_detection.detection_power import measure_box_detection
+from cleanlab_assets.families.object_detection.issues import arrange_for_cleanlab, find_box_issues, score_with_objectlab
+from cleanlab_assets.families.object_detection.plant import plant_box_errors
+from cleanlab_assets.families.object_detection.predictions import predict_boxes_out_of_sample
+from cleanlab_assets.methods.detection_power import measure_detection
+from cleanlab_assets.methods.training_set import TEST, TRAIN
 from cleanlab_assets.models.estimators.fcos_detector import FcosDetector
+from cleanlab_assets.orchestration.datasets import get_dataset
 
 
 def main() -> None:

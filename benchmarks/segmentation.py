@@ -13,11 +13,15 @@ import numpy as np
 from measurements import print_report
 from sklearn.datasets import load_digits
 
-from cleanlab_assets.audit.segmentation import find_mask_issues, predict_masks_out_of_sample, unpack_probabilities
 from cleanlab_assets.datasets.digit_scenes import SEED, compose_scenes
-from cleanlab_assets.evaluation.detection import measure_detection, measure_detection_by_kind
-from cleanlab_assets.evaluation.mask_errors import plant_mask_errors
-from cleanlab_assets.evaluation.mask_variants import score_masks
+from cleanlab_assets.families.segmentation.issues import (
+    find_mask_issues,
+    predict_masks_out_of_sample,
+    unpack_probabilities,
+)
+from cleanlab_assets.families.segmentation.plant import plant_mask_errors
+from cleanlab_assets.families.segmentation.variants import score_masks
+from cleanlab_assets.methods.detection_power import measure_detection, measure_detection_by_kind
 from cleanlab_assets.models.estimators.unet_segmenter import UNetSegmenter
 
 FOLDS = 3

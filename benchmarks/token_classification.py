@@ -19,12 +19,12 @@ DATASET = "ud_english_ewt"
 MODEL = "logistic_regression"
 _ONE_FIT = """
 from pathlib import Path
-from cleanlab_assets.audit.class_codes import encode_labels
-from cleanlab_assets.audit.predictions import predict_all_classes
-from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.class_predictions import predict_all_classes
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.models.catalogue import BuildContext, build_model
 from cleanlab_assets.models.encoding import FeatureKinds
-from cleanlab_assets.evaluation.token_metrics import ScoredTokens
+from cleanlab_assets.families.token_classification.metrics import ScoredTokens
 import sys
 dataset = get_dataset("ud_english_ewt")
 raw = dataset.load({file.name: Path(sys.argv[1]) / dataset.name / file.name for file in dataset.files})

@@ -60,6 +60,17 @@ def build_workbench(directory: Path, instance: dg.DagsterInstance, family: Famil
     return Workbench(build_definitions(settings), instance, settings, family)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Run on one thread: the data is small, and threads that wait for shared cores cost more than they bring."""
+    import faiss  # noqa: F401 - the thread pools of a library can be limited once it is loaded
+    import sklearn.ensemble  # noqa: F401
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(limits=1):
+        yield
+
+
 @pytest.fixture
 def workbench(tmp_path: Path) -> Iterator[Workbench]:
     """An empty workbench."""

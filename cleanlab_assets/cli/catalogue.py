@@ -14,7 +14,7 @@ from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.models.catalogue import Model
     from cleanlab_assets.orchestration.family import Family
 
@@ -26,8 +26,8 @@ def list_audits() -> None:
 
     Example: cleanlab-demo list
     """
-    from cleanlab_assets.datasets.catalogue import datasets_of
     from cleanlab_assets.models.catalogue import models_of
+    from cleanlab_assets.orchestration.datasets import datasets_of
     from cleanlab_assets.orchestration.families import FAMILIES
     from cleanlab_assets.orchestration.partitions import COMPARISON, MODEL
 
@@ -52,8 +52,8 @@ def describe(name: Annotated[str, typer.Argument(help="A dataset, a model or a t
 
     Example: cleanlab-demo describe adult_income
     """
-    from cleanlab_assets.datasets.catalogue import all_datasets
     from cleanlab_assets.models.catalogue import all_models
+    from cleanlab_assets.orchestration.datasets import all_datasets
     from cleanlab_assets.orchestration.families import FAMILIES
 
     families = {family.name: family for family in FAMILIES}
@@ -73,8 +73,8 @@ def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.
 
     Example: cleanlab-demo download-data all
     """
-    from cleanlab_assets.datasets.catalogue import UnknownDatasetError, all_datasets, get_dataset
     from cleanlab_assets.datasets.download import SourceError, resolve_source_files
+    from cleanlab_assets.orchestration.datasets import UnknownDatasetError, all_datasets, get_dataset
 
     try:
         datasets = list(all_datasets().values()) if name == ALL else [get_dataset(name)]
@@ -145,8 +145,8 @@ def _describe_model(model: Model) -> None:
 
 
 def _describe_family(family: Family) -> None:
-    from cleanlab_assets.datasets.catalogue import datasets_of
     from cleanlab_assets.models.catalogue import models_of
+    from cleanlab_assets.orchestration.datasets import datasets_of
 
     _print_facts(
         family.name, {"datasets": ", ".join(datasets_of(family.name)), "models": ", ".join(models_of(family.name))}

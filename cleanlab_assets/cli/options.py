@@ -156,8 +156,8 @@ def find_family(dataset: str, models: Sequence[str] = (), family: str = "") -> F
         models: names of models that the family must have.
         family: name of the family; the first of the dataset that has the models if empty.
     """
-    from cleanlab_assets.datasets.catalogue import UnknownDatasetError, get_dataset
     from cleanlab_assets.models.catalogue import UnknownModelError, get_model
+    from cleanlab_assets.orchestration.datasets import UnknownDatasetError, get_dataset
     from cleanlab_assets.orchestration.families import family_of, get_family
 
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset, Gates, Location, SourceFile
+from cleanlab_assets.datasets.dataset import Column, Dataset, Gates, Location, SourceFile
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column
 
 if TYPE_CHECKING:

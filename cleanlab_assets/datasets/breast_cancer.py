@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset, SourceFile
+from cleanlab_assets.datasets.dataset import Column, Dataset, SourceFile
 from cleanlab_assets.datasets.source_tables import label_column, row_ids
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset, Gates, Location, NumericLabel, SourceFile
+from cleanlab_assets.datasets.dataset import Column, Dataset, Gates, Location, NumericLabel, SourceFile
 from cleanlab_assets.datasets.source_tables import parse_numbers, read_fields
 
 if TYPE_CHECKING:

@@ -1,262 +1,36 @@
-"""The catalogue: what a dataset is, and which datasets there are.
+"""The catalogue: which datasets there are, those of this package and the user's own.
 
-A dataset is one module of this package that defines ``DATASET``. The catalogue finds the modules by itself, so
-adding a dataset means adding one file. Dataset modules import nothing heavy at module level. The user's own datasets
-come from the data directory, see ``own_datasets``.
+It finds the modules of this package that define ``DATASET`` by itself, so adding a dataset means adding one file.
+Dataset modules import nothing heavy at module level.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 import cleanlab_assets.datasets
+from cleanlab_assets.datasets.dataset import Dataset
+from cleanlab_assets.datasets.own_datasets import DESCRIPTION_FILE, OwnDatasetError, find_own_datasets
 from cleanlab_assets.discovery import find_entries
-from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    import pandas as pd
 
-ColumnKind = Literal["numeric", "binary", "categorical"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """One column of the source.
-
-    ``kind`` decides the encoding: ``numeric`` values have an order and a distance, ``binary`` is 0/1, ``categorical``
-    values are names. ``is_feature=False`` marks the label, identifiers, weights and redundant columns: they stay in
-    the raw dataset and are never shown to a model.
-    """
-
-    name: str
-    kind: ColumnKind
-    is_feature: bool = True
-    nullable: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    description: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Location:
-    """One address that a source file can be had from.
-
-    ``member`` and ``archive_sha256`` are set when the address is an archive (``.zip``, ``.tar.gz``, ``.tgz``) that
-    holds the file under that name.
-    """
-
-    url: str
-    member: str | None = None
-    archive_sha256: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceFile:
-    """One file of a source: its name under ``<data dir>/<dataset>/``, accepted SHA-256 values and addresses.
-
-    ``package`` names an installed Python package that ships the file as a resource; such a file is never downloaded.
-    A user's own file has neither SHA-256 nor address: any content is accepted. Where nobody published a SHA-256,
-    ``is_pinned_on_first_use`` has it recorded beside the file on first use, as ``<name>.sha256``, and verified from
-    then on. ``is_folder`` marks a folder of the user's own files.
-    """
-
-    name: str
-    sha256: tuple[str, ...]
-    locations: tuple[Location, ...] = ()
-    package: str | None = None
-    is_pinned_on_first_use: bool = False
-    is_folder: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class NumericLabel:
-    """The values that a numeric label may take, and their unit in words, such as ``dollars``."""
-
-    minimum: float = -np.inf
-    maximum: float = np.inf
-    is_integer: bool = False
-    unit: str = ""
-
-    def find_allowed(self, values: np.ndarray) -> np.ndarray:
-        """Return which values are allowed, bool of shape (n_rows,); a missing value is not."""
-        is_allowed: np.ndarray = np.isfinite(values) & (values >= self.minimum) & (values <= self.maximum)
-        if self.is_integer:
-            is_allowed &= values == np.round(values)
-        return is_allowed
-
-    def to_allowed(self, values: np.ndarray) -> np.ndarray:
-        """Return the nearest allowed value of each value, float64 of shape (n_rows,)."""
-        rounded = np.round(values) if self.is_integer else values
-        return np.clip(rounded, self.minimum, self.maximum).astype(np.float64)
-
-    def __str__(self) -> str:
-        kind = "whole numbers" if self.is_integer else "numbers"
-        if np.isfinite(self.minimum) and np.isfinite(self.maximum):
-            return f"{kind} from {self.minimum:g} to {self.maximum:g}"
-        bounds = [f"at least {self.minimum:g}"] if np.isfinite(self.minimum) else []
-        bounds += [f"at most {self.maximum:g}"] if np.isfinite(self.maximum) else []
-        return f"{kind} of {bounds[0]}" if bounds else kind
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gates:
-    """Thresholds of the data-quality checks of one dataset; rates are shares of the audited rows, from 0 to 1."""
-
-    label_issue_rate: float = 0.10
-    outlier_rate: float = 0.05
-    near_duplicate_rate: float = 0.05
-    near_duplicates_across_splits: float = 0.05
-    non_iid_p_value: float = 0.05
-    rarest_class_share: float = 0.05
-    expected_calibration_error: float = 0.10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Panel:
-    """How a dataset with several annotators is read: each row is one label that one annotator gave to one example.
-
-    A row without annotator and without label holds an example that nobody has labelled yet. ``truth`` names the column
-    of the true class, where the source knows it. ``is_preference`` says that labels are tastes: annotators who disagree
-    may all be right. The limits are defaults of the training set: the most active annotators first, then the examples
-    that they labelled most, then the annotators who still have enough labels.
-    """
-
-    example: str = "example"
-    annotator: str = "annotator"
-    truth: str | None = None
-    has_ordered_classes: bool = False
-    is_preference: bool = False
-    max_examples: int | None = None
-    max_annotators: int | None = None
-    min_labels_per_example: int = 1
-    min_labels_per_annotator: int = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """One catalogue entry.
-
-    ``load`` takes the verified files by name and returns the raw table: ``row_id`` first (``<file>:<line>``, with
-    lines counted from 1), then ``columns`` in order, in source order, with nothing dropped.
-    ``class_names`` are the values that a class label may take, in the order of the probability columns;
-    ``numeric_label`` says which values a numeric label may take. A dataset has one of the two.
-    ``label_separator`` is set where a label names several classes, or none: a text such as ``calm|sad`` then.
-    ``time_column`` names the column that orders the rows in time, where a random split would look into the future, and
-    ``time_block`` says how many consecutive times belong together, such as the hours of a week: errors of a model are
-    alike within such a block, and as good as independent between blocks.
-    ``expected_rows`` is None where nobody documented it: in a user's own data.
-    ``panel`` says which columns hold example and annotator where several annotators labelled the same examples.
-    """
-
-    name: str
-    families: tuple[str, ...]
-    title: str
-    description: str
-    homepage: str
-    licence: str
-    citation: str
-    files: tuple[SourceFile, ...]
-    load: Callable[[Mapping[str, Path]], pd.DataFrame]
-    label: str
-    columns: tuple[Column, ...]
-    expected_rows: int | None
-    class_names: tuple[str, ...] = ()
-    label_separator: str | None = None
-    numeric_label: NumericLabel | None = None
-    time_column: str | None = None
-    time_block: int = 1
-    panel: Panel | None = None
-    gates: Gates = field(default_factory=Gates)
-
-    @property
-    def features(self) -> tuple[Column, ...]:
-        """The columns that a model may see."""
-        return tuple(column for column in self.columns if column.is_feature)
-
-    @property
-    def label_domain(self) -> NumericLabel:
-        """The values that the numeric label may take.
-
-        Raises:
-            ValueError: the labels are class names.
-        """
-        if self.numeric_label is None:
-            raise ValueError(f"the labels of {self.name} are class names, expected a numeric label")
-        return self.numeric_label
-
-    @property
-    def allowed_labels(self) -> str:
-        """The values that a label may take, in words."""
-        if self.numeric_label is not None:
-            return str(self.numeric_label)
-        names = ", ".join(self.class_names)
-        return names if self.label_separator is None else f"any number of {names}"
-
-    def find_allowed_labels(self, labels: pd.Series) -> np.ndarray:
-        """Return which labels may occur in the source, bool of shape (n_rows,)."""
-        if self.numeric_label is not None:
-            return self.numeric_label.find_allowed(labels.to_numpy(dtype=np.float64, na_value=np.nan))
-        if self.label_separator is None:
-            is_known: np.ndarray = labels.isin(list(self.class_names)).to_numpy()
-            # Of a panel, examples that nobody labelled yet have no label.
-            return is_known if self.panel is None else is_known | labels.isna().to_numpy()
-        known = set(self.class_names)
-        return np.array([isinstance(label, str) and known.issuperset(self.split_label(label)) for label in labels])
-
-    def split_label(self, label: str) -> list[str]:
-        """Return the classes that a label names, in its order; an empty text names none."""
-        if self.label_separator is None:
-            return [label]
-        return label.split(self.label_separator) if label else []
-
-    @property
-    def is_embedded(self) -> bool:
-        """Whether every file ships with an installed package, so that no download is needed."""
-        return all(file.package is not None for file in self.files)
-
-
-class UnknownDatasetError(ValueError):
-    """A dataset name that the catalogue does not hold."""
-
-
-@cache
-def all_datasets() -> Mapping[str, Dataset]:
+def find_datasets(data_dir: Path) -> Mapping[str, Dataset]:
     """Return every dataset by name, in alphabetical order: those of this package and the user's own.
+
+    Args:
+        data_dir: directory that holds the user's own datasets, each in a folder with a ``dataset.toml``.
 
     Raises:
         ValueError: two datasets have the same name.
         OwnDatasetError: a description of the user's own data is wrong.
     """
-    from cleanlab_assets.datasets.own_datasets import DESCRIPTION_FILE, OwnDatasetError, find_own_datasets
-
     known = find_entries(cleanlab_assets.datasets, "DATASET", Dataset)
-    data_dir = load_settings().data_dir
     own = find_own_datasets(data_dir)
     for name in own.keys() & known.keys():
         path = data_dir / name / DESCRIPTION_FILE
         raise OwnDatasetError(f"{path}: {name} is a dataset of the catalogue: give the folder another name")
     return dict(sorted((known | own).items()))
-
-
-def datasets_of(family: str) -> Mapping[str, Dataset]:
-    """Return the datasets of a task family by name; empty when the family has none."""
-    return {name: dataset for name, dataset in all_datasets().items() if family in dataset.families}
-
-
-def get_dataset(name: str) -> Dataset:
-    """Return the dataset of that name.
-
-    Raises:
-        UnknownDatasetError: the catalogue has no such dataset; the message lists those it has.
-    """
-    datasets = all_datasets()
-    if name not in datasets:
-        raise UnknownDatasetError(f"unknown dataset {name!r}: expected one of {', '.join(datasets)}")
-    return datasets[name]

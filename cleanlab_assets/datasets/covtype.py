@@ -6,7 +6,7 @@ import gzip
 import re
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset, Gates, Location, SourceFile
+from cleanlab_assets.datasets.dataset import Column, Dataset, Gates, Location, SourceFile
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, row_ids
 
 if TYPE_CHECKING:

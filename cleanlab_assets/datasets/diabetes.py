@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset, NumericLabel, SourceFile
+from cleanlab_assets.datasets.dataset import Column, Dataset, NumericLabel, SourceFile
 from cleanlab_assets.datasets.source_tables import SourceFormatError, parse_codes, parse_numbers, read_fields
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanlab_assets.datasets import digits
-from cleanlab_assets.datasets.catalogue import Dataset
+from cleanlab_assets.datasets.dataset import Dataset
 from cleanlab_assets.datasets.images import (
     IMAGE_COLUMNS,
     LABEL,

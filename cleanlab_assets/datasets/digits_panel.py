@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets import digits
-from cleanlab_assets.datasets.catalogue import Column, Dataset, Gates, Panel
+from cleanlab_assets.datasets.dataset import Column, Dataset, Gates, Panel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from cleanlab_assets.datasets.catalogue import Dataset, Location, SourceFile
+    from cleanlab_assets.datasets.dataset import Dataset, Location, SourceFile
 
 MAX_FILE_BYTES = 2 * 1024**3
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})

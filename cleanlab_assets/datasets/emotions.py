@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.archives import GZIP_MEMBER
 from cleanlab_assets.datasets.arff import parse_indicators, read_arff
-from cleanlab_assets.datasets.catalogue import Column, Dataset, Gates, Location, SourceFile
+from cleanlab_assets.datasets.dataset import Column, Dataset, Gates, Location, SourceFile
 from cleanlab_assets.datasets.source_tables import LABEL_SEPARATOR, label_set_column, parse_numbers
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.datasets.catalogue import Dataset
+from cleanlab_assets.datasets.dataset import Dataset
 from cleanlab_assets.datasets.tagged_sentences import LABEL, TOKEN_COLUMNS, TaggedSentence, to_token_table
 
 if TYPE_CHECKING:

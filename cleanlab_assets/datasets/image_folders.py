@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.datasets.catalogue import Dataset, SourceFile
+from cleanlab_assets.datasets.dataset import Dataset, SourceFile
 from cleanlab_assets.datasets.images import IMAGE_COLUMNS, LABEL, SEPARATOR, AnnotationError
 from cleanlab_assets.datasets.own_datasets import DESCRIPTION_FILE, OwnDatasetError
 

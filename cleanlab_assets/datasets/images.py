@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import Column
+from cleanlab_assets.datasets.dataset import Column
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 
 if TYPE_CHECKING:

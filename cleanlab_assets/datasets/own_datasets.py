@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset
 
 DESCRIPTION_FILE = "dataset.toml"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

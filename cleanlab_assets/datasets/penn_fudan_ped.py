@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanlab_assets.datasets.archives import extract_archive
-from cleanlab_assets.datasets.catalogue import Dataset, Location, SourceFile
+from cleanlab_assets.datasets.dataset import Dataset, Location, SourceFile
 from cleanlab_assets.datasets.images import (
     IMAGE_COLUMNS,
     LABEL,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset
+from cleanlab_assets.datasets.dataset import Column, Dataset
 from cleanlab_assets.datasets.source_tables import LABEL_SEPARATOR, label_set_column, row_ids
 
 if TYPE_CHECKING:

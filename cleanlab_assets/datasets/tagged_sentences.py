@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import Column
+from cleanlab_assets.datasets.dataset import Column
 from cleanlab_assets.datasets.source_tables import label_column, row_ids
 
 if TYPE_CHECKING:

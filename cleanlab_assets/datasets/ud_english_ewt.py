@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from cleanlab_assets.datasets.catalogue import Dataset, Gates, Location, SourceFile
+from cleanlab_assets.datasets.dataset import Dataset, Gates, Location, SourceFile
 from cleanlab_assets.datasets.formats.conllu import FAMILY, UPOS, load_conllu
 from cleanlab_assets.datasets.tagged_sentences import LABEL, TOKEN_COLUMNS
 

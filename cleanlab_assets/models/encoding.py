@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.compose import ColumnTransformer
 
-    from cleanlab_assets.datasets.catalogue import Column
+    from cleanlab_assets.datasets.dataset import Column
 
 MAX_ONE_HOT_CATEGORIES = 100
 """Rarer categories of a column share one indicator above this number."""

@@ -11,7 +11,8 @@ from pathlib import Path
 import dagster as dg
 from dagster._utils.schedules import is_valid_cron_schedule
 
-from cleanlab_assets.datasets.catalogue import Dataset, datasets_of
+from cleanlab_assets.datasets.dataset import Dataset
+from cleanlab_assets.orchestration.datasets import datasets_of
 from cleanlab_assets.orchestration.family import Family
 from cleanlab_assets.orchestration.family_asset import KEEP_SETTINGS_TAG
 from cleanlab_assets.orchestration.history import latest_record

@@ -7,8 +7,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.datalab import NOT_ASKED_FOR
-from cleanlab_assets.datasets.catalogue import Gates, get_dataset
+from cleanlab_assets.datasets.dataset import Gates
+from cleanlab_assets.families.tables.datalab import NOT_ASKED_FOR
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.metadata import round_numbers
 from cleanlab_assets.orchestration.partitions import Level, dataset_of, partitions_of
 

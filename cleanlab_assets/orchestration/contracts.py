@@ -14,7 +14,7 @@ import dagster_pandas as dgp
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cleanlab_assets.datasets.catalogue import Column, Dataset
+    from cleanlab_assets.datasets.dataset import Column, Dataset
 
 _ROW_ID = dgp.PandasColumn.string_column("row_id", non_nullable=True, unique=True, is_required=True)
 _GIVEN_LABEL = dgp.PandasColumn.exists("given_label", non_nullable=True)

@@ -16,7 +16,7 @@ from cleanlab_assets.orchestration.token_classification.family import TOKEN_CLAS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.orchestration.family import Family
 
 FAMILIES: tuple[Family, ...] = (

@@ -13,11 +13,11 @@ import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 from upath import UPath
 
-from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.download import file_sha256
 from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.orchestration.ai_summary import AiSummaryConfig, build_writer
 from cleanlab_assets.orchestration.check_results import JUDGED_BY, describe_judgement
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.history import (
     find_failure,
     latest_materialization,

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.model_agreement import build_consensus_issues
+from cleanlab_assets.methods.model_agreement import build_consensus_issues
 from cleanlab_assets.orchestration.check_results import family_check, judge
 from cleanlab_assets.orchestration.contracts import CONSENSUS_ISSUES
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import CONFIG, StepResult, family_asset
 from cleanlab_assets.orchestration.freshness import NOT_COMPARED, find_absent_models
 from cleanlab_assets.orchestration.metadata import as_plots, as_table

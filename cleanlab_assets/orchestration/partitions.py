@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 import dagster as dg
 
-from cleanlab_assets.datasets.catalogue import datasets_of
 from cleanlab_assets.models.catalogue import models_of
+from cleanlab_assets.orchestration.datasets import datasets_of
 
 Level = Literal["dataset", "model", "comparison"]
 DATASET: Final = "dataset"

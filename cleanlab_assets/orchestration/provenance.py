@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets import __version__
-from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.orchestration.datasets import get_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,18 +9,19 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import Dataset, get_dataset
+from cleanlab_assets.datasets.dataset import Dataset
 from cleanlab_assets.datasets.download import DownloadError, InsecureAddressError, file_sha256, resolve_source_files
 from cleanlab_assets.datasets.source_tables import SourceFormatError
+from cleanlab_assets.families.regression.plots import plot_label_distribution
 from cleanlab_assets.orchestration.check_results import family_check, judge
 from cleanlab_assets.orchestration.contracts import RAW_DATASET, find_schema_violation
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.freshness import SOURCES
 from cleanlab_assets.orchestration.metadata import as_plots, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of, dataset_partitions
 from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.reports.plots import plot_class_balance
-from cleanlab_assets.reports.regression_plots import plot_label_distribution
 
 CODE_VERSION = "1"
 MAXIMUM_AGE = timedelta(days=8)

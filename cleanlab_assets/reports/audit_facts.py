@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from cleanlab_assets.audit.training_set import test_rows, train_rows
+from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.reports.formatting import NO_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cleanlab_assets.datasets.catalogue import Dataset
-    from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.methods.variants import VariantComparison
 
 WORST_ROWS = 10
 

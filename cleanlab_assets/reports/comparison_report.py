@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.evaluation.model_agreement import PAIR_COLUMNS, list_findings
+from cleanlab_assets.methods.model_agreement import PAIR_COLUMNS, list_findings
 from cleanlab_assets.reports.comparison_plots import plot_agreement, plot_cv_and_test, plot_flag_counts
 from cleanlab_assets.reports.formatting import format_number, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile
@@ -18,7 +18,7 @@ from cleanlab_assets.reports.settings import merge_facts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.reports.model_comparison import ModelComparison
 
 SHARES = ("label_issue_rate", "share_of_models", "share_planted")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from cleanlab_assets.evaluation.model_agreement import collect_flags, measure_pairwise_jaccard
+from cleanlab_assets.methods.model_agreement import collect_flags, measure_pairwise_jaccard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cleanlab_assets.cli.terminal import ExitCode
-from cleanlab_assets.datasets.catalogue import all_datasets
+from cleanlab_assets.orchestration.datasets import all_datasets
 
 if TYPE_CHECKING:
     from cleanlab_assets_tests.cli.conftest import AuditedHome, Home

@@ -48,7 +48,7 @@ def test_the_installed_command_ends_with_its_exit_code_and_one_line(audited_home
 
 BROKEN_LOCATION = """
 import dataclasses
-from cleanlab_assets.datasets import catalogue
+from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets.orchestration import raw_dataset
 changed = dataclasses.replace(catalogue.get_dataset("breast_cancer"), expected_rows=570)
 raw_dataset.get_dataset = lambda name: changed

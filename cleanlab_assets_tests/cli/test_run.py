@@ -11,8 +11,8 @@ import pytest
 from cleanlab_assets.cli import audits
 from cleanlab_assets.cli.options import resolve_settings
 from cleanlab_assets.cli.terminal import ExitCode
-from cleanlab_assets.datasets import catalogue
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.variants import VariantComparison
+from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets.orchestration import families, raw_dataset
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets.orchestration.families import FAMILIES

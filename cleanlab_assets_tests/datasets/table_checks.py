@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset
 
 
 def assert_fits_declared_columns(table: pd.DataFrame, dataset: Dataset) -> None:

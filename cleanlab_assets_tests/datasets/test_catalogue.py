@@ -11,14 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.datasets.catalogue import (
-    NumericLabel,
-    UnknownDatasetError,
-    all_datasets,
-    datasets_of,
-    get_dataset,
-)
+from cleanlab_assets.datasets.dataset import NumericLabel
 from cleanlab_assets.datasets.download import resolve_source_files
+from cleanlab_assets.orchestration.datasets import UnknownDatasetError, all_datasets, datasets_of, get_dataset
 from cleanlab_assets_tests.datasets.table_checks import assert_fits_declared_columns
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.digit_scenes import DIGITS_PER_SCENE, N_SCENES, SIDE
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.images import AnnotatedImage, read_image_table
 from cleanlab_assets.orchestration.contracts import find_schema_violation
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.provenance import hash_content
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cleanlab_assets.datasets.catalogue import Dataset, Location, SourceFile
+from cleanlab_assets.datasets.dataset import Dataset, Location, SourceFile
 from cleanlab_assets.datasets.download import (
     DataDirError,
     DownloadError,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.source_tables import SourceFormatError
+from cleanlab_assets.orchestration.datasets import get_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from cleanlab_assets.datasets import catalogue, own_datasets
-from cleanlab_assets.datasets.catalogue import Column, Dataset, SourceFile, all_datasets, get_dataset
+from cleanlab_assets.datasets import own_datasets
+from cleanlab_assets.datasets.dataset import Column, Dataset, SourceFile
 from cleanlab_assets.datasets.download import DownloadError, resolve_source_files
 from cleanlab_assets.datasets.own_datasets import Format, OwnDataset, OwnDatasetError, find_own_datasets
+from cleanlab_assets.orchestration import datasets as catalogue
+from cleanlab_assets.orchestration.datasets import all_datasets, get_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

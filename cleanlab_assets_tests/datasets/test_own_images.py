@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from cleanlab_assets.datasets.catalogue import all_datasets, datasets_of, get_dataset
 from cleanlab_assets.datasets.download import file_sha256, resolve_source_files
 from cleanlab_assets.datasets.images import AnnotationError, decode_mask, encode_png, read_image_table
 from cleanlab_assets.orchestration.contracts import find_schema_violation
+from cleanlab_assets.orchestration.datasets import all_datasets, datasets_of, get_dataset
 from cleanlab_assets.orchestration.provenance import hash_content
 
 if TYPE_CHECKING:

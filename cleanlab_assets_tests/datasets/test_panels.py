@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cleanlab_assets.datasets.catalogue import all_datasets, get_dataset
 from cleanlab_assets.datasets.digits_panel import PANEL, SPAMMERS
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.movielens_100k import GENRES
 from cleanlab_assets.datasets.own_datasets import OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError
+from cleanlab_assets.orchestration.datasets import all_datasets, get_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,11 +12,12 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from cleanlab_assets.datasets.catalogue import Location, get_dataset
+from cleanlab_assets.datasets.dataset import Location
 from cleanlab_assets.datasets.download import DownloadError, SourceHashError, file_sha256, resolve_source_files
 from cleanlab_assets.datasets.images import AnnotationError, decode_mask, encode_png
 from cleanlab_assets.datasets.penn_fudan_ped import DATASET, FILE, load_penn_fudan_ped
 from cleanlab_assets.orchestration.contracts import find_schema_violation
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.segmentation.family import SEGMENTATION
 from cleanlab_assets_tests.conftest import build_workbench
 from cleanlab_assets_tests.datasets.source_server import Reply, SourceServer
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset
 
 NAMES = ("FudanPed00001", "PennPed00001")
 MASK = np.zeros((16, 20), dtype=np.int32)

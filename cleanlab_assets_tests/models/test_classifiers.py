@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.audit.folds import divide_rows
-from cleanlab_assets.audit.predictions import predict_all_classes, predict_out_of_sample
-from cleanlab_assets.evaluation.detection import measure_detection_power
-from cleanlab_assets.evaluation.metrics import ScoredPredictions
+from cleanlab_assets.methods.class_metrics import ScoredPredictions
+from cleanlab_assets.methods.class_predictions import predict_all_classes, predict_out_of_sample
+from cleanlab_assets.methods.detection_power import measure_detection_power
+from cleanlab_assets.methods.folds import divide_rows
 from cleanlab_assets.models.catalogue import models_of
-from cleanlab_assets_tests.audit.known_data import Labelled, embedded, mixed_table
+from cleanlab_assets_tests.known_data import Labelled, embedded, mixed_table
 
 every_model = pytest.mark.parametrize("model", sorted(models_of("classification")))
 

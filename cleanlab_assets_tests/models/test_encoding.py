@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.datasets.catalogue import Column
+from cleanlab_assets.datasets.dataset import Column
 from cleanlab_assets.models.encoding import (
     MAX_CATEGORY_CODES,
     FeatureKinds,
@@ -13,7 +13,7 @@ from cleanlab_assets.models.encoding import (
     one_hot_encoding,
     ordinal_encoding,
 )
-from cleanlab_assets_tests.audit.known_data import MIXED_KINDS, mixed_table
+from cleanlab_assets_tests.known_data import MIXED_KINDS, mixed_table
 
 
 def everything(table: pd.DataFrame) -> np.ndarray:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
 from cleanlab_assets.datasets.weights import WeightsError
 from cleanlab_assets.models.catalogue import ESTIMATOR_STEP, BuildContext, build_model, models_of
 from cleanlab_assets.models.encoding import FeatureKinds
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets_tests.datasets.source_server import Reply, run_source_server
 from cleanlab_assets_tests.models.published import MEAN, STD, Published, publish, use_published
 

@@ -9,7 +9,7 @@ import pytest
 
 from cleanlab_assets.models.catalogue import BuildContext, build_model, models_of
 from cleanlab_assets.models.trained_model import TrainedModel
-from cleanlab_assets_tests.audit.known_data import MIXED_KINDS
+from cleanlab_assets_tests.known_data import MIXED_KINDS
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

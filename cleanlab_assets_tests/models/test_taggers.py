@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cleanlab_assets.audit.class_codes import encode_labels
-from cleanlab_assets.audit.predictions import predict_all_classes
 from cleanlab_assets.datasets.grammar_sentences import DATASET as GRAMMAR
+from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.class_predictions import predict_all_classes
 from cleanlab_assets.models.catalogue import BuildContext, build_model
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.models.trained_model import TrainedModel

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.audit.label_set_predictions import predict_label_probabilities
 from cleanlab_assets.datasets.synthetic_topics import generate_topics
+from cleanlab_assets.families.multilabel.predictions import predict_label_probabilities
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory, models_of
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.models.trained_model import TrainedModel, UntrustedModelError
-from cleanlab_assets_tests.audit.known_data import mixed_table
+from cleanlab_assets_tests.known_data import mixed_table
 
 _FEW_STEPS = {
     "extra_trees": {"n_estimators": 5},

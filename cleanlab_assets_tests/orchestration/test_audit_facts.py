@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.variants import VariantComparison
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.reports.audit_facts import AuditFacts, collect_facts
 from cleanlab_assets_tests.conftest import PLANTED
 

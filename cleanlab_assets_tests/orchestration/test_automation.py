@@ -12,12 +12,13 @@ import dagster as dg
 import pytest
 import yaml
 
-from cleanlab_assets.datasets import catalogue
-from cleanlab_assets.datasets.catalogue import Dataset, Location, SourceFile, get_dataset
+from cleanlab_assets.datasets.dataset import Dataset, Location, SourceFile
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.definitions import build_definitions
+from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets.orchestration import raw_dataset
 from cleanlab_assets.orchestration.automation import build_schedules, build_source_file_sensor
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.families import FAMILIES
 from cleanlab_assets.orchestration.family_asset import KEEP_SETTINGS_TAG, StepResult, family_asset
 from cleanlab_assets.orchestration.history import find_failure, latest_provenance, read_data_version

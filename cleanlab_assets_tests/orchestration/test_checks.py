@@ -10,12 +10,13 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from cleanlab_assets.audit.datalab import NOT_ASKED_FOR
-from cleanlab_assets.datasets.catalogue import Gates, get_dataset
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.datasets.dataset import Gates
+from cleanlab_assets.families.tables.datalab import NOT_ASKED_FOR
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration import check_results
 from cleanlab_assets.orchestration import raw_dataset as raw_module
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets_tests.conftest import PLANTED
 
 if TYPE_CHECKING:

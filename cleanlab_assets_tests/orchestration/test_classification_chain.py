@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets_tests.conftest import PLANTED
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.families import family_of, get_family
 
 BOTH = replace(get_dataset("digits"), families=("regression", "classification"))

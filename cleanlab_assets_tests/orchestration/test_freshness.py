@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from cleanlab_assets.datasets import catalogue
-from cleanlab_assets.datasets.catalogue import SourceFile, get_dataset
+from cleanlab_assets.datasets.dataset import SourceFile
 from cleanlab_assets.datasets.download import resolve_source_files
+from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets.orchestration import freshness
 from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.families import FAMILIES
 from cleanlab_assets.orchestration.freshness import find_stale_assets, find_stale_gates
 from cleanlab_assets.orchestration.partitions import MODEL

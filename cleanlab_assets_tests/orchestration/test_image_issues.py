@@ -17,7 +17,7 @@ from cleanlab_assets.orchestration.vision.image_issues import (
     read_image_issue_summary,
 )
 from cleanlab_assets.settings import Settings
-from cleanlab_assets_tests.audit.known_images import draw_picture, make_faulty_images, make_image_rows
+from cleanlab_assets_tests.known_images import draw_picture, make_faulty_images, make_image_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

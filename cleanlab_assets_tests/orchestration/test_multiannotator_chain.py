@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from cleanlab_assets.datasets.digits_panel import SPAMMERS
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration.multiannotator.family import MULTIANNOTATOR
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
 from cleanlab_assets.reports.audit_facts import AuditFacts

@@ -7,9 +7,9 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from cleanlab_assets.audit.label_sets import encode_given_labels
 from cleanlab_assets.datasets.synthetic_topics import CLASS_NAMES, LABEL, load_synthetic_topics
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.label_sets import encode_given_labels
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration.multilabel import model_level
 from cleanlab_assets.orchestration.multilabel.family import MULTILABEL
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
@@ -19,7 +19,7 @@ from cleanlab_assets_tests.conftest import PLANTED_SETS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cleanlab_assets.audit.label_set_issues import LabelSetIssues
+    from cleanlab_assets.families.multilabel.issues import LabelSetIssues
     from cleanlab_assets_tests.conftest import Workbench
 
 

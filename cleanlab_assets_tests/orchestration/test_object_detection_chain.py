@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration.object_detection.family import OBJECT_DETECTION
 from cleanlab_assets.orchestration.partial_results import PartialResults
 from cleanlab_assets.orchestration.runs import evaluate_checks

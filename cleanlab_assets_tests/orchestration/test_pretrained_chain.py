@@ -8,10 +8,10 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.variant_comparison import USED_AS_PUBLISHED, VariantComparison
+from cleanlab_assets.methods.variants import USED_AS_PUBLISHED, VariantComparison
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.segmentation.family import SEGMENTATION
 from cleanlab_assets.orchestration.vision.retraining import is_used_as_published
 from cleanlab_assets.reports.audit_facts import AuditFacts

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cleanlab_assets.datasets import catalogue
-from cleanlab_assets.datasets.catalogue import SourceFile, get_dataset
+from cleanlab_assets.datasets.dataset import SourceFile
 from cleanlab_assets.datasets.movielens_100k import FILE, GENRES
+from cleanlab_assets.orchestration import datasets as catalogue
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.multiannotator.family import MULTIANNOTATOR
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
 from cleanlab_assets_tests.conftest import Workbench, build_workbench

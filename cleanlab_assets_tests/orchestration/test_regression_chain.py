@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration.regression import model_level
 from cleanlab_assets.orchestration.regression.family import REGRESSION
 from cleanlab_assets.orchestration.runs import evaluate_checks
@@ -19,7 +19,7 @@ from cleanlab_assets_tests.conftest import PLANTED_VALUES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cleanlab_assets.audit.regression import ValueIssues
+    from cleanlab_assets.families.regression.issues import ValueIssues
     from cleanlab_assets_tests.conftest import Workbench
 
 

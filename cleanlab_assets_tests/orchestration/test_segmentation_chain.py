@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.audit.segmentation import pack_probabilities, unpack_probabilities
 from cleanlab_assets.datasets.images import decode_mask
-from cleanlab_assets.evaluation.mask_detection import measure_mask_detection_power
-from cleanlab_assets.evaluation.mask_errors import MASK_ERROR_KINDS
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.families.segmentation.detection_power import measure_mask_detection_power
+from cleanlab_assets.families.segmentation.issues import pack_probabilities, unpack_probabilities
+from cleanlab_assets.families.segmentation.plant import MASK_ERROR_KINDS
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration.partitions import COMPARISON, DATASET, MODEL, Level
 from cleanlab_assets.orchestration.runs import evaluate_checks
 from cleanlab_assets.orchestration.segmentation import checks

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.datasets import catalogue
 from cleanlab_assets.datasets.bike_sharing import DATASET, FILE
-from cleanlab_assets.datasets.catalogue import SourceFile
+from cleanlab_assets.datasets.dataset import SourceFile
 from cleanlab_assets.datasets.download import file_sha256
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.variants import VariantComparison
+from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets.orchestration.regression.family import REGRESSION
 from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets_tests.conftest import build_workbench

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from upath import UPath
 
-from cleanlab_assets.evaluation.detection import DetectionMetrics
+from cleanlab_assets.methods.detection_power import DetectionMetrics
 from cleanlab_assets.orchestration.storage import (
     HtmlIOManager,
     JsonIOManager,

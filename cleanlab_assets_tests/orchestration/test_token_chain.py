@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from cleanlab_assets.datasets.grammar_sentences import DATASET as GRAMMAR
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration.token_classification.family import TOKEN_CLASSIFICATION
 from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets_tests.conftest import Workbench, build_workbench

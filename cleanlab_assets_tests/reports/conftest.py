@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset, NumericLabel
-from cleanlab_assets.reports.classification_report import build_classification_report
+from cleanlab_assets.datasets.dataset import Column, Dataset, NumericLabel
+from cleanlab_assets.families.classification.report import build_classification_report
+from cleanlab_assets.families.regression.report import build_regression_report
 from cleanlab_assets.reports.html import render_report
-from cleanlab_assets.reports.regression_report import build_regression_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

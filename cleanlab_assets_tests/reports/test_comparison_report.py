@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset
-from cleanlab_assets.evaluation.model_agreement import build_consensus_issues
+from cleanlab_assets.datasets.dataset import Column, Dataset
+from cleanlab_assets.methods.model_agreement import build_consensus_issues
 from cleanlab_assets.reports.comparison_report import build_comparison_report
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.model_comparison import compare_models

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cleanlab_assets.datasets.catalogue import Column, Dataset, Panel, SourceFile
+from cleanlab_assets.datasets.dataset import Column, Dataset, Panel, SourceFile
 from cleanlab_assets.datasets.own_datasets import DESCRIPTION_FILE, Format, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, parse_numbers
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.datasets.own_datasets import OwnDataset
 
 

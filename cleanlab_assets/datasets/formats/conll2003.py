@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from cleanlab_assets.datasets.catalogue import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset
 
 DOCUMENT_START = "-DOCSTART-"
 FEWEST_FIELDS = 2

@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.datasets.catalogue import Dataset, SourceFile
+from cleanlab_assets.datasets.dataset import Dataset, SourceFile
 from cleanlab_assets.datasets.own_datasets import Format, OwnDataset, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.datasets.tagged_sentences import LABEL, PARTS, TOKEN_COLUMNS, TaggedSentence, to_token_table

@@ -17,7 +17,7 @@ from torchvision.models.detection import FCOS
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
 
-from cleanlab_assets.audit.boxes import ScoredBoxes, codes_of
+from cleanlab_assets.datasets.boxes import ScoredBoxes, codes_of
 from cleanlab_assets.models.estimators.image_batches import to_pixels
 from cleanlab_assets.models.estimators.torch_training import (
     NotTrainedError,

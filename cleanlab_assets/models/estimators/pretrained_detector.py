@@ -9,7 +9,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 
-from cleanlab_assets.audit.boxes import ScoredBoxes, codes_of
+from cleanlab_assets.datasets.boxes import ScoredBoxes, codes_of
 from cleanlab_assets.models.estimators.image_batches import to_pixels
 from cleanlab_assets.models.estimators.published_weights import (
     build_network,

@@ -5,9 +5,9 @@ from functools import partial
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.label_issues import find_label_issues
-from cleanlab_assets.audit.training_set import train_rows
-from cleanlab_assets.evaluation.detection import measure_detection_power
+from cleanlab_assets.methods.detection_power import measure_detection_power
+from cleanlab_assets.methods.label_issues import find_label_issues
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check, gates_of, judge
 from cleanlab_assets.orchestration.classification import dataset_level, model_level, retraining, summaries

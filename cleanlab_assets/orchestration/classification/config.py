@@ -5,7 +5,7 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from cleanlab_assets.audit.label_issues import FilterRule, QualityMethod
+from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod
 from cleanlab_assets.orchestration.tabular import config as tabular
 
 

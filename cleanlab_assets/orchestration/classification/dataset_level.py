@@ -3,12 +3,12 @@
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.training_set import build_training_set
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.planted_errors import plant_errors_in_training_set
+from cleanlab_assets.methods.planted_errors import plant_errors_in_training_set
+from cleanlab_assets.methods.training_set import build_training_set
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.classification.config import TrainingSetConfig
 from cleanlab_assets.orchestration.contracts import TRAINING_SET
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of

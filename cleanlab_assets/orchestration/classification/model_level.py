@@ -6,14 +6,14 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.class_codes import encode_labels
-from cleanlab_assets.audit.datalab import find_datalab_issues
-from cleanlab_assets.audit.label_issues import find_label_issues
-from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
-from cleanlab_assets.audit.training_set import require_same_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.detection import measure_detection
-from cleanlab_assets.evaluation.metrics import ScoredPredictions, measure_calibration
+from cleanlab_assets.families.classification.report import build_classification_report
+from cleanlab_assets.families.tables.datalab import find_datalab_issues
+from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.class_metrics import ScoredPredictions, measure_calibration
+from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.methods.detection_power import measure_detection
+from cleanlab_assets.methods.label_issues import find_label_issues
+from cleanlab_assets.methods.training_set import require_same_rows, train_rows
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.classification.config import LabelIssuesConfig
 from cleanlab_assets.orchestration.classification.dataset_level import FAMILY
@@ -22,6 +22,7 @@ from cleanlab_assets.orchestration.contracts import (
     CLASS_PREDICTIONS,
     DATALAB_ISSUES,
 )
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
@@ -34,7 +35,6 @@ from cleanlab_assets.orchestration.tabular.model_level import (
     describe_report,
     pipeline_factory,
 )
-from cleanlab_assets.reports.classification_report import build_classification_report
 from cleanlab_assets.reports.plots import plot_label_quality, plot_noise_matrix, plot_reliability
 
 WORST_ROWS = 20

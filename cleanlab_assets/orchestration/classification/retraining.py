@@ -5,12 +5,12 @@ from functools import partial
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.label_issues import find_label_issues
-from cleanlab_assets.audit.predictions import to_probabilities
-from cleanlab_assets.audit.training_set import require_same_rows, test_rows, train_rows
-from cleanlab_assets.evaluation.metrics import METRICS
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
-from cleanlab_assets.evaluation.variants import compare_variants, fit_variant
+from cleanlab_assets.families.classification.variants import compare_variants, fit_variant
+from cleanlab_assets.methods.class_metrics import METRICS
+from cleanlab_assets.methods.class_predictions import to_probabilities
+from cleanlab_assets.methods.label_issues import find_label_issues
+from cleanlab_assets.methods.training_set import require_same_rows, test_rows, train_rows
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration.classification.config import VariantComparisonConfig
 from cleanlab_assets.orchestration.classification.dataset_level import FAMILY
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset

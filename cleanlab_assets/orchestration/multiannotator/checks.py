@@ -4,13 +4,13 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.annotations import panel_of, put_votes
-from cleanlab_assets.audit.predictions import to_probabilities
-from cleanlab_assets.audit.training_set import train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.annotation_errors import measure_annotation_detection_power
+from cleanlab_assets.families.multiannotator.annotations import panel_of, put_votes
+from cleanlab_assets.families.multiannotator.plant import measure_annotation_detection_power
+from cleanlab_assets.methods.class_predictions import to_probabilities
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check, judge
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.metadata import as_numbers
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.multiannotator import dataset_level, model_level, retraining, summaries

@@ -6,8 +6,8 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.agreement import measure_agreement
-from cleanlab_assets.audit.annotations import (
+from cleanlab_assets.families.multiannotator.agreement import measure_agreement
+from cleanlab_assets.families.multiannotator.annotations import (
     PanelLimits,
     build_panel_training_set,
     count_labels_by_file,
@@ -16,22 +16,27 @@ from cleanlab_assets.audit.annotations import (
     select_annotations,
     to_label_matrix,
 )
-from cleanlab_assets.audit.class_codes import encode_labels
-from cleanlab_assets.audit.seeding import seed_generator
-from cleanlab_assets.audit.training_set import TRAIN, test_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.annotation_errors import plant_annotation_errors, to_reference
-from cleanlab_assets.evaluation.learning_curve import STRATEGIES, LabelPool, compare_curves, simulate_rounds
+from cleanlab_assets.families.multiannotator.learning_curve import (
+    STRATEGIES,
+    LabelPool,
+    compare_curves,
+    simulate_rounds,
+)
+from cleanlab_assets.families.multiannotator.plant import plant_annotation_errors, to_reference
+from cleanlab_assets.families.multiannotator.plots import plot_learning_curve
+from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.seeding import seed_generator
+from cleanlab_assets.methods.training_set import TRAIN, test_rows, train_rows
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.contracts import TRAINING_SET
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_plots, as_table
 from cleanlab_assets.orchestration.multiannotator.config import LearningCurveConfig, TrainingSetConfig
 from cleanlab_assets.orchestration.multiannotator.contracts import ANNOTATIONS, LEARNING_CURVE
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset
-from cleanlab_assets.reports.annotator_plots import plot_learning_curve
 
 FAMILY = "multiannotator"
 CURVE_MODEL = "logistic_regression"

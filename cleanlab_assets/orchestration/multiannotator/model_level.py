@@ -7,28 +7,30 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.active_learning import choose_batch, score_examples_to_label
-from cleanlab_assets.audit.annotations import annotations_of, panel_of, to_label_matrix
-from cleanlab_assets.audit.class_codes import encode_labels
-from cleanlab_assets.audit.crowdlab import (
+from cleanlab_assets.families.multiannotator.active_learning import choose_batch, score_examples_to_label
+from cleanlab_assets.families.multiannotator.annotations import annotations_of, panel_of, to_label_matrix
+from cleanlab_assets.families.multiannotator.crowdlab import (
     build_annotator_quality,
     build_consensus,
     find_consensus_issues,
     score_labels,
 )
-from cleanlab_assets.audit.predictions import (
+from cleanlab_assets.families.multiannotator.metrics import measure_annotator_ranking, measure_consensus
+from cleanlab_assets.families.multiannotator.plant import measure_label_detection
+from cleanlab_assets.families.multiannotator.plots import plot_annotators
+from cleanlab_assets.families.multiannotator.report import build_annotator_report
+from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.class_metrics import ScoredPredictions, measure_calibration
+from cleanlab_assets.methods.class_predictions import (
     predict_all_classes,
     predict_out_of_sample,
     to_predictions_table,
     to_probabilities,
 )
-from cleanlab_assets.audit.training_set import read_features, require_same_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.annotation_errors import measure_label_detection
-from cleanlab_assets.evaluation.annotator_metrics import measure_annotator_ranking, measure_consensus
-from cleanlab_assets.evaluation.metrics import ScoredPredictions, measure_calibration
+from cleanlab_assets.methods.training_set import read_features, require_same_rows, train_rows
 from cleanlab_assets.models.catalogue import ModelParameterError, PipelineFactory
 from cleanlab_assets.orchestration.contracts import CLASS_LABEL_ISSUES, CLASS_PREDICTIONS
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.multiannotator.config import LabelingBatchConfig
@@ -43,8 +45,6 @@ from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
 from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.orchestration.tabular.config import PredictionsConfig
 from cleanlab_assets.orchestration.tabular.model_level import check_parameters, pipeline_factory
-from cleanlab_assets.reports.annotator_plots import plot_annotators
-from cleanlab_assets.reports.annotator_report import build_annotator_report
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.plots import plot_label_quality, plot_reliability
 

@@ -3,12 +3,12 @@
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.annotations import annotations_of
-from cleanlab_assets.audit.predictions import to_probabilities
-from cleanlab_assets.audit.training_set import require_same_rows, test_rows, train_rows
-from cleanlab_assets.evaluation.consensus_variants import compare_consensus_variants
-from cleanlab_assets.evaluation.metrics import METRICS
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison, fit_chosen_variant
+from cleanlab_assets.families.multiannotator.annotations import annotations_of
+from cleanlab_assets.families.multiannotator.variants import compare_consensus_variants
+from cleanlab_assets.methods.class_metrics import METRICS
+from cleanlab_assets.methods.class_predictions import to_probabilities
+from cleanlab_assets.methods.training_set import require_same_rows, test_rows, train_rows
+from cleanlab_assets.methods.variants import VariantComparison, fit_chosen_variant
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.multiannotator.config import VariantComparisonConfig
 from cleanlab_assets.orchestration.multiannotator.dataset_level import FAMILY

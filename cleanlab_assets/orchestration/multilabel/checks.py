@@ -4,13 +4,13 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.label_set_predictions import to_label_set_probabilities
-from cleanlab_assets.audit.label_sets import encode_given_labels
-from cleanlab_assets.audit.training_set import train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.label_set_variants import measure_label_set_detection_power
+from cleanlab_assets.families.multilabel.predictions import to_label_set_probabilities
+from cleanlab_assets.families.multilabel.variants import measure_label_set_detection_power
+from cleanlab_assets.methods.label_sets import encode_given_labels
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check, gates_of, judge
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.multilabel import dataset_level, model_level, retraining, summaries
 from cleanlab_assets.orchestration.multilabel.dataset_level import FAMILY

@@ -5,9 +5,9 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from cleanlab_assets.audit.label_issues import FilterRule, QualityMethod
-from cleanlab_assets.audit.label_set_issues import Aggregation
-from cleanlab_assets.audit.label_set_predictions import CalibrationMethod
+from cleanlab_assets.families.multilabel.issues import Aggregation
+from cleanlab_assets.families.multilabel.predictions import CalibrationMethod
+from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod
 from cleanlab_assets.orchestration.tabular import config as tabular
 
 

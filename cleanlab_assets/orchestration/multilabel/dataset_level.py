@@ -4,11 +4,11 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.label_sets import encode_given_labels
-from cleanlab_assets.audit.training_set import build_training_set
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.label_set_errors import plant_label_set_errors_in_training_set
+from cleanlab_assets.families.multilabel.plant import plant_label_set_errors_in_training_set
+from cleanlab_assets.methods.label_sets import encode_given_labels
+from cleanlab_assets.methods.training_set import build_training_set
 from cleanlab_assets.orchestration.contracts import TRAINING_SET
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_table
 from cleanlab_assets.orchestration.multilabel.config import TrainingSetConfig

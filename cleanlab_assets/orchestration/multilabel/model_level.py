@@ -9,18 +9,19 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.datalab import find_datalab_issues
-from cleanlab_assets.audit.label_set_issues import LabelSetIssues, find_label_set_issues, list_class_issues
-from cleanlab_assets.audit.label_set_predictions import (
+from cleanlab_assets.families.multilabel.issues import LabelSetIssues, find_label_set_issues, list_class_issues
+from cleanlab_assets.families.multilabel.metrics import ScoredLabelSets, measure_label_set_calibration
+from cleanlab_assets.families.multilabel.predictions import (
     predict_label_sets_out_of_sample,
     to_label_set_predictions_table,
 )
-from cleanlab_assets.audit.label_sets import encode_given_labels
-from cleanlab_assets.audit.training_set import require_same_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.detection import measure_detection, measure_detection_by_kind
-from cleanlab_assets.evaluation.label_set_metrics import ScoredLabelSets, measure_label_set_calibration
+from cleanlab_assets.families.multilabel.report import build_multilabel_report
+from cleanlab_assets.families.tables.datalab import find_datalab_issues
+from cleanlab_assets.methods.detection_power import measure_detection, measure_detection_by_kind
+from cleanlab_assets.methods.label_sets import encode_given_labels
+from cleanlab_assets.methods.training_set import require_same_rows, train_rows
 from cleanlab_assets.orchestration.contracts import DATALAB_ISSUES
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.multilabel.config import LabelIssuesConfig, PredictionsConfig
@@ -40,7 +41,6 @@ from cleanlab_assets.orchestration.tabular.model_level import (
     describe_report,
     pipeline_factory,
 )
-from cleanlab_assets.reports.multilabel_report import build_multilabel_report
 from cleanlab_assets.reports.plots import plot_label_quality, plot_reliability
 
 WORST_ROWS = 20

@@ -3,12 +3,12 @@
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.label_set_predictions import to_label_set_probabilities
-from cleanlab_assets.audit.training_set import require_same_rows, test_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.label_set_metrics import LABEL_SET_METRICS
-from cleanlab_assets.evaluation.label_set_variants import compare_label_set_variants, fit_label_set_variant
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.families.multilabel.metrics import LABEL_SET_METRICS
+from cleanlab_assets.families.multilabel.predictions import to_label_set_probabilities
+from cleanlab_assets.families.multilabel.variants import compare_label_set_variants, fit_label_set_variant
+from cleanlab_assets.methods.training_set import require_same_rows, test_rows, train_rows
+from cleanlab_assets.methods.variants import VariantComparison
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.multilabel.config import VariantComparisonConfig
 from cleanlab_assets.orchestration.multilabel.dataset_level import FAMILY

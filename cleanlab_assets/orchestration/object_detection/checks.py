@@ -4,12 +4,12 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.object_detection import read_predictions_table
-from cleanlab_assets.audit.training_set import train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.box_detection import measure_box_detection_power
+from cleanlab_assets.families.object_detection.detection_power import measure_box_detection_power
+from cleanlab_assets.families.object_detection.predictions import read_predictions_table
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.object_detection import dataset_level, model_level, retraining
 from cleanlab_assets.orchestration.object_detection.dataset_level import FAMILY, read_boxed_images

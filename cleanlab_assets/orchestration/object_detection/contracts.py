@@ -2,7 +2,7 @@
 
 import dagster_pandas as dgp
 
-from cleanlab_assets.audit.box_issues import BOX_ISSUE_KINDS, OVERLOOKED
+from cleanlab_assets.families.object_detection.issues import BOX_ISSUE_KINDS, OVERLOOKED
 
 _ROW_ID = dgp.PandasColumn.string_column("row_id", non_nullable=True, unique=True, is_required=True)
 _GIVEN_LABEL = dgp.PandasColumn.exists("given_label", non_nullable=True)

@@ -6,18 +6,23 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.box_calibration import calibrate_scores_out_of_fold, measure_score_calibration
-from cleanlab_assets.audit.box_issues import BOX_ISSUE_KINDS, judge_boxes, sum_up_images
-from cleanlab_assets.audit.object_detection import (
+from cleanlab_assets.families.images.report import build_image_issue_section
+from cleanlab_assets.families.object_detection.calibration import (
+    calibrate_scores_out_of_fold,
+    measure_score_calibration,
+)
+from cleanlab_assets.families.object_detection.detection_power import measure_box_detection
+from cleanlab_assets.families.object_detection.issues import BOX_ISSUE_KINDS, judge_boxes, sum_up_images
+from cleanlab_assets.families.object_detection.predictions import (
     predict_boxes_out_of_sample,
     read_predictions_table,
     to_predictions_table,
 )
-from cleanlab_assets.audit.training_set import train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.box_detection import measure_box_detection
-from cleanlab_assets.evaluation.detection import measure_detection
-from cleanlab_assets.evaluation.detection_variants import ScoredDetections
+from cleanlab_assets.families.object_detection.report import build_object_detection_report, draw_worst_images
+from cleanlab_assets.families.object_detection.variants import ScoredDetections
+from cleanlab_assets.methods.detection_power import measure_detection
+from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.object_detection.contracts import BOX_ISSUES, BOX_LABEL_ISSUES, BOX_PREDICTIONS
@@ -29,8 +34,6 @@ from cleanlab_assets.orchestration.tabular.config import PredictionsConfig
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 from cleanlab_assets.orchestration.vision.image_issues import read_image_issue_summary
 from cleanlab_assets.reports.html import render_report
-from cleanlab_assets.reports.image_issue_section import build_image_issue_section
-from cleanlab_assets.reports.object_detection_report import build_object_detection_report, draw_worst_images
 
 CODE_VERSION = "2"
 WORST_ROWS = 20

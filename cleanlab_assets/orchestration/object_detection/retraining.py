@@ -3,13 +3,13 @@
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.box_issues import BoxIssues
-from cleanlab_assets.audit.object_detection import read_predictions_table
-from cleanlab_assets.audit.training_set import test_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.detection_variants import METRICS, apply_variant, compare_detection_variants
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.families.object_detection.issues import BoxIssues
+from cleanlab_assets.families.object_detection.predictions import read_predictions_table
+from cleanlab_assets.families.object_detection.variants import METRICS, apply_variant, compare_detection_variants
+from cleanlab_assets.methods.training_set import test_rows, train_rows
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.model_comparison import build_comparison_assets
 from cleanlab_assets.orchestration.object_detection.config import VariantComparisonConfig

@@ -3,19 +3,19 @@
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.training_set import build_training_set, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.outlier_detectors import compare_detectors_at_budgets
-from cleanlab_assets.evaluation.value_errors import plant_errors_in_numeric_training_set
+from cleanlab_assets.families.regression.outlier_detectors import compare_detectors_at_budgets
+from cleanlab_assets.families.regression.plant import plant_errors_in_numeric_training_set
+from cleanlab_assets.families.regression.plots import plot_label_distribution
+from cleanlab_assets.methods.training_set import build_training_set, train_rows
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.contracts import OUTLIER_DETECTORS, VALUE_TRAINING_SET
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset
 from cleanlab_assets.orchestration.regression.config import OutlierDetectorsConfig, TrainingSetConfig
 from cleanlab_assets.orchestration.tabular.dataset_level import build_neighbor_graph_asset
-from cleanlab_assets.reports.regression_plots import plot_label_distribution
 
 FAMILY = "regression"
 

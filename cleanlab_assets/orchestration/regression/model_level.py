@@ -9,19 +9,22 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.datalab import find_datalab_issues
-from cleanlab_assets.audit.regression import (
+from cleanlab_assets.datasets.dataset import NumericLabel
+from cleanlab_assets.families.regression.cut_calibration import CalibratedCut, calibrate_cut
+from cleanlab_assets.families.regression.issues import (
     ValueIssues,
     find_value_issues,
     predict_values_out_of_sample,
     to_value_predictions_table,
 )
-from cleanlab_assets.audit.training_set import require_same_rows, train_rows
-from cleanlab_assets.datasets.catalogue import NumericLabel, get_dataset
-from cleanlab_assets.evaluation.cut_calibration import CalibratedCut, calibrate_cut
-from cleanlab_assets.evaluation.detection import measure_detection, measure_detection_by_kind
-from cleanlab_assets.evaluation.regression_metrics import ScoredValues, measure_interval_calibration
+from cleanlab_assets.families.regression.metrics import ScoredValues, measure_interval_calibration
+from cleanlab_assets.families.regression.plots import plot_given_against_predicted, plot_quality_cuts
+from cleanlab_assets.families.regression.report import build_regression_report
+from cleanlab_assets.families.tables.datalab import find_datalab_issues
+from cleanlab_assets.methods.detection_power import measure_detection, measure_detection_by_kind
+from cleanlab_assets.methods.training_set import require_same_rows, train_rows
 from cleanlab_assets.orchestration.contracts import VALUE_DATALAB_ISSUES, VALUE_LABEL_ISSUES, VALUE_PREDICTIONS
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
@@ -36,8 +39,6 @@ from cleanlab_assets.orchestration.tabular.model_level import (
     describe_report,
     pipeline_factory,
 )
-from cleanlab_assets.reports.regression_plots import plot_given_against_predicted, plot_quality_cuts
-from cleanlab_assets.reports.regression_report import build_regression_report
 
 WORST_ROWS = 20
 WORST_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "uncertainty", "label_quality", "is_label_issue")

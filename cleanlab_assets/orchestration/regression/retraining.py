@@ -3,11 +3,11 @@
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.training_set import require_same_rows, test_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.regression_metrics import VALUE_METRICS
-from cleanlab_assets.evaluation.value_variants import compare_value_variants
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison, fit_chosen_variant
+from cleanlab_assets.families.regression.metrics import VALUE_METRICS
+from cleanlab_assets.families.regression.variants import compare_value_variants
+from cleanlab_assets.methods.training_set import require_same_rows, test_rows, train_rows
+from cleanlab_assets.methods.variants import VariantComparison, fit_chosen_variant
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of
 from cleanlab_assets.orchestration.regression.config import VariantComparisonConfig

@@ -4,12 +4,12 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.segmentation import SUM_TOLERANCE, unpack_probabilities
-from cleanlab_assets.audit.training_set import train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.mask_detection import measure_mask_detection_power
+from cleanlab_assets.families.segmentation.detection_power import measure_mask_detection_power
+from cleanlab_assets.families.segmentation.issues import SUM_TOLERANCE, unpack_probabilities
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary_checks
 from cleanlab_assets.orchestration.check_results import family_check
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.model_comparison import build_comparison_checks
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of
 from cleanlab_assets.orchestration.raw_dataset import build_raw_dataset_checks

@@ -5,11 +5,11 @@ import json
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.image_training_set import build_image_training_set
-from cleanlab_assets.audit.training_set import TRAIN
-from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.images import SEPARATOR, AnnotatedImage, read_image_table
-from cleanlab_assets.evaluation.mask_errors import MASK_ERROR_KINDS, plant_mask_errors
+from cleanlab_assets.families.images.training_set import build_image_training_set
+from cleanlab_assets.families.segmentation.plant import MASK_ERROR_KINDS, plant_mask_errors
+from cleanlab_assets.methods.training_set import TRAIN
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of

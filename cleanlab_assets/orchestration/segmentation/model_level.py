@@ -7,17 +7,19 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.mask_regions import LEAST_PIXELS, SURE_MARGIN
-from cleanlab_assets.audit.segmentation import (
+from cleanlab_assets.families.images.report import build_image_issue_section
+from cleanlab_assets.families.segmentation.issues import (
     find_mask_issues,
     measure_pixel_calibration,
     predict_masks_out_of_sample,
     unpack_probabilities,
 )
-from cleanlab_assets.audit.training_set import require_same_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.detection import measure_detection, measure_detection_by_kind
-from cleanlab_assets.evaluation.mask_variants import score_masks
+from cleanlab_assets.families.segmentation.regions import LEAST_PIXELS, SURE_MARGIN
+from cleanlab_assets.families.segmentation.report import build_segmentation_report, draw_worst_masks
+from cleanlab_assets.families.segmentation.variants import score_masks
+from cleanlab_assets.methods.detection_power import measure_detection, measure_detection_by_kind
+from cleanlab_assets.methods.training_set import require_same_rows, train_rows
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partial_results import PartialResults
@@ -35,8 +37,6 @@ from cleanlab_assets.orchestration.tabular.config import PredictionsConfig
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory
 from cleanlab_assets.orchestration.vision.image_issues import read_image_issue_summary
 from cleanlab_assets.reports.html import render_report
-from cleanlab_assets.reports.image_issue_section import build_image_issue_section
-from cleanlab_assets.reports.segmentation_report import build_segmentation_report, draw_worst_masks
 
 CODE_VERSION = "2"
 WORST_ROWS = 20

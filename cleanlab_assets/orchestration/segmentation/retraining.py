@@ -5,13 +5,13 @@ from functools import partial
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.training_set import require_same_rows, test_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.image_variants import apply_variant
-from cleanlab_assets.evaluation.mask_variants import compare_mask_variants, correct_mask
-from cleanlab_assets.evaluation.segmentation_metrics import METRICS
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.families.images.variants import apply_variant
+from cleanlab_assets.families.segmentation.metrics import METRICS
+from cleanlab_assets.families.segmentation.variants import compare_mask_variants, correct_mask
+from cleanlab_assets.methods.training_set import require_same_rows, test_rows, train_rows
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration.ai_summary import build_ai_summary
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.model_comparison import build_comparison_assets
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of

@@ -7,16 +7,16 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.datalab import NOT_ASKED_FOR
-from cleanlab_assets.audit.folds import group_equal_rows
-from cleanlab_assets.audit.neighbor_graph import measure_split_leakage
-from cleanlab_assets.audit.predictions import to_probabilities
-from cleanlab_assets.audit.training_set import train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.detection import DetectionMetrics
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.families.tables.datalab import NOT_ASKED_FOR
+from cleanlab_assets.families.tables.neighbor_graph import measure_split_leakage
+from cleanlab_assets.methods.class_predictions import to_probabilities
+from cleanlab_assets.methods.detection_power import DetectionMetrics
+from cleanlab_assets.methods.folds import group_equal_rows
+from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.check_results import family_check, gates_of, judge, judge_rate, was_not_asked_for
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.metadata import as_numbers, as_table, round_numbers
 from cleanlab_assets.orchestration.partitions import DATASET, MODEL, dataset_of
 

@@ -3,10 +3,15 @@
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.neighbor_graph import METRIC, build_neighbor_graph, measure_split_leakage, to_graph_table
-from cleanlab_assets.datasets.catalogue import get_dataset
+from cleanlab_assets.families.tables.neighbor_graph import (
+    METRIC,
+    build_neighbor_graph,
+    measure_split_leakage,
+    to_graph_table,
+)
 from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
 from cleanlab_assets.orchestration.contracts import NEIGHBOR_GRAPH
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of

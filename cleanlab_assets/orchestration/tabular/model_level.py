@@ -7,13 +7,13 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.datalab import DatalabIssues
-from cleanlab_assets.audit.duplicates import list_duplicate_sets
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.families.tables.datalab import DatalabIssues
+from cleanlab_assets.families.tables.duplicates import list_duplicate_sets
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory, build_model
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.contracts import DATALAB_SUMMARY, DUPLICATE_SETS
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of

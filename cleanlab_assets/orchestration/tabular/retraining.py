@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison, to_differences_table
+from cleanlab_assets.methods.variants import VariantComparison, to_differences_table
 from cleanlab_assets.models.catalogue import get_model
 from cleanlab_assets.models.trained_model import TrainedModel
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult
 from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import dataset_of, model_of

@@ -3,11 +3,11 @@
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.token_training_set import build_token_training_set
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.token_errors import plant_token_errors
+from cleanlab_assets.families.token_classification.plant import plant_token_errors
+from cleanlab_assets.families.token_classification.training_set import build_token_training_set
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_table
 from cleanlab_assets.orchestration.partitions import DATASET, dataset_of

@@ -6,17 +6,22 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.audit.class_codes import encode_labels
-from cleanlab_assets.audit.label_issues import find_label_issues
-from cleanlab_assets.audit.predictions import predict_out_of_sample, to_predictions_table
-from cleanlab_assets.audit.token_issues import count_common_errors, describe_contexts, find_sentence_issues
-from cleanlab_assets.audit.training_set import require_same_rows, train_rows
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.detection import measure_detection
-from cleanlab_assets.evaluation.metrics import measure_calibration
-from cleanlab_assets.evaluation.token_metrics import TOKEN_METRICS, ScoredTokens
+from cleanlab_assets.families.token_classification.issues import (
+    count_common_errors,
+    describe_contexts,
+    find_sentence_issues,
+)
+from cleanlab_assets.families.token_classification.metrics import TOKEN_METRICS, ScoredTokens
+from cleanlab_assets.families.token_classification.report import build_token_report
+from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.class_metrics import measure_calibration
+from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.methods.detection_power import measure_detection
+from cleanlab_assets.methods.label_issues import find_label_issues
+from cleanlab_assets.methods.training_set import require_same_rows, train_rows
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.contracts import CLASS_PREDICTIONS
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_notes, as_numbers, as_plots, as_table
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
@@ -32,7 +37,6 @@ from cleanlab_assets.orchestration.token_classification.contracts import (
 from cleanlab_assets.orchestration.token_classification.dataset_level import FAMILY
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.plots import plot_label_quality, plot_noise_matrix, plot_reliability
-from cleanlab_assets.reports.token_report import build_token_report
 
 WORST_ROWS = 20
 WORST_COLUMNS = ("rank", "row_id", "context", "given_label", "suggested_label", "label_quality", "is_label_issue")

@@ -3,11 +3,11 @@
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.audit.token_training_set import validation_rows
-from cleanlab_assets.audit.training_set import require_same_rows, test_rows, train_rows
-from cleanlab_assets.evaluation.token_metrics import TOKEN_METRICS
-from cleanlab_assets.evaluation.token_variants import compare_token_variants
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison, fit_chosen_variant
+from cleanlab_assets.families.token_classification.metrics import TOKEN_METRICS
+from cleanlab_assets.families.token_classification.training_set import validation_rows
+from cleanlab_assets.families.token_classification.variants import compare_token_variants
+from cleanlab_assets.methods.training_set import require_same_rows, test_rows, train_rows
+from cleanlab_assets.methods.variants import VariantComparison, fit_chosen_variant
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.partitions import MODEL
 from cleanlab_assets.orchestration.tabular.model_level import pipeline_factory

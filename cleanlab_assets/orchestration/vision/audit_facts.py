@@ -3,8 +3,8 @@
 import dagster as dg
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import get_dataset
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.variants import VariantComparison
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.partitions import MODEL, dataset_of, model_of
 from cleanlab_assets.orchestration.vision.image_issues import read_image_issue_summary

@@ -7,14 +7,14 @@ import dagster as dg
 import dagster_pandas as dgp
 import pandas as pd
 
-from cleanlab_assets.audit.image_issues import ALL_GREY, find_equal_images_across_splits, find_image_issues
-from cleanlab_assets.audit.training_set import test_rows, train_rows
+from cleanlab_assets.families.images.issues import ALL_GREY, find_equal_images_across_splits, find_image_issues
+from cleanlab_assets.families.images.report import draw_worst_images, rank_flagged_images
+from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.models.image_embedding import DESCRIPTION, embed_images
 from cleanlab_assets.orchestration.check_results import family_check, gates_of, judge, judge_rate
 from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
 from cleanlab_assets.orchestration.metadata import as_plots, as_table
 from cleanlab_assets.orchestration.partitions import DATASET
-from cleanlab_assets.reports.image_issue_section import draw_worst_images, rank_flagged_images
 
 IMAGE_ISSUES = dgp.create_dagster_pandas_dataframe_type(
     "ImageIssues",

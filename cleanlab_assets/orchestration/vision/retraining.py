@@ -8,11 +8,11 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.catalogue import get_dataset
 from cleanlab_assets.datasets.images import AnnotatedImage
-from cleanlab_assets.evaluation.variant_comparison import VariantComparison
+from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.models.catalogue import ESTIMATOR_STEP, get_model
 from cleanlab_assets.models.trained_network import TrainedNetwork
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.family_asset import StepResult
 from cleanlab_assets.orchestration.metadata import as_numbers
 from cleanlab_assets.orchestration.partitions import dataset_of, model_of

@@ -1,1 +1,0 @@
-"""How labels are audited: pure functions on tables and arrays."""

@@ -1,1 +1,0 @@
-"""Planted errors, metrics, paired bootstrap intervals and verdicts."""

@@ -1,0 +1,1 @@
+"""The classification family: single-label tables, binary and multi-class."""

@@ -1,0 +1,1 @@
+"""The multiannotator family: several annotators label the same examples."""

@@ -1,0 +1,180 @@
+"""Active learning in rounds on data with known truth: labels are revealed as if they were being collected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.families.multiannotator.active_learning import score_examples_to_label
+from cleanlab_assets.families.multiannotator.annotations import NO_LABEL, vote_by_majority
+from cleanlab_assets.families.multiannotator.crowdlab import run_crowdlab
+from cleanlab_assets.methods.class_predictions import predict_all_classes, predict_out_of_sample
+from cleanlab_assets.methods.folds import divide_rows
+from cleanlab_assets.methods.seeding import seed_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sklearn.pipeline import Pipeline
+
+Strategy = Literal["active_pairs", "active_examples", "random"]
+STRATEGIES: tuple[Strategy, ...] = ("active_pairs", "active_examples", "random")
+FOLDS = 3
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class LabelPool:
+    """Examples whose labels are hidden at first: ``labels`` of shape (n_examples, n_annotators), -1 where none exists.
+
+    ``truth`` are class codes, shape (n_examples,).
+    """
+
+    features: pd.DataFrame
+    labels: np.ndarray
+    truth: np.ndarray
+    n_classes: int
+
+
+def simulate_rounds(
+    pool: LabelPool,
+    test_features: pd.DataFrame,
+    test_truth: np.ndarray,
+    *,
+    strategy: Strategy,
+    build: Callable[[], Pipeline],
+    start: int,
+    batch: int,
+    rounds: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Reveal labels round by round and measure after each round.
+
+    The first labels are the same for both strategies of a seed: one label of each of ``start`` random examples, and a
+    second one of half of them, so that annotators can be compared. Each round reveals one more label of ``batch``
+    examples: those with the lowest active learning scores, or random ones. Its annotator is a random one of those whose
+    label is still hidden, but with ``active_pairs``: there it is the one of the best quality so far, as
+    ``labeling_batch`` suggests.
+
+    Args:
+        pool: examples with their labels and truth.
+        test_features: features of other examples.
+        test_truth: their true class codes.
+        strategy: ``active_pairs``, ``active_examples`` or ``random``.
+        build: returns a new unfitted pipeline.
+        start: examples with a label at the beginning.
+        batch: labels for each round.
+        rounds: rounds after the beginning.
+        seed: seed of everything that is drawn.
+
+    Returns:
+        One row for each round: ``strategy``, ``seed``, ``round``, ``n_labels``, ``n_labelled_examples``,
+        ``test_accuracy`` of a model trained on the consensus labels, and ``pool_accuracy``: the share of all examples
+        of the pool whose class is right by consensus or, without any label, by the model.
+    """
+    rng = seed_generator(seed, "first labels")
+    known = np.full_like(pool.labels, NO_LABEL)
+    able = np.flatnonzero((pool.labels != NO_LABEL).sum(axis=1) > 1)
+    first = _spread_over_classes(pool, rng.permutation(able), start)
+    _reveal(known, pool.labels, first, rng)
+    _reveal(known, pool.labels, first[: len(first) // 2], rng)
+    rng = seed_generator(seed, f"rounds of {strategy} learning")
+    records = []
+    for number in range(rounds + 1):
+        labelled = np.flatnonzero((known != NO_LABEL).any(axis=1))
+        unlabelled = np.setdiff1d(np.arange(len(known)), labelled)
+        used = (known != NO_LABEL).any(axis=0)
+        labels = known[labelled][:, used]
+        votes = vote_by_majority(labels, n_classes=pool.n_classes)
+        features = pool.features.iloc[labelled]
+        folds = divide_rows(votes, np.arange(len(votes)), [1 / FOLDS] * FOLDS, seed=seed)
+        predicted = predict_out_of_sample(features, votes, folds, n_classes=pool.n_classes, build=build)
+        probabilities = _mix_with_uniform(predicted.probabilities)
+        found = run_crowdlab(labels, probabilities)
+        consensus = found.consensus
+        model = build().fit(features, consensus)
+        others = _mix_with_uniform(
+            predict_all_classes(model, pool.features.iloc[unlabelled], n_classes=pool.n_classes)
+            if len(unlabelled)
+            else np.empty((0, pool.n_classes))
+        )
+        test = predict_all_classes(model, test_features, n_classes=pool.n_classes).argmax(axis=1)
+        n_right = (consensus == pool.truth[labelled]).sum() + (others.argmax(axis=1) == pool.truth[unlabelled]).sum()
+        records.append(
+            {
+                "strategy": strategy,
+                "seed": seed,
+                "round": number,
+                "n_labels": int((known != NO_LABEL).sum()),
+                "n_labelled_examples": len(labelled),
+                "test_accuracy": float((test == test_truth).mean()),
+                "pool_accuracy": float(n_right / len(known)),
+            }
+        )
+        if number < rounds:
+            scores = np.empty(len(known))
+            scores[labelled], scores[unlabelled] = score_examples_to_label(labels, probabilities, others)
+            order = rng.permutation(len(known)) if strategy == "random" else np.argsort(scores, kind="stable")
+            is_hidden = ((pool.labels != NO_LABEL) & (known == NO_LABEL)).any(axis=1)
+            quality = None
+            if strategy == "active_pairs":
+                quality = np.full(known.shape[1], found.annotators["annotator_quality"].mean())
+                quality[used] = found.annotators["annotator_quality"]
+            _reveal(known, pool.labels, order[is_hidden[order]][:batch], rng, quality)
+    return pd.DataFrame.from_records(records)
+
+
+def compare_curves(
+    curves: pd.DataFrame, metric: str, *, strategy: Strategy = "active_pairs", n_resamples: int = 2000, seed: int = 0
+) -> dict[str, float]:
+    """Return the mean area between the curves of a strategy and of random choice, with its interval over the seeds.
+
+    The area is the difference of the metric, averaged over the rounds after the beginning. The interval is the
+    percentile interval of a bootstrap of the seeds, which are paired.
+
+    Args:
+        curves: rounds of both strategies with the same seeds, see ``simulate_rounds``.
+        metric: column to compare.
+        strategy: the strategy that is compared with ``random``.
+        n_resamples: bootstrap resamples.
+        seed: seed of the bootstrap.
+
+    Returns:
+        ``area``, ``low``, ``high`` and ``n_seeds``.
+    """
+    later = curves[curves["round"] > 0]
+    means = later.pivot_table(index="seed", columns="strategy", values=metric, aggfunc="mean")
+    areas = (means[strategy] - means["random"]).to_numpy()
+    drawn = seed_generator(seed, "bootstrap").choice(areas, size=(n_resamples, len(areas))).mean(axis=1)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return {"area": float(areas.mean()), "low": float(low), "high": float(high), "n_seeds": len(areas)}
+
+
+def _reveal(
+    known: np.ndarray,
+    labels: np.ndarray,
+    examples: np.ndarray,
+    rng: np.random.Generator,
+    quality: np.ndarray | None = None,
+) -> None:
+    """Copy one hidden label of each of the examples, of a random annotator or of the best, in place."""
+    for example in examples:
+        hidden = np.flatnonzero((labels[example] != NO_LABEL) & (known[example] == NO_LABEL))
+        annotator = rng.choice(hidden) if quality is None else hidden[quality[hidden].argmax()]
+        known[example, annotator] = labels[example, annotator]
+
+
+def _spread_over_classes(pool: LabelPool, order: np.ndarray, size: int) -> np.ndarray:
+    """Choose examples in that order, a few of each class at first: a model needs classes to begin with."""
+    turn = pd.Series(pool.truth[order]).groupby(pool.truth[order]).cumcount().to_numpy()
+    few = order[turn < FOLDS]
+    return np.concatenate([few, order[turn >= FOLDS]])[: max(size, len(few))]
+
+
+def _mix_with_uniform(probabilities: np.ndarray, share: float = 1e-3) -> np.ndarray:
+    """Keep probabilities off 0, where a class that a fold never saw would be impossible."""
+    return np.asarray((1 - share) * probabilities + share / probabilities.shape[1], dtype=np.float64)

@@ -1,0 +1,118 @@
+"""Planted errors in single annotations, with known truth, and how well the quality of labels finds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.families.multiannotator.annotations import annotations_of, put_votes
+from cleanlab_assets.families.multiannotator.crowdlab import score_labels
+from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
+from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.methods.detection_power import DetectionMetrics, measure_detection
+from cleanlab_assets.methods.planted_errors import plant_label_errors, uniform_confusion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sklearn.pipeline import Pipeline
+
+
+def plant_annotation_errors(
+    annotations: pd.DataFrame, reference: pd.Series, *, fraction: float, seed: int
+) -> pd.DataFrame:
+    """Replace a share of the right labels of some examples by any other class.
+
+    Args:
+        annotations: ``row_id``, ``example``, ``annotator`` and ``given_label``.
+        reference: the class of each example whose labels may change, indexed by example: the truth where it is known,
+            else the majority vote. Labels of another class are wrong by themselves and stay as they are.
+        fraction: share of the right labels that becomes wrong.
+        seed: seed of the draw.
+
+    Returns:
+        A copy with ``planted_error`` and ``true_label``, the label that the annotator gave.
+
+    Raises:
+        ValueError: the share is less than one label.
+    """
+    n_classes = len(annotations["given_label"].cat.categories)
+    codes, is_planted = encode_labels(annotations["given_label"]), np.zeros(len(annotations), dtype=bool)
+    rows = is_right(annotations["given_label"], annotations["example"], reference)
+    planted = plant_label_errors(codes[rows], fraction=fraction, confusion=uniform_confusion(n_classes), seed=seed)
+    if fraction > 0 and not planted.is_planted.any():
+        raise ValueError(f"a fraction of {fraction:g} of {rows.sum():,} right labels is less than one planted error")
+    codes[rows], is_planted[rows] = planted.labels, planted.is_planted
+    return annotations.assign(
+        given_label=decode_labels(codes, annotations["given_label"]),
+        planted_error=is_planted,
+        true_label=annotations["given_label"],
+    )
+
+
+def is_right(labels: pd.Series, examples: pd.Series, reference: pd.Series) -> np.ndarray:
+    """Return which labels are the class that the reference has for their example, bool of shape (n_labels,)."""
+    known = examples.map(reference.astype(str)).astype(object)
+    return np.asarray(labels.astype(str).astype(object).to_numpy() == known.to_numpy(), dtype=bool)
+
+
+def to_reference(train: pd.DataFrame) -> pd.Series:
+    """Return the class of each train example by its name: the truth where it is known, else the majority vote."""
+    column = "true_label" if "true_label" in train else "given_label"
+    return pd.Series(train[column].astype(str).to_numpy(), index=train["row_id"].to_numpy())
+
+
+def measure_label_detection(label_quality: pd.DataFrame, reference: pd.Series) -> DetectionMetrics:
+    """Measure how well the quality and the flags of single labels tell planted errors from right labels.
+
+    Args:
+        label_quality: quality of every single label, with ``planted_error`` and ``true_label``.
+        reference: see ``plant_annotation_errors``; labels that were wrong before are not looked at.
+    """
+    compared = label_quality[is_right(label_quality["true_label"], label_quality["example"], reference)]
+    return measure_detection(
+        compared["label_quality"].to_numpy(),
+        compared["is_label_issue"].to_numpy(dtype=bool),
+        compared["planted_error"].to_numpy(dtype=bool),
+    )
+
+
+def measure_annotation_detection_power(
+    train: pd.DataFrame,
+    annotations: pd.DataFrame,
+    *,
+    features: list[str],
+    build: Callable[[], Pipeline],
+    fraction: float = 0.1,
+    seed: int,
+) -> DetectionMetrics:
+    """Plant errors in a copy of the annotations, audit the copy, and measure whether the planted errors rank worst.
+
+    Errors are planted in right labels, and told from right labels: those that are the truth where it is known, else the
+    majority vote.
+
+    Args:
+        train: train rows of the training set, with ``fold``.
+        annotations: their annotations, without planted errors.
+        features: names of the feature columns.
+        build: returns a new unfitted pipeline.
+        fraction: share of the labels to corrupt.
+        seed: seed of the errors.
+    """
+    reference = to_reference(train)
+    planted = plant_annotation_errors(
+        annotations_of(annotations, train["row_id"]), reference, fraction=fraction, seed=seed
+    )
+    rows = put_votes(train, planted)
+    names = list(rows["given_label"].cat.categories)
+    predicted = predict_out_of_sample(
+        rows[features],
+        encode_labels(rows["given_label"]),
+        rows["fold"].to_numpy(),
+        n_classes=len(names),
+        build=build,
+    )
+    quality = score_labels(to_predictions_table(rows, predicted.probabilities, names), planted)
+    return measure_label_detection(quality, reference)

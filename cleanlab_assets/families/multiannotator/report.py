@@ -1,0 +1,328 @@
+"""The audit report of a panel: its annotators, the consensus, the worst examples and labels, and what to label next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.families.multiannotator.crowdlab import METHODS
+from cleanlab_assets.families.multiannotator.plots import plot_annotators, plot_learning_curve
+from cleanlab_assets.reports.formatting import format_number, format_share
+from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile
+from cleanlab_assets.reports.plots import plot_label_quality
+from cleanlab_assets.reports.settings import merge_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cleanlab_assets.datasets.dataset import Dataset
+
+METHOD_NAMES = {
+    "majority_vote": "majority vote",
+    "crowdlab": "CROWDLAB: annotators and model",
+    "crowdlab_without_model": "CROWDLAB with class frequencies in place of the model",
+    "dawid_skene": "Dawid-Skene: annotators only",
+    "dawid_skene_with_model": "Dawid-Skene with the model as one more annotator",
+    "model_alone": "model alone",
+}
+MOST_VOTES = 12
+"""Votes of an example that are written out."""
+
+
+def build_annotator_report(
+    *,
+    dataset: Dataset,
+    model: str,
+    training_set: pd.DataFrame,
+    annotations: pd.DataFrame,
+    learning_curve: pd.DataFrame,
+    label_quality: pd.DataFrame,
+    consensus_labels: pd.DataFrame,
+    annotator_quality: pd.DataFrame,
+    label_issues: pd.DataFrame,
+    labeling_batch: pd.DataFrame,
+    facts: Mapping[str, object],
+    artifacts: str,
+    top_rows: int = 25,
+) -> Report:
+    """Build the audit report of one panel and model. Only the train examples are audited.
+
+    Args:
+        dataset: the catalogue entry.
+        model: name of the model.
+        training_set: the examples; its ``attrs`` hold ``notes`` and ``limits``.
+        annotations: every label; the ``attrs`` hold ``agreement``.
+        learning_curve: rounds of active learning; empty where the truth is not known.
+        label_quality: quality of every single label.
+        consensus_labels: consensus of every example; the ``attrs`` hold ``with_truth`` where it is known.
+        annotator_quality: the annotators, worst first.
+        label_issues: label issues of the examples.
+        labeling_batch: what to label next.
+        facts: how the audit was made.
+        artifacts: where the tables lie, with ``{}`` in place of their name.
+        top_rows: most rows of an evidence table.
+    """
+    panel = dataset.panel
+    n_issues, n_examples = int(label_issues["is_label_issue"].sum()), len(label_issues)
+    notes = list(training_set.attrs["notes"])
+    if "planted_error" in label_quality:
+        notes.insert(
+            0,
+            f"Labels were deliberately corrupted for evaluation: {int(label_quality['planted_error'].sum()):,} of "
+            f"{len(label_quality):,} single labels carry a planted error.",
+        )
+    titles = [
+        column.name for column in dataset.columns if not column.is_feature and column.name in label_issues.columns
+    ]
+    votes = _write_votes(label_quality)
+    preference = panel is not None and panel.is_preference
+    sections = [
+        _describe_annotators(annotator_quality, label_quality, artifacts),
+        _describe_consensus(consensus_labels, label_issues),
+        _list_examples(label_issues, votes, titles, artifacts=artifacts, top_rows=top_rows, is_preference=preference),
+        _list_labels(
+            label_quality, label_issues, titles, artifacts=artifacts, top_rows=top_rows, is_preference=preference
+        ),
+        _list_batch(labeling_batch),
+        *([] if learning_curve.empty else [_describe_curve(learning_curve)]),
+        _describe_agreement(annotations, dataset, is_preference=preference),
+    ]
+    about = {
+        "Dataset": f"{dataset.title} ({dataset.name})",
+        "Source": dataset.homepage,
+        "Licence": dataset.licence,
+        "Citation": dataset.citation,
+        "Model": model,
+    }
+    share = n_issues / max(n_examples, 1)
+    n_labels = len(label_quality)
+    return Report(
+        title=f"{dataset.title}: audit of the annotators",
+        subtitle=f"{dataset.description} Audited with the out-of-sample predictions of {model}.",
+        tiles=[
+            Tile("Examples audited", f"{n_examples:,}", f"{n_labels / max(n_examples, 1):.1f} labels each on average"),
+            Tile("Annotators", f"{len(annotator_quality):,}", f"{n_labels:,} labels"),
+            Tile(
+                "Votes that the consensus corrects",
+                f"{n_issues:,}",
+                f"{format_share(share)} of the examples; limit {format_share(dataset.gates.label_issue_rate)}",
+                "warn" if share > dataset.gates.label_issue_rate else "good",
+            ),
+            Tile(
+                "Agreement beyond chance",
+                format_number(annotations.attrs["agreement"]["nominal_agreement"]),
+                "Krippendorff's alpha: 1 is full agreement, 0 is chance",
+            ),
+            Tile("Next to label", f"{len(labeling_batch):,}", "examples of the batch, below"),
+        ],
+        sections=sections,
+        facts=merge_facts(about, facts),
+        notes=notes,
+    )
+
+
+def _describe_annotators(annotators: pd.DataFrame, label_quality: pd.DataFrame, artifacts: str) -> Section:
+    flagged = label_quality.groupby(label_quality["annotator"].astype(str))["is_label_issue"].mean()
+    table = annotators.assign(unlike_consensus=annotators["annotator"].map(flagged))
+    worst = annotators.iloc[0]
+    table = table[["annotator", *(name for name in table.columns if name != "annotator")]]
+    return Section(
+        key="annotators",
+        title="Annotators",
+        explanation="Quality is how likely an annotator's labels are right, by the labels of the others and the model. "
+        "Annotators who answer at random end up first in this list.",
+        advice={
+            "What to do": f"Look at the labels of {worst['annotator']} first; talk to annotators whose worst class "
+            "is the same, since the instructions may be unclear there."
+        },
+        badge=f"{len(annotators):,}",
+        figures=[Figure("Annotators, worst first", plot_annotators(annotators), "Dots of quality and agreement.")],
+        tables=[
+            Table(
+                "All annotators",
+                table,
+                "Worst first. The worst class is the one where the annotator is least often like the consensus.",
+                full_table=artifacts.format("annotator_quality"),
+                shares=[
+                    name for name in ("agreement_with_consensus", "unlike_consensus", "true_accuracy") if name in table
+                ],
+            )
+        ],
+    )
+
+
+def _describe_consensus(consensus: pd.DataFrame, label_issues: pd.DataFrame) -> Section:
+    found = consensus.attrs.get("with_truth", {})
+    vote = consensus["majority_vote_label"].astype(str)
+    rows = pd.DataFrame(
+        {
+            "method": [METHOD_NAMES[name] for name in METHODS],
+            "unlike_majority_vote": [
+                float((consensus[f"{name}_label"].astype(str) != vote).mean()) for name in METHODS
+            ],
+        }
+    )
+    notes = []
+    if found:
+        rows["accuracy"] = [found[f"accuracy_{name}"] for name in METHODS]
+        notes.append(
+            f"By the known truth, the quality of the consensus tells right from wrong labels with an AUROC of "
+            f"{format_number(found['consensus_quality_auroc'])}."
+        )
+    else:
+        notes.append("No truth is known, so that the accuracy of the methods cannot be measured.")
+    figure = plot_label_quality(
+        label_issues["label_quality"].to_numpy(dtype=np.float64), label_issues["is_label_issue"].to_numpy(dtype=bool)
+    )
+    return Section(
+        key="consensus",
+        title="Consensus",
+        explanation="One label for each example, by six methods. CROWDLAB weighs each annotator and the model by how "
+        "well they agree with the others; Dawid-Skene estimates how each annotator confuses the classes.",
+        figures=[Figure("Quality of the majority votes", figure, "Histogram of label quality.")],
+        tables=[Table("Methods", rows, shares=[name for name in ("unlike_majority_vote", "accuracy") if name in rows])],
+        notes=notes,
+    )
+
+
+def _list_examples(
+    label_issues: pd.DataFrame,
+    votes: pd.Series,
+    titles: list[str],
+    *,
+    artifacts: str,
+    top_rows: int,
+    is_preference: bool,
+) -> Section:
+    n_issues = int(label_issues["is_label_issue"].sum())
+    columns = ["row_id", *titles, "given_label", "suggested_label", "label_quality", "annotator_agreement"]
+    table = label_issues.sort_values("rank").join(votes, on="row_id")
+    meaning = "Given is the majority vote, suggested is CROWDLAB's consensus; they are worst first."
+    if is_preference:
+        meaning += " Labels are tastes here: a low quality says that people differ, not that someone is wrong."
+    return Section(
+        key="examples",
+        title="Examples whose label is least sure",
+        explanation=meaning,
+        advice={"What to do": "Look at the example and decide; or have it labelled once more."} if n_issues else {},
+        badge=f"{n_issues:,}",
+        tables=[
+            Table(
+                "Worst examples",
+                table[[*columns, "is_label_issue", "labels"]],
+                "Worst first; a flag means that the consensus is another class than the majority vote.",
+                highlight="is_label_issue",
+                max_rows=top_rows,
+                full_table=artifacts.format("label_issues"),
+                shares=["annotator_agreement"],
+            )
+        ],
+    )
+
+
+def _list_labels(
+    label_quality: pd.DataFrame,
+    label_issues: pd.DataFrame,
+    titles: list[str],
+    *,
+    artifacts: str,
+    top_rows: int,
+    is_preference: bool,
+) -> Section:
+    columns = ["row_id", "annotator", "given_label", "suggested_label", "label_quality", "consensus_quality"]
+    table = label_quality[["example", *columns]]
+    if titles:
+        table = table.join(label_issues.set_index("row_id")[titles], on="example")
+    if "planted_error" in label_quality:
+        table = table.assign(planted_error=label_quality["planted_error"])
+    n_flagged = int(label_quality["is_label_issue"].sum())
+    return Section(
+        key="labels",
+        title="Single labels",
+        explanation="Every label that an annotator gave, worst first: those that others and the model contradict most."
+        + (" In ratings these are unusual tastes." if is_preference else ""),
+        badge=f"{n_flagged:,}",
+        tables=[
+            Table(
+                "Worst labels",
+                table[["row_id", *(name for name in table.columns if name != "row_id")]],
+                f"{n_flagged:,} of {len(label_quality):,} labels are unlike the consensus of their example.",
+                max_rows=top_rows,
+                full_table=artifacts.format("label_quality"),
+            )
+        ],
+    )
+
+
+def _list_batch(batch: pd.DataFrame) -> Section:
+    return Section(
+        key="next_labels",
+        title="What to label next",
+        explanation="Examples whose class is least sure by labels and model together. A lower score comes first; the "
+        "annotator is the best one who has not labelled the example yet.",
+        advice={"What to do": "Have these labelled, add the labels to the data, and run again for the next batch."},
+        badge=f"{len(batch):,}",
+        tables=[Table("Next batch", batch[["row_id", *(name for name in batch.columns if name != "row_id")]])],
+    )
+
+
+def _describe_curve(curve: pd.DataFrame) -> Section:
+    found, examples = curve.attrs["active_pairs"]["test_accuracy"], curve.attrs["active_examples"]["test_accuracy"]
+    return Section(
+        key="learning_curve",
+        title="What active learning gains",
+        explanation=f"Measured with {curve.attrs['model']}: labels are revealed round by round as if they were being "
+        "collected, and a model trained on the consensus is judged by the known truth. The bands are 95 % intervals of "
+        "the mean over the seeds.",
+        figures=[
+            Figure(
+                "Accuracy on test rows by labels",
+                plot_learning_curve(curve, "test_accuracy"),
+                "Learning curves of active and random choice.",
+            )
+        ],
+        notes=[
+            f"Area between the curve of active learning (example and annotator) and random choice: "
+            f"{found['area']:+.3f} of accuracy on average, 95 % interval {found['low']:+.3f} to {found['high']:+.3f}, "
+            f"{found['n_seeds']} seeds. With the examples chosen but random annotators: {examples['area']:+.3f}, "
+            f"{examples['low']:+.3f} to {examples['high']:+.3f}."
+        ],
+    )
+
+
+def _describe_agreement(annotations: pd.DataFrame, dataset: Dataset, *, is_preference: bool) -> Section:
+    agreement = annotations.attrs["agreement"]
+    tiles = [Tile("Nominal agreement", format_number(agreement["nominal_agreement"]), "all disagreements count alike")]
+    notes = []
+    if "ordinal_agreement" in agreement:
+        tiles.append(
+            Tile("Ordinal agreement", format_number(agreement["ordinal_agreement"]), "near classes count as near")
+        )
+        notes.append(f"The classes have an order ({' < '.join(dataset.class_names)}); CROWDLAB does not know it.")
+    if is_preference:
+        notes.append(
+            "These labels are preferences. There is no true class: the consensus is the typical taste, and annotators "
+            "of low quality have a taste of their own. Do not correct their labels."
+        )
+    return Section(
+        key="agreement",
+        title="Agreement of the annotators",
+        explanation="Krippendorff's alpha over all examples with two labels or more: 1 is full agreement, 0 is chance.",
+        tiles=tiles,
+        notes=notes,
+    )
+
+
+def _write_votes(label_quality: pd.DataFrame) -> pd.Series:
+    """Write the labels of each example in words, the commonest first, with who gave them."""
+    texts: dict[str, str] = {}
+    for example, part in label_quality.groupby("example", sort=False):
+        by_label = part.groupby(part["given_label"].astype(str), sort=False)["annotator"]
+        ordered = sorted(by_label, key=lambda item: -len(item[1]))
+        if len(part) > MOST_VOTES:
+            texts[str(example)] = ", ".join(f"{label}: {len(names)} annotators" for label, names in ordered)
+        else:
+            texts[str(example)] = "; ".join(f"{label}: {', '.join(map(str, names))}" for label, names in ordered)
+    return pd.Series(texts, name="labels", dtype=object)

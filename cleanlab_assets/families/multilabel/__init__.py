@@ -1,0 +1,1 @@
+"""The multilabel family: tables whose labels name any number of classes."""

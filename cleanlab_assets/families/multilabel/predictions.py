@@ -1,0 +1,185 @@
+"""Out-of-sample probabilities of every class of labels that name several, calibrated out of fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.methods.class_predictions import PROBABILITY_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sklearn.pipeline import Pipeline
+
+UNCALIBRATED_PREFIX = "uncalibrated_"
+CalibrationMethod = Literal["platt", "isotonic", "none"]
+LIKELY = 0.5
+"""Probability from which a class belongs to the predicted label."""
+_LOGIT_FLOOR = 1e-4
+"""Forests and neighbours give probabilities of 0 and 1, whose logits are infinite."""
+
+
+@dataclass(frozen=True)
+class LabelSetPredictions:
+    """Out-of-sample probabilities of each class, float32 of shape (n_rows, n_classes); rows need not sum to 1.
+
+    ``uncalibrated`` are those of the models, ``probabilities`` the calibrated ones; ``fit_seconds`` is for each fold.
+    """
+
+    probabilities: np.ndarray
+    uncalibrated: np.ndarray
+    fit_seconds: tuple[float, ...]
+
+
+def predict_label_sets_out_of_sample(
+    features: pd.DataFrame,
+    indicators: np.ndarray,
+    folds: np.ndarray,
+    *,
+    build: Callable[[], Pipeline],
+    calibration: CalibrationMethod = "platt",
+) -> LabelSetPredictions:
+    """Predict every row by a model that never saw it, then calibrate it by the rows of the other folds.
+
+    Args:
+        features: feature columns, shape (n_rows, n_features).
+        indicators: which classes each label names, bool of shape (n_rows, n_classes).
+        folds: fold of each row, shape (n_rows,); each fold is predicted by a model fitted on all the others.
+        build: returns a new unfitted pipeline.
+        calibration: see ``calibrate_out_of_fold``.
+
+    Returns:
+        Probabilities before and after calibration, and fit seconds. A class that all or no rows outside a fold have is
+        predicted with probability 1 or 0 there.
+
+    Raises:
+        ValueError: there are fewer than two folds, or outside a fold fewer than two classes tell rows apart.
+    """
+    names = np.unique(folds)
+    if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training rows
+        raise ValueError(f"cross-validation needs at least two folds, got {len(names)}")
+    uncalibrated = np.zeros(indicators.shape, dtype=np.float32)
+    seconds = []
+    for fold in names:
+        held_out = folds == fold
+        known = indicators[~held_out]
+        varies = known.any(axis=0) & ~known.all(axis=0)
+        if varies.sum() < 2:  # noqa: PLR2004 - one class is a task of another kind
+            raise ValueError(f"outside fold {fold} only {varies.sum()} classes are on some rows and not on others")
+        started = perf_counter()
+        model = build().fit(features[~held_out], known[:, varies])
+        seconds.append(perf_counter() - started)
+        predicted = np.repeat(known[:1].astype(np.float32), held_out.sum(), axis=0)
+        predicted[:, varies] = predict_label_probabilities(model, features[held_out])
+        uncalibrated[held_out] = predicted
+    return LabelSetPredictions(
+        probabilities=calibrate_out_of_fold(uncalibrated, indicators, folds, method=calibration),
+        uncalibrated=uncalibrated,
+        fit_seconds=tuple(seconds),
+    )
+
+
+def predict_label_probabilities(model: Pipeline, features: pd.DataFrame) -> np.ndarray:
+    """Predict the probability of every class by a model fitted on an indicator matrix whose columns all vary.
+
+    Returns:
+        float32 array of shape (n_rows, n_classes).
+    """
+    predicted = model.predict_proba(features)
+    if isinstance(predicted, list):  # forests and neighbours: for each class the probabilities of no and yes
+        predicted = np.column_stack([both[:, 1] for both in predicted])
+    return np.asarray(predicted, dtype=np.float32).clip(0.0, 1.0)
+
+
+def calibrate_out_of_fold(
+    probabilities: np.ndarray, indicators: np.ndarray, folds: np.ndarray, *, method: CalibrationMethod
+) -> np.ndarray:
+    """Calibrate each class's out-of-sample probabilities; no row is calibrated by a fit on its own label.
+
+    The rows of a fold are calibrated by a fit on the rows of all other folds: with ``platt`` a logistic regression on
+    the logit of the probability, with ``isotonic`` a monotonous step function, which needs many rows. ``none`` leaves
+    the probabilities as they are. A class that all or no rows outside a fold have is left as it is.
+
+    Source: Platt, Probabilistic Outputs for Support Vector Machines, 1999; Zadrozny and Elkan, KDD 2002.
+
+    Args:
+        probabilities: out-of-sample probabilities, shape (n_rows, n_classes).
+        indicators: which classes each label names, bool of shape (n_rows, n_classes).
+        folds: fold of each row, shape (n_rows,).
+        method: how to calibrate.
+
+    Returns:
+        float32 array of shape (n_rows, n_classes).
+
+    Raises:
+        ValueError: the method is unknown.
+    """
+    if method not in get_args(CalibrationMethod):
+        raise ValueError(f"calibration is {method!r}, expected one of {', '.join(get_args(CalibrationMethod))}")
+    calibrated = probabilities.astype(np.float32)
+    if method == "none":
+        return calibrated
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        for code in range(indicators.shape[1]):
+            known = indicators[~held_out, code]
+            if known.any() and not known.all():
+                fitted = _fit_platt if method == "platt" else _fit_isotonic
+                calibrate = fitted(probabilities[~held_out, code], known)
+                calibrated[held_out, code] = calibrate(probabilities[held_out, code])
+    return calibrated
+
+
+def _fit_platt(probabilities: np.ndarray, is_named: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    from sklearn.linear_model import LogisticRegression
+
+    # Hardly regularized: two parameters need no shrinking.
+    model = LogisticRegression(C=1e4, solver="newton-cholesky").fit(_to_logit(probabilities), is_named)
+    return lambda values: np.asarray(model.predict_proba(_to_logit(values))[:, 1])
+
+
+def _fit_isotonic(probabilities: np.ndarray, is_named: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    from sklearn.isotonic import IsotonicRegression
+
+    model = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
+    model.fit(probabilities.astype(np.float64), is_named.astype(np.float64))
+    return lambda values: np.asarray(model.predict(values.astype(np.float64)))
+
+
+def _to_logit(probabilities: np.ndarray) -> np.ndarray:
+    clipped = np.clip(probabilities.astype(np.float64), _LOGIT_FLOOR, 1 - _LOGIT_FLOOR)
+    logits: np.ndarray = np.log(clipped / (1 - clipped))[:, None]
+    return logits
+
+
+def to_label_set_predictions_table(
+    rows: pd.DataFrame, predicted: LabelSetPredictions, class_names: Sequence[str]
+) -> pd.DataFrame:
+    """Put ``probability_<class>`` and ``uncalibrated_<class>`` of each class beside ``row_id`` and ``given_label``."""
+    columns = {
+        f"{prefix}{name}": values[:, code]
+        for prefix, values in (
+            (PROBABILITY_PREFIX, predicted.probabilities),
+            (UNCALIBRATED_PREFIX, predicted.uncalibrated),
+        )
+        for code, name in enumerate(class_names)
+    }
+    return pd.DataFrame({"row_id": rows["row_id"], "given_label": rows["given_label"], **columns})
+
+
+def class_names_of(predictions: pd.DataFrame) -> list[str]:
+    """Return the classes of a predictions table, in the order of its columns."""
+    return [
+        str(name).removeprefix(PROBABILITY_PREFIX) for name in predictions if str(name).startswith(PROBABILITY_PREFIX)
+    ]
+
+
+def to_label_set_probabilities(predictions: pd.DataFrame, *, calibrated: bool = True) -> np.ndarray:
+    """Return the probabilities of a predictions table, float32 of shape (n_rows, n_classes), in class order."""
+    prefix = PROBABILITY_PREFIX if calibrated else UNCALIBRATED_PREFIX
+    return predictions[[f"{prefix}{name}" for name in class_names_of(predictions)]].to_numpy(dtype=np.float32)

@@ -1,0 +1,216 @@
+"""The audit report of a multi-label dataset: which labels are missing or extra, and the rows that show it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from cleanlab_assets.families.tables.report import (
+    TabularAudit,
+    assemble_report,
+    build_issue_section,
+    join_tabular_audit,
+    list_issue_types,
+)
+from cleanlab_assets.reports.formatting import NO_CLASS, format_number, format_share
+from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
+from cleanlab_assets.reports.issue_texts import MULTILABEL_TEXTS
+from cleanlab_assets.reports.plots import plot_class_balance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cleanlab_assets.datasets.dataset import Dataset
+
+_LABEL_SUMMARY = {"metric": None, "k": None, "parameters": ""}
+
+
+def build_multilabel_report(
+    *,
+    dataset: Dataset,
+    model: str,
+    training_set: pd.DataFrame,
+    label_issues: pd.DataFrame,
+    datalab_issues: pd.DataFrame,
+    datalab_summary: pd.DataFrame,
+    duplicate_sets: pd.DataFrame,
+    facts: Mapping[str, object],
+    top_rows: int = 25,
+    full_table: str = "",
+) -> Report:
+    """Build the audit report of one dataset and model. Only the train rows are audited.
+
+    Args:
+        dataset: The catalogue entry; its gates decide which tiles ask for attention.
+        model: Name of the model whose out-of-sample predictions the audit used.
+        training_set: ``row_id``, ``given_label``, ``split``, features, and the truth where labels were corrupted.
+        label_issues: Label issues of the train rows in the order of ``datalab_issues``; flags, quality and the classes
+            that are missing or extra are shown as they say. ``attrs`` hold ``by_class`` (records of the classes),
+            ``calibration_error``, ``uncalibrated_error``, ``uncalibrated_flag_rate``, ``calibration_method``,
+            ``filter_by`` and ``aggregation``, and ``detection_by_kind`` where errors were planted.
+        datalab_issues: One row per train row: flag and score of every type that ran.
+        datalab_summary: One row per issue type.
+        duplicate_sets: One row per row of a near-duplicate set.
+        facts: How the audit was made, for the last section of the report.
+        top_rows: Most rows of an evidence table.
+        full_table: Where the table with every row lies, in words; said where a table is cut.
+
+    Returns:
+        The report; ``render_report`` makes a page of it.
+
+    Raises:
+        ValueError: a table lacks a column or a status is unknown, or the findings are not about exactly the train rows.
+    """
+    flags, quality = label_issues["is_label_issue"].to_numpy(), label_issues["label_quality"].to_numpy()
+    shown = datalab_issues.assign(
+        is_label_issue=flags,
+        label_score=quality,
+        missing_labels=label_issues["missing_labels"].to_numpy(),
+        extra_labels=label_issues["extra_labels"].to_numpy(),
+    )
+    audit = join_tabular_audit(
+        dataset=dataset,
+        training_set=training_set,
+        datalab_issues=shown,
+        datalab_summary=datalab_summary,
+        duplicate_sets=duplicate_sets,
+        prediction="predicted_label",
+        texts=MULTILABEL_TEXTS,
+        top_rows=top_rows,
+        full_table=full_table,
+    )
+    # The label issues decide, whether Datalab's own type ran or not.
+    label = {**_LABEL_SUMMARY, "description": "", "score": float(quality.mean())}
+    audit = replace(
+        audit,
+        summary={**audit.summary, "label": label},
+        not_run=audit.not_run[audit.not_run["issue_type"] != "label"],
+    )
+    classes = pd.DataFrame.from_records(label_issues.attrs["by_class"])
+    named = {name: audit.rows[name].astype(str).replace("", NO_CLASS) for name in ("given_label", "predicted_label")}
+    readable = replace(audit, rows=audit.rows.assign(**named))
+    own = {
+        "label": lambda: _build_label_section(readable, label_issues, classes),
+        "class_balance": lambda: _build_class_balance(audit, classes),
+    }
+    return assemble_report(
+        audit,
+        model=model,
+        tiles_about_labels=[_tile_rarest_class(audit, classes)],
+        sections=[
+            own[name]() if name in own else build_issue_section(readable, name)
+            for name in list_issue_types(audit)
+            if audit.has_run(name) or name in own
+        ],
+        facts=facts,
+    )
+
+
+def _tile_rarest_class(audit: TabularAudit, classes: pd.DataFrame) -> Tile:
+    rarest = classes.loc[classes["n_rows"].idxmin()]
+    share, limit = float(rarest["n_rows"]) / max(len(audit.rows), 1), audit.dataset.gates.rarest_class_share
+    tone: Tone = "warn" if share < limit else "good"
+    hint = f"class {rarest['class_name']}: {rarest['n_rows']:,} rows; limit {format_share(limit)}"
+    return Tile("Share of the rarest class", format_share(share), hint, tone)
+
+
+def _build_label_section(audit: TabularAudit, label_issues: pd.DataFrame, classes: pd.DataFrame) -> Section:
+    section, attrs = build_issue_section(audit, "label"), label_issues.attrs
+    n_missing, n_extra = int(classes["n_missing"].sum()), int(classes["n_extra"].sum())
+    tiles = [
+        section.tiles[0],
+        Tile("Labels that are likely missing", f"{n_missing:,}", "classes that the model finds and the label lacks"),
+        Tile("Labels that are likely extra", f"{n_extra:,}", "classes of the label that the model does not find"),
+    ]
+    flag_rate = float(audit.flags("label").mean())
+    calibration = pd.DataFrame(
+        {
+            "probabilities": ["as the model gives them", f"calibrated out of fold ({attrs['calibration_method']})"],
+            "calibration error": [attrs["uncalibrated_error"], attrs["calibration_error"]],
+            "flagged rows": [attrs["uncalibrated_flag_rate"], flag_rate],
+        }
+    )
+    tables = [
+        Table(
+            "Classes in doubt",
+            classes.drop(columns="mean_quality").rename(
+                columns={
+                    "class_name": "class",
+                    "n_rows": "rows with it",
+                    "n_missing": "likely missing",
+                    "n_extra": "likely extra",
+                    "missing_share": "missing share",
+                    "extra_share": "extra share",
+                    "roc_auc": "ROC AUC",
+                }
+            ),
+            "Where labels likely lack a class, as a share of the rows without it, and where they likely name it in "
+            "error, as a share of the rows with it. The ROC AUC says how well the model knows the class: flags of a "
+            "class that it hardly knows mean little.",
+            max_rows=max(100, len(classes)),
+            shares={"missing share", "extra share"},
+        ),
+        Table(
+            "Before and after calibration",
+            calibration,
+            "The calibration error is the mean gap between a probability and how often it comes true. "
+            + _compare_flag_rates(float(attrs["uncalibrated_flag_rate"]), flag_rate),
+            shares={"flagged rows"},
+        ),
+    ]
+    if "detection_by_kind" in attrs:
+        words = {
+            "n_planted": "planted",
+            "average_precision": "average precision",
+            "auroc": "AUROC",
+            "recall": "flagged",
+        }
+        kinds = pd.DataFrame.from_records(attrs["detection_by_kind"]).rename(columns=words)
+        tables.append(
+            Table(
+                "Planted errors by kind",
+                kinds,
+                "How well each kind is told from rows without a planted error; chance is the average precision of a "
+                "random ranking.",
+                shares={"flagged"},
+            )
+        )
+    return replace(
+        section,
+        tiles=tiles,
+        tables=[*tables, *section.tables],
+        facts={"Rule of the flags": attrs["filter_by"], "Quality of a row": f"{attrs['aggregation']} of its classes"},
+    )
+
+
+def _compare_flag_rates(before: float, after: float) -> str:
+    """Say what calibration did to the share of flagged rows: timid models are flagged more after it, others less."""
+    if after == before:
+        return "Calibration left the share of flagged rows as it was."
+    verb = "lowered" if after < before else "raised"
+    return f"Calibration {verb} the share of flagged rows from {format_share(before)} to {format_share(after)}."
+
+
+def _build_class_balance(audit: TabularAudit, classes: pd.DataFrame) -> Section:
+    text = audit.texts["class_balance"]
+    counts = classes.set_index("class_name")["n_rows"]
+    named = audit.rows["given_label"].map(audit.dataset.split_label)
+    sizes = named.map(len)
+    png = plot_class_balance(counts)
+    sets = audit.rows["given_label"].value_counts().rename_axis("label").rename("rows").reset_index()
+    sets["label"] = sets["label"].replace("", NO_CLASS)
+    sets["share"] = sets["rows"] / max(len(audit.rows), 1)
+    return Section(
+        key="class_balance",
+        title=text.title,
+        explanation=text.meaning,
+        tiles=[
+            Tile("Classes of a row", format_number(float(sizes.mean())), f"on average; {int(sizes.max())} at most"),
+            Tile("Rows without a class", f"{int((sizes == 0).sum()):,}", "a label of its own, audited like the others"),
+            Tile("Different labels", f"{len(sets):,}", "combinations of classes that occur"),
+        ],
+        figures=[Figure("Rows per class", png, f"Bar chart of {len(counts)} classes, from {counts.min():,} rows.")],
+        tables=[Table("Combinations of classes", sets, "Most frequent first.", max_rows=15, shares={"share"})],
+    )

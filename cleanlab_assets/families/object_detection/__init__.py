@@ -1,0 +1,1 @@
+"""The object detection family: boxes with a class in images."""

@@ -1,0 +1,1 @@
+"""The segmentation family: images with a class for every pixel."""

@@ -1,0 +1,386 @@
+"""What the audit reports of tabular datasets share: the joined audit, its tiles, and a section for each issue type.
+
+A family builds its own report around these parts and puts what only it knows, such as classes, into the sections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.reports.formatting import format_column, format_number, format_p_value, format_share
+from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
+from cleanlab_assets.reports.issue_evidence import (
+    arrange_duplicate_sets,
+    count_missing_values,
+    find_flags,
+    join_audited_rows,
+    rank_flagged_rows,
+    require_columns,
+)
+from cleanlab_assets.reports.issue_texts import get_issue_text
+from cleanlab_assets.reports.plots import plot_label_quality, plot_score_distribution
+from cleanlab_assets.reports.settings import list_settings, merge_facts, read_permutations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.reports.issue_texts import IssueText
+
+NOT_ABOUT_SINGLE_ROWS = frozenset({"class_imbalance", "identifier_column", "non_iid"})
+SUMMARY_COLUMNS = (
+    "issue_type",
+    "description",
+    "score",
+    "n_issues",
+    "share",
+    "metric",
+    "k",
+    "parameters",
+    "status",
+    "reason",
+)
+DUPLICATE_COLUMNS = ("duplicate_set", "row_id", "given_label", "label_quality", "keep", "reason", "distance")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabularAudit:
+    """The inputs of a report, checked and joined.
+
+    Attributes:
+        dataset: The catalogue entry.
+        rows: The audited rows: the findings joined with the features.
+        features: Names of the feature columns.
+        summary: The summary of each issue type that ran.
+        not_run: ``issue_type`` and ``reason`` of the types that did not run.
+        duplicate_sets: Near-duplicate sets row by row.
+        texts: The prose of the family's issue types, in the order of the sections.
+        top_rows: Most rows of an evidence table.
+        full_table: Where the table with every row lies, in words.
+    """
+
+    dataset: Dataset
+    rows: pd.DataFrame
+    features: Sequence[str]
+    summary: Mapping[str, Mapping[str, Any]]
+    not_run: pd.DataFrame
+    duplicate_sets: pd.DataFrame
+    texts: Mapping[str, IssueText]
+    top_rows: int
+    full_table: str
+
+    def has_run(self, issue_type: str) -> bool:
+        """Whether the issue type was looked for."""
+        return issue_type in self.summary
+
+    def score(self, issue_type: str) -> float:
+        """The score of the whole dataset."""
+        return float(self.summary[issue_type]["score"])
+
+    def flags(self, issue_type: str) -> pd.Series[bool]:
+        """Whether each row is flagged."""
+        return find_flags(self.rows, issue_type)
+
+    def p_value(self) -> str:
+        """The p-value of the order of the rows with its relation, such as "< 0.04"."""
+        return format_p_value(self.score("non_iid"), read_permutations(self.summary["non_iid"]["parameters"]))
+
+    def is_finding(self, issue_type: str) -> bool:
+        """Whether there is something to look at."""
+        if not self.has_run(issue_type):
+            return False
+        if issue_type == "non_iid":
+            return self.score(issue_type) < self.dataset.gates.non_iid_p_value
+        if issue_type in {"identifier_column", "null"} and self.score(issue_type) < 1:
+            return True
+        return bool(self.flags(issue_type).any())
+
+
+def join_tabular_audit(
+    *,
+    dataset: Dataset,
+    training_set: pd.DataFrame,
+    datalab_issues: pd.DataFrame,
+    datalab_summary: pd.DataFrame,
+    duplicate_sets: pd.DataFrame,
+    prediction: str,
+    texts: Mapping[str, IssueText],
+    top_rows: int,
+    full_table: str,
+) -> TabularAudit:
+    """Check the tables of an audit and join them.
+
+    Args:
+        dataset: The catalogue entry.
+        training_set: ``row_id``, ``given_label``, ``split`` and features.
+        datalab_issues: One row per train row, with ``is_<type>_issue`` and ``<type>_score`` of every type that ran.
+        datalab_summary: One row per issue type.
+        duplicate_sets: One row per row of a near-duplicate set.
+        prediction: The column of ``datalab_issues`` that holds what the model predicts.
+        texts: The prose of the family's issue types, in the order of the sections.
+        top_rows: Most rows of an evidence table.
+        full_table: Where the table with every row lies, in words.
+
+    Raises:
+        ValueError: a table lacks a column or a status is unknown, or the findings are not about exactly the train rows.
+    """
+    require_columns("datalab_summary", datalab_summary, SUMMARY_COLUMNS)
+    require_columns("duplicate_sets", duplicate_sets, DUPLICATE_COLUMNS)
+    unknown = sorted(set(datalab_summary["status"]) - {"ran", "not run"})
+    if unknown:
+        raise ValueError(f"unknown status {unknown} in datalab_summary: expected 'ran' or 'not run'")
+    rows, features = join_audited_rows(training_set, datalab_issues, prediction)
+    ran = {
+        str(record["issue_type"]): {str(name): value for name, value in record.items()}
+        for record in datalab_summary.to_dict("records")
+        if record["status"] == "ran"
+    }
+    for issue_type in ran:
+        require_columns("datalab_issues", datalab_issues, (f"is_{issue_type}_issue", f"{issue_type}_score"))
+    not_run = datalab_summary.loc[datalab_summary["status"] == "not run", ["issue_type", "reason"]]
+    reasons = [reason if isinstance(reason, str) and reason else "no reason was given" for reason in not_run["reason"]]
+    return TabularAudit(
+        dataset=dataset,
+        rows=rows,
+        features=features,
+        summary=ran,
+        not_run=not_run.assign(reason=reasons),
+        duplicate_sets=duplicate_sets,
+        texts=texts,
+        top_rows=top_rows,
+        full_table=full_table,
+    )
+
+
+def assemble_report(
+    audit: TabularAudit,
+    *,
+    model: str,
+    tiles_about_labels: Sequence[Tile],
+    sections: Sequence[Section],
+    facts: Mapping[str, object],
+) -> Report:
+    """Put a report together: tiles, sections with a finding, other sections, what did not run, and the facts.
+
+    Args:
+        audit: The audit.
+        model: Name of the model whose out-of-sample predictions the audit used.
+        tiles_about_labels: The family's own tiles of the summary.
+        sections: The sections in the order of the texts; one that gives advice has a finding and comes before those
+            that give none.
+        facts: How the audit was made. A fact that the report states anyway, such as ``model``, is left out.
+    """
+    dataset = audit.dataset
+    about = {
+        "Dataset": f"{dataset.title} ({dataset.name})",
+        "Source": dataset.homepage,
+        "Licence": dataset.licence,
+        "Citation": dataset.citation,
+        "Model": model,
+    }
+    return Report(
+        title=f"{dataset.title}: data audit",
+        subtitle=f"{dataset.description} Audited with the out-of-sample predictions of {model}.",
+        tiles=_build_tiles(audit, tiles_about_labels),
+        notes=_note_planted_errors(audit),
+        sections=[*sorted(sections, key=lambda section: not section.advice), _list_not_run(audit.not_run)],
+        facts=merge_facts(about, facts),
+    )
+
+
+def list_issue_types(audit: TabularAudit) -> list[str]:
+    """List the issue types in the order of the texts, whether they ran or not; types without a text come last."""
+    return [*audit.texts, *(name for name in audit.summary if name not in audit.texts)]
+
+
+def build_issue_section(audit: TabularAudit, issue_type: str) -> Section:
+    """Build the section of an issue type that ran: what it means, how many rows it flags, and which.
+
+    Args:
+        audit: The audit.
+        issue_type: The issue type.
+
+    Returns:
+        A section that a family may add its own tables and figures to. Advice, figures and tables are there only if
+        there is something to look at.
+    """
+    is_finding, n_flagged = audit.is_finding(issue_type), int(audit.flags(issue_type).sum())
+    text = get_issue_text(issue_type, audit.summary[issue_type]["description"], audit.texts)
+    return Section(
+        key=issue_type,
+        title=text.title,
+        explanation=text.meaning,
+        advice={"Why it matters": text.why, "What to do": text.action} if is_finding else {},
+        badge=_write_badge(audit, issue_type, n_flagged),
+        tiles=_tile_issue(audit, issue_type, n_flagged),
+        figures=_plot_scores(audit, issue_type, text, n_flagged),
+        tables=_tabulate_issue(audit, issue_type) if is_finding else [],
+        facts=list_settings(audit.summary[issue_type]),
+    )
+
+
+def tabulate_flagged_rows(audit: TabularAudit, table: pd.DataFrame, shares: Sequence[str] = ()) -> Table:
+    """Show flagged rows, worst first, with their features as the last columns."""
+    caption = "Worst first; equal scores stay in source order."
+    if audit.features:
+        caption += " The shaded columns are the row's features; scroll sideways to see them all."
+    return Table(
+        "Flagged rows",
+        table,
+        caption,
+        max_rows=audit.top_rows,
+        full_table=audit.full_table,
+        n_features=len(audit.features),
+        shares=shares,
+    )
+
+
+def _build_tiles(audit: TabularAudit, tiles_about_labels: Sequence[Tile]) -> list[Tile]:
+    gates = audit.dataset.gates
+    tiles = [Tile("Rows audited", f"{len(audit.rows):,}", f"{len(audit.features):,} features")]
+    limits = (
+        ("label", "Likely label errors", gates.label_issue_rate),
+        ("outlier", "Outliers", gates.outlier_rate),
+        ("near_duplicate", "Rows in near-duplicate sets", gates.near_duplicate_rate),
+    )
+    for issue_type, label, limit in limits:
+        if not audit.has_run(issue_type):
+            tiles.append(Tile(label, "not run", "the reason is below", "warn" if issue_type == "label" else "neutral"))
+            continue
+        if issue_type == "near_duplicate" and len(audit.duplicate_sets):
+            count = int(audit.duplicate_sets["row_id"].nunique())
+        else:
+            count = int(audit.flags(issue_type).sum())
+        share = count / max(len(audit.rows), 1)
+        tone: Tone = "warn" if share > limit else "good"
+        tiles.append(Tile(label, f"{count:,}", f"{format_share(share)} of the rows; limit {format_share(limit)}", tone))
+    tiles += [_tile_order(audit), *tiles_about_labels]
+    if "planted_error" in audit.rows and audit.has_run("label"):
+        planted = audit.rows["planted_error"].fillna(value=False).astype(bool)
+        caught, flagged = int((planted & audit.flags("label")).sum()), int(audit.flags("label").sum())
+        hint = f"planted on purpose; {flagged - caught:,} of {flagged:,} flags are on other rows"
+        tiles.append(Tile("Planted errors flagged", f"{caught:,} of {int(planted.sum()):,}", hint))
+    return tiles
+
+
+def _tile_order(audit: TabularAudit) -> Tile:
+    if not audit.has_run("non_iid"):
+        return Tile("Order of the rows", "not run", "the reason is below")
+    p_value, limit = audit.score("non_iid"), audit.dataset.gates.non_iid_p_value
+    if limit == 0:
+        return Tile("Order of the rows", f"p {audit.p_value()}", "no limit: the rows of this dataset are ordered")
+    hint = f"p {audit.p_value()}; limit {format_number(limit)}"
+    if p_value < limit:
+        return Tile("Order of the rows", "not iid", hint, "warn")
+    return Tile("Order of the rows", "no pattern", hint, "good")
+
+
+def _note_planted_errors(audit: TabularAudit) -> list[str]:
+    if "planted_error" not in audit.rows:
+        return []
+    planted = int(audit.rows["planted_error"].fillna(value=False).sum())
+    note = (
+        f"Labels were deliberately corrupted for evaluation: {planted:,} of the {len(audit.rows):,} audited rows carry "
+        "a planted error. Counts in this report describe the corrupted labels, not the source."
+    )
+    return [note]
+
+
+def _write_badge(audit: TabularAudit, issue_type: str, n_flagged: int) -> str:
+    if issue_type == "non_iid":
+        return f"p {audit.p_value()}"
+    if issue_type == "null" and not n_flagged and audit.is_finding(issue_type):
+        return format_share(1 - audit.score(issue_type))
+    return f"{n_flagged:,}" if n_flagged else "none"
+
+
+def _tile_issue(audit: TabularAudit, issue_type: str, n_flagged: int) -> list[Tile]:
+    if issue_type == "non_iid":
+        return [Tile("p-value", audit.p_value().removeprefix("= "), "low means that the order carries information")]
+    share, score = format_share(n_flagged / max(len(audit.rows), 1)), audit.score(issue_type)
+    tiles = [Tile("Flagged rows", f"{n_flagged:,}", f"{share} of the rows")]
+    if issue_type == "data_valuation":
+        return tiles
+    if issue_type == "null":
+        return [*tiles, Tile("Values that are missing", format_share(1 - score), "of all feature values")]
+    tiles.append(Tile("Score of the dataset", format_number(score), "0 is worst, 1 is best"))
+    if issue_type == "near_duplicate" and len(audit.duplicate_sets):
+        sets = audit.duplicate_sets.groupby("duplicate_set")
+        conflicts = int(sets["given_label"].nunique().gt(1).sum())
+        is_copy = (audit.duplicate_sets["distance"] == 0) & ~audit.duplicate_sets["keep"].astype(bool)
+        tiles += [
+            Tile("Sets", f"{sets.ngroups:,}", f"{len(audit.duplicate_sets):,} rows, {is_copy.sum():,} exact copies"),
+            Tile("Sets with differing labels", f"{conflicts:,}", "they come first in the table"),
+        ]
+    return tiles
+
+
+def _plot_scores(audit: TabularAudit, issue_type: str, text: IssueText, n_flagged: int) -> list[Figure]:
+    if not n_flagged or issue_type in NOT_ABOUT_SINGLE_ROWS:
+        return []
+    scores = audit.rows[f"{issue_type}_score"].to_numpy(dtype=np.float64, na_value=np.nan)
+    finite = scores[np.isfinite(scores)]
+    if finite.size == 0 or finite.min() == finite.max():
+        return []
+    flags = audit.flags(issue_type).to_numpy()
+    if issue_type == "label":
+        png = plot_label_quality(scores, flags)
+    else:
+        png = plot_score_distribution(scores, flags, text.score_name, text.score_scale)
+    median, lowest = format_column(pd.Series([np.median(finite), finite.min()]))
+    alt = (
+        f"Histogram of the {text.score_name} of {len(scores):,} rows: median {median}, lowest {lowest}; "
+        f"{n_flagged:,} rows are flagged."
+    )
+    return [Figure(f"How the {text.score_name} is distributed", png, alt)]
+
+
+def _tabulate_issue(audit: TabularAudit, issue_type: str) -> list[Table]:
+    if issue_type == "near_duplicate" and len(audit.duplicate_sets):
+        return [_tabulate_duplicates(audit)]
+    tables = []
+    if issue_type == "null":
+        missing = count_missing_values(audit.rows, audit.features)
+        caption = "Most missing values first."
+        tables.append(Table("Features with gaps", missing, caption, max_rows=audit.top_rows, shares={"share"}))
+    if issue_type not in NOT_ABOUT_SINGLE_ROWS and audit.flags(issue_type).any():
+        ranked = rank_flagged_rows(audit.rows, issue_type, audit.features)
+        tables.append(tabulate_flagged_rows(audit, ranked, ["null_score"] if issue_type == "null" else ()))
+    return tables
+
+
+def _tabulate_duplicates(audit: TabularAudit) -> Table:
+    arranged = arrange_duplicate_sets(audit.duplicate_sets, audit.rows, audit.features, audit.top_rows)
+    is_numeric = pd.api.types.is_numeric_dtype(audit.duplicate_sets["given_label"])
+    first = "Sets whose labels lie farthest apart first" if is_numeric else "Sets with differing labels first"
+    return Table(
+        "Sets of near duplicates",
+        arranged,
+        f"{first}, then larger sets. The highlighted row of a set is the one to keep.",
+        highlight="keep",
+        max_rows=len(arranged),
+        total_rows=len(audit.duplicate_sets),
+        full_table=audit.full_table,
+        group="duplicate_set",
+        n_features=len(audit.features),
+    )
+
+
+def _list_not_run(not_run: pd.DataFrame) -> Section:
+    explanation = (
+        "These issue types were not looked for. Nothing in this report speaks for or against them."
+        if len(not_run)
+        else "Every issue type ran."
+    )
+    table = Table("Issue types that did not run", not_run, max_rows=len(not_run))
+    return Section(
+        key="not_run",
+        title="What did not run",
+        explanation=explanation,
+        badge=f"{len(not_run):,}" if len(not_run) else "",
+        tables=[table] if len(not_run) else [],
+    )

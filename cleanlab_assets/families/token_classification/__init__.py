@@ -1,0 +1,1 @@
+"""The token classification family: a tag for each word of tagged sentences."""

@@ -1,0 +1,222 @@
+"""The audit report of tagged sentences: the doubtful tags, each in its sentence, and what is mistaken often."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.families.token_classification.issues import describe_contexts
+from cleanlab_assets.families.token_classification.metrics import TAG_F1_PREFIX
+from cleanlab_assets.methods.training_set import TEST, TRAIN
+from cleanlab_assets.reports.formatting import format_number, format_share
+from cleanlab_assets.reports.html import MARK_BEGIN, MARK_END, Figure, Report, Section, Table, Tile
+from cleanlab_assets.reports.plots import plot_class_balance, plot_label_quality, plot_noise_matrix
+from cleanlab_assets.reports.settings import merge_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cleanlab_assets.datasets.dataset import Dataset
+
+WORDS_AROUND = 12
+MOST_COMMON = 40
+_MARKS = (MARK_BEGIN, MARK_END)
+
+
+def build_token_report(
+    *,
+    dataset: Dataset,
+    model: str,
+    training_set: pd.DataFrame,
+    cross_validation: Mapping[str, float],
+    label_issues: pd.DataFrame,
+    sentence_issues: pd.DataFrame,
+    common_errors: pd.DataFrame,
+    facts: Mapping[str, object],
+    top_rows: int = 50,
+    full_table: str = "",
+) -> Report:
+    """Build the audit report of one dataset of tagged sentences and one model. Only the train rows are audited.
+
+    Args:
+        dataset: The catalogue entry.
+        model: Name of the model whose out-of-sample predictions the audit used.
+        training_set: The tokens with ``split``; its ``attrs`` hold ``notes``.
+        cross_validation: Metrics of the out-of-sample predictions, ``f1_<tag>`` among them.
+        label_issues: Label issues of all train tokens.
+        sentence_issues: Every train sentence with its worst token.
+        common_errors: Counts of flagged words by given and suggested tag.
+        facts: How the audit was made, for the last section of the report.
+        top_rows: Most rows of an evidence table.
+        full_table: Where the table with every row lies, in words.
+
+    Returns:
+        The report; ``render_report`` makes a page of it.
+    """
+    n_issues, n_tokens = int(label_issues["is_label_issue"].sum()), len(label_issues)
+    limit = dataset.gates.label_issue_rate
+    tiles = [
+        Tile("Tokens audited", f"{n_tokens:,}", f"in {len(sentence_issues):,} sentences"),
+        Tile(
+            "Likely tag errors",
+            format_share(n_issues / n_tokens),
+            f"{n_issues:,} tokens; limit {format_share(limit)}",
+            "warn" if n_issues / n_tokens > limit else "good",
+        ),
+        Tile("Sentences with one", f"{(sentence_issues['n_issues'] > 0).sum():,}", f"of {len(sentence_issues):,}"),
+        Tile(
+            "Out-of-sample accuracy",
+            format_share(cross_validation["accuracy"]),
+            f"macro F1 {format_number(cross_validation['macro_f1'])}, against the given tags",
+        ),
+    ]
+    sizes = training_set["split"].value_counts()
+    return Report(
+        title=f"Tag audit of {dataset.title}",
+        subtitle=f"{dataset.name} with {model}: {sizes[TRAIN]:,} train tokens audited, {sizes[TEST]:,} test tokens "
+        "untouched",
+        tiles=tiles,
+        sections=[
+            _describe_tokens(label_issues, top_rows, full_table),
+            _describe_sentences(sentence_issues, label_issues, top_rows),
+            _describe_common_errors(common_errors),
+            _describe_tags(label_issues, cross_validation),
+        ],
+        facts=merge_facts(facts),
+        notes=[*training_set.attrs["notes"], *label_issues.attrs["notes"]],
+    )
+
+
+def _describe_tokens(label_issues: pd.DataFrame, top_rows: int, full_table: str) -> Section:
+    flagged = label_issues[label_issues["is_label_issue"]].sort_values("rank")
+    shown = flagged.head(top_rows)
+    table = Table(
+        "Tokens to look at first",
+        _show_tokens(shown),
+        "Flagged tokens, lowest label quality first; the token is marked in its sentence. The row says file and line.",
+        total_rows=len(flagged),
+        max_rows=top_rows,
+        full_table=full_table,
+        marked="in its sentence",
+        highlight="planted_error" if "planted_error" in label_issues else None,
+    )
+    quality = label_issues["label_quality"].to_numpy(dtype=np.float64)
+    png = plot_label_quality(quality, label_issues["is_label_issue"].to_numpy(dtype=bool))
+    alt = f"Histogram of {len(quality):,} label quality scores; {len(flagged):,} tokens are flagged."
+    advice = {
+        "How to read": "A quality near 0 means that a model which never saw the document finds the given tag very "
+        "unlikely here. The suggested tag is the likeliest one.",
+        "What to do": "Read the sentence, then correct the tag at the file and line of the row, or leave it: rare "
+        "uses of a word look like errors.",
+    }
+    if "planted_error" in label_issues:
+        advice["Planted errors"] = "Tags that were made wrong on purpose are set off."
+    return Section(
+        key="tokens",
+        title="Likely tag errors",
+        explanation="Tokens whose given tag disagrees with out-of-sample predicted probabilities.",
+        advice=advice,
+        badge=f"{len(flagged):,}",
+        figures=[Figure("Label quality of all tokens", png, alt)],
+        tables=[table],
+        facts={
+            "Rule of the flags": str(label_issues.attrs["filter_by"]),
+            "Label quality": str(label_issues.attrs["quality_method"]),
+            "Estimated tag errors": f"{label_issues.attrs['estimated_errors']:,}",
+        },
+    )
+
+
+def _show_tokens(rows: pd.DataFrame) -> pd.DataFrame:
+    shown = pd.DataFrame(
+        {
+            "row": rows["row_id"],
+            "in its sentence": describe_contexts(rows, n_words=WORDS_AROUND, marks=_MARKS),
+            "given": rows["given_label"].astype(str),
+            "suggested": rows["suggested_label"].astype(str),
+            "label_quality": rows["label_quality"],
+        }
+    )
+    if "planted_error" in rows:
+        shown["planted_error"] = rows["planted_error"]
+        shown["true"] = rows["true_label"].astype(str)
+    return shown
+
+
+def _describe_sentences(sentence_issues: pd.DataFrame, label_issues: pd.DataFrame, top_rows: int) -> Section:
+    doubtful = sentence_issues[sentence_issues["n_issues"] > 0].sort_values(
+        ["n_issues", "label_quality"], ascending=[False, True]
+    )
+    worst = label_issues.set_index("row_id").loc[doubtful["worst_row_id"].head(top_rows)]
+    frame = pd.DataFrame(
+        {
+            "sentence": doubtful["sentence_id"].head(top_rows).to_numpy(),
+            "words": describe_contexts(worst, n_words=2 * WORDS_AROUND, marks=_MARKS),
+            "flagged tokens": doubtful["n_issues"].head(top_rows).to_numpy(),
+            "tokens": doubtful["n_tokens"].head(top_rows).to_numpy(),
+            "label_quality": doubtful["label_quality"].head(top_rows).to_numpy(),
+        }
+    )
+    caption = "Most flagged tokens first; the worst one is marked, and its label quality is that of the sentence."
+    table = Table(
+        "Sentences with several doubts", frame, caption, total_rows=len(doubtful), max_rows=top_rows, marked="words"
+    )
+    return Section(
+        key="sentences",
+        title="Sentences to read",
+        explanation="A sentence with many doubtful tags is often a headline, a list or another language.",
+        badge=f"{len(doubtful):,}",
+        tables=[table],
+    )
+
+
+def _describe_common_errors(common_errors: pd.DataFrame) -> Section:
+    caption = "How often a word is flagged with the same two tags. The share is of all train tokens of this word."
+    table = Table(
+        "Words in doubt again and again",
+        common_errors.head(MOST_COMMON),
+        caption,
+        total_rows=len(common_errors),
+        max_rows=MOST_COMMON,
+        shares={"share_of_token"},
+    )
+    return Section(
+        key="common_errors",
+        title="Common errors",
+        explanation="What is flagged many times in one way is a question for the guidelines, not for single tokens.",
+        badge=f"{len(common_errors):,}",
+        tables=[table],
+    )
+
+
+def _describe_tags(label_issues: pd.DataFrame, cross_validation: Mapping[str, float]) -> Section:
+    flagged = label_issues[label_issues["is_label_issue"]]
+    counts = label_issues["given_label"].value_counts(sort=False)
+    doubts = flagged["given_label"].value_counts(sort=False)
+    tags = [str(tag) for tag in counts.index]
+    frame = pd.DataFrame(
+        {
+            "tag": tags,
+            "tokens": counts.to_numpy(),
+            "likely errors": doubts.to_numpy(),
+            "share of tag": (doubts / counts.clip(lower=1)).to_numpy(),
+            "out-of-sample F1": [cross_validation.get(f"{TAG_F1_PREFIX}{tag}", np.nan) for tag in tags],
+        }
+    )
+    matrix = pd.crosstab(flagged["given_label"], flagged["suggested_label"], dropna=False)
+    matrix = matrix.reindex(index=counts.index, columns=counts.index, fill_value=0)
+    matrix.index.name, matrix.columns.name = "given label", "suggested label"
+    alt = "Heat map of the flagged tokens by given and suggested tag."
+    balance = plot_class_balance(counts)
+    return Section(
+        key="tags",
+        title="Tags",
+        explanation="Which tags are confused, and how well the model knows each of them.",
+        figures=[
+            Figure("Which tags are in doubt", plot_noise_matrix(matrix), alt),
+            Figure("Tokens per tag", balance, f"Bar chart of {len(tags)} tags; the table has the same numbers."),
+        ],
+        tables=[Table("Tags", frame, "In the order of the catalogue.", max_rows=200, shares={"share of tag"})],
+    )

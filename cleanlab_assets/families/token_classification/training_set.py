@@ -1,0 +1,143 @@
+"""The tokens under audit: an optional sample of sentences, the split by file or document, and the folds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample
+from cleanlab_assets.methods.training_set import NO_FOLD, TEST, TRAIN, TrainingSet
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.dataset import Dataset
+
+VALIDATION = "validation"
+SPLITS = (TRAIN, VALIDATION, TEST)
+_SPLIT_OF_PART = {"train": TRAIN, "dev": VALIDATION, "test": TEST}
+KEPT_COLUMNS = ("row_id", "document", "genre", "sentence_id", "token", "position", "sentence")
+
+
+def build_token_training_set(
+    raw: pd.DataFrame,
+    dataset: Dataset,
+    *,
+    max_sentences: int | None,
+    validation_fraction: float,
+    test_fraction: float,
+    folds: int,
+    seed: int,
+) -> TrainingSet:
+    """Sample, split and fold the sentences of a raw dataset.
+
+    The files say the split: train rows are audited, dev rows choose between variants, test rows stay untouched. Where
+    there is no dev or test file, whole documents of the train file are put aside (sentences of equal text together
+    where the source names no documents). Folds are made of documents in the same way.
+
+    Args:
+        raw: raw table of the dataset, one row for each token.
+        dataset: its catalogue entry.
+        max_sentences: sentences of a random sample of the train part in which each genre keeps its share; None takes
+            all.
+        validation_fraction: share of the train tokens put aside as validation rows where there is no dev file.
+        test_fraction: share of the train tokens put aside as test rows where there is no test file.
+        folds: number of folds of the train rows.
+        seed: seed of the sample, the split and the folds.
+
+    Returns:
+        ``row_id``, ``document``, ``genre``, ``sentence_id``, ``token``, ``position``, ``sentence``, ``given_label``,
+        ``split`` (train, validation or test) and ``fold`` (-1 on rows that are not audited), in source order.
+
+    Raises:
+        ValueError: a tag is none of the dataset's, there are fewer documents than parts to fill, or the train rows
+            hold fewer than two tags.
+    """
+    is_allowed = dataset.find_allowed_labels(raw[dataset.label])
+    if not is_allowed.all():
+        row = raw.iloc[int(np.argmin(is_allowed))]
+        raise ValueError(
+            f"{dataset.name}: row {row['row_id']!r} has {dataset.label} {row[dataset.label]!r}, "
+            f"expected one of {dataset.allowed_labels}"
+        )
+    split = raw["part"].astype(object).map(_SPLIT_OF_PART).to_numpy(dtype=object)
+    kept = np.flatnonzero(_draw_sentences(raw, split == TRAIN, max_sentences, seed=seed))
+    table = raw.iloc[kept].reset_index(drop=True)
+    split = split[kept]
+    notes = []
+    if max_sentences is not None:
+        notes.append(f"the train part is a sample of at most {max_sentences:,} sentences, alike in every genre")
+
+    groups, kind = _group_tokens(table)
+    genres = table["genre"].cat.codes.to_numpy(dtype=np.int64)
+    for name, share in ((TEST, test_fraction), (VALIDATION, validation_fraction)):
+        if (split == name).any():
+            continue
+        rows = np.flatnonzero(split == TRAIN)
+        _require_groups(dataset, groups[rows], 2, kind)
+        aside = divide_rows(genres[rows], groups[rows], [share, 1 - share], seed=seed + len(name)) == 0
+        split[rows[aside]] = name
+        notes.append(f"there is no file of {name} rows: {kind} of the train file were put aside")
+    rows = np.flatnonzero(split == TRAIN)
+    _require_groups(dataset, groups[rows], folds, kind)
+    fold = np.full(len(table), NO_FOLD, dtype=np.int16)
+    # Documents are dealt out whatever their genre: a genre may have fewer documents than there are folds.
+    fold[rows] = divide_rows(np.zeros(len(rows), dtype=np.int64), groups[rows], [1 / folds] * folds, seed=seed + 1)
+
+    built = table[list(KEPT_COLUMNS)].copy()
+    built["given_label"] = pd.Categorical(table[dataset.label], categories=list(dataset.class_names))
+    built["split"] = pd.Categorical(split, categories=list(SPLITS))
+    built["fold"] = fold
+    notes += _describe_rare_tags(built)
+    if built.loc[rows, "given_label"].nunique() < 2:  # noqa: PLR2004 - one tag leaves nothing to learn
+        raise ValueError(f"{dataset.name}: the {len(rows):,} train rows hold fewer than two tags")
+    return TrainingSet(table=built, notes=tuple(notes))
+
+
+def validation_rows(training_set: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that choose between variants, in source order, renumbered from 0."""
+    return training_set[training_set["split"] == VALIDATION].reset_index(drop=True)
+
+
+def sentence_numbers(rows: pd.DataFrame) -> np.ndarray:
+    """Return the number of the sentence of each row, from 0 in order of appearance: int64 of shape (n_rows,)."""
+    return pd.factorize(rows["sentence_id"])[0].astype(np.int64)
+
+
+def _draw_sentences(raw: pd.DataFrame, is_train: np.ndarray, max_sentences: int | None, *, seed: int) -> np.ndarray:
+    """Return which rows stay: all but those of train sentences that are not in the sample."""
+    if max_sentences is None:
+        return np.ones(len(raw), dtype=bool)
+    numbers, _ = pd.factorize(raw["sentence_id"])
+    train, first = np.unique(numbers[is_train], return_index=True)
+    genres = raw.loc[is_train, "genre"].cat.codes.to_numpy()[first]
+    drawn = train[draw_stratified_sample(genres, max_sentences, seed=seed)]
+    kept: np.ndarray = ~is_train | np.isin(numbers, drawn)
+    return kept
+
+
+def _group_tokens(table: pd.DataFrame) -> tuple[np.ndarray, str]:
+    """Return what must stay together for each row: its document, or its sentence's text where no document is named."""
+    has_documents = (table["document"].astype(str) != "").all()
+    groups = pd.factorize(table["document" if has_documents else "sentence"])[0].astype(np.int64)
+    return groups, "documents" if has_documents else "sentences"
+
+
+def _require_groups(dataset: Dataset, groups: np.ndarray, n_parts: int, kind: str) -> None:
+    n_groups = len(np.unique(groups))
+    if n_groups < n_parts:
+        raise ValueError(f"{dataset.name}: found {n_groups} {kind} to train on, expected at least {n_parts}")
+
+
+def _describe_rare_tags(table: pd.DataFrame) -> list[str]:
+    notes = []
+    train = table[table["split"] == TRAIN]
+    for name in table["given_label"].cat.categories:
+        folds = train.loc[train["given_label"] == name, "fold"].nunique()
+        if folds == 0:
+            notes.append(f"tag {name!r} has no train row")
+        elif folds == 1:
+            notes.append(f"the train rows of tag {name!r} are all in one fold: its model never saw the tag")
+        if not ((table["given_label"] == name) & (table["split"] == TEST)).any():
+            notes.append(f"tag {name!r} has no test row: test metrics say nothing about it")
+    return notes

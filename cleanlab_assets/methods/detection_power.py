@@ -1,0 +1,150 @@
+"""How well a ranking and its flags find planted errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
+from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample, group_equal_rows
+from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
+from cleanlab_assets.methods.planted_errors import plant_label_errors, uniform_confusion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from sklearn.pipeline import Pipeline
+
+
+class DetectionMetrics(BaseModel):
+    """Precision, recall and F1 of the flags; average precision and AUROC of the ranking.
+
+    Chance is ``planted_share`` for precision and average precision, and 0.5 for AUROC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    n_planted: int
+    planted_share: float
+    precision: float
+    recall: float
+    f1: float
+    average_precision: float
+    auroc: float
+
+
+def measure_detection(quality: np.ndarray, is_flagged: np.ndarray, is_planted: np.ndarray) -> DetectionMetrics:
+    """Compare label quality scores and flags with the planted truth.
+
+    Args:
+        quality: label quality, lower is worse, shape (n_rows,).
+        is_flagged: rows flagged as issues, shape (n_rows,).
+        is_planted: rows whose label was corrupted, shape (n_rows,).
+
+    Returns:
+        The metrics; precision is 0 when nothing is flagged.
+
+    Raises:
+        ValueError: no error or nothing but errors was planted: nothing can be measured then.
+    """
+    from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
+
+    n_planted = int(is_planted.sum())
+    if n_planted in (0, len(is_planted)):
+        raise ValueError(f"{n_planted} of {len(is_planted)} rows hold planted errors: detection cannot be measured")
+    return DetectionMetrics(
+        n_planted=n_planted,
+        planted_share=n_planted / len(is_planted),
+        precision=float(precision_score(is_planted, is_flagged, zero_division=0)),
+        recall=float(recall_score(is_planted, is_flagged)),
+        f1=float(f1_score(is_planted, is_flagged, zero_division=0)),
+        average_precision=min(1.0, float(average_precision_score(is_planted, -quality))),  # a sum that rounds up
+        auroc=float(roc_auc_score(is_planted, -quality)),
+    )
+
+
+def measure_detection_by_kind(quality: np.ndarray, is_flagged: np.ndarray, kinds: pd.Series[Any]) -> pd.DataFrame:
+    """Measure for each kind of planted error how well its rows are told from the rows with no planted error.
+
+    Args:
+        quality: label quality, lower is worse, shape (n_rows,).
+        is_flagged: rows flagged as issues, shape (n_rows,).
+        kinds: kind of the planted error of each row, missing where none was planted, shape (n_rows,).
+
+    Returns:
+        One row for each kind that was planted: ``kind``, ``n_planted``, ``average_precision``, ``auroc``, ``recall`` of
+        the flags and ``chance``, the average precision of a random ranking.
+
+    Raises:
+        ValueError: every row holds a planted error.
+    """
+    is_planted = kinds.notna().to_numpy()
+    records = []
+    for kind in kinds.dropna().unique():
+        is_kind = (kinds == kind).to_numpy()
+        compared = is_kind | ~is_planted
+        measured = measure_detection(quality[compared], is_flagged[compared], is_kind[compared])
+        records.append(
+            {
+                "kind": kind,
+                "n_planted": measured.n_planted,
+                "average_precision": measured.average_precision,
+                "auroc": measured.auroc,
+                "recall": measured.recall,
+                "chance": measured.planted_share,
+            }
+        )
+    columns = ["kind", "n_planted", "average_precision", "auroc", "recall", "chance"]
+    return pd.DataFrame.from_records(records, columns=columns).sort_values("kind", ignore_index=True)
+
+
+def measure_detection_power(
+    rows: pd.DataFrame,
+    features: list[str],
+    *,
+    build: Callable[[], Pipeline],
+    fraction: float = 0.1,
+    max_rows: int = 3000,
+    folds: int = 3,
+    seed: int,
+    find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues] = find_label_issues,
+    keep_together: list[str] | None = None,
+) -> DetectionMetrics:
+    """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
+
+    A detector without signal ranks them by chance: its average precision is the planted share.
+
+    Args:
+        rows: train rows with ``given_label`` and the features; errors that the labels already hold count as correct.
+        features: names of the feature columns.
+        build: returns a new unfitted pipeline, as for the real audit.
+        fraction: share of labels to corrupt, uniformly over the other classes.
+        max_rows: rows of a stratified sample that bounds the cost.
+        folds: folds of the audit.
+        seed: seed of the sample, the errors and the folds.
+        find_issues: the audit itself, with its rules, as for the real rows.
+        keep_together: columns of which rows with equal values lie in one fold; all features if absent.
+
+    Returns:
+        Detection metrics of the scores and the flags.
+    """
+    labels = encode_labels(rows["given_label"])
+    sample = draw_stratified_sample(labels, max_rows, seed=seed)
+    copy = rows.iloc[sample].reset_index(drop=True)
+    names = list(copy["given_label"].cat.categories)
+    n_classes = len(names)
+    planted = plant_label_errors(labels[sample], fraction=fraction, confusion=uniform_confusion(n_classes), seed=seed)
+    copy["given_label"] = decode_labels(planted.labels, copy["given_label"])
+    fold = divide_rows(
+        planted.labels, group_equal_rows(copy[keep_together or features]), [1 / folds] * folds, seed=seed
+    )
+    predicted = predict_out_of_sample(copy[features], planted.labels, fold, n_classes=n_classes, build=build)
+    predictions = to_predictions_table(copy, predicted.probabilities, names)
+    issues = find_issues(predictions, copy[features]).table
+    return measure_detection(
+        issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), planted.is_planted
+    )

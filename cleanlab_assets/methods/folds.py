@@ -1,0 +1,140 @@
+"""Dividing rows into parts: stratified by label with equal rows kept together, or by time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.methods.seeding import seed_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def group_equal_rows(features: pd.DataFrame) -> np.ndarray:
+    """Number the distinct rows: equal feature values (missing equals missing, -0.0 equals 0.0) get the same number.
+
+    Args:
+        features: feature columns only, shape (n_rows, n_features).
+
+    Returns:
+        int64 array of shape (n_rows,), numbered from 0 in order of first appearance.
+    """
+    # Hashes are taken of the bits; adding 0.0 turns -0.0 into 0.0.
+    fractional = [name for name in features if pd.api.types.is_float_dtype(features[name].dtype)]
+    unsigned = features.assign(**{str(name): features[name] + 0.0 for name in fractional})
+    hashes = pd.util.hash_pandas_object(unsigned, index=False)
+    return pd.factorize(hashes)[0].astype(np.int64)
+
+
+def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], *, seed: int) -> np.ndarray:
+    """Divide rows into parts of the given shares, stratified by label, each group whole in one part.
+
+    Groups are shuffled within their label (that of the group's first row) and dealt out along the cumulated number
+    of rows. Classes smaller than the number of parts are dealt to the parts that their few rows reach. Parts keep
+    their shares as far as the groups allow: a group that is larger than a part overfills it.
+
+    Args:
+        labels: integer class codes (or quantile bins, see ``bin_by_quantile``), shape (n_rows,).
+        groups: group numbers, shape (n_rows,), see ``group_equal_rows``.
+        shares: size of each part as a share of the rows; sums to 1.
+        seed: seed of the shuffle.
+
+    Returns:
+        int64 array of shape (n_rows,): the part of each row, from 0.
+
+    Raises:
+        ValueError: the shares do not sum to 1, or one is not positive.
+    """
+    edges = _cumulate(shares)
+    if len(labels) == 0:
+        return np.empty(0, dtype=np.int64)
+    unique_groups, first_rows, sizes = np.unique(groups, return_index=True, return_counts=True)
+    strata = labels[first_rows]
+    shuffled = seed_generator(seed, "division").permutation(len(unique_groups))
+    order = shuffled[np.argsort(strata[shuffled], kind="stable")]
+    part_of_group = np.empty(len(unique_groups), dtype=np.int64)
+    for stratum in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
+        cumulated = np.cumsum(sizes[stratum])
+        middles = (cumulated - sizes[stratum] / 2) / cumulated[-1]
+        part_of_group[stratum] = np.searchsorted(edges, middles).clip(max=len(edges) - 1)
+    return part_of_group[np.searchsorted(unique_groups, groups)]
+
+
+def divide_by_time(times: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Divide rows into blocks of time of the given shares, the earliest first.
+
+    Rows of equal time are in one block, that in which the middle one of them falls.
+
+    Args:
+        times: numbers that order the rows in time, shape (n_rows,).
+        shares: size of each block as a share of the rows; sums to 1.
+
+    Returns:
+        int64 array of shape (n_rows,): the block of each row, from 0.
+
+    Raises:
+        ValueError: the shares do not sum to 1, or one is not positive.
+    """
+    edges = _cumulate(shares)
+    middles = (pd.Series(times).rank(method="average").to_numpy() - 0.5) / max(len(times), 1)
+    return np.searchsorted(edges, middles).clip(max=len(edges) - 1).astype(np.int64)
+
+
+def bin_by_quantile(values: np.ndarray, n_bins: int) -> np.ndarray:
+    """Number the quantile bins of a numeric label, to stratify by; equal values are in one bin.
+
+    Args:
+        values: finite numbers, shape (n_rows,).
+        n_bins: largest number of bins; fewer come out where a value repeats often.
+
+    Returns:
+        int64 array of shape (n_rows,): the bin of each row, from 0.
+    """
+    if len(values) == 0:
+        return np.empty(0, dtype=np.int64)
+    edges = np.quantile(values, np.linspace(0, 1, n_bins + 1)[1:-1])
+    return np.searchsorted(np.unique(edges), values, side="right").astype(np.int64)
+
+
+def draw_stratified_sample(labels: np.ndarray, n_rows: int, *, seed: int) -> np.ndarray:
+    """Draw rows without replacement so that every class keeps its share, and at least one row.
+
+    Args:
+        labels: integer class codes (or quantile bins), shape (n,).
+        n_rows: rows to draw, at least the number of classes present.
+        seed: seed of the draw.
+
+    Returns:
+        Sorted positions of the drawn rows, shape (n_rows,); all rows when ``n_rows >= n``.
+
+    Raises:
+        ValueError: fewer rows are asked for than there are classes.
+    """
+    if n_rows >= len(labels):
+        return np.arange(len(labels))
+    classes, counts = np.unique(labels, return_counts=True)
+    if n_rows < len(classes):
+        raise ValueError(f"a sample of {n_rows} rows cannot hold all {len(classes)} classes")
+    exact = counts * (n_rows / len(labels))
+    allotted = np.maximum(np.floor(exact).astype(int), 1)
+    while allotted.sum() != n_rows:
+        step = 1 if allotted.sum() < n_rows else -1
+        candidates = (allotted < counts) if step > 0 else (allotted > 1)
+        gap = np.where(candidates, step * (exact - allotted), -np.inf)
+        allotted[int(gap.argmax())] += step
+    rng = seed_generator(seed, "stratified sample")
+    drawn = [
+        rng.choice(np.flatnonzero(labels == label), size=size, replace=False)
+        for label, size in zip(classes, allotted, strict=True)
+    ]
+    return np.sort(np.concatenate(drawn))
+
+
+def _cumulate(shares: Sequence[float]) -> np.ndarray:
+    edges = np.cumsum(shares)
+    if min(shares) <= 0 or not np.isclose(edges[-1], 1.0):
+        raise ValueError(f"shares are {list(shares)}, expected positive numbers that sum to 1")
+    return edges

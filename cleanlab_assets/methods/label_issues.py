@@ -1,0 +1,135 @@
+"""Label issues of single-label classification, from out-of-sample predicted probabilities."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
+from cleanlab_assets.methods.class_predictions import to_probabilities
+
+FilterRule = Literal[
+    "prune_by_noise_rate",
+    "prune_by_class",
+    "both",
+    "confident_learning",
+    "predicted_neq_given",
+    "low_normalized_margin",
+    "low_self_confidence",
+]
+QualityMethod = Literal["self_confidence", "normalized_margin", "confidence_weighted_entropy"]
+
+_RULES_THAT_SPARE_LONELY_ROWS = ("prune_by_noise_rate", "prune_by_class", "both")
+REASONS = ("not flagged", "another class is likelier", "given label is unlikely")
+
+
+@dataclass(frozen=True)
+class LabelIssues:
+    """The label issues of a dataset.
+
+    ``table`` has one row for each train row, in source order; ``estimated_errors`` is the number of label errors that
+    the confident joint implies; ``noise_matrix`` the estimated P(given label | true label): rows given, columns true;
+    ``notes`` says what limits the estimates.
+    """
+
+    table: pd.DataFrame
+    estimated_errors: int
+    noise_matrix: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def find_label_issues(
+    predictions: pd.DataFrame,
+    features: pd.DataFrame,
+    *,
+    filter_by: FilterRule = "prune_by_noise_rate",
+    quality_method: QualityMethod = "self_confidence",
+) -> LabelIssues:
+    """Score, flag and rank the given label of every row.
+
+    Source: ``cleanlab.filter.find_label_issues``, ``cleanlab.rank.get_label_quality_scores`` and
+    ``cleanlab.count`` (Northcutt, Jiang and Chuang, Confident Learning, JAIR 2021).
+
+    Args:
+        predictions: predictions table (``row_id``, ``given_label``, ``probability_<class>``).
+        features: feature columns of the same rows, in the same order.
+        filter_by: rule that decides which rows are flagged.
+        quality_method: score that ranks the rows.
+
+    Returns:
+        Table with ``row_id``, ``given_label``, ``suggested_label`` (likeliest class), ``label_quality`` in [0, 1]
+        (lower is worse), ``is_label_issue``, ``rank`` (1 = worst), ``given_label_probability``,
+        ``suggested_label_probability``, ``reason`` and the features; with the estimates behind the flags.
+
+    Raises:
+        ValueError: ``filter_by`` or ``quality_method`` is none of the allowed values.
+    """
+    from cleanlab.count import compute_confident_joint, estimate_latent, num_label_issues
+    from cleanlab.filter import find_label_issues as cleanlab_find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    _check_choice("filter_by", filter_by, get_args(FilterRule))
+    _check_choice("quality_method", quality_method, get_args(QualityMethod))
+    probabilities = to_probabilities(predictions)
+    labels = encode_labels(predictions["given_label"])
+    names = list(predictions["given_label"].cat.categories)
+
+    # cleanlab works with the classes that occur as given labels; the others cannot be anyone's given label.
+    present = np.unique(labels)
+    compact = probabilities[:, present].astype(np.float64)
+    compact /= np.maximum(compact.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    compact_labels = np.searchsorted(present, labels)
+    notes = [f"class {names[code]!r} has no train row" for code in range(len(names)) if code not in present]
+    lonely = present[np.bincount(compact_labels) == 1] if filter_by in _RULES_THAT_SPARE_LONELY_ROWS else []
+    notes += [f"class {names[code]!r} has a single train row, which {filter_by} never flags" for code in lonely]
+
+    confident_joint = compute_confident_joint(compact_labels, compact)
+    with warnings.catch_warnings():
+        # Said in the notes instead.
+        warnings.filterwarnings("ignore", message="May not flag all label issues in class")
+        is_issue = cleanlab_find_label_issues(
+            compact_labels,
+            compact,
+            filter_by=filter_by,
+            # This rule computes its own and warns about another one.
+            confident_joint=None if filter_by == "confident_learning" else confident_joint,
+            n_jobs=1,
+        )
+    quality = get_label_quality_scores(compact_labels, compact, method=quality_method).clip(0.0, 1.0)
+    _, noise_matrix, _ = estimate_latent(confident_joint, compact_labels)
+    order = np.lexsort((np.arange(len(quality)), quality))
+    rank = np.empty(len(quality), dtype=np.int64)
+    rank[order] = np.arange(1, len(quality) + 1)
+
+    suggested = probabilities.argmax(axis=1)
+    rows = np.arange(len(labels))
+    reason = np.select([~is_issue, suggested != labels], REASONS[:2], default=REASONS[2])
+    table = pd.DataFrame(
+        {
+            "row_id": predictions["row_id"].to_numpy(),
+            "given_label": predictions["given_label"].array,
+            "suggested_label": decode_labels(suggested, predictions["given_label"]),
+            "label_quality": quality.astype(np.float32),
+            "is_label_issue": is_issue,
+            "rank": rank,
+            "given_label_probability": probabilities[rows, labels],
+            "suggested_label_probability": probabilities[rows, suggested],
+            "reason": pd.Categorical(reason, categories=list(REASONS)),
+        }
+    )
+    present_names = [names[code] for code in present]
+    return LabelIssues(
+        table=pd.concat([table, features.reset_index(drop=True)], axis=1),
+        estimated_errors=int(num_label_issues(compact_labels, compact)),
+        noise_matrix=pd.DataFrame(noise_matrix, index=present_names, columns=present_names),
+        notes=tuple(notes),
+    )
+
+
+def _check_choice(setting: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{setting} is {value!r}, expected one of {', '.join(allowed)}")

@@ -1,0 +1,128 @@
+"""Planted label errors with known truth, to measure how well a detector finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
+from cleanlab_assets.methods.seeding import seed_generator
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cleanlab_assets.models.encoding import FeatureKinds
+
+ErrorKind = Literal["uniform", "class_pairs"]
+
+
+@dataclass(frozen=True)
+class PlantedErrors:
+    """Labels after planting, and which of them are wrong now; both of shape (n_rows,)."""
+
+    labels: np.ndarray
+    is_planted: np.ndarray
+
+
+def plant_label_errors(labels: np.ndarray, *, fraction: float, confusion: np.ndarray, seed: int) -> PlantedErrors:
+    """Replace the labels of random rows by another class, drawn from the row of a confusion structure.
+
+    Args:
+        labels: integer class codes, shape (n_rows,).
+        fraction: share of the rows to corrupt; ``round(fraction * n_rows)`` labels change, each to another class.
+        confusion: shape (n_classes, n_classes): row c holds the probabilities of the classes that a row of class c
+            is mislabelled as; its diagonal is 0 and its rows sum to 1.
+        seed: seed of the draw.
+
+    Returns:
+        The labels with errors, and the mask of the planted ones.
+
+    Raises:
+        ValueError: ``confusion`` has a positive diagonal entry or a row that does not sum to 1.
+    """
+    if np.diagonal(confusion).any() or not np.allclose(confusion.sum(axis=1), 1.0):
+        raise ValueError("the confusion structure needs a zero diagonal and rows that sum to 1")
+    rng = seed_generator(seed, "planted errors")
+    chosen = rng.choice(len(labels), size=round(fraction * len(labels)), replace=False)
+    cumulated = np.cumsum(confusion[labels[chosen]], axis=1)
+    # The draw stays below the last sum, so that rounding never yields a class of probability 0.
+    draw = rng.random((len(chosen), 1)) * cumulated[:, -1:]
+    planted = labels.copy()
+    planted[chosen] = (draw >= cumulated).sum(axis=1)
+    is_planted = np.zeros(len(labels), dtype=bool)
+    is_planted[chosen] = True
+    return PlantedErrors(labels=planted, is_planted=is_planted)
+
+
+def uniform_confusion(n_classes: int) -> np.ndarray:
+    """Every other class is equally likely; shape (n_classes, n_classes)."""
+    return (np.ones((n_classes, n_classes)) - np.eye(n_classes)) / (n_classes - 1)
+
+
+def class_pair_confusion(encoded: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Each class is mistaken for the classes it resembles: people confuse a 3 with an 8, hardly with a 1.
+
+    The likeness of two classes is that of their mean rows; the nearest class gets three quarters of the errors and
+    the second nearest one quarter (all of them go to the only other class of a binary dataset).
+
+    Args:
+        encoded: encoded rows, shape (n_rows, n_encoded), see ``encode_for_distance``.
+        labels: integer class codes, shape (n_rows,).
+        n_classes: number of classes; a class without rows is confused with every other one equally.
+
+    Returns:
+        Confusion structure of shape (n_classes, n_classes).
+    """
+    present = np.unique(labels)
+    means = np.stack([encoded[labels == code].mean(axis=0, dtype=np.float64) for code in present])
+    distances = np.linalg.norm(means[:, None] - means[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    confusion = uniform_confusion(n_classes)
+    for position, code in enumerate(present):
+        nearest = present[np.argsort(distances[position], kind="stable")[: len(present) - 1]]
+        if len(nearest) == 0:
+            continue
+        confusion[code] = 0.0
+        confusion[code, nearest[0]] = 1.0 if len(nearest) == 1 else 0.75
+        if len(nearest) > 1:
+            confusion[code, nearest[1]] = 0.25
+    return confusion
+
+
+def plant_errors_in_training_set(
+    training_set: pd.DataFrame, kinds: FeatureKinds, *, fraction: float, kind: ErrorKind, seed: int
+) -> pd.DataFrame:
+    """Corrupt train labels of a training set; test labels are never touched.
+
+    Args:
+        training_set: training-set table without planted errors.
+        kinds: its feature columns.
+        fraction: share of the train rows whose label becomes wrong.
+        kind: ``uniform`` (any other class) or ``class_pairs`` (a class that resembles it).
+        seed: seed of the draw.
+
+    Returns:
+        A copy with ``given_label`` changed on the chosen train rows, ``planted_error`` (bool) and ``true_label``.
+    """
+    from cleanlab_assets.models.encoding import encode_for_distance
+
+    is_train = (training_set["split"] == "train").to_numpy()
+    n_classes = len(training_set["given_label"].cat.categories)
+    true_codes = encode_labels(training_set["given_label"])
+    if kind == "uniform":
+        confusion = uniform_confusion(n_classes)
+    else:
+        encoded = encode_for_distance(training_set, kinds, fit_on=is_train)
+        confusion = class_pair_confusion(encoded[is_train], true_codes[is_train], n_classes)
+    planted = plant_label_errors(true_codes[is_train], fraction=fraction, confusion=confusion, seed=seed)
+    if fraction > 0 and not planted.is_planted.any():
+        raise ValueError(f"a fraction of {fraction:g} of {is_train.sum():,} train rows is less than one planted error")
+    codes, is_planted = true_codes.copy(), np.zeros(len(training_set), dtype=bool)
+    codes[is_train], is_planted[is_train] = planted.labels, planted.is_planted
+    return training_set.assign(
+        given_label=decode_labels(codes, training_set["given_label"]),
+        planted_error=is_planted,
+        true_label=training_set["given_label"],
+    )

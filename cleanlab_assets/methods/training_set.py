@@ -1,0 +1,249 @@
+"""The rows under audit: an optional sample, the split into train and test, and the folds of the train rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.methods.folds import (
+    bin_by_quantile,
+    divide_by_time,
+    divide_rows,
+    draw_stratified_sample,
+    group_equal_rows,
+)
+from cleanlab_assets.methods.label_set_folds import divide_label_sets, draw_label_set_sample
+from cleanlab_assets.methods.label_sets import LabelSetError, decode_label_sets, encode_label_sets
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.dataset import Dataset
+
+TRAIN = "train"
+TEST = "test"
+NO_FOLD = -1
+QUANTILE_BINS = 10
+"""Bins of a numeric label that every part of the rows gets its share of."""
+RESERVED_COLUMNS = frozenset(
+    {
+        *("row_id", "given_label", "split", "fold", "time_block", "planted_error", "planted_kind", "true_label"),
+        *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
+        *("given_label_probability", "suggested_label_probability"),
+        *("missing_labels", "extra_labels"),
+        *("n_annotations", "annotator_agreement", "dawid_skene_label"),
+        *("predicted_value", "uncertainty", "residual", "is_below_cleanlab_cut", "is_below_calibrated_cut"),
+    }
+)
+"""Columns that the audit writes beside the features; no feature may have one of these names."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A training set and what a reader must know about how it was made.
+
+    ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, float64 for
+    a numeric label, or a text that names several classes in class order), ``split`` and ``fold`` (-1 on test rows), in
+    source order. Where rows have a time it also has ``time_block``, numbered from 0 at the earliest row of the source:
+    rows of one block depend on each other.
+    """
+
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def build_training_set(
+    raw: pd.DataFrame, dataset: Dataset, *, max_rows: int | None, test_fraction: float, folds: int, seed: int
+) -> TrainingSet:
+    """Sample, split and fold the rows of a raw dataset.
+
+    Sample, split and folds are random, stratified by class or by quantile of a numeric label. With a time column they
+    are blocks of time instead: the sample is the latest rows, the test rows are the latest of those, and each fold is
+    a block of the earlier ones. A fold is predicted by models fitted on the blocks before and after it: that suits the
+    audit of labels, which is no forecast; only the test rows ask for the future. Labels that name several classes are
+    stratified by class and combination.
+
+    Rows with equal features stay on one side of the split and in one fold: a model that saw one of them has seen all.
+
+    Args:
+        raw: raw table of the dataset, in source order.
+        dataset: its catalogue entry.
+        max_rows: rows of the sample; None takes all.
+        test_fraction: share of the rows put aside as untouched test rows.
+        folds: number of folds of the train rows.
+        seed: seed of the sample, the split and the folds.
+
+    Returns:
+        The training set; ``notes`` says how rows were split where the label is numeric or the rows have a time, and
+        where a class is too small to be in every part.
+
+    Raises:
+        ValueError: a label is missing or not allowed, a time is missing, a feature has the name of a column that the
+            audit writes, or the train rows hold fewer than two classes or label values.
+    """
+    labels, strata = _read_labels(raw, dataset)
+    times = _read_times(raw, dataset)
+    rows = _draw_sample(strata, times, max_rows, seed=seed)
+    table = read_features(raw.iloc[rows], dataset)
+    groups = group_equal_rows(table.drop(columns="row_id"))
+    table["given_label"] = labels[rows]
+
+    test_shares, fold_shares = [test_fraction, 1 - test_fraction], [1 / folds] * folds
+    fold = np.full(len(table), NO_FOLD, dtype=np.int16)
+    if times is None:
+        strata = strata[rows]
+        divide = divide_rows if dataset.label_separator is None else divide_label_sets
+        is_test = divide(strata, groups, test_shares, seed=seed) == 0
+        fold[~is_test] = divide(strata[~is_test], groups[~is_test], fold_shares, seed=seed + 1)
+    else:
+        times = times[rows]
+        table["time_block"] = times // dataset.time_block
+        is_late = divide_by_time(times, test_shares[::-1]) == 1
+        # Of equal rows, one in the future puts all among the test rows; else the first decides the block.
+        is_test = np.isin(groups, groups[is_late])
+        block = pd.Series(divide_by_time(times[~is_test], fold_shares))
+        fold[~is_test] = block.groupby(groups[~is_test]).transform("min")
+    table["split"] = pd.Categorical(np.where(is_test, TEST, TRAIN), categories=[TRAIN, TEST])
+    table["fold"] = fold
+    if table.loc[~is_test, "given_label"].nunique() < 2:  # noqa: PLR2004 - one value leaves nothing to learn
+        values = "label values" if dataset.numeric_label else "classes"
+        raise ValueError(f"{dataset.name}: the {(~is_test).sum()} train rows hold fewer than two {values}")
+    notes = _describe_small_classes(table, dataset, folds)
+    if times is not None:
+        notes += _describe_blocks(dataset, n_raw=len(raw), is_late=is_late, is_test=is_test)
+    elif dataset.numeric_label:
+        notes.append(f"rows are split at random, alike in each of {len(np.unique(strata))} quantile bins of the label")
+    return TrainingSet(table=table, notes=tuple(notes))
+
+
+def _read_labels(raw: pd.DataFrame, dataset: Dataset) -> tuple[pd.Categorical | np.ndarray, np.ndarray]:
+    """Return the label of each row and what to stratify by: an integer stratum, or which classes the label names."""
+    given = raw[dataset.label]
+    if dataset.label_separator is not None:
+        try:
+            indicators = encode_label_sets(given, dataset.class_names, row_ids=raw["row_id"].tolist())
+        except LabelSetError as error:
+            raise LabelSetError(f"{dataset.name}, {dataset.label}: {error}") from error
+        return decode_label_sets(indicators, dataset.class_names), indicators
+    is_allowed = dataset.find_allowed_labels(given)
+    if not is_allowed.all():
+        position = int(np.argmin(is_allowed))
+        allowed = dataset.allowed_labels if dataset.numeric_label else f"one of {dataset.allowed_labels}"
+        raise ValueError(
+            f"{dataset.name}: row {raw['row_id'].iloc[position]!r} has {dataset.label} "
+            f"{given.iloc[position]!r}, expected {allowed}"
+        )
+    if dataset.numeric_label:
+        values = given.to_numpy(dtype=np.float64)
+        return values, bin_by_quantile(values, QUANTILE_BINS)
+    classes = pd.Categorical(given, categories=list(dataset.class_names))
+    return classes, classes.codes.astype(np.int64)
+
+
+def _read_times(raw: pd.DataFrame, dataset: Dataset) -> np.ndarray | None:
+    """Return the place of each row's time among all times, from 0; None where the rows have no time."""
+    if dataset.time_column is None:
+        return None
+    times = pd.factorize(np.asarray(raw[dataset.time_column]), sort=True)[0]
+    if (times < 0).any():
+        row = raw["row_id"].iloc[int(np.argmin(times))]
+        raise ValueError(f"{dataset.name}: row {row!r} has no {dataset.time_column}, which orders the rows in time")
+    return times
+
+
+def _draw_sample(strata: np.ndarray, times: np.ndarray | None, max_rows: int | None, *, seed: int) -> np.ndarray:
+    """Return the positions of the sampled rows, in source order."""
+    if max_rows is None:
+        return np.arange(len(strata))
+    if times is None:
+        draw = draw_stratified_sample if strata.ndim == 1 else draw_label_set_sample
+        return draw(strata, max_rows, seed=seed)
+    return np.sort(np.argsort(times, kind="stable")[-max_rows:])
+
+
+def read_features(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Return row id and features of raw rows, with one kind of missing value.
+
+    Raises:
+        ValueError: a feature has the name of a column that the audit writes.
+    """
+    names = [column.name for column in dataset.features]
+    if clashing := sorted(RESERVED_COLUMNS.intersection(names)):
+        raise ValueError(
+            f"{dataset.name}: features are named {', '.join(clashing)} like columns of the audit: "
+            "rename them in the loader"
+        )
+    table = raw[["row_id", *names]].reset_index(drop=True)
+    for column in dataset.features:
+        # One kind of missing value for every estimator: None and pandas' NA become NaN.
+        if column.kind == "categorical":
+            table[column.name] = table[column.name].astype("category")
+        elif pd.api.types.is_extension_array_dtype(table[column.name].dtype):
+            table[column.name] = table[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
+    return table
+
+
+def _describe_blocks(dataset: Dataset, *, n_raw: int, is_late: np.ndarray, is_test: np.ndarray) -> list[str]:
+    notes = [
+        f"rows are split by time ({dataset.time_column}): the test rows are the last {is_late.sum():,} of "
+        f"{len(is_test):,}, the folds are blocks of the earlier rows"
+    ]
+    if len(is_test) < n_raw:
+        notes.append(
+            f"the sample is the latest {len(is_test):,} of {n_raw:,} rows: a random one would leave holes in the series"
+        )
+    if n_moved := (is_test & ~is_late).sum():
+        notes.append(f"{n_moved:,} earlier rows equal one of the last and are test rows too")
+    return notes
+
+
+def _describe_small_classes(table: pd.DataFrame, dataset: Dataset, folds: int) -> list[str]:
+    notes = []
+    named = table["given_label"]
+    if dataset.label_separator is not None:
+        named = named.map(dataset.split_label)
+    for name in dataset.class_names:
+        rows = table[[name in names for names in named] if dataset.label_separator else named == name]
+        train = rows[rows["split"] == TRAIN]
+        if len(train) < folds:
+            notes.append(
+                f"class {name!r} has {len(train)} train rows, fewer than the {folds} folds: "
+                "its label quality scores are unreliable"
+            )
+        if len(train["fold"].unique()) == 1:
+            notes.append(
+                f"the train rows of class {name!r} ({len(train)}) are all in one fold: "
+                "the model that predicts them never saw the class"
+            )
+        if len(train) == len(rows):
+            notes.append(f"class {name!r} has no test row: test metrics say nothing about it")
+    return notes
+
+
+def require_same_rows(table: pd.DataFrame, rows: pd.DataFrame, *, what: str) -> None:
+    """Refuse a stored table that was made from another training set than the rows at hand.
+
+    Args:
+        table: stored table with ``row_id`` and ``given_label``.
+        rows: train rows of the training set.
+        what: name of the table, for the message.
+
+    Raises:
+        ValueError: row ids or given labels differ.
+    """
+    if not all(np.array_equal(table[name].to_numpy(), rows[name].to_numpy()) for name in ("row_id", "given_label")):
+        raise ValueError(
+            f"{what} ({len(table):,} rows) was made from another training set than the current one "
+            f"({len(rows):,} train rows): materialize {what} again"
+        )
+
+
+def train_rows(training_set: pd.DataFrame) -> pd.DataFrame:
+    """Return the train rows of a training-set table, in source order, renumbered from 0."""
+    return training_set[training_set["split"] == TRAIN].reset_index(drop=True)
+
+
+def test_rows(training_set: pd.DataFrame) -> pd.DataFrame:
+    """Return the untouched test rows of a training-set table, in source order, renumbered from 0."""
+    return training_set[training_set["split"] == TEST].reset_index(drop=True)

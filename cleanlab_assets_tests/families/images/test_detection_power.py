@@ -1,0 +1,104 @@
+"""Does the measure of the audit's power tell a model that sees from one that does not, in both families of images?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from cleanlab_assets.datasets.boxes import ScoredBoxes
+from cleanlab_assets.families.object_detection.detection_power import measure_box_detection_power
+from cleanlab_assets.families.object_detection.plant import BOX_ERROR_KINDS
+from cleanlab_assets.families.segmentation.detection_power import measure_mask_detection_power
+from cleanlab_assets.families.segmentation.issues import pack_probabilities
+from cleanlab_assets.families.segmentation.plant import MASK_ERROR_KINDS
+from cleanlab_assets.orchestration.tabular.checks import MINIMUM_LIFT
+from cleanlab_assets_tests.datasets.known_scenes import make_scenes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cleanlab_assets.datasets.images import AnnotatedImage
+
+N_IDS = 11
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[AnnotatedImage]:
+    return make_scenes(100)
+
+
+def has_power(measured: pd.DataFrame) -> bool:
+    """What the check asks: every kind of error is found far better than by chance."""
+    return bool((measured["average_precision"] >= MINIMUM_LIFT * measured["chance"]).all())
+
+
+def see_masks(scenes: list[AnnotatedImage], rim: float) -> list[bytes]:
+    """The true masks, but unsure within so many pixels of an outline, as networks are."""
+    packed = []
+    for scene in scenes:
+        seen = (np.arange(N_IDS)[:, None, None] == scene.class_mask).astype(np.float32)
+        if rim:
+            seen = gaussian_filter(seen, (0, rim, rim))
+        packed.append(pack_probabilities(0.99 * seen + 0.01 / N_IDS))
+    return packed
+
+
+@pytest.mark.parametrize("rim", [0, 1, 2])
+def test_every_kind_of_wrong_mask_ranks_worst_for_a_model_that_sees(scenes: list[AnnotatedImage], rim: float) -> None:
+    measured = measure_mask_detection_power(scenes, see_masks(scenes, rim), seed=7)
+
+    assert measured["kind"].tolist() == sorted(MASK_ERROR_KINDS)
+    assert measured["n_planted"].tolist() == [5] * 5
+    assert measured["chance"].tolist() == pytest.approx([5 / 80] * 5)
+    assert has_power(measured)
+    assert (measured["average_precision"] > 0.7).all(), measured
+
+
+def test_a_model_that_tells_nothing_of_the_pixels_has_no_power(scenes: list[AnnotatedImage]) -> None:
+    rng = np.random.default_rng(0)
+    shares = np.array([0.8, *[0.02] * 10], dtype=np.float32)[:, None, None]
+    shape = (N_IDS, scenes[0].height, scenes[0].width)
+    same = [pack_probabilities(np.broadcast_to(shares, shape))] * len(scenes)
+    noise = [pack_probabilities(rng.dirichlet(np.ones(N_IDS), shape[1:]).transpose(2, 0, 1)) for _ in scenes]
+    of_another = see_masks([*scenes[1:], scenes[0]], rim=1)
+
+    for predictions in (same, noise, of_another):
+        measured = measure_mask_detection_power(scenes, predictions, seed=7)
+        assert not has_power(measured), measured
+
+
+def see_boxes(scenes: list[AnnotatedImage], noise: float, made_up: int = 0) -> list[ScoredBoxes]:
+    """The true boxes, a little off, and so many boxes on nothing that it is not sure of."""
+    rng = np.random.default_rng(0)
+    found = []
+    for scene in scenes:
+        corners = rng.uniform(0, 100, (made_up, 2))
+        boxes = np.vstack([scene.boxes + rng.normal(0, noise, scene.boxes.shape), np.hstack([corners, corners + 20])])
+        codes = [scene.class_names.index(label) for label in scene.box_labels]
+        scores = np.concatenate([np.full(len(codes), 0.97), rng.uniform(0, 0.3, made_up)])
+        classes = np.concatenate([codes, rng.integers(0, len(scene.class_names), made_up)]).astype(np.int64)
+        found.append(ScoredBoxes(boxes=boxes, codes=classes, scores=scores))
+    return found
+
+
+@pytest.mark.parametrize("made_up", [0, 3])
+def test_every_kind_of_wrong_box_ranks_worst_for_a_detector_that_sees(
+    scenes: list[AnnotatedImage], made_up: int
+) -> None:
+    """Also for one that predicts nothing but objects: all that it sees where no box is was dropped."""
+    measured = measure_box_detection_power(scenes, see_boxes(scenes, noise=1, made_up=made_up), seed=7)
+
+    assert measured["kind"].tolist() == sorted(BOX_ERROR_KINDS)
+    assert has_power(measured)
+    assert (measured["average_precision"] > 0.7).all(), measured
+    assert (measured["chance"] < 0.05).all(), measured
+
+
+def test_a_detector_that_sees_nothing_or_other_pictures_has_no_power(scenes: list[AnnotatedImage]) -> None:
+    nothing = ScoredBoxes(boxes=np.zeros((0, 4)), codes=np.zeros(0, dtype=np.int64), scores=np.zeros(0))
+    for predictions in ([nothing] * len(scenes), see_boxes([*scenes[1:], scenes[0]], noise=1)):
+        measured = measure_box_detection_power(scenes, predictions, seed=7)
+        assert not has_power(measured), measured

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, f1_score, hamming_loss, roc_auc_score
+
+from cleanlab_assets.datasets.synthetic_topics import generate_topics
+from cleanlab_assets.families.multilabel.issues import aggregate_quality, find_class_issues, summarize_classes
+from cleanlab_assets.families.multilabel.metrics import ScoredLabelSets
+from cleanlab_assets.families.multilabel.plant import KINDS, plant_label_set_errors
+from cleanlab_assets.families.multilabel.predictions import calibrate_out_of_fold
+from cleanlab_assets.families.multilabel.variants import clean_label_sets
+from cleanlab_assets.methods.label_set_folds import divide_label_sets, draw_label_set_sample
+from cleanlab_assets.methods.label_sets import LabelSetError, decode_label_sets, encode_label_sets, to_label_lists
+
+NAMES = ("a", "b", "c")
+TOPICS = generate_topics(600, 4, 20, seed=1)[1]
+
+
+def _encode(*labels: object) -> np.ndarray:
+    return encode_label_sets(pd.Series(labels, dtype=object), NAMES, row_ids=[f"f:{n}" for n in range(len(labels))])
+
+
+def test_labels_are_read_in_any_order_and_written_in_class_order() -> None:
+    encoded = _encode("c|a", "", "b|b")
+    assert encoded.tolist() == [[True, False, True], [False] * 3, [False, True, False]]
+    assert decode_label_sets(encoded, NAMES).tolist() == ["a|c", "", "b"]
+    assert to_label_lists(encoded) == [[0, 2], [], [1]]
+
+
+@pytest.mark.parametrize(
+    ("label", "message"), [("a|d", "row 'f:1' .* unknown class 'd'"), (None, "row 'f:1' has no label: found None")]
+)
+def test_a_wrong_label_is_named_with_its_row(label: object, message: str) -> None:
+    with pytest.raises(LabelSetError, match=message):
+        _encode("a", label)
+
+
+def test_every_class_and_frequent_combination_is_spread_evenly_and_groups_stay_whole() -> None:
+    groups = np.arange(len(TOPICS)) // 2
+    part = divide_label_sets(TOPICS, np.arange(len(TOPICS)), [0.25] * 4, seed=3)
+    combinations = pd.Series(decode_label_sets(TOPICS, ("a", "b", "c", "d")))
+    counts = pd.crosstab(combinations, part)
+    assert (counts.max(axis=1) - counts.min(axis=1))[counts.sum(axis=1) >= 4].max() <= 2
+    by_class = np.array([TOPICS[part == number].sum(axis=0) for number in range(4)])
+    assert (by_class.max(axis=0) - by_class.min(axis=0)).max() <= 4
+    grouped = divide_label_sets(TOPICS, groups, [0.5, 0.5], seed=3)
+    assert (grouped[::2] == grouped[1::2]).all()
+    assert abs(grouped.mean() - 0.5) < 0.02
+
+
+def test_a_sample_has_the_wanted_size_and_keeps_shares() -> None:
+    sample = draw_label_set_sample(TOPICS, 200, seed=0)
+    assert len(np.unique(sample)) == 200
+    assert np.abs(TOPICS[sample].mean(axis=0) - TOPICS.mean(axis=0)).max() < 0.03
+
+
+def test_no_row_is_calibrated_by_its_own_label() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.random((60, 4)).astype(np.float32)
+    named, folds = TOPICS[:60].copy(), np.arange(60) % 3
+    before = calibrate_out_of_fold(probabilities, named, folds, method="platt")
+    named[folds == 1] = ~named[folds == 1]
+    after = calibrate_out_of_fold(probabilities, named, folds, method="platt")
+    assert (before[folds == 1] == after[folds == 1]).all()
+    assert (before[folds != 1] != after[folds != 1]).any()
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+def test_overconfident_probabilities_are_mended(method: str) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random((4000, 2))
+    named = rng.random(truth.shape) < truth
+    overconfident = np.clip(truth * 2 - 0.5, 0.001, 0.999)
+    mended = calibrate_out_of_fold(overconfident, named, np.arange(4000) % 5, method=method)  # type: ignore[arg-type]
+    assert np.abs(mended - truth).mean() < 0.6 * np.abs(overconfident - truth).mean()
+
+
+def test_aggregations_have_their_hand_worked_values() -> None:
+    quality = np.array([[0.9, 0.2, 0.8]])
+    assert aggregate_quality(quality, "minimum") == pytest.approx([0.2])
+    assert aggregate_quality(quality, "mean") == pytest.approx([1.9 / 3])
+    assert aggregate_quality(quality, "exponential_moving_average") == pytest.approx(
+        [0.2 * (0.2 * 0.9 + 0.16 * 4) + 0.16]
+    )
+    assert 0.2 < aggregate_quality(quality, "softmin")[0] < 0.21
+    with pytest.raises(ValueError, match="expected one of softmin"):
+        aggregate_quality(quality, "median")  # type: ignore[arg-type]
+
+
+def test_the_summary_of_classes_is_that_of_cleanlab(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cleanlab.multilabel_classification import dataset
+    from cleanlab.multilabel_classification.filter import find_multilabel_issues_per_class
+
+    # cleanlab's pool of processes may hang when it is forked from a process with threads.
+    one_process = partial(find_multilabel_issues_per_class, n_jobs=1)
+    monkeypatch.setattr(dataset, "find_multilabel_issues_per_class", one_process)
+
+    rng = np.random.default_rng(0)
+    probabilities = np.clip(np.where(TOPICS, 0.75, 0.25) + rng.normal(0, 0.2, TOPICS.shape), 0.01, 0.99)
+    found = find_class_issues(TOPICS, probabilities, filter_by="prune_by_noise_rate")
+    summary = summarize_classes(found, ("a", "b", "c", "d"))
+    theirs = dataset.common_multilabel_issues(to_label_lists(TOPICS), probabilities).set_index(
+        ["Class Index", "In Given Label"]
+    )["Num Examples"]
+    assert summary["n_extra"].tolist() == [theirs[code, True] for code in range(4)]
+    assert summary["n_missing"].tolist() == [theirs[code, False] for code in range(4)]
+    assert summary["n_extra"].sum() > 0
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "mixed"])
+def test_planted_errors_are_of_the_wanted_kind_and_number(kind: str) -> None:
+    planted = plant_label_set_errors(TOPICS, fraction=0.1, kind=kind, seed=5)  # type: ignore[arg-type]
+    changed = planted.is_named != TOPICS
+    assert (changed.any(axis=1) == planted.is_planted).all()
+    assert planted.is_planted.sum() in (59, 60)
+    added, removed = planted.is_named & ~TOPICS, TOPICS & ~planted.is_named
+    expected = {"missing": (0, 1), "extra": (1, 0), "swapped": (1, 1)}
+    for name, (n_added, n_removed) in expected.items():
+        rows = planted.kinds == name
+        assert (added[rows].sum(axis=1) == n_added).all()
+        assert (removed[rows].sum(axis=1) == n_removed).all()
+    assert (
+        planted.is_named[planted.kinds == "whole_set"].sum(axis=0) == TOPICS[planted.kinds == "whole_set"].sum(axis=0)
+    ).all()
+
+
+def test_planting_more_than_the_rows_can_take_is_refused() -> None:
+    with pytest.raises(ValueError, match="'missing' are wanted, only 0 rows can take one"):
+        plant_label_set_errors(np.zeros((50, 3), dtype=bool), fraction=0.1, kind="missing", seed=0)
+
+
+def test_metrics_are_those_of_scikit_learn_also_on_weighted_rows() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = np.clip(np.where(TOPICS, 0.6, 0.4) + rng.normal(0, 0.2, TOPICS.shape), 0, 1)
+    weights = rng.integers(0, 3, len(TOPICS)).astype(float)
+    predicted = probabilities >= 0.5
+    found = ScoredLabelSets(TOPICS, probabilities).compute(weights)
+    assert found["micro_f1"] == pytest.approx(f1_score(TOPICS, predicted, average="micro", sample_weight=weights))
+    assert found["macro_f1"] == pytest.approx(f1_score(TOPICS, predicted, average="macro", sample_weight=weights))
+    assert found["subset_accuracy"] == pytest.approx(accuracy_score(TOPICS, predicted, sample_weight=weights))
+    assert found["hamming_loss"] == pytest.approx(hamming_loss(TOPICS, predicted, sample_weight=weights))
+    assert found["roc_auc"] == pytest.approx(roc_auc_score(TOPICS, probabilities, sample_weight=weights))
+
+
+def test_cleaning_never_takes_a_whole_class_away() -> None:
+    issues = pd.DataFrame(
+        {
+            "row_id": [f"f:{n}" for n in range(6)],
+            "given_label": ["a", "a|b", "b", "", "c", "c"],
+            "suggested_label": ["a", "a", "", "", "", ""],
+            "is_label_issue": [False, True, True, False, True, True],
+            "rank": [5, 3, 4, 6, 1, 2],
+        }
+    )
+    variants = clean_label_sets(issues, NAMES, prune_fraction=0.7, seed=0)
+    for cleaned in variants.values():
+        kept = cleaned.labels[cleaned.keep]
+        assert kept.any(axis=0).all()
+        assert not kept.all(axis=0).any()
+    assert variants["cleanlearning"].keep.tolist() == [True, False, True, True, False, True]

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cleanlab_assets.families.multilabel.report import build_multilabel_report
+from cleanlab_assets.reports.formatting import NO_CLASS
+from cleanlab_assets.reports.html import render_report
+from cleanlab_assets_tests.reports.conftest import CLASSES, N_TEST, N_TRAIN, make_summary
+
+if TYPE_CHECKING:
+    from cleanlab_assets.reports.html import Report, Section, Table
+    from cleanlab_assets_tests.reports.conftest import Audited
+
+LABELS = ["cat", "cat|dog", "", "dog|owl"]
+MISSING, EXTRA = {2: "cat", 5: "owl"}, {5: "dog", 9: "cat"}
+FLAGGED = [2, 5, 9]
+BY_CLASS = pd.DataFrame(
+    {
+        "class_name": CLASSES,
+        "n_rows": [60, 60, 30],
+        "n_missing": [1, 0, 1],
+        "n_extra": [1, 1, 0],
+        "missing_share": [1 / 60, 0, 1 / 90],
+        "extra_share": [1 / 60, 1 / 60, 0],
+        "mean_quality": [0.8, 0.7, 0.9],
+        "roc_auc": [0.91, 0.82, 0.55],
+    }
+)
+
+
+def section(report: Report, key: str) -> Section:
+    return next(part for part in report.sections if part.key == key)
+
+
+def table(report: Report, key: str, title: str) -> Table:
+    return next(item for item in section(report, key).tables if item.title == title)
+
+
+def label_issues(row_ids: pd.Series[str], given: pd.Series[str], **attrs: Any) -> pd.DataFrame:
+    """Three rows in doubt, the later the worse: one lacks a class, one has one too many, and one both."""
+    quality = np.linspace(0.9, 0.8, N_TRAIN)
+    quality[FLAGGED] = [0.3, 0.2, 0.1]
+    issues = pd.DataFrame(
+        {
+            "row_id": row_ids,
+            "given_label": given,
+            "missing_labels": [MISSING.get(row, "") for row in range(N_TRAIN)],
+            "extra_labels": [EXTRA.get(row, "") for row in range(N_TRAIN)],
+            "label_quality": quality,
+            "is_label_issue": np.isin(np.arange(N_TRAIN), FLAGGED),
+        }
+    )
+    issues.attrs = {
+        "by_class": BY_CLASS.to_dict("records"),
+        "calibration_error": 0.01,
+        "uncalibrated_error": 0.06,
+        "uncalibrated_flag_rate": 0.1,
+        "calibration_method": "platt",
+        "filter_by": "confident_learning",
+        "aggregation": "minimum",
+    }
+    for name, value in attrs.items():
+        issues.attrs[name] = value
+    return issues
+
+
+def build(audited: Audited, **attrs: Any) -> Report:
+    given = pd.Series(np.resize(LABELS, N_TRAIN + N_TEST), dtype=object)
+    training_set = audited.training_set.assign(given_label=given)
+    types = ("outlier", "near_duplicate", "non_iid", "null")
+    columns = [name for kind in types for name in (f"is_{kind}_issue", f"{kind}_score")]
+    found = audited.datalab_issues[["row_id", "duplicate_set", *columns]]
+    found = found.assign(given_label=given.head(N_TRAIN), predicted_label="cat")
+    sets = audited.duplicate_sets
+    return build_multilabel_report(
+        dataset=replace(audited.dataset, families=("multilabel",), label_separator="|"),
+        model="logistic_regression",
+        training_set=training_set,
+        label_issues=label_issues(training_set["row_id"].head(N_TRAIN), given.head(N_TRAIN), **attrs),
+        datalab_issues=found,
+        datalab_summary=make_summary(found, types),
+        duplicate_sets=sets.assign(given_label=given.head(len(sets)).to_numpy()),
+        facts={"Seed": "0"},
+    )
+
+
+@pytest.fixture(scope="module")
+def sets_report(audited: Audited) -> Report:
+    return build(audited)
+
+
+def test_flagged_rows_are_shown_worst_first_with_what_is_missing_and_extra(
+    audited: Audited, sets_report: Report
+) -> None:
+    shown = table(sets_report, "label", "Flagged rows").frame
+    assert shown["row_id"].tolist() == [audited.training_set["row_id"].iloc[row] for row in reversed(FLAGGED)]
+    assert shown["missing_labels"].tolist() == ["", "owl", "cat"]
+    assert shown["extra_labels"].tolist() == ["cat", "dog", ""]
+    assert shown["given_label"].tolist() == ["cat|dog", "cat|dog", NO_CLASS]
+
+
+def test_classes_that_are_missing_and_extra_are_counted_apart(sets_report: Report) -> None:
+    values = [tile.value for tile in section(sets_report, "label").tiles]
+    assert values == ["3", "2", "2"]
+    doubt = table(sets_report, "label", "Classes in doubt").frame
+    assert doubt["class"].tolist() == list(CLASSES)
+    assert doubt["ROC AUC"].tolist() == [0.91, 0.82, 0.55]
+
+
+@pytest.mark.parametrize(
+    ("before", "sentence"),
+    [
+        (0.1, "lowered the share of flagged rows from 10 % to 2.5 %"),
+        (0.01, "raised the share of flagged rows from 1 % to 2.5 %"),
+        (3 / N_TRAIN, "left the share of flagged rows as it was"),
+    ],
+)
+def test_both_flag_rates_are_told(audited: Audited, before: float, sentence: str) -> None:
+    calibration = table(build(audited, uncalibrated_flag_rate=before), "label", "Before and after calibration")
+    assert calibration.frame["flagged rows"].tolist() == [before, 3 / N_TRAIN]
+    assert calibration.frame["calibration error"].tolist() == [0.06, 0.01]
+    assert sentence in calibration.caption
+
+
+def test_rows_without_a_class_are_counted_and_named(sets_report: Report) -> None:
+    balance = section(sets_report, "class_balance")
+    assert [tile.value for tile in balance.tiles] == ["1.25", str(N_TRAIN // 4), "4"]
+    assert NO_CLASS in balance.tables[0].frame["label"].tolist()
+
+
+def test_the_kinds_of_planted_errors_are_shown_where_there_are_any(audited: Audited, sets_report: Report) -> None:
+    kinds = [{"kind": "missing", "n_planted": 3, "average_precision": 0.5, "auroc": 0.9, "recall": 0.7}]
+    shown = table(build(audited, detection_by_kind=kinds), "label", "Planted errors by kind").frame
+    assert shown[["kind", "planted", "flagged"]].to_numpy().tolist() == [["missing", 3, 0.7]]
+    assert "Planted errors by kind" not in [item.title for item in section(sets_report, "label").tables]
+
+
+def test_the_page_names_the_rules(sets_report: Report) -> None:
+    page = render_report(sets_report)
+    assert "confident_learning" in page
+    assert "minimum of its classes" in page

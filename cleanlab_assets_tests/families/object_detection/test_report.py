@@ -1,0 +1,118 @@
+"""The page of an object detection audit: one known issue of each kind, and what the page shows of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cleanlab_assets.datasets.boxes import ScoredBoxes
+from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
+from cleanlab_assets.families.object_detection.issues import BADLY_LOCATED, EXTRA, OVERLOOKED, SWAPPED, find_box_issues
+from cleanlab_assets.families.object_detection.report import build_object_detection_report
+from cleanlab_assets.orchestration.datasets import get_dataset
+from cleanlab_assets.reports.html import render_report
+
+if TYPE_CHECKING:
+    from cleanlab_assets.reports.html import Report, Section
+
+CLASSES = ("<b>cat</b>", "dog")
+BOX, BESIDE, AWAY = (2.0, 2.0, 12.0, 12.0), (6.0, 2.0, 16.0, 12.0), (24.0, 14.0, 36.0, 28.0)
+FAULTS = {
+    "overlooked": ((BOX, "dog"),),
+    "badly_located": ((BESIDE, "dog"), (AWAY, "dog")),
+    "swapped": ((BOX, "<b>cat</b>"), (AWAY, "dog")),
+    "extra": ((BOX, "dog"), (AWAY, "dog"), ((2.0, 18.0, 10.0, 28.0), "dog")),
+}
+"""Given boxes of four images; each picture shows a dog at both places. The others are right."""
+RIGHT = ((BOX, "dog"), (AWAY, "dog"))
+
+
+def make_image(name: str, boxes: tuple[tuple[tuple[float, ...], str], ...]) -> AnnotatedImage:
+    return AnnotatedImage(
+        row_id=f"<i>{name}</i>.png",
+        image=encode_png(np.full((32, 40, 3), 90, dtype=np.uint8)),
+        class_names=CLASSES,
+        boxes=np.array([box for box, _ in boxes]),
+        box_labels=tuple(label for _, label in boxes),
+    )
+
+
+def build(names: dict[str, Any]) -> Report:
+    images = [make_image(name, boxes) for name, boxes in names.items()]
+    seen = ScoredBoxes(boxes=np.array([BOX, AWAY]), codes=np.array([1, 1]), scores=np.array([0.97, 0.96]))
+    predictions = [seen] * len(images)
+    found = find_box_issues(images, predictions)
+    return build_object_detection_report(
+        dataset=replace(get_dataset("digit_scenes"), class_names=CLASSES),
+        model="small_detector",
+        images=images,
+        predictions=predictions,
+        boxes=found.boxes,
+        label_issues=found.table,
+        cross_validation={"map_50": 0.625},
+        detection_by_kind=pd.DataFrame(),
+        facts={},
+    )
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return build(FAULTS | {f"right_{number}": RIGHT for number in range(16)})
+
+
+def section(report: Report, key: str) -> Section:
+    return next(part for part in report.sections if part.key == key)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "suggested"),
+    [(OVERLOOKED, None, "dog"), (BADLY_LOCATED, "dog", "dog"), (SWAPPED, "<b>cat</b>", "dog"), (EXTRA, "dog", None)],
+)
+def test_each_kind_shows_its_box_and_no_column_that_it_has_nothing_for(
+    report: Report, kind: str, given: str | None, suggested: str | None
+) -> None:
+    part = section(report, kind)
+    (table,) = part.tables
+    assert part.badge == "1"
+    assert table.frame["row_id"].tolist() == [f"<i>{kind}</i>.png"]
+    for columns, expected in ((("given_class", "given_box"), given), (("suggested_class", "suggested_box"), suggested)):
+        assert set(columns) & set(table.frame) == (set(columns) if expected else set())
+        if expected:
+            assert table.frame[columns[0]].tolist() == [expected]
+            assert "null" not in table.frame[columns[1]].tolist()
+    assert ("box" in table.frame) == (kind != OVERLOOKED)
+    (figure,) = part.figures
+    assert figure.title.startswith(f"<i>{kind}</i>.png: ")
+    assert figure.png.startswith(b"\x89PNG")
+
+
+def test_the_summary_counts_images_and_boxes(report: Report) -> None:
+    tiles = {tile.label: tile for tile in report.tiles}
+    assert (tiles["Images audited"].value, tiles["Images audited"].hint) == ("20", "40 given boxes")
+    assert (tiles["Flagged images"].value, tiles["Flagged images"].hint) == ("4", "20 %; limit 10 %")
+    assert tiles["Cross-validated map_50"].value == "0.625"
+    (classes,) = section(report, "classes").tables
+    assert classes.frame.set_index("class")["given boxes"].to_dict() == {"<b>cat</b>": 1, "dog": 39}
+
+
+def test_names_from_the_data_are_escaped(report: Report) -> None:
+    page = render_report(report)
+    assert "<b>cat" not in page
+    assert "&lt;b&gt;cat" in page
+    assert "<i>swapped" not in page
+    assert "&lt;i&gt;swapped" in page
+    assert page.count("data:image/png;base64") == len(FAULTS)
+
+
+def test_an_audit_that_finds_nothing_says_so() -> None:
+    report = build({f"right_{number}": RIGHT for number in range(6)})
+    for kind in (OVERLOOKED, BADLY_LOCATED, SWAPPED, EXTRA):
+        part = section(report, kind)
+        assert (part.badge, list(part.figures), list(part.tables)) == ("none", [], [])
+    page = render_report(report)
+    assert "data:image/png;base64" not in page
+    assert "What to do" not in page

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from cleanlab.token_classification.filter import find_label_issues as find_nested
+from cleanlab.token_classification.rank import get_label_quality_scores
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+from cleanlab_assets.datasets.grammar_sentences import DATASET as GRAMMAR
+from cleanlab_assets.families.token_classification.issues import (
+    count_common_errors,
+    describe_contexts,
+    find_sentence_issues,
+)
+from cleanlab_assets.families.token_classification.metrics import ScoredTokens
+from cleanlab_assets.families.token_classification.plant import model_confusion
+from cleanlab_assets.families.token_classification.training_set import build_token_training_set
+from cleanlab_assets.methods.class_predictions import to_predictions_table
+from cleanlab_assets.methods.label_issues import find_label_issues
+
+TAGS = ["A", "B", "C"]
+SIZES = [4, 7, 1, 12, 9, 3, 8, 6]
+
+
+def _make_issues() -> tuple[pd.DataFrame, list[np.ndarray], list[np.ndarray]]:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=sum(SIZES))
+    probabilities = rng.dirichlet([0.4] * 3, size=len(labels)) * 0.5
+    probabilities[np.arange(len(labels)), np.where(rng.random(len(labels)) < 0.8, labels, 0)] += 0.5
+    owner = np.repeat(np.arange(len(SIZES)), SIZES)
+    rows = pd.DataFrame(
+        {
+            "row_id": [f"f:{number}" for number in range(len(labels))],
+            "given_label": pd.Categorical([TAGS[code] for code in labels], categories=TAGS),
+            "token": rng.choice(["light", "walk"], size=len(labels)),
+        }
+    )
+    probabilities = probabilities.astype(np.float32)
+    table = find_label_issues(to_predictions_table(rows, probabilities, TAGS), rows[["token"]]).table
+    ends = np.cumsum(SIZES)[:-1]
+    nested = np.split(to_double(probabilities), ends)
+    return table.assign(sentence_id=owner.astype(str), sentence="x"), np.split(labels, ends), nested
+
+
+def to_double(probabilities: np.ndarray) -> np.ndarray:
+    values = probabilities.astype(np.float64)
+    normalized: np.ndarray = values / values.sum(axis=1, keepdims=True)
+    return normalized
+
+
+def test_tokens_are_flagged_and_scored_as_cleanlab_does_sentence_by_sentence() -> None:
+    table, labels, nested = _make_issues()
+    starts = np.concatenate([[0], np.cumsum(SIZES)[:-1]])
+    expected = find_nested([part.tolist() for part in labels], nested, n_jobs=1)
+    assert set(np.flatnonzero(table["is_label_issue"])) == {starts[sentence] + place for sentence, place in expected}
+    sentence_scores, _ = get_label_quality_scores(
+        [part.tolist() for part in labels], nested, sentence_score_method="min"
+    )
+    found = find_sentence_issues(table)
+    assert found["label_quality"].to_numpy() == pytest.approx(sentence_scores, abs=1e-6)
+
+
+def test_common_errors_are_counted_by_word_and_tags() -> None:
+    table, _, _ = _make_issues()
+    counts = count_common_errors(table)
+    flagged = table[table["is_label_issue"]]
+    assert counts["count"].sum() == len(flagged)
+    first = counts.iloc[0]
+    same = (flagged["token"] == first["token"]) & (flagged["given_label"] == first["given_label"])
+    assert first["count"] == (same & (flagged["suggested_label"] == first["suggested_label"])).sum()
+
+
+def test_a_context_marks_the_token_and_says_what_is_left_out() -> None:
+    rows = pd.DataFrame({"sentence": ["a b c d e", "a b c d e"], "position": [1, 4]})
+    assert describe_contexts(rows, n_words=1) == ["«a» b …", "… c «d» e"]
+
+
+def test_token_metrics_agree_with_scikit_learn() -> None:
+    rng = np.random.default_rng(1)
+    labels, probabilities = rng.integers(3, size=80), rng.dirichlet([1, 1, 1], size=80)
+    weights = rng.integers(3, size=80).astype(float)
+    predicted = probabilities.argmax(axis=1)
+    found = ScoredTokens(labels, probabilities, tags=TAGS).compute(weights)
+    assert found["accuracy"] == pytest.approx(accuracy_score(labels, predicted, sample_weight=weights))
+    f1 = f1_score(labels, predicted, average=None, sample_weight=weights)
+    assert [found[f"f1_{tag}"] for tag in TAGS] == pytest.approx(list(f1))
+    assert found["macro_f1"] == pytest.approx(f1.mean())
+    assert found["log_loss"] == pytest.approx(log_loss(labels, probabilities, sample_weight=weights))
+
+
+def test_a_models_confusion_leaves_out_the_right_tag() -> None:
+    probabilities = np.array([[0.6, 0.3, 0.1], [0.2, 0.6, 0.2]])
+    confusion = model_confusion(np.array([0, 0]), probabilities)
+    assert confusion[0] == pytest.approx([0, 0.9 / 1.2, 0.3 / 1.2])
+    assert confusion[2] == pytest.approx([0.5, 0.5, 0])
+
+
+def test_a_sample_keeps_every_genre_and_other_parts_whole() -> None:
+    raw = GRAMMAR.load({})
+    settings = {"validation_fraction": 0.1, "test_fraction": 0.2, "folds": 3, "seed": 1}
+    built = build_token_training_set(raw, GRAMMAR, max_sentences=90, **settings).table  # type: ignore[arg-type]
+    train = built[built["split"] == "train"]
+    assert train["sentence_id"].nunique() == 90
+    assert train.groupby("genre", observed=True)["sentence_id"].nunique().tolist() == [30, 30, 30]
+    assert (built["split"] == "test").sum() == (raw["part"] == "test").sum()
+
+
+def test_documents_are_put_aside_where_there_is_no_dev_or_test_file() -> None:
+    raw = GRAMMAR.load({})
+    raw = raw[raw["part"] == "train"]
+    settings = {"validation_fraction": 0.1, "test_fraction": 0.2, "folds": 3, "seed": 1}
+    built = build_token_training_set(raw, GRAMMAR, max_sentences=None, **settings)  # type: ignore[arg-type]
+    shares = built.table["split"].value_counts(normalize=True)
+    assert shares["test"] == pytest.approx(0.2, abs=0.05)
+    assert shares["validation"] == pytest.approx(0.08, abs=0.05)
+    assert built.table.groupby("document", observed=True)["split"].nunique().eq(1).all()
+    assert any("no file of test rows" in note for note in built.notes)
+
+
+def test_an_unknown_tag_is_named_with_its_row() -> None:
+    raw = GRAMMAR.load({})
+    raw["tag"] = raw["tag"].astype(object)
+    raw.loc[5, "tag"] = "WORD"
+    settings = {"validation_fraction": 0.1, "test_fraction": 0.2, "folds": 3, "seed": 1}
+    with pytest.raises(ValueError, match=rf"row '{raw.loc[5, 'row_id']}' has tag 'WORD', expected one of ADJ"):
+        build_token_training_set(raw, GRAMMAR, max_sentences=None, **settings)  # type: ignore[arg-type]
