@@ -30,8 +30,11 @@ from cleanlab_assets.families.multiannotator.crowdlab import (
     score_labels,
 )
 from cleanlab_assets.families.multiannotator.learning_curve import (
+    CURVE_MODEL,
+    CURVE_PARAMETERS,
     STRATEGIES,
     LabelPool,
+    LearningCurveSettings,
     compare_curves,
     simulate_rounds,
 )
@@ -42,8 +45,6 @@ from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
-from cleanlab_assets.orchestration.multiannotator.config import LearningCurveConfig
-from cleanlab_assets.orchestration.multiannotator.dataset_level import CURVE_MODEL, CURVE_PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,11 +70,11 @@ def measure_panel(files: Mapping[str, Path], panel_seed: int, build: PipelineFac
         rows[build.features], encode_labels(rows["given_label"]), rows["fold"].to_numpy(), n_classes=10, build=build
     )
     predictions = to_predictions_table(rows, predicted.probabilities, DATASET.class_names)
-    quality = score_labels(predictions, annotations)
-    consensus = build_consensus(predictions, annotations, quality)
+    scored = score_labels(predictions, annotations)
+    consensus = build_consensus(predictions, annotations, scored.table)
     truth = dict(zip(rows["row_id"], rows["true_label"], strict=True))
     flagged = (consensus["crowdlab_label"].astype(str) != consensus["majority_vote_label"].astype(str)).mean()
-    ranking = measure_annotator_ranking(build_annotator_quality(quality, truth))
+    ranking = measure_annotator_ranking(build_annotator_quality(scored.annotators, scored.table, truth))
     return measure_consensus(consensus, rows["true_label"]) | {"flagged": float(flagged), "spearman": ranking}
 
 
@@ -97,7 +98,7 @@ def measure_consensus_of_panels(files: Mapping[str, Path], n_panels: int, build:
 
 def measure_curves(files: Mapping[str, Path], seeds: int) -> None:
     """Print the area between the curves of each strategy and of random choice, by the settings of the asset."""
-    settings = LearningCurveConfig.model_validate({})
+    settings = LearningCurveSettings.model_validate({})
     table, annotations = read_panel(files, panel_seed=PANEL_SEED, seed=0)
     train, test = train_rows(table), test_rows(table)
     build = _factory(CURVE_PARAMETERS)

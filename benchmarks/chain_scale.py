@@ -40,12 +40,15 @@ def main() -> None:
 
 
 def measure(n_rows: int, model: str) -> list[tuple[str, float, float]]:
+    from cleanlab_assets.families.classification.datalab import read_classes
     from cleanlab_assets.families.classification.variants import compare_variants
     from cleanlab_assets.families.tables.datalab import find_datalab_issues
     from cleanlab_assets.families.tables.neighbor_graph import build_neighbor_graph, to_graph_table
+    from cleanlab_assets.families.tables.variants import AuditedTable
     from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
     from cleanlab_assets.methods.label_issues import find_label_issues
     from cleanlab_assets.methods.training_set import build_training_set, test_rows, train_rows
+    from cleanlab_assets.methods.variants import ComparisonSettings
     from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
     from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
     from cleanlab_assets.orchestration.datasets import get_dataset
@@ -86,20 +89,13 @@ def measure(n_rows: int, model: str) -> list[tuple[str, float, float]]:
     find_issues = partial(find_label_issues, filter_by="prune_by_noise_rate", quality_method="self_confidence")
     issues = find_issues(predictions, train[kinds.names])
     done(f"label issues ({int(issues.table['is_label_issue'].sum()):,} flagged)")
-    find_datalab_issues(predictions, train[kinds.names], graph_table, seed=SEED)
+    find_datalab_issues(read_classes(predictions), train[kinds.names], graph_table, seed=SEED)
     done("Datalab")
     comparison = compare_variants(
-        issues.table,
-        train,
-        test,
+        AuditedTable(train=train, test=test, label_issues=issues.table, features=kinds.names, build=build),
         predicted.probabilities,
-        features=kinds.names,
-        build=build,
-        prune_fraction=0.02,
         correct_rates={name: float(issues.noise_matrix.loc[name, name]) for name in issues.noise_matrix.index},
-        primary_metric="roc_auc",
-        n_resamples=200,
-        seed=SEED,
+        settings=ComparisonSettings(primary_metric="roc_auc", prune_fraction=0.02, n_resamples=200, seed=SEED),
         find_issues=find_issues,
     )
     done(f"variants, 200 resamples ({comparison.verdict})")

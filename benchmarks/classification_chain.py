@@ -176,12 +176,12 @@ def materialize_same_work(max_rows: int | None) -> None:
     """Materialize the assets that do what the plain script does, in the instance that the environment names."""
     import dagster as dg
 
+    from cleanlab_assets.definitions import build_definitions
     from cleanlab_assets.orchestration.datasets import get_dataset
     from cleanlab_assets.orchestration.families import family_of
-    from cleanlab_assets.orchestration.storage import build_io_managers
     from cleanlab_assets.settings import load_settings
 
-    settings, family = load_settings(), family_of(get_dataset(DATASET))
+    definitions, family = build_definitions(load_settings()), family_of(get_dataset(DATASET))
     with dg.DagsterInstance.get() as instance:
         for level, partition in (("dataset", DATASET), ("model", PARTITION)):
             dg.materialize(
@@ -189,7 +189,7 @@ def materialize_same_work(max_rows: int | None) -> None:
                 selection=dg.AssetSelection.assets(*([family.name, name] for name in SAME_WORK[level])),
                 partition_key=partition,
                 instance=instance,
-                resources={"settings": settings, **build_io_managers(settings.artifacts_dir)},
+                resources=dict(definitions.resources or {}),
                 run_config=_run_config(max_rows) if level == "dataset" else {},
             )
 
@@ -198,6 +198,7 @@ def measure_agreement(max_rows: int | None) -> dict[str, object]:
     """Compare what Datalab flags on the exact and on the approximate graph of the same rows."""
     import numpy as np
 
+    from cleanlab_assets.families.classification.datalab import read_classes
     from cleanlab_assets.families.tables.datalab import find_datalab_issues
     from cleanlab_assets.families.tables.neighbor_graph import build_neighbor_graph, to_graph_table
     from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
@@ -234,7 +235,7 @@ def measure_agreement(max_rows: int | None) -> dict[str, object]:
             seed=seed,
         )
         graph_table = to_graph_table(training_set, graph, test_graph)
-        tables.append(find_datalab_issues(predictions, rows[kinds.names], graph_table, seed=seed).table)
+        tables.append(find_datalab_issues(read_classes(predictions), rows[kinds.names], graph_table, seed=seed).table)
         graphs.append(graph)
     flags = {}
     for issue_type in COMPARED:

@@ -31,15 +31,19 @@ from measurements import print_report, require_data_dir
 
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.definitions import build_definitions
+from cleanlab_assets.families.classification.datalab import read_classes
 from cleanlab_assets.families.classification.report import build_classification_report
 from cleanlab_assets.families.classification.variants import compare_variants, fit_variant
 from cleanlab_assets.families.tables.datalab import find_datalab_issues
 from cleanlab_assets.families.tables.duplicates import list_duplicate_sets
 from cleanlab_assets.families.tables.neighbor_graph import build_neighbor_graph, measure_split_leakage, to_graph_table
+from cleanlab_assets.families.tables.report import AuditResults
+from cleanlab_assets.families.tables.variants import AuditedTable
 from cleanlab_assets.methods.class_metrics import ScoredPredictions, measure_calibration
 from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table, to_probabilities
 from cleanlab_assets.methods.label_issues import find_label_issues
 from cleanlab_assets.methods.training_set import build_training_set, test_rows, train_rows
+from cleanlab_assets.methods.variants import ComparisonSettings
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
 from cleanlab_assets.orchestration.datasets import get_dataset
@@ -161,10 +165,10 @@ def run_directly(dataset: Dataset, *, max_rows: int | None) -> Run:
     ScoredPredictions(labels, predicted.probabilities).compute()
     measure_calibration(labels, predicted.probabilities)
     issues = find_label_issues(predictions, rows[kinds.names], **_default_settings(dataset, "label_issues"))
-    found = find_datalab_issues(predictions, rows[kinds.names], graph_table, seed=seed)
+    found = find_datalab_issues(read_classes(predictions), rows[kinds.names], graph_table, seed=seed)
     # The report takes the columns as they are read from storage.
     duplicate_sets = list_duplicate_sets(found.table, issues.table).astype({"duplicate_set": "int64"})
-    report = build_classification_report(
+    results = AuditResults(
         dataset=dataset,
         model=MODEL_NAME,
         training_set=training_set,
@@ -173,23 +177,24 @@ def run_directly(dataset: Dataset, *, max_rows: int | None) -> Run:
         duplicate_sets=duplicate_sets,
         facts={},
     )
-    render_report(report)
+    render_report(build_classification_report(results))
     correct_rates = {name: float(issues.noise_matrix.loc[name, name]) for name in issues.noise_matrix.index}
     settings = _default_settings(dataset, "variant_comparison")
-    comparison = compare_variants(
-        issues.table,
-        rows,
-        test_rows(training_set),
-        to_probabilities(predictions),
-        features=kinds.names,
-        build=build,
-        prune_fraction=settings["prune_fraction"],
-        correct_rates=correct_rates,
-        primary_metric=settings["primary_metric"],
-        n_resamples=settings["resamples"],
-        seed=seed,
+    audited = AuditedTable(
+        train=rows, test=test_rows(training_set), label_issues=issues.table, features=kinds.names, build=build
     )
-    fit_variant(comparison, issues.table, rows, features=kinds.names, build=build, correct_rates=correct_rates)
+    comparison = compare_variants(
+        audited,
+        to_probabilities(predictions),
+        correct_rates=correct_rates,
+        settings=ComparisonSettings(
+            primary_metric=settings["primary_metric"],
+            prune_fraction=settings["prune_fraction"],
+            n_resamples=settings["resamples"],
+            seed=seed,
+        ),
+    )
+    fit_variant(comparison, audited, correct_rates=correct_rates)
     return {"dataset": dataset_seconds, "model": clock.read()}
 
 

@@ -122,6 +122,7 @@ def measure(n_rows: int, exact_row_limit: int | None) -> dict[str, Any]:
     from cleanlab.datalab.internal.issue_manager_factory import REGISTRY
     from cleanlab.datalab.internal.task import Task
 
+    from cleanlab_assets.families.classification.datalab import read_classes
     from cleanlab_assets.families.tables import datalab, neighbor_graph
     from cleanlab_assets.methods.class_predictions import to_predictions_table
     from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
@@ -158,7 +159,7 @@ def measure(n_rows: int, exact_row_limit: int | None) -> dict[str, Any]:
         setattr(owner, function, _timed(getattr(owner, function), seconds, part))
     already = sum(seconds.values())
     started = perf_counter()
-    found = datalab.find_datalab_issues(predictions, table[kinds.names], graph_table, seed=SEED)
+    found = datalab.find_datalab_issues(read_classes(predictions), table[kinds.names], graph_table, seed=SEED)
     whole = perf_counter() - started
     seconds["rest"] = whole - (sum(seconds.values()) - already)
     summary = found.summary

@@ -20,7 +20,7 @@ from sklearn.metrics import average_precision_score
 
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.synthetic_topics import generate_topics
-from cleanlab_assets.families.multilabel.issues import Aggregation, aggregate_quality, find_class_issues
+from cleanlab_assets.families.multilabel.label_set_quality import Aggregation, aggregate_quality, find_class_issues
 from cleanlab_assets.families.multilabel.plant import plant_label_set_errors
 from cleanlab_assets.families.multilabel.predictions import predict_label_sets_out_of_sample
 from cleanlab_assets.methods.folds import group_equal_rows
@@ -62,15 +62,15 @@ def read(data: str) -> tuple[pd.DataFrame, np.ndarray]:
 def measure(features: pd.DataFrame, is_named: np.ndarray, model: str, error_share: float, seed: int) -> np.ndarray:
     """Return the figures of one seed, in the order of the table's columns, and the processor seconds."""
     planted = plant_label_set_errors(is_named, fraction=error_share, kind="mixed", seed=seed)
-    folds = divide_label_sets(planted.is_named, group_equal_rows(features), [1 / 5] * 5, seed=seed)
+    folds = divide_label_sets(planted.labels, group_equal_rows(features), [1 / 5] * 5, seed=seed)
     kinds = FeatureKinds(numeric=tuple(map(str, features.columns)))
     context = BuildContext(kinds=kinds, n_classes=is_named.shape[1], seed=seed, n_jobs=1)
     parameters = LEAN_PARAMETERS[model] if is_large(is_named) else {}
     build = PipelineFactory("multilabel", model, context, parameters)
     started = process_time()
-    predicted = predict_label_sets_out_of_sample(features, planted.is_named, folds, build=build)
-    found = find_class_issues(planted.is_named, predicted.probabilities)
-    raw = find_class_issues(planted.is_named, predicted.uncalibrated)
+    predicted = predict_label_sets_out_of_sample(features, planted.labels, folds, build=build)
+    found = find_class_issues(planted.labels, predicted.probabilities)
+    raw = find_class_issues(planted.labels, predicted.uncalibrated)
     seconds = process_time() - started
     scores = [
         average_precision_score(planted.is_planted, -aggregate_quality(found.quality, aggregation))

@@ -19,13 +19,17 @@ from cleanlab.object_detection.filter import find_label_issues
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.images import read_image_table
 from cleanlab_assets.families.images.training_set import build_image_training_set
+from cleanlab_assets.families.object_detection.box_quality import (
+    arrange_for_cleanlab,
+    find_box_issues,
+    score_with_objectlab,
+)
 from cleanlab_assets.families.object_detection.calibration import calibrate_scores_out_of_fold
-from cleanlab_assets.families.object_detection.coco_metrics import measure_boxes
-from cleanlab_assets.families.object_detection.detection_power import measure_box_detection
-from cleanlab_assets.families.object_detection.issues import arrange_for_cleanlab, find_box_issues, score_with_objectlab
+from cleanlab_assets.families.object_detection.detection_power import score_box_detection_power
+from cleanlab_assets.families.object_detection.metrics import ScoredDetections
 from cleanlab_assets.families.object_detection.plant import plant_box_errors
 from cleanlab_assets.families.object_detection.predictions import predict_boxes_out_of_sample
-from cleanlab_assets.methods.detection_power import measure_detection
+from cleanlab_assets.methods.detection_power import score_detection_power
 from cleanlab_assets.methods.training_set import TEST, TRAIN
 from cleanlab_assets.models.estimators.fcos_detector import FcosDetector
 from cleanlab_assets.orchestration.datasets import get_dataset
@@ -68,9 +72,9 @@ def main() -> None:
     clock = process_time()
     model = build().fit(given)
     print(f"one fit on all train scenes: {process_time() - clock:.0f} CPU s")
-    for name, value in measure_boxes(test, model.predict(test)).items():
+    for name, value in ScoredDetections(test, model.predict(test)).compute().items():
         print(f"{name} on {len(test)} untouched scenes: {value:.3f}")
-    print(measure_box_detection(issues.boxes, truth).round(3).to_string(index=False))
+    print(score_box_detection_power(issues.boxes, truth).round(3).to_string(index=False))
 
     is_planted = np.isin([image.row_id for image in given], truth["row_id"])
     labels, arranged = arrange_for_cleanlab(given, predicted)
@@ -82,7 +86,7 @@ def main() -> None:
         ("cleanlab's score of calibrated probabilities", own["objectlab_quality"].to_numpy(), flags),
         ("cleanlab's score and flags of the detector's own scores", score_with_objectlab(given, predicted), plain),
     ):
-        measured = measure_detection(scores, is_flagged, is_planted)
+        measured = score_detection_power(scores, is_flagged, is_planted)
         print(
             f"images, {name}: average precision {measured.average_precision:.3f} (chance "
             f"{measured.planted_share:.3f}), flags: precision {measured.precision:.3f}, recall {measured.recall:.3f}"

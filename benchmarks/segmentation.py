@@ -14,14 +14,11 @@ from measurements import print_report
 from sklearn.datasets import load_digits
 
 from cleanlab_assets.datasets.digit_scenes import SEED, compose_scenes
-from cleanlab_assets.families.segmentation.issues import (
-    find_mask_issues,
-    predict_masks_out_of_sample,
-    unpack_probabilities,
-)
+from cleanlab_assets.families.segmentation.mask_quality import find_mask_issues
+from cleanlab_assets.families.segmentation.metrics import score_masks
 from cleanlab_assets.families.segmentation.plant import plant_mask_errors
-from cleanlab_assets.families.segmentation.variants import score_masks
-from cleanlab_assets.methods.detection_power import measure_detection, measure_detection_by_kind
+from cleanlab_assets.families.segmentation.predictions import predict_masks_out_of_sample, unpack_probabilities
+from cleanlab_assets.methods.detection_power import score_detection_power, score_detection_power_by_kind
 from cleanlab_assets.models.estimators.unet_segmenter import UNetSegmenter
 
 FOLDS = 3
@@ -42,7 +39,7 @@ def main() -> None:
         given, np.arange(len(given)) % FOLDS, build=lambda: UNetSegmenter(epochs=arguments.epochs)
     )
     seconds = process_time() - started
-    packed = predicted.probabilities
+    packed = predicted.predictions
     started = process_time()
     issues = find_mask_issues(given, packed)
     audit_seconds = process_time() - started
@@ -58,13 +55,13 @@ def main() -> None:
     }
     rows: list[list[object]] = []
     for name, score in scores.items():
-        measured = measure_detection(score.to_numpy(dtype=np.float64), flags, is_planted)
+        measured = score_detection_power(score.to_numpy(dtype=np.float64), flags, is_planted)
         rows.append([name, f"{measured.average_precision:.3f}", f"{measured.auroc:.3f}", ""])
     quality = issues.table["label_quality"].to_numpy(dtype=np.float64)
-    for record in measure_detection_by_kind(quality, flags, kinds).to_dict("records"):
-        name = f"softmin, {record['kind']} ({record['n_planted']}; chance {record['chance']:.3f})"
-        rows.append([name, f"{record['average_precision']:.3f}", f"{record['auroc']:.3f}", f"{record['recall']:.2f}"])
-    flagged = measure_detection(quality, flags, is_planted)
+    for power in score_detection_power_by_kind(quality, flags, kinds):
+        name = f"softmin, {power.kind} ({power.n_planted}; chance {power.chance:.3f})"
+        rows.append([name, f"{power.average_precision:.3f}", f"{power.auroc:.3f}", f"{power.recall:.2f}"])
+    flagged = score_detection_power(quality, flags, is_planted)
     notes = (
         f"{len(given)} scenes, {arguments.epochs} epochs, {FOLDS} folds: {seconds:.0f} processor seconds for all fits "
         f"and predictions, {audit_seconds:.1f} for the audit. Against the true masks: mean IoU "

@@ -1,7 +1,7 @@
 """The code location: everything that Dagster knows about this project. Read this first.
 
-``FAMILIES`` names the task families; each is a chain of assets with its checks (``orchestration/``), made of pure
-functions (``audit/``, ``evaluation/``, ``models/``, ``datasets/``, ``reports/``). Settings come from the environment.
+``families/registry.py`` names the task families, each a value of pure functions; ``orchestration/chain.py`` turns each
+into a chain of assets with checks, jobs and automation. Settings come from the environment.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cleanlab_assets.orchestration.automation import (
     build_source_file_sensor,
 )
 from cleanlab_assets.orchestration.executors import choose_executor
-from cleanlab_assets.orchestration.families import FAMILIES
+from cleanlab_assets.orchestration.families import all_families
 from cleanlab_assets.orchestration.storage import build_io_managers
 from cleanlab_assets.settings import Settings, load_settings
 
@@ -33,13 +33,18 @@ def build_definitions(
         settings: where artifacts lie, which executor runs.
         loggers: loggers in place of Dagster's own, for programs that show progress themselves.
     """
+    families = all_families()
     return dg.Definitions(
-        assets=[asset for family in FAMILIES for asset in family.all_assets],
-        asset_checks=[check for family in FAMILIES for check in family.checks],
-        jobs=[job for family in FAMILIES for job in family.jobs.values()],
-        schedules=build_schedules(FAMILIES, settings),
-        sensors=[build_source_file_sensor(FAMILIES, settings), build_automation_sensor()],
-        resources={"settings": settings, **build_io_managers(settings.artifacts_dir)},
+        assets=[asset for family in families for asset in family.all_assets],
+        asset_checks=[check for family in families for check in family.checks],
+        jobs=[job for family in families for job in family.jobs.values()],
+        schedules=build_schedules(families, settings),
+        sensors=[build_source_file_sensor(families, settings), build_automation_sensor()],
+        resources={
+            "settings": settings,
+            "families": {family.name: family for family in families},
+            **build_io_managers(settings.artifacts_dir, families),
+        },
         executor=choose_executor(settings),
         loggers=loggers,
     )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cleanlab_assets.orchestration.families import FAMILIES
+from cleanlab_assets.families.step import MODEL
+from cleanlab_assets.orchestration.families import all_families
 from cleanlab_assets_tests.web_server import LaunchError, WebServer, find_survivors, run_web_server, stop
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 DATASET_JOB = "classification_dataset_level"
 MODEL_JOB = "classification_model_level"
 COMPARISON_JOB = "classification_comparison_level"
-ON_MODEL_LEVEL = {key.to_user_string() for family in FAMILIES for key in family.asset_keys("model")}
+ON_MODEL_LEVEL = {key.to_user_string() for family in all_families() for key in family.asset_keys(MODEL)}
 DATASET = "breast_cancer"
 PARTITION = "breast_cancer|logistic_regression"
 

@@ -1,6 +1,6 @@
 """``cleanlab-demo``: a thin layer over the assets, in the same Dagster instance that the web UI shows.
 
-Commands know nothing of single task families. Exit codes: 0 fine, 1 a gate failed, 2 wrong use, 3 a run failed.
+Commands know nothing of single task families. Exit codes: 0 success, 1 a gate failed, 2 usage error, 3 a run failed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cleanlab_assets import __version__
 from cleanlab_assets.cli import audits, catalogue, summaries
 from cleanlab_assets.cli.terminal import ExitCode, console, errors
 
-# Failed tries of a download are told once, at its end, and not while they go on.
+# Failed attempts of a download are reported once, at its end.
 logging.getLogger("cleanlab_assets").addHandler(logging.NullHandler())
 
 _EXAMPLES = """Examples:
@@ -34,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help=f"Audit a dataset for label errors and other data issues.\n\n{_EXAMPLES}",
-    epilog="Exit codes: 0 fine, 1 a gate failed, 2 wrong use, 3 a run failed.",
+    epilog="Exit codes: 0 success, 1 a gate failed, 2 usage error, 3 a run failed.",
 )
 app.command()(audits.run)
 app.command()(audits.sweep)
@@ -61,8 +61,8 @@ def _main(
 
 
 def main() -> None:
-    """Run the command; an error that nobody foresaw keeps its traceback, and does not look like a failed gate."""
-    from cleanlab_assets.datasets.own_datasets import OwnDatasetError
+    """Run the command; an unexpected error keeps its traceback, and does not look like a failed gate."""
+    from cleanlab_assets.datasets.descriptions import OwnDatasetError
 
     try:
         app()

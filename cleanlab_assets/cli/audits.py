@@ -15,19 +15,19 @@ from cleanlab_assets.cli.instance import RunProgress, open_instance
 from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail, print_checks, print_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import dagster as dg
 
+    from cleanlab_assets.families.step import Level
     from cleanlab_assets.orchestration.audit_result import AuditResult
     from cleanlab_assets.orchestration.family import Family
-    from cleanlab_assets.orchestration.partitions import Level
     from cleanlab_assets.orchestration.runs import RunOutcome
     from cleanlab_assets.reports.model_comparison import ModelComparison
 
 LAST_STEP_BEFORE_ISSUES = "predictions"
 ModelsOption = Annotated[
-    list[str] | None, typer.Option("--model", "-m", help="Model; give it again for more. All of the family if absent.")
+    list[str] | None, typer.Option("--model", "-m", help="Model; repeat for several. Default: all of the family.")
 ]
 
 
@@ -50,7 +50,7 @@ def run(
         Path | None, typer.Option("--output", "-o", help="Write the result as JSON to this file.")
     ] = None,
 ) -> None:
-    """Audit a dataset with a model: materialize what is out of date, then say what was found.
+    """Audit a dataset with a model: materialize what is out of date, then print the findings.
 
     Example: cleanlab-demo run -d adult_income -m random_forest --max-rows 5000 -o result.json
 
@@ -74,40 +74,22 @@ def run(
     options.check_output(output)
     from cleanlab_assets.orchestration.audit_result import collect_result
     from cleanlab_assets.orchestration.partitions import partition_keys
-    from cleanlab_assets.orchestration.runs import materialize_level
 
     left_out = frozenset() if cleanlab else _find_steps_of_issues(family)
     with open_instance() as instance:
         with RunProgress(f"{dataset} / {model}") as progress:
-            definitions = progress.load_definitions()
+            materialize = _prepare_runs(progress, instance, family, configs=configs, force=force, left_out=left_out)
             for level, partition in partition_keys(dataset, model).items():
-                outcome = materialize_level(
-                    definitions,
-                    instance,
-                    family,
-                    level,
-                    partition,
-                    configs=configs,
-                    force=force,
-                    left_out=left_out,
-                    announce=progress.expect,
-                )
-                print_outcome(outcome)
-                end_on_failure(family, outcome)
+                end_on_failure(family, materialize(level, partition))
         result = collect_result(instance, family, dataset, model, left_out=left_out)
     _print_result(family, result)
     if output is not None:
-        from upath import UPath
-
-        from cleanlab_assets.orchestration.storage import write_atomically
-
-        write_atomically(UPath(output), result.model_dump_json(indent=1).encode())
-        console.print(f"  result: {output}", markup=False)
+        _write_file(output, result.model_dump_json(indent=1), title="  result")
     end_on_failed_gates(result.checks)
 
 
 def sweep(
-    dataset: Annotated[str, typer.Argument(help="Dataset; `cleanlab-demo list` names them.")],
+    dataset: Annotated[str, typer.Argument(help="Dataset; see `cleanlab-demo list`.")],
     models: ModelsOption = None,
     family_name: options.FamilyOption = "",
     config: options.ConfigOption = None,
@@ -139,13 +121,13 @@ def sweep(
         planted_errors=planted_errors,
         prune_fraction=prune_fraction,
     )
+    from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL
     from cleanlab_assets.models.catalogue import models_of
     from cleanlab_assets.orchestration.audit_result import collect_checks
     from cleanlab_assets.orchestration.history import latest_materialization
-    from cleanlab_assets.orchestration.partitions import COMPARISON, DATASET, MODEL, partition_keys
-    from cleanlab_assets.orchestration.runs import materialize_level
-    from cleanlab_assets.orchestration.storage import read_artifact
-    from cleanlab_assets.reports.model_comparison import ModelComparison
+    from cleanlab_assets.orchestration.partitions import partition_keys
+    from cleanlab_assets.orchestration.storage import read_result
+    from cleanlab_assets.reports.model_comparison import to_comparison_table
 
     wanted = list(dict.fromkeys(models or models_of(family.name)))
     failures = options.check_parameters(family, dataset, wanted, configs)
@@ -155,23 +137,7 @@ def sweep(
     failed_runs: list[RunOutcome] = []
     with open_instance() as instance:
         with RunProgress(dataset) as progress:
-            definitions = progress.load_definitions()
-
-            def materialize(level: Level, partition: str) -> RunOutcome:
-                progress.name(partition.replace("|", " / "))
-                outcome = materialize_level(
-                    definitions,
-                    instance,
-                    family,
-                    level,
-                    partition,
-                    configs=configs,
-                    force=force,
-                    announce=progress.expect,
-                )
-                print_outcome(outcome)
-                return outcome
-
+            materialize = _prepare_runs(progress, instance, family, configs=configs, force=force)
             end_on_failure(family, materialize(DATASET, dataset))
             partitions = {model: partition_keys(dataset, model)[MODEL] for model in wanted if model not in failures}
             for model, partition in partitions.items():
@@ -183,12 +149,13 @@ def sweep(
         for model, error in failures.items():
             errors.print(f"[red]error:[/red] {model}: {escape(error)}")
         end_on_failure(family, compared)
-        latest = latest_materialization(instance, family.assets[COMPARISON][0].key, dataset)
+        step = family.steps[COMPARISON][0]
+        latest = latest_materialization(instance, family.key(step.name), dataset)
         assert latest is not None  # noqa: S101 - it was materialized, or was up to date
-        comparison: ModelComparison = read_artifact(str(latest.metadata["path"].value), ModelComparison)
+        comparison: ModelComparison = read_result(str(latest.metadata["path"].value), step).value
         _print_comparison(comparison, failures)
         if save_csv is not None:
-            _save_csv(comparison, save_csv)
+            _write_file(save_csv, to_comparison_table(comparison).to_csv(index=False), title="comparison")
         if failures:
             is_closed = len(failed_runs) == len(failures) and all(is_gate_closed(family, run) for run in failed_runs)
             code = ExitCode.GATE_FAILED if is_closed else ExitCode.RUN_FAILED
@@ -227,14 +194,31 @@ def gate(
     console.print(f"gate passed: {len(checks)} checks, {sum(not check.passed for check in checks)} warnings")
 
 
+def _prepare_runs(
+    progress: RunProgress, instance: dg.DagsterInstance, family: Family, **options: Any
+) -> Callable[[Level, str], RunOutcome]:
+    """Load the code location; return what materializes a partition, see ``materialize_level``, and prints how."""
+    from cleanlab_assets.orchestration.partitions import Partition
+    from cleanlab_assets.orchestration.runs import materialize_level
+
+    definitions = progress.load_definitions()
+
+    def materialize(level: Level, partition: str) -> RunOutcome:
+        progress.name(Partition.parse(partition).title)
+        outcome = materialize_level(
+            definitions, instance, family, level, partition, announce=progress.expect, **options
+        )
+        print_outcome(outcome)
+        return outcome
+
+    return materialize
+
+
 def _find_steps_of_issues(family: Family) -> frozenset[dg.AssetKey]:
     """Find the assets that are made from predictions: those that look for issues, and what follows from issues."""
-    import dagster as dg
+    from cleanlab_assets.families.step import MODEL
 
-    from cleanlab_assets.orchestration.partitions import MODEL
-
-    last = dg.AssetKey([family.name, LAST_STEP_BEFORE_ISSUES])
-    return family.downstream_of(LAST_STEP_BEFORE_ISSUES, MODEL) - {last}
+    return family.downstream_of(LAST_STEP_BEFORE_ISSUES, MODEL) - {family.key(LAST_STEP_BEFORE_ISSUES)}
 
 
 def _warn_of_stale_assets(instance: dg.DagsterInstance, family: Family, dataset: str, model: str) -> None:
@@ -249,13 +233,14 @@ def _warn_of_stale_assets(instance: dg.DagsterInstance, family: Family, dataset:
 
 def _print_result(family: Family, result: AuditResult) -> None:
     from cleanlab_assets.reports.audit_digest import digest_audit
+    from cleanlab_assets.reports.formatting import name_metric
 
     console.print(f"\n[bold]{result.dataset} / {result.model}[/bold]")
     if result.facts is not None:
         lines = digest_audit(result.facts)
     else:
         lines = [
-            f"{name.replace('_', ' ')}: {value:.4f}"
+            f"cross-validated {name_metric(name.removeprefix('cross_validated_'))}: {value:.4f}"
             for name, value in result.assets["predictions"].figures.items()
             if name.startswith("cross_validated")
         ]
@@ -264,13 +249,15 @@ def _print_result(family: Family, result: AuditResult) -> None:
     if result.summary is not None:
         by = result.summary.model or "rules"
         console.print(f"  summary by {by}: {result.summary.headline}", markup=False)
-    for name in family.reports:
+    for name in family.task.reports:
         if name in result.assets:
             console.print(f"  {name.replace('_', ' ')}: {result.assets[name].path}", markup=False)
 
 
 def _print_comparison(comparison: ModelComparison, failures: Mapping[str, str]) -> None:
-    metric = comparison.primary_metric or "metric"
+    from cleanlab_assets.reports.formatting import name_metric
+
+    metric = name_metric(comparison.primary_metric or "metric")
     title = f"{comparison.dataset}: best cross-validated {metric} first; selected: {comparison.selected or 'none'}"
     table = Table("model", f"CV {metric}", f"test {metric}", "calibration error", "fit s", "label issues", title=title)
     if any(result.planted_average_precision is not None for result in comparison.results):
@@ -295,11 +282,10 @@ def _print_comparison(comparison: ModelComparison, failures: Mapping[str, str]) 
     console.print(table)
 
 
-def _save_csv(comparison: ModelComparison, path: Path) -> None:
+def _write_file(path: Path, text: str, *, title: str) -> None:
     from upath import UPath
 
-    from cleanlab_assets.orchestration.storage import write_atomically
-    from cleanlab_assets.reports.model_comparison import to_comparison_table
+    from cleanlab_assets.orchestration.atomic_files import write_atomically
 
-    write_atomically(UPath(path), to_comparison_table(comparison).to_csv(index=False).encode())
-    console.print(f"comparison: {path}", markup=False)
+    write_atomically(UPath(path), text.encode())
+    console.print(f"{title}: {path}", markup=False)

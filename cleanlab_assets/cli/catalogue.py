@@ -1,4 +1,4 @@
-"""Commands that tell what there is: ``list``, ``describe`` and ``download-data``."""
+"""Commands that show what there is: ``list``, ``describe`` and ``download-data``."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def list_audits() -> None:
 
     Example: cleanlab-demo list
     """
+    from cleanlab_assets.families.step import COMPARISON, MODEL
     from cleanlab_assets.models.catalogue import models_of
     from cleanlab_assets.orchestration.datasets import datasets_of
-    from cleanlab_assets.orchestration.families import FAMILIES
-    from cleanlab_assets.orchestration.partitions import COMPARISON, MODEL
+    from cleanlab_assets.orchestration.families import all_families
 
     with open_instance() as instance:
-        for family in FAMILIES:
+        for family in all_families():
             done = set(instance.get_materialized_partitions(family.asset_keys(MODEL)[-1]))
             compared = set(instance.get_materialized_partitions(family.asset_keys(COMPARISON)[0]))
             models = models_of(family.name)
@@ -54,9 +54,9 @@ def describe(name: Annotated[str, typer.Argument(help="A dataset, a model or a t
     """
     from cleanlab_assets.models.catalogue import all_models
     from cleanlab_assets.orchestration.datasets import all_datasets
-    from cleanlab_assets.orchestration.families import FAMILIES
+    from cleanlab_assets.orchestration.families import all_families
 
-    families = {family.name: family for family in FAMILIES}
+    families = {family.name: family for family in all_families()}
     if name in all_datasets():
         _describe_dataset(all_datasets()[name], read_settings().data_dir)
     elif name in all_models():
@@ -65,7 +65,7 @@ def describe(name: Annotated[str, typer.Argument(help="A dataset, a model or a t
         _describe_family(families[name])
     else:
         known = ", ".join([*all_datasets(), *all_models(), *families])
-        fail(ExitCode.WRONG_USE, f"{name!r} is neither dataset, model nor task family: expected one of {known}")
+        fail(ExitCode.WRONG_USE, f"{name!r} is not a dataset, model or task family: expected one of {known}")
 
 
 def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.")]) -> None:
@@ -90,11 +90,11 @@ def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.
             errors.print(f"[red]error:[/red] {escape(str(error))}")
             continue
         if not files:
-            console.print(f"{dataset.name}: generated when it is read, nothing to download", markup=False)
+            console.print(f"{dataset.name}: generated on reading, nothing to download", markup=False)
         for path in files.values():
             console.print(f"{dataset.name}: {path}, {path.stat().st_size:,} bytes, verified", markup=False)
     if failed:
-        fail(ExitCode.RUN_FAILED, f"{failed} of {len(datasets)} datasets are not complete")
+        fail(ExitCode.RUN_FAILED, f"{failed} of {len(datasets)} datasets are incomplete")
 
 
 def _format_rows(dataset: Dataset) -> str:
@@ -106,7 +106,7 @@ def _name_source(dataset: Dataset) -> str:
         return "embedded"
     if any(file.locations for file in dataset.files):
         return "download"
-    return "by hand" if any(file.sha256 for file in dataset.files) else "your own"
+    return "manual" if any(file.sha256 for file in dataset.files) else "your own"
 
 
 def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:
@@ -129,7 +129,7 @@ def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:
     for file in dataset.files:
         at_hand = data_dir / dataset.name / file.name
         place = (
-            f"ships with {file.package}" if file.package else f"{at_hand}" + ("" if at_hand.is_file() else " (absent)")
+            f"ships with {file.package}" if file.package else f"{at_hand}" + ("" if at_hand.is_file() else " (missing)")
         )
         pinned = f"SHA-256 {file.sha256[0]}" if file.sha256 else "any content"
         addresses = "".join(f"\n  from {location.url}" for location in file.locations)
@@ -151,13 +151,13 @@ def _describe_family(family: Family) -> None:
     _print_facts(
         family.name, {"datasets": ", ".join(datasets_of(family.name)), "models": ", ".join(models_of(family.name))}
     )
-    assets = Table(_name_column("asset"), "level", "what it holds", title="assets")
+    assets = Table(_name_column("asset"), "level", "contents", title="assets")
     for level, definitions in family.assets.items():
         for asset in definitions:
             description = (asset.get_asset_spec().description or "").splitlines()[0]
             assets.add_row(asset.key.path[-1], level, escape(description))
     console.print(assets)
-    checks = Table(_name_column("check"), _name_column("asset"), "blocks", "what holds", title="checks")
+    checks = Table(_name_column("check"), _name_column("asset"), "blocks", "condition", title="checks")
     for spec in (spec for check in family.checks for spec in check.check_specs):
         blocks = "yes" if spec.blocking else ""
         checks.add_row(spec.name, spec.asset_key.path[-1], blocks, escape(spec.description or ""))

@@ -35,7 +35,7 @@ def open_instance() -> Iterator[dg.DagsterInstance]:
 
     with dg.DagsterInstance.get() as instance:
         for run_id in end_dead_runs(instance):
-            errors.print(f"[yellow]note:[/yellow] run {run_id} had died and is now marked as failed")
+            errors.print(f"[yellow]note:[/yellow] run {run_id} was interrupted and is now marked as failed")
         yield instance
 
 
@@ -125,7 +125,7 @@ class _ProgressHandler(logging.Handler):
             self._progress.start_step(event.step_key)
         elif event is not None and event.event_type_value == "ASSET_MATERIALIZATION":
             self._progress.end_step()
-        # The outcome of the run tells errors once, with their root; the log would tell them again for every step.
+        # The outcome of the run shows errors once, with their cause; the log would repeat them for every step.
         message = record.getMessage()
         is_warning = record.levelno == logging.WARNING and _EXPECTED_WARNING not in message
         if (is_warning and self._shown_level <= logging.WARNING) or self._shown_level == logging.DEBUG:

@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from cleanlab_assets.orchestration.family import Family
 
 DEFAULT_DATASET = "breast_cancer"
-DatasetOption = Annotated[str, typer.Option("--dataset", "-d", help="Dataset; `cleanlab-demo list` names them.")]
+DatasetOption = Annotated[str, typer.Option("--dataset", "-d", help="Dataset; see `cleanlab-demo list`.")]
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Model of the dataset's task family.", show_default="the family's simplest")
 ]
 FamilyOption = Annotated[
     str,
-    typer.Option("--family", help="Task family, for a dataset of several.", show_default="the first with the model"),
+    typer.Option("--family", help="Task family, for a dataset with several.", show_default="the first with the model"),
 ]
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="YAML or JSON run config, as Dagster takes it; options win.")
+    Path | None, typer.Option("--config", "-c", help="Dagster run config in YAML or JSON; options take precedence.")
 ]
-MaxRowsOption = Annotated[int | None, typer.Option(help="Audit a sample of so many rows, or sentences of words.")]
+MaxRowsOption = Annotated[int | None, typer.Option(help="Audit a sample of this many rows, or sentences of words.")]
 FoldsOption = Annotated[int | None, typer.Option(help="Folds of the cross-validation.")]
-SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random.")]
-PlantedErrorsOption = Annotated[float | None, typer.Option(help="Share of labels made wrong, to measure detection.")]
+SeedOption = Annotated[int | None, typer.Option(help="Random seed.")]
+PlantedErrorsOption = Annotated[float | None, typer.Option(help="Share of labels to corrupt, to measure detection.")]
 CleanlabOption = Annotated[
-    bool, typer.Option("--cleanlab/--no-cleanlab", help="Look for issues; else predictions only.")
+    bool, typer.Option("--cleanlab/--no-cleanlab", help="Look for issues; otherwise only predict.")
 ]
 DatalabOption = Annotated[bool, typer.Option("--datalab/--no-datalab", help="Look for Datalab's other issue types.")]
 PruneOption = Annotated[bool, typer.Option("--prune/--no-prune", help="Compare models trained on cleaned rows.")]
@@ -48,7 +48,7 @@ SetOption = Annotated[
         "--set", metavar="ASSET.KEY=VALUE", help="Any other setting; `cleanlab-demo describe FAMILY` lists them."
     ),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Materialize everything, also what is up to date.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Materialize everything, even what is up to date.")]
 
 _SETTING_OF_OPTION = {
     "--folds": "training_set.folds",
@@ -86,7 +86,7 @@ def resolve_settings(
     run_config = _read_config(config)
     values: dict[str, Any] = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
     values |= {"--no-datalab": None if datalab else [], "--no-prune": None if prune else False}
-    places = {"--max-rows": family.sample_setting, **_SETTING_OF_OPTION}
+    places = {"--max-rows": family.task.sample_setting, **_SETTING_OF_OPTION}
     given = [(option, places[option], value) for option, value in values.items() if value is not None]
     for text in settings:
         place, separator, value = text.partition("=")
@@ -145,7 +145,7 @@ def _read_config(path: Path | None) -> dict[str, Any]:
 def choose_model(dataset: str, model: str, family: str) -> tuple[Family, str]:
     """Return the task family and the model of an audit: the family's simplest where none is named."""
     found = find_family(dataset, [model] if model else [], family)
-    return found, model or found.default_model
+    return found, model or found.task.default_model
 
 
 def find_family(dataset: str, models: Sequence[str] = (), family: str = "") -> Family:
@@ -175,18 +175,17 @@ def find_family(dataset: str, models: Sequence[str] = (), family: str = "") -> F
 def check_parameters(
     family: Family, dataset: str, models: Sequence[str], configs: Mapping[dg.AssetKey, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """Return what is wrong with the estimator parameters of a run, by model, before anything is materialized."""
-    import dagster as dg
-
+    """Return what is wrong with the models and parameters of a run, by model, before anything is materialized."""
     from cleanlab_assets.models.catalogue import ModelParameterError
+    from cleanlab_assets.orchestration.datasets import get_dataset
 
     wrong: dict[str, str] = {}
-    parameters = configs.get(dg.AssetKey([family.name, "predictions"]), {}).get("parameters")
+    parameters = configs.get(family.key("predictions"), {}).get("parameters")
     if not parameters:  # to build an estimator takes the import of its library
         return wrong
     for model in models:
         try:
-            family.check_model(dataset, model, parameters)
+            family.check_model(get_dataset(dataset), model, parameters)
         except ModelParameterError as error:
             wrong[model] = str(error)
     return wrong
@@ -195,5 +194,5 @@ def check_parameters(
 def check_output(path: Path | None) -> None:
     """End the command, before anything is materialized, if a file cannot be written."""
     if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
-        found = "is a directory" if path.is_dir() else f"{path.parent} is no directory that can be written to"
+        found = "is a directory" if path.is_dir() else f"{path.parent} is not a writable directory"
         fail(ExitCode.WRONG_USE, f"cannot write {path}: {found}")

@@ -1,4 +1,4 @@
-"""The command that tells an audit in words: ``ai-report``."""
+"""The command that summarizes an audit in words: ``ai-report``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DatasetOption = Annotated[
 
 def report(
     result: Annotated[
-        Path | None, typer.Argument(help="Result that `run -o` wrote; the stored audit of -d and -m if absent.")
+        Path | None, typer.Argument(help="Result file of `run -o`. Default: the stored audit of -d and -m.")
     ] = None,
     dataset: DatasetOption = "",
     model: options.ModelOption = "",
@@ -33,7 +33,7 @@ def report(
         bool, typer.Option("--ai/--no-ai", help="Let a language model write it, if one is configured.")
     ] = True,
 ) -> None:
-    """Tell an audit in words: by a language model if a key is set, else by rules. It says which.
+    """Summarize an audit in words: by a language model if a key is set, otherwise by rules. The output says which.
 
     Example: cleanlab-demo ai-report -d adult_income -m random_forest
 
@@ -41,7 +41,7 @@ def report(
     """
     if result is not None:
         if dataset or model or family_name:
-            fail(ExitCode.WRONG_USE, f"give either a result file or --dataset and --model: {result} says what it is of")
+            fail(ExitCode.WRONG_USE, "give either a result file or --dataset and --model, not both")
         _report_file(result, use_ai=ai)
     else:
         dataset = dataset or options.DEFAULT_DATASET
@@ -52,7 +52,7 @@ def report(
 def _report_file(path: Path, *, use_ai: bool) -> None:
     from pydantic import ValidationError
 
-    from cleanlab_assets.orchestration.ai_summary import AiSummaryConfig, build_writer
+    from cleanlab_assets.orchestration.ai_summary import AiSummarySettings, build_writer
     from cleanlab_assets.orchestration.audit_result import AuditResult
     from cleanlab_assets.reports.written_summary import write_summary
 
@@ -64,28 +64,28 @@ def _report_file(path: Path, *, use_ai: bool) -> None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         found = f"{place}: {first['msg']}" if place else first["msg"]
-        fail(ExitCode.WRONG_USE, f"{path} is no result of `cleanlab-demo run -o`: {found}")
+        fail(ExitCode.WRONG_USE, f"{path} is not a result of `cleanlab-demo run -o`: {found}")
     if audit.facts is None:
-        fail(ExitCode.WRONG_USE, f"{path} holds no audit: it was made with --no-cleanlab")
+        fail(ExitCode.WRONG_USE, f"{path} contains no audit: it was created with --no-cleanlab")
     print_summary(
         write_summary(
-            audit.facts, writer=build_writer(AiSummaryConfig.model_validate({"use_ai": use_ai}), read_settings())
+            audit.facts, writer=build_writer(AiSummarySettings.model_validate({"use_ai": use_ai}), read_settings())
         )
     )
 
 
 def _report_audit(family: Family, dataset: str, model: str, *, use_ai: bool) -> None:
-    import dagster as dg
-
+    from cleanlab_assets.families.audit_facts import AUDIT_FACTS
+    from cleanlab_assets.families.step import MODEL
+    from cleanlab_assets.orchestration.ai_summary import ai_summary
     from cleanlab_assets.orchestration.history import latest_materialization
-    from cleanlab_assets.orchestration.partitions import MODEL, partition_keys
+    from cleanlab_assets.orchestration.partitions import partition_keys
     from cleanlab_assets.orchestration.runs import materialize_level, resolve_configs
-    from cleanlab_assets.orchestration.storage import read_artifact
-    from cleanlab_assets.reports.audit_summary import AuditSummary
+    from cleanlab_assets.orchestration.storage import read_result
 
-    key, partition = dg.AssetKey([family.name, "ai_summary"]), partition_keys(dataset, model)[MODEL]
+    key, partition = family.key(ai_summary.name), partition_keys(dataset, model)[MODEL]
     with open_instance() as instance, RunProgress(f"{dataset} / {model}") as progress:
-        if latest_materialization(instance, dg.AssetKey([family.name, "audit_facts"]), partition) is None:
+        if latest_materialization(instance, family.key(AUDIT_FACTS), partition) is None:
             fail(ExitCode.WRONG_USE, f"there is no audit yet: cleanlab-demo run -d {dataset} -m {model}")
         config = _read_settings_of_last_summary(instance, key, partition) | {"use_ai": use_ai}
         run_config = {"ops": {key.to_python_identifier(): {"config": config}}}
@@ -103,15 +103,15 @@ def _report_audit(family: Family, dataset: str, model: str, *, use_ai: bool) -> 
         end_on_failure(family, outcome)
         latest = latest_materialization(instance, key, partition)
         assert latest is not None  # noqa: S101 - it was materialized
-    print_summary(read_artifact(str(latest.metadata["path"].value), AuditSummary))
+    print_summary(read_result(str(latest.metadata["path"].value), ai_summary).value)
     end_on_failed_gates(outcome.checks)
 
 
 def _read_settings_of_last_summary(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dict[str, Any]:
     """Read the settings that the partition's last summary was written with, those that there still are."""
-    from cleanlab_assets.orchestration.ai_summary import AiSummaryConfig
+    from cleanlab_assets.orchestration.ai_summary import AiSummarySettings
     from cleanlab_assets.orchestration.history import latest_provenance
 
     record = latest_provenance(instance, key, partition)
     config = {} if record is None else record.config
-    return {name: value for name, value in config.items() if name in AiSummaryConfig.model_fields}
+    return {name: value for name, value in config.items() if name in AiSummarySettings.model_fields}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cleanlab_assets.datasets.dataset import Column, Dataset, Gates, Location, SourceFile
-from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column
+from cleanlab_assets.datasets.source_tables import label_column, parse_numbers, read_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 TRAIN_FILE = "adult.data"
@@ -26,7 +26,7 @@ COLUMNS = (
         kind="numeric",
         is_feature=False,
         minimum=0,
-        description="How many people the row stands for: a survey weight, not a property of the person.",
+        description="Number of people that the row represents: a survey weight, not a property of the person.",
     ),
     Column(name="education", kind="categorical", is_feature=False, description="The same as education_num, in words."),
     Column(name="education_num", kind="numeric", minimum=1, maximum=16, description="Level of education reached."),
@@ -56,58 +56,27 @@ def load_adult_income(files: Mapping[str, Path]) -> pd.DataFrame:
     Raises:
         SourceFormatError: a line does not have 15 fields, or a number column holds something else.
     """
-    ids: list[str] = []
-    records: list[list[str | None]] = []
-    for name in (TRAIN_FILE, TEST_FILE):
-        for number, fields in _read_records(files[name]):
-            if name == TEST_FILE:
-                fields[-1] = fields[-1].removesuffix(".")
-            ids.append(f"{name}:{number}")
-            records.append([None if field == "?" else field for field in fields])
-    text = pd.DataFrame(records, columns=[column.name for column in COLUMNS], dtype=object)
-    table = pd.DataFrame({"row_id": ids})
+    names = [column.name for column in COLUMNS]
+    train, test = (read_fields(files[name], names, comment="|") for name in (TRAIN_FILE, TEST_FILE))
+    test[LABEL] = test[LABEL].str.removesuffix(".")
+    fields = pd.concat([train, test], ignore_index=True)
+    fields = fields.replace({"?": None})
+    table = fields[["row_id"]].copy()
     for column in COLUMNS:
         if column.name == LABEL:
-            table[LABEL] = label_column(text[LABEL], CLASS_NAMES)
+            table[LABEL] = label_column(fields[LABEL], CLASS_NAMES)
         elif column.kind == "numeric":
-            table[column.name] = _to_integers(text[column.name], ids)
+            table[column.name] = parse_numbers(fields, column.name, is_integer=True)
         else:
-            table[column.name] = pd.Categorical(text[column.name])
+            table[column.name] = pd.Categorical(fields[column.name])
     return table
-
-
-def _read_records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and fields of each record; blank lines and the comment line are only counted."""
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            text = line.strip()
-            if not text or text.startswith("|"):
-                continue
-            fields = [field.strip() for field in text.split(",")]
-            if len(fields) != len(COLUMNS):
-                raise SourceFormatError(
-                    f"{path.name}, line {number}: found {len(fields)} fields, expected {len(COLUMNS)}"
-                )
-            yield number, fields
-
-
-def _to_integers(column: pd.Series, ids: list[str]) -> list[int]:
-    integers = []
-    for value, row_id in zip(column, ids, strict=True):
-        try:
-            integers.append(int(value))
-        except (TypeError, ValueError) as error:
-            raise SourceFormatError(
-                f"{row_id}, column {column.name}: found {value!r}, expected a whole number"
-            ) from error
-    return integers
 
 
 DATASET = Dataset(
     name="adult_income",
     families=("classification",),
     title="Adult (Census Income)",
-    description="Tell whether a person earned more than 50,000 dollars in 1994, by answers to the US census survey.",
+    description="Predict whether a person earned more than 50,000 dollars in 1994, from the US census survey.",
     homepage="https://archive.ics.uci.edu/dataset/2/adult",
     licence="CC BY 4.0",
     citation=(

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, TYPE_CHECKING, Literal, cast
+from typing import IO, TYPE_CHECKING, Literal, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,12 +50,15 @@ class ArchiveTooLargeError(ArchiveError):
     """An archive that unpacks to more bytes than allowed."""
 
 
+_Kind: TypeAlias = Literal["file", "directory", "other"]
+
+
 @dataclass(frozen=True)
 class _Member:
     """One entry of an archive, the same for zip and tar."""
 
     name: str
-    kind: Literal["file", "directory", "other"]
+    kind: _Kind
     open: Callable[[], IO[bytes]]
 
 
@@ -104,7 +107,7 @@ def extract_archive(archive: Path, directory: Path, *, max_bytes: int) -> None:
         ArchiveTooLargeError: the members are larger than ``max_bytes`` together.
     """
     if directory.exists():
-        raise FileExistsError(f"{directory} exists: delete it to have {archive.name} unpacked again")
+        raise FileExistsError(f"{directory} already exists: delete it to unpack {archive.name} again")
     with (
         _open_archive(archive) as members,
         tempfile.TemporaryDirectory(dir=directory.parent, prefix=".unpack-") as scratch,
@@ -118,7 +121,7 @@ def extract_archive(archive: Path, directory: Path, *, max_bytes: int) -> None:
                 path.mkdir(parents=True, exist_ok=True)
             elif member.kind == "file":
                 if path.exists():
-                    raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} comes twice")
+                    raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} occurs twice")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 written = _write(archive, member, path, max_bytes, written)
             else:
@@ -127,14 +130,14 @@ def extract_archive(archive: Path, directory: Path, *, max_bytes: int) -> None:
             unpacked.rename(directory)
         except OSError as error:
             if directory.exists():
-                raise FileExistsError(f"{directory} was made by another process meanwhile") from error
+                raise FileExistsError(f"{directory} was created by another process in the meantime") from error
             raise
 
 
 def _relative_path(archive: Path, member: _Member) -> PurePosixPath:
     path = PurePosixPath(member.name)
     if path.is_absolute() or PureWindowsPath(member.name).drive or ".." in path.parts or "\\" in member.name:
-        raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} has a path that could lead outside")
+        raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} has a path outside the target directory")
     return path
 
 
@@ -157,12 +160,14 @@ def _open_archive(archive: Path) -> Iterator[Iterator[_Member]]:
     try:
         if tarfile.is_tarfile(archive):
             with tarfile.open(archive) as tar:
-                yield _tar_members(tar)
+                yield (_Member(info.name, _tar_kind(info), partial(_open_tar_member, tar, info)) for info in tar)
         elif zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as bundle:
-                yield _zip_members(bundle)
+                yield (
+                    _Member(info.filename, _zip_kind(info), partial(bundle.open, info)) for info in bundle.infolist()
+                )
         elif _is_gzip(archive):
-            yield iter([_Member(GZIP_MEMBER, "file", partial(_open_gzip, archive))])
+            yield iter([_Member(GZIP_MEMBER, "file", cast("Callable[[], IO[bytes]]", partial(gzip.open, archive)))])
         else:
             raise ArchiveError(f"{archive.name} is neither a zip, a tar nor a gzip archive")
     except _DAMAGED as error:
@@ -174,35 +179,18 @@ def _is_gzip(archive: Path) -> bool:
         return stream.read(2) == _GZIP_MAGIC
 
 
-def _open_gzip(archive: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(archive))
+def _open_tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    stream = tar.extractfile(info)
+    if stream is None:
+        raise UnsafeArchiveError(f"member {info.name!r} holds no data")
+    return stream
 
 
-def _tar_members(tar: tarfile.TarFile) -> Iterator[_Member]:
-    for info in tar:
-
-        def open_member(info: tarfile.TarInfo = info) -> IO[bytes]:
-            stream = tar.extractfile(info)
-            if stream is None:
-                raise UnsafeArchiveError(f"member {info.name!r} holds no data")
-            return stream
-
-        kind: Literal["file", "directory", "other"] = (
-            "file" if info.isreg() else "directory" if info.isdir() else "other"
-        )
-        yield _Member(info.name, kind, open_member)
+def _tar_kind(info: tarfile.TarInfo) -> _Kind:
+    return "file" if info.isreg() else "directory" if info.isdir() else "other"
 
 
-def _zip_members(bundle: zipfile.ZipFile) -> Iterator[_Member]:
-    for info in bundle.infolist():
-
-        def open_member(info: zipfile.ZipInfo = info) -> IO[bytes]:
-            return bundle.open(info)
-
-        yield _Member(info.filename, _zip_kind(info), open_member)
-
-
-def _zip_kind(info: zipfile.ZipInfo) -> Literal["file", "directory", "other"]:
+def _zip_kind(info: zipfile.ZipInfo) -> _Kind:
     """Tell the kind of a zip entry: a link is a file whose Unix mode says so, and an encrypted one has a flag."""
     unix_type = stat.S_IFMT(info.external_attr >> 16)
     encrypted = info.flag_bits & 0x1

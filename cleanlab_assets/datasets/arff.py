@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from cleanlab_assets.datasets.source_tables import SourceFormatError, row_ids
+from cleanlab_assets.datasets.source_tables import SourceFormatError, make_field_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import pandas as pd
 
 _ATTRIBUTE = re.compile(r"""@attribute\s+(?:'([^']*)'|"([^"]*)"|(\S+))\s+\S""", flags=re.IGNORECASE)
 _INDICATORS = {"0": False, "1": True, "FALSE": False, "TRUE": True}
@@ -32,19 +33,13 @@ def read_arff(path: Path, names: Sequence[str]) -> pd.DataFrame:
         SourceFormatError: the header names other attributes, there is no ``@data`` line, or a line of data does not
             have a field for each attribute.
     """
-    found, records, numbers, in_data = [], [], [], False
+    found, records, in_data = [], [], False
     for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         line = text.strip()
         if not line or line.startswith("%"):
             continue
         if in_data:
-            record = [field.strip().strip("'\"") for field in line.split(",")]
-            if len(record) != len(names):
-                raise SourceFormatError(
-                    f"{path.name}, line {number}: found {len(record)} fields, expected {len(names)}"
-                )
-            records.append(record)
-            numbers.append(number)
+            records.append((number, [field.strip().strip("'\"") for field in line.split(",")]))
         elif attribute := _ATTRIBUTE.match(line):
             found.append(next(name for name in attribute.groups() if name is not None))
         elif line.lower() == "@data":
@@ -52,9 +47,7 @@ def read_arff(path: Path, names: Sequence[str]) -> pd.DataFrame:
             _require_attributes(path, number, found, names)
     if not in_data:
         raise SourceFormatError(f"{path.name}: found no line @data, expected one after the attributes")
-    table = pd.DataFrame(records, columns=list(names), dtype=object)
-    table.insert(0, "row_id", row_ids(path.name, numbers))
-    return table
+    return make_field_table(path.name, records, names)
 
 
 def _require_attributes(path: Path, line: int, found: Sequence[str], names: Sequence[str]) -> None:

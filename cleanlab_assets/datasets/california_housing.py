@@ -34,7 +34,10 @@ COLUMNS = (
     Column(name="med_inc", kind="numeric", minimum=0, description="Median income, 10,000 dollars; capped at 15.0001."),
     Column(name="house_age", kind="numeric", minimum=0, maximum=52, description="Median age in years; 52 is a cap."),
     Column(
-        name="ave_rooms", kind="numeric", minimum=0, description="Rooms per household; high where many stand empty."
+        name="ave_rooms",
+        kind="numeric",
+        minimum=0,
+        description="Rooms per household; high where many houses are vacant.",
     ),
     Column(name="ave_bedrms", kind="numeric", minimum=0, description="Bedrooms per household."),
     Column(name="population", kind="numeric", minimum=1, description="People in the block group."),
@@ -45,7 +48,7 @@ COLUMNS = (
         name=LABEL,
         kind="numeric",
         is_feature=False,
-        description="Median house value, 100,000 dollars; 5.00001 stands for all that is dearer than 500,000 dollars.",
+        description="Median house value, 100,000 dollars; 5.00001 marks all values above 500,000 dollars.",
     ),
 )
 
@@ -80,7 +83,7 @@ DATASET = Dataset(
     name="california_housing",
     families=("regression",),
     title="California Housing",
-    description="Predict the median house value of a Californian block group by income, houses, people and place.",
+    description="Predict the median house value of a Californian block group from income, houses, people and place.",
     homepage="https://www.dcc.fc.up.pt/~ltorgo/Regression/cal_housing.html",
     licence="none stated (StatLib); derived from the 1990 US census",
     citation=(

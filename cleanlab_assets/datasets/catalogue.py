@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import cleanlab_assets.datasets
 from cleanlab_assets.datasets.dataset import Dataset
-from cleanlab_assets.datasets.own_datasets import DESCRIPTION_FILE, OwnDatasetError, find_own_datasets
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, OwnDatasetError
+from cleanlab_assets.datasets.own_datasets import find_own_datasets
 from cleanlab_assets.discovery import find_entries
 
 if TYPE_CHECKING:
@@ -32,5 +33,5 @@ def find_datasets(data_dir: Path) -> Mapping[str, Dataset]:
     own = find_own_datasets(data_dir)
     for name in own.keys() & known.keys():
         path = data_dir / name / DESCRIPTION_FILE
-        raise OwnDatasetError(f"{path}: {name} is a dataset of the catalogue: give the folder another name")
+        raise OwnDatasetError(f"{path}: {name} is already a dataset of the catalogue: rename the folder")
     return dict(sorted((known | own).items()))

@@ -10,7 +10,6 @@ from cleanlab_assets.datasets.dataset import Column, Dataset, Gates, Location, S
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, row_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -49,15 +48,6 @@ COLUMNS = (
     *(Column(name=f"soil_type_{number}", kind="binary", minimum=0, maximum=1) for number in range(1, 41)),
     Column(name=LABEL, kind="categorical", is_feature=False, description="The dominant kind of tree."),
 )
-
-
-def load_covtype(files: Mapping[str, Path]) -> pd.DataFrame:
-    """Read the raw table from the compressed file.
-
-    Raises:
-        SourceFormatError: see ``parse_covtype``.
-    """
-    return parse_covtype(files[FILE])
 
 
 def parse_covtype(path: Path) -> pd.DataFrame:
@@ -120,7 +110,7 @@ DATASET = Dataset(
     name="covtype",
     families=("classification",),
     title="Covertype",
-    description="Name the dominant tree on a 30 x 30 m patch of four Colorado wilderness areas, by terrain and soil.",
+    description="Predict the dominant tree on a 30 x 30 m patch of Colorado wilderness, from terrain and soil.",
     homepage="https://archive.ics.uci.edu/dataset/31/covertype",
     licence="CC BY 4.0; keep the copyright line of Jock A. Blackard and Colorado State University",
     citation=(
@@ -134,7 +124,7 @@ DATASET = Dataset(
             locations=(Location(url="https://ndownloader.figshare.com/files/5976039"),),
         ),
     ),
-    load=load_covtype,
+    load=lambda files: parse_covtype(files[FILE]),
     label=LABEL,
     class_names=CLASS_NAMES,
     columns=COLUMNS,

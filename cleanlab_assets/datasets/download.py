@@ -117,7 +117,7 @@ def resolve_source_files(
         elif path.is_dir() and file.is_folder:
             paths[file.name] = path
         elif path.exists():
-            raise DataDirError(f"{path} should be a file but is something else: move it away")
+            raise DataDirError(f"{path} is not a regular file: move it away")
         else:
             absent.append(file)
     if absent:
@@ -141,7 +141,7 @@ def _find_packaged_file(file: SourceFile, package: str) -> Path:
     candidates = [Path(root, *folders, file.name) for root in spec.submodule_search_locations]
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
-        raise PackagedFileError(f"the installed package {top_level} lacks {candidates[0]}: install it anew")
+        raise PackagedFileError(f"the installed package {top_level} lacks {candidates[0]}: reinstall it")
     _verify_file_at_hand(path, file, remedy=f"install a version of {top_level} that this project supports")
     return path
 
@@ -177,7 +177,7 @@ def verify_first_use(path: Path) -> None:
     expected = record.read_text(encoding="ascii").strip()
     if found != expected:
         raise SourceHashError(
-            f"{path} is not the file of its first use: delete both it and {record} to start anew\n"
+            f"{path} has changed since its first use: delete it and {record} to start over\n"
             f"  found SHA-256:    {found}\n"
             f"  recorded SHA-256: {expected}"
         )
@@ -201,7 +201,7 @@ def fetch_file(url: str, path: Path, *, sha256_prefix: str, retries: int = 2, ti
             _fetch(url, fetched, path.name, transfer)
             found = file_sha256(fetched)
             if not found.startswith(sha256_prefix):
-                raise SourceHashError(f"its SHA-256 is {found}, expected {sha256_prefix} at the start")
+                raise SourceHashError(f"its SHA-256 is {found}, expected one that starts with {sha256_prefix}")
             fetched.replace(path)
     except OSError as error:
         raise DataDirError(f"cannot store {path}: {error}") from error
@@ -311,9 +311,9 @@ def _summary(dataset: str, file: SourceFile, path: Path, failures: Sequence[tupl
     """Join the failures of all addresses; the class is theirs when they all have the same."""
     causes = {type(error) for _, error in failures}
     error_class = causes.pop() if len(causes) == 1 else DownloadError
-    last_reason = failures[-1][1] if failures else "the catalogue has no address for it"
+    last_reason = failures[-1][1] if failures else "the catalogue has no URL for it"
     lines = [
-        f"cannot download {file.name} of {dataset} (put it at {path.absolute()} by hand to go on): {last_reason}",
+        f"cannot download {file.name} of {dataset} (instead, you can put it at {path.absolute()}): {last_reason}",
         *(f"  tried {url}: {error}" for url, error in failures),
         f"  expected SHA-256: {_any_of(file.sha256) or 'any'}",
     ]
@@ -335,7 +335,7 @@ def _fetch(url: str, target: Path, label: str, transfer: _TransferSettings) -> N
             if attempt >= transfer.retries:
                 raise DownloadError(f"{reason} (tried {attempt + 1} times)") from error
             wait_s = transfer.backoff_s * 2**attempt
-            _logger.warning("%s: %s; next try in %g s", url, reason, wait_s)
+            _logger.warning("%s: %s; retrying in %g s", url, reason, wait_s)
             time.sleep(wait_s)
             attempt += 1
         else:
@@ -431,6 +431,6 @@ def _describe(error: requests.RequestException, timeout_s: float) -> str:
     if isinstance(error, requests.Timeout):
         return f"no answer within {timeout_s:g} s"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the transfer broke off before the end of the file"
+        return "the connection was closed before the end of the file"
     cause = error.args[0] if error.args else error
     return f"{type(error).__name__}: {getattr(cause, 'reason', cause)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.dataset import Dataset, SourceFile
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, OwnDatasetError
 from cleanlab_assets.datasets.images import IMAGE_COLUMNS, LABEL, SEPARATOR, AnnotationError
-from cleanlab_assets.datasets.own_datasets import DESCRIPTION_FILE, OwnDatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from cleanlab_assets.datasets.own_datasets import OwnDataset
+    from cleanlab_assets.datasets.descriptions import OwnDataset
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 
 
 def describe_images(
-    said: OwnDataset,
+    description: OwnDataset,
     folder: Path,
     *,
     roles: Mapping[str, bool],
@@ -29,7 +29,7 @@ def describe_images(
     """Make the catalogue entry of a user's own annotated images.
 
     Args:
-        said: the description.
+        description: the description.
         folder: its folder.
         roles: the roles that ``files`` must have, and whether each is a folder.
         load: reads the raw table from the paths by role.
@@ -38,25 +38,26 @@ def describe_images(
         OwnDatasetError: a role is missing or unknown, or no class is named.
     """
     path = folder / DESCRIPTION_FILE
-    if set(said.files) != set(roles):
-        raise OwnDatasetError(f"{path}: files: found {', '.join(said.files)}, expected {', '.join(roles)}")
-    if not said.class_names:
+    if set(description.files) != set(roles):
+        raise OwnDatasetError(f"{path}: files: found {', '.join(description.files)}, expected {', '.join(roles)}")
+    if not description.class_names:
         raise OwnDatasetError(f"{path}: class_names: found none, expected the classes without the background")
     return Dataset(
-        name=said.name,
-        families=(said.family,),
-        title=said.title or said.name,
-        description=said.description,
-        homepage=said.homepage,
-        licence=said.licence,
-        citation=said.citation,
+        name=description.name,
+        families=(description.family,),
+        title=description.title or description.name,
+        description=description.description,
+        homepage=description.homepage,
+        licence=description.licence,
+        citation=description.citation,
         files=tuple(
-            SourceFile(name=said.files[role], sha256=(), is_folder=is_folder) for role, is_folder in roles.items()
+            SourceFile(name=description.files[role], sha256=(), is_folder=is_folder)
+            for role, is_folder in roles.items()
         ),
-        load=lambda files: load({role: files[name] for role, name in said.files.items()}),
+        load=lambda files: load({role: files[name] for role, name in description.files.items()}),
         label=LABEL,
         label_separator=SEPARATOR,
-        class_names=said.class_names,
+        class_names=description.class_names,
         columns=IMAGE_COLUMNS,
         expected_rows=None,
     )

@@ -126,7 +126,7 @@ class AnnotatedImage:
         try:
             return decode_image(self.image)
         except _DAMAGED as error:
-            raise AnnotationError(f"{self.row_id}, field image: found a damaged picture: {error}") from error
+            raise AnnotationError(f"{self.row_id}, field image: found a damaged image: {error}") from error
 
     def to_row(self) -> dict[str, Any]:
         """Return the image as a row of the raw table."""
@@ -258,7 +258,7 @@ def read_mask(content: bytes, where: str) -> np.ndarray:
     try:
         return decode_mask(content)
     except _DAMAGED as error:
-        raise AnnotationError(f"{where}: found no mask that can be read: {error}") from error
+        raise AnnotationError(f"{where}: cannot read the mask: {error}") from error
 
 
 def boxes_of_instances(instance_mask: np.ndarray) -> np.ndarray:
@@ -285,9 +285,9 @@ def _read_size(content: bytes, row_id: str) -> tuple[int, int]:
         with Image.open(io.BytesIO(content)) as picture:
             width, height = picture.size
     except UnidentifiedImageError as error:
-        raise AnnotationError(f"{row_id}, field image: found {len(content)} bytes that are no picture") from error
+        raise AnnotationError(f"{row_id}, field image: found {len(content)} bytes that are not an image") from error
     if width * height > MAX_IMAGE_PIXELS:
         raise AnnotationError(
-            f"{row_id}, field image: found {width} x {height} pixels, expected at most {MAX_IMAGE_PIXELS:,} in all"
+            f"{row_id}, field image: found {width} x {height} pixels, expected at most {MAX_IMAGE_PIXELS:,} in total"
         )
     return width, height

@@ -18,56 +18,21 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 import cleanlab_assets.datasets.formats
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDataset, OwnDatasetError
 from cleanlab_assets.discovery import find_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from cleanlab_assets.datasets.dataset import Dataset
 
-DESCRIPTION_FILE = "dataset.toml"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-class OwnDatasetError(ValueError):
-    """A ``dataset.toml`` that does not describe a dataset; the message names the file, the field and what it holds."""
-
-
-class OwnDataset(BaseModel):
-    """What a ``dataset.toml`` says. ``name`` is that of its folder; ``options`` are for the form to read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    family: str
-    format: str
-    title: str = ""
-    description: str = "The user's own data."
-    licence: str = "not stated"
-    homepage: str = ""
-    citation: str = ""
-    class_names: tuple[str, ...] = ()
-    files: dict[str, str] = Field(min_length=1)
-    options: dict[str, Any] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Format:
-    """One form of data: its name, the task families it can hold, and how it makes a catalogue entry.
-
-    ``describe`` takes the description and the folder, and raises ``OwnDatasetError`` for what the form cannot hold.
-    """
-
-    name: str
-    families: tuple[str, ...]
-    describe: Callable[[OwnDataset, Path], Dataset]
 
 
 def all_formats() -> Mapping[str, Format]:
@@ -92,28 +57,31 @@ def _read_description(path: Path, formats: Mapping[str, Format]) -> Dataset:
     name = path.parent.name
     if not _NAME.fullmatch(name):
         raise OwnDatasetError(
-            f"{path}: a dataset has the name of its folder, found {name!r}, "
-            "expected small letters, digits and underscores, a letter first"
+            f"{path}: the folder name is the dataset name: found {name!r}, "
+            "expected lower-case letters, digits and underscores, starting with a letter"
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         if "name" in content:
-            raise OwnDatasetError(f"{path}: name: found {content['name']!r}, but a dataset has the name of its folder")
-        said = OwnDataset(name=name, **content)
+            raise OwnDatasetError(f"{path}: name: found {content['name']!r}, but the folder name is the dataset name")
+        description = OwnDataset(name=name, **content)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OwnDatasetError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise OwnDatasetError(f"{path}: {field}: {first['msg']}, found {first['input']!r}") from error
-    if said.format not in formats:
-        raise OwnDatasetError(f"{path}: format: found {said.format!r}, expected one of {', '.join(formats) or 'none'}")
-    form = formats[said.format]
-    if said.family not in form.families:
+    if description.format not in formats:
         raise OwnDatasetError(
-            f"{path}: family: found {said.family!r}, expected one that {form.name} can hold: {', '.join(form.families)}"
+            f"{path}: format: found {description.format!r}, expected one of {', '.join(formats) or 'none'}"
         )
-    for role, file in said.files.items():
+    form = formats[description.format]
+    if description.family not in form.families:
+        raise OwnDatasetError(
+            f"{path}: family: found {description.family!r}, expected one that {form.name} supports: "
+            f"{', '.join(form.families)}"
+        )
+    for role, file in description.files.items():
         if not (path.parent / file).resolve().is_relative_to(path.parent.resolve()):
-            raise OwnDatasetError(f"{path}: files.{role}: found {file!r}, expected a file of the same folder")
-    return form.describe(said, path.parent)
+            raise OwnDatasetError(f"{path}: files.{role}: found {file!r}, expected a file in the same folder")
+    return form.describe(description, path.parent)

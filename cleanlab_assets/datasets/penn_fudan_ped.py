@@ -46,7 +46,7 @@ def load_penn_fudan_ped(files: Mapping[str, Path]) -> pd.DataFrame:
         top = folder / "PennFudanPed"
         pictures = sorted((top / "PNGImages").glob("*.png"))
         if not pictures:
-            raise AnnotationError(f"{FILE}: found no PennFudanPed/PNGImages/*.png, expected pictures there")
+            raise AnnotationError(f"{FILE}: found no PennFudanPed/PNGImages/*.png, expected images there")
         return make_image_table([_read_image(picture, top) for picture in pictures])
 
 

@@ -44,7 +44,9 @@ def label_column(labels: Iterable[str | None], class_names: Sequence[str]) -> pd
     return column
 
 
-def read_fields(path: Path, names: Sequence[str], *, separator: str = ",", has_header: bool = False) -> pd.DataFrame:
+def read_fields(
+    path: Path, names: Sequence[str], *, separator: str = ",", has_header: bool = False, comment: str = ""
+) -> pd.DataFrame:
     """Read a text file of separated fields as it is: every line is a row, every field stays text.
 
     Args:
@@ -52,6 +54,8 @@ def read_fields(path: Path, names: Sequence[str], *, separator: str = ",", has_h
         names: the name of each field, in order.
         separator: what stands between two fields; there is no quoting.
         has_header: whether the first line holds the names.
+        comment: what a line begins with that is none of the table, as a blank line is none then; such lines are only
+            counted, and white space around fields is taken off.
 
     Returns:
         Table with ``row_id`` (``<file>:<line>``) and the fields under their names, as text.
@@ -66,12 +70,26 @@ def read_fields(path: Path, names: Sequence[str], *, separator: str = ",", has_h
     if has_header and lines[:1] != [header]:
         raise SourceFormatError(f"{path.name}, line 1: found {''.join(lines[:1])!r}, expected the header {header!r}")
     first = 2 if has_header else 1
-    records = [line.split(separator) for line in lines[first - 1 :]]
-    for number, record in enumerate(records, start=first):
+    numbered = list(enumerate(lines, start=1))[first - 1 :]
+    if comment:
+        numbered = [(number, line) for number, line in numbered if line.strip() and not line.startswith(comment)]
+    table = make_field_table(path.name, [(number, line.split(separator)) for number, line in numbered], names)
+    if comment:
+        table[list(names)] = table[list(names)].apply(lambda column: column.str.strip())
+    return table
+
+
+def make_field_table(file: str, records: Sequence[tuple[int, Sequence[str]]], names: Sequence[str]) -> pd.DataFrame:
+    """Return the fields of numbered lines of a file as a table, see ``read_fields``.
+
+    Raises:
+        SourceFormatError: a line does not have a field for each name.
+    """
+    for number, record in records:
         if len(record) != len(names):
-            raise SourceFormatError(f"{path.name}, line {number}: found {len(record)} fields, expected {len(names)}")
-    table = pd.DataFrame(records, columns=list(names), dtype=object)
-    table.insert(0, "row_id", row_ids(path.name, range(first, first + len(records))))
+            raise SourceFormatError(f"{file}, line {number}: found {len(record)} fields, expected {len(names)}")
+    table = pd.DataFrame([record for _, record in records], columns=list(names), dtype=object)
+    table.insert(0, "row_id", row_ids(file, [number for number, _ in records]))
     return table
 
 
@@ -86,7 +104,7 @@ def parse_numbers(fields: pd.DataFrame, column: str, *, is_integer: bool = False
     for row_id, text in fields[["row_id", column]].itertuples(index=False):
         try:
             numbers.append(convert(text))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise SourceFormatError(f"{row_id}, column {column}: found {text!r}, expected {expected}") from error
     return np.array(numbers, dtype=np.int64 if is_integer else np.float64)
 

@@ -58,8 +58,8 @@ DATASET = Dataset(
     families=("multilabel",),
     title="Synthetic topics",
     description=(
-        "Name the topics of an invented document, any number of four, from its word counts. Synthetic: generated with "
-        "scikit-learn, so that every label is true until errors are planted."
+        "Predict the topics of an invented document, any number of four, from its word counts. Synthetic: generated "
+        "with scikit-learn, so that every label is true until errors are planted."
     ),
     homepage="https://scikit-learn.org/stable/modules/generated/sklearn.datasets.make_multilabel_classification.html",
     licence="no rights: generated numbers",

@@ -1,4 +1,4 @@
-"""Pretrained weights: fetched once into the data directory and verified; never replaced by untrained ones."""
+"""Pretrained weights: fetched once and verified; never replaced by untrained ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from cleanlab_assets.datasets.download import SourceError, SourceHashError, fetc
 if TYPE_CHECKING:
     from pathlib import Path
 
-FOLDER = "weights"
+WEIGHTS_FOLDER = "weights"
+"""Folder of the data directory where weights are kept."""
 
 
 class WeightsError(RuntimeError):
@@ -38,21 +39,21 @@ class Weights:
         return PurePosixPath(urlsplit(self.url).path).name
 
 
-def fetch_weights(weights: Weights, data_dir: Path) -> Path:
-    """Return the verified weights at ``<data_dir>/weights/<name>``, downloaded if absent.
+def fetch_weights(weights: Weights, directory: Path) -> Path:
+    """Return the verified weights at ``<directory>/<name>``, downloaded if absent.
 
     Raises:
         WeightsError: the file cannot be downloaded or stored, or has another SHA-256.
     """
-    path = data_dir / FOLDER / weights.name
+    path = directory / weights.name
     try:
         if not path.is_file():
             fetch_file(weights.url, path, sha256_prefix=weights.sha256)
         found = file_sha256(path)
         if not found.startswith(weights.sha256):
-            raise SourceHashError(f"its SHA-256 is {found}, expected {weights.sha256} at the start")
+            raise SourceHashError(f"its SHA-256 is {found}, expected one that starts with {weights.sha256}")
         verify_first_use(path)
     except SourceError as error:
         reason = "; ".join(line.strip() for line in str(error).splitlines())
-        raise WeightsError(f"weights {path} from {weights.url} cannot be had: {reason}") from error
+        raise WeightsError(f"weights {path} from {weights.url} are not available: {reason}") from error
     return path

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.methods.calibration import measure_reliability
+
+if TYPE_CHECKING:
+    from cleanlab_assets.methods.calibration import ReliabilityCurve
 
 METRICS = ("accuracy", "macro_f1", "weighted_f1", "weighted_precision", "log_loss", "roc_auc")
 LOWER_IS_BETTER = frozenset({"log_loss"})
@@ -90,39 +95,11 @@ def rank_scores(is_positive: np.ndarray, scores: np.ndarray) -> Ranking:
     return Ranking(order=order, is_positive=is_positive[order], last_of_tie=ends)
 
 
-class ReliabilityCurve(BaseModel):
-    """Confidence against accuracy in bins of equal width, and the expected calibration error.
-
-    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (top-label confidence).
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    mean_confidence: list[float]
-    accuracy: list[float]
-    counts: list[int]
-    expected_calibration_error: float
-
-
-def measure_calibration(labels: np.ndarray, probabilities: np.ndarray, *, n_bins: int = 10) -> ReliabilityCurve:
+def measure_calibration(labels: np.ndarray, probabilities: np.ndarray) -> ReliabilityCurve:
     """Compare the confidence in the likeliest class with how often it is the label.
 
     Args:
         labels: integer class codes, shape (n_rows,).
         probabilities: shape (n_rows, n_classes).
-        n_bins: bins of equal width over [0, 1]; empty ones are left out.
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    is_right = probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    counts = np.bincount(bins, minlength=n_bins)
-    used = counts > 0
-    mean_confidence = np.bincount(bins, weights=confidence, minlength=n_bins)[used] / counts[used]
-    accuracy = np.bincount(bins, weights=is_right, minlength=n_bins)[used] / counts[used]
-    gaps = np.abs(mean_confidence - accuracy)
-    return ReliabilityCurve(
-        mean_confidence=mean_confidence.tolist(),
-        accuracy=accuracy.tolist(),
-        counts=counts[used].tolist(),
-        expected_calibration_error=float((gaps * counts[used]).sum() / counts.sum()),
-    )
+    return measure_reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)

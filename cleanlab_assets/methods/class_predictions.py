@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_each_fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,20 +44,15 @@ def predict_out_of_sample(
     Raises:
         ValueError: there are fewer than two folds, or the rows outside a fold hold a single class.
     """
-    names = np.unique(folds)
-    if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training rows
-        raise ValueError(f"cross-validation needs at least two folds, got {len(names)}")
+    turns = hold_out_each_fold(folds)
     probabilities = np.zeros((len(labels), n_classes), dtype=np.float32)
-    seconds = []
-    for fold in names:
-        held_out = folds == fold
-        if len(np.unique(labels[~held_out])) < 2:  # noqa: PLR2004 - a classifier needs two classes
-            raise ValueError(f"the rows outside fold {fold} hold a single class, so no classifier can be fitted")
-        started = perf_counter()
-        model = build().fit(features[~held_out], labels[~held_out])
-        seconds.append(perf_counter() - started)
-        probabilities[held_out] = predict_all_classes(model, features[held_out], n_classes=n_classes)
-    return OutOfSamplePredictions(probabilities=probabilities, fit_seconds=tuple(seconds))
+    for fold in turns:
+        if len(np.unique(labels[fold.others])) < 2:  # noqa: PLR2004 - a classifier needs two classes
+            raise ValueError(f"the rows outside fold {fold.name} hold a single class, so no classifier can be fitted")
+        with fold.time_fit():
+            model = build().fit(features[fold.others], labels[fold.others])
+        probabilities[fold.held_out] = predict_all_classes(model, features[fold.held_out], n_classes=n_classes)
+    return OutOfSamplePredictions(probabilities=probabilities, fit_seconds=fit_seconds_of(turns))
 
 
 def predict_all_classes(model: Pipeline, features: pd.DataFrame, *, n_classes: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
@@ -11,16 +12,15 @@ from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
 from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample, group_equal_rows
 from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
-from cleanlab_assets.methods.planted_errors import plant_label_errors, uniform_confusion
+from cleanlab_assets.methods.planted_errors import PLANTED_COLUMNS, plant_label_errors, uniform_confusion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    import numpy as np
     from sklearn.pipeline import Pipeline
 
 
-class DetectionMetrics(BaseModel):
+class DetectionPower(BaseModel):
     """Precision, recall and F1 of the flags; average precision and AUROC of the ranking.
 
     Chance is ``planted_share`` for precision and average precision, and 0.5 for AUROC.
@@ -37,7 +37,32 @@ class DetectionMetrics(BaseModel):
     auroc: float
 
 
-def measure_detection(quality: np.ndarray, is_flagged: np.ndarray, is_planted: np.ndarray) -> DetectionMetrics:
+class KindDetectionPower(BaseModel):
+    """How well one kind of planted error is told from the rows with no planted error.
+
+    ``recall`` is that of the flags, ``chance`` the average precision of a random ranking.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    n_planted: int
+    average_precision: float
+    auroc: float
+    recall: float
+    chance: float
+
+
+class PlantedDetection(BaseModel):
+    """How well planted errors are found: all of them, and each kind for itself where errors have kinds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    overall: DetectionPower
+    by_kind: list[KindDetectionPower]
+
+
+def score_detection_power(quality: np.ndarray, is_flagged: np.ndarray, is_planted: np.ndarray) -> DetectionPower:
     """Compare label quality scores and flags with the planted truth.
 
     Args:
@@ -46,7 +71,7 @@ def measure_detection(quality: np.ndarray, is_flagged: np.ndarray, is_planted: n
         is_planted: rows whose label was corrupted, shape (n_rows,).
 
     Returns:
-        The metrics; precision is 0 when nothing is flagged.
+        The power; precision is 0 when nothing is flagged.
 
     Raises:
         ValueError: no error or nothing but errors was planted: nothing can be measured then.
@@ -55,8 +80,10 @@ def measure_detection(quality: np.ndarray, is_flagged: np.ndarray, is_planted: n
 
     n_planted = int(is_planted.sum())
     if n_planted in (0, len(is_planted)):
-        raise ValueError(f"{n_planted} of {len(is_planted)} rows hold planted errors: detection cannot be measured")
-    return DetectionMetrics(
+        raise ValueError(
+            f"{n_planted} of {len(is_planted)} rows hold planted errors: detection power cannot be measured"
+        )
+    return DetectionPower(
         n_planted=n_planted,
         planted_share=n_planted / len(is_planted),
         precision=float(precision_score(is_planted, is_flagged, zero_division=0)),
@@ -67,8 +94,10 @@ def measure_detection(quality: np.ndarray, is_flagged: np.ndarray, is_planted: n
     )
 
 
-def measure_detection_by_kind(quality: np.ndarray, is_flagged: np.ndarray, kinds: pd.Series[Any]) -> pd.DataFrame:
-    """Measure for each kind of planted error how well its rows are told from the rows with no planted error.
+def score_detection_power_by_kind(
+    quality: np.ndarray, is_flagged: np.ndarray, kinds: pd.Series[Any]
+) -> list[KindDetectionPower]:
+    """Compare the rows of each kind of planted error with the rows with no planted error.
 
     Args:
         quality: label quality, lower is worse, shape (n_rows,).
@@ -76,33 +105,67 @@ def measure_detection_by_kind(quality: np.ndarray, is_flagged: np.ndarray, kinds
         kinds: kind of the planted error of each row, missing where none was planted, shape (n_rows,).
 
     Returns:
-        One row for each kind that was planted: ``kind``, ``n_planted``, ``average_precision``, ``auroc``, ``recall`` of
-        the flags and ``chance``, the average precision of a random ranking.
+        The power for each kind that was planted, in alphabetical order.
 
     Raises:
         ValueError: every row holds a planted error.
     """
     is_planted = kinds.notna().to_numpy()
-    records = []
-    for kind in kinds.dropna().unique():
+    powers = []
+    for kind in sorted(kinds.dropna().unique()):
         is_kind = (kinds == kind).to_numpy()
         compared = is_kind | ~is_planted
-        measured = measure_detection(quality[compared], is_flagged[compared], is_kind[compared])
-        records.append(
-            {
-                "kind": kind,
-                "n_planted": measured.n_planted,
-                "average_precision": measured.average_precision,
-                "auroc": measured.auroc,
-                "recall": measured.recall,
-                "chance": measured.planted_share,
-            }
+        measured = score_detection_power(quality[compared], is_flagged[compared], is_kind[compared])
+        powers.append(
+            KindDetectionPower(
+                kind=kind,
+                n_planted=measured.n_planted,
+                average_precision=measured.average_precision,
+                auroc=measured.auroc,
+                recall=measured.recall,
+                chance=measured.planted_share,
+            )
         )
-    columns = ["kind", "n_planted", "average_precision", "auroc", "recall", "chance"]
-    return pd.DataFrame.from_records(records, columns=columns).sort_values("kind", ignore_index=True)
+    return powers
 
 
-def measure_detection_power(
+def to_power_table(powers: Sequence[KindDetectionPower]) -> pd.DataFrame:
+    """Return a row for each kind of planted error, with the fields of ``KindDetectionPower`` as columns."""
+    columns = list(KindDetectionPower.model_fields)
+    return pd.DataFrame.from_records([power.model_dump() for power in powers], columns=columns)
+
+
+def measure_planted(issues: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, PlantedDetection]:
+    """Put the planted truth beside label issues, and measure how well they find it.
+
+    Args:
+        issues: label issues with ``row_id``, ``label_quality`` and ``is_label_issue``.
+        rows: the rows that were audited, in the same order, with ``row_id``, ``planted_error``, ``true_label`` and,
+            where errors have kinds, ``planted_kind``.
+
+    Returns:
+        A copy of the label issues with the planted columns, and the detection power, by kind where there are kinds.
+
+    Raises:
+        ValueError: the label issues are of other rows, or no error or nothing but errors was planted.
+    """
+    if not np.array_equal(issues["row_id"].to_numpy(), rows["row_id"].to_numpy()):
+        raise ValueError(
+            f"the label issues ({len(issues):,} rows) are not those of the audited rows ({len(rows):,} rows): "
+            "materialize both from the same training set"
+        )
+    table = issues.assign(**{name: rows[name].array for name in PLANTED_COLUMNS if name in rows})
+    quality = table["label_quality"].to_numpy(dtype=np.float64)
+    is_flagged = table["is_label_issue"].to_numpy(dtype=bool)
+    return table, PlantedDetection(
+        overall=score_detection_power(quality, is_flagged, table["planted_error"].to_numpy(dtype=bool)),
+        by_kind=score_detection_power_by_kind(quality, is_flagged, table["planted_kind"])
+        if "planted_kind" in rows
+        else [],
+    )
+
+
+def plant_and_audit_classes(
     rows: pd.DataFrame,
     features: list[str],
     *,
@@ -113,7 +176,7 @@ def measure_detection_power(
     seed: int,
     find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues] = find_label_issues,
     keep_together: list[str] | None = None,
-) -> DetectionMetrics:
+) -> DetectionPower:
     """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
 
     A detector without signal ranks them by chance: its average precision is the planted share.
@@ -130,7 +193,7 @@ def measure_detection_power(
         keep_together: columns of which rows with equal values lie in one fold; all features if absent.
 
     Returns:
-        Detection metrics of the scores and the flags.
+        The detection power of the scores and the flags.
     """
     labels = encode_labels(rows["given_label"])
     sample = draw_stratified_sample(labels, max_rows, seed=seed)
@@ -145,6 +208,6 @@ def measure_detection_power(
     predicted = predict_out_of_sample(copy[features], planted.labels, fold, n_classes=n_classes, build=build)
     predictions = to_predictions_table(copy, predicted.probabilities, names)
     issues = find_issues(predictions, copy[features]).table
-    return measure_detection(
+    return score_detection_power(
         issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), planted.is_planted
     )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import to_probabilities
+from cleanlab_assets.methods.ranking import rank_by_quality
 
 FilterRule = Literal[
     "prune_by_noise_rate",
@@ -72,8 +73,8 @@ def find_label_issues(
     from cleanlab.filter import find_label_issues as cleanlab_find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
-    _check_choice("filter_by", filter_by, get_args(FilterRule))
-    _check_choice("quality_method", quality_method, get_args(QualityMethod))
+    check_choice("filter_by", filter_by, get_args(FilterRule))
+    check_choice("quality_method", quality_method, get_args(QualityMethod))
     probabilities = to_probabilities(predictions)
     labels = encode_labels(predictions["given_label"])
     names = list(predictions["given_label"].cat.categories)
@@ -101,9 +102,6 @@ def find_label_issues(
         )
     quality = get_label_quality_scores(compact_labels, compact, method=quality_method).clip(0.0, 1.0)
     _, noise_matrix, _ = estimate_latent(confident_joint, compact_labels)
-    order = np.lexsort((np.arange(len(quality)), quality))
-    rank = np.empty(len(quality), dtype=np.int64)
-    rank[order] = np.arange(1, len(quality) + 1)
 
     suggested = probabilities.argmax(axis=1)
     rows = np.arange(len(labels))
@@ -115,7 +113,7 @@ def find_label_issues(
             "suggested_label": decode_labels(suggested, predictions["given_label"]),
             "label_quality": quality.astype(np.float32),
             "is_label_issue": is_issue,
-            "rank": rank,
+            "rank": rank_by_quality(quality),
             "given_label_probability": probabilities[rows, labels],
             "suggested_label_probability": probabilities[rows, suggested],
             "reason": pd.Categorical(reason, categories=list(REASONS)),
@@ -130,6 +128,7 @@ def find_label_issues(
     )
 
 
-def _check_choice(setting: str, value: str, allowed: tuple[str, ...]) -> None:
+def check_choice(setting: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a value of a setting that is none of the allowed ones, by a ``ValueError``."""
     if value not in allowed:
         raise ValueError(f"{setting} is {value!r}, expected one of {', '.join(allowed)}")

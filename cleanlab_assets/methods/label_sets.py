@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+LIKELY = 0.5
+"""Probability from which a class belongs to the predicted label."""
+
 
 class LabelSetError(ValueError):
     """A label that is no text, or names a class that there is not; the message names the row and the class."""

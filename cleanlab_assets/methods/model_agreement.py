@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.methods.ranking import rank_by_quality
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -108,9 +110,6 @@ def build_consensus_issues(label_issues: Mapping[str, pd.DataFrame], *, features
     flags = np.column_stack([table["is_label_issue"].to_numpy(dtype=bool) for table in tables.values()])
     quality = np.column_stack([table["label_quality"].to_numpy(dtype=np.float64) for table in tables.values()])
     n_flagging, mean_quality = flags.sum(axis=1), quality.mean(axis=1)
-    order = np.lexsort((mean_quality, -n_flagging))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(1, len(order) + 1)
     counted = flags | (n_flagging == 0)[:, None]
     suggestions = [table["suggested_label"] for table in tables.values()]
     findings = {
@@ -120,7 +119,7 @@ def build_consensus_issues(label_issues: Mapping[str, pd.DataFrame], *, features
         "n_models_flagging": n_flagging,
         "share_of_models": n_flagging / len(models),
         "mean_label_quality": mean_quality,
-        "rank": rank,
+        "rank": rank_by_quality(-n_flagging, mean_quality),
         **{f"quality_{model}": table["label_quality"] for model, table in tables.items()},
         **{f"flagged_{model}": flags[:, position] for position, model in enumerate(models)},
         **{name: first[name] for name in TRUTH_COLUMNS if name in first},

@@ -6,24 +6,77 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pandas as pd
 
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.seeding import seed_generator
+from cleanlab_assets.methods.training_set import TRAIN
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from cleanlab_assets.models.encoding import FeatureKinds
 
 ErrorKind = Literal["uniform", "class_pairs"]
+PLANTED_COLUMNS = ("planted_error", "true_label", "planted_kind")
+"""What ``put_planted_errors`` puts beside the labels; ``planted_kind`` only where errors have kinds."""
+
+
+class PlantingError(ValueError):
+    """An error that could not be planted anywhere; the message says what was asked and what was there."""
 
 
 @dataclass(frozen=True)
 class PlantedErrors:
-    """Labels after planting, and which of them are wrong now; both of shape (n_rows,)."""
+    """Errors planted in the labels of items: rows, words, single annotations or images.
+
+    ``labels`` are all labels after planting, shape (n_items, ...); ``is_planted`` says which of them are wrong now,
+    bool of shape (n_items,); ``kinds`` names the kind of each error, shape (n_items,), missing where there is none, and
+    is None where errors have no kinds.
+    """
 
     labels: np.ndarray
     is_planted: np.ndarray
+    kinds: pd.Categorical | None = None
+
+
+def put_planted_errors(
+    table: pd.DataFrame,
+    planted: PlantedErrors,
+    labels: pd.Categorical | np.ndarray,
+    *,
+    fraction: float,
+    among: np.ndarray | None = None,
+    items: str = "train rows",
+) -> pd.DataFrame:
+    """Put planted errors into the labels of a table, and the truth beside them.
+
+    Args:
+        table: training set, or another table with ``given_label``, without planted errors.
+        planted: errors planted in some of its rows, in their order.
+        labels: the labels after planting of these rows, as the table holds labels, shape (n_items,).
+        fraction: share of these rows that was to be corrupted.
+        among: which rows errors were planted in, bool of shape (n_rows,); None are the train rows, so that test labels
+            are never touched.
+        items: what these rows are, for the message.
+
+    Returns:
+        A copy with ``given_label`` changed where an error was planted, ``planted_error`` (bool), ``true_label`` and,
+        where errors have kinds, ``planted_kind`` (categorical, missing where the label is untouched).
+
+    Raises:
+        ValueError: the fraction is less than one error.
+    """
+    rows = np.flatnonzero((table["split"] == TRAIN).to_numpy() if among is None else among)
+    if fraction > 0 and not planted.is_planted.any():
+        raise ValueError(f"a fraction of {fraction:g} of {len(rows):,} {items} is less than one planted error")
+    wrong = rows[planted.is_planted]
+    given, is_planted = table["given_label"].copy(), np.zeros(len(table), dtype=bool)
+    given.iloc[wrong], is_planted[wrong] = labels[planted.is_planted], True
+    result = table.assign(given_label=given, planted_error=is_planted, true_label=table["given_label"])
+    if planted.kinds is not None:
+        codes = np.full(len(table), -1)
+        codes[rows] = planted.kinds.codes
+        result["planted_kind"] = pd.Categorical.from_codes(codes.tolist(), dtype=planted.kinds.dtype)
+    return result
 
 
 def plant_label_errors(labels: np.ndarray, *, fraction: float, confusion: np.ndarray, seed: int) -> PlantedErrors:
@@ -104,11 +157,14 @@ def plant_errors_in_training_set(
         seed: seed of the draw.
 
     Returns:
-        A copy with ``given_label`` changed on the chosen train rows, ``planted_error`` (bool) and ``true_label``.
+        See ``put_planted_errors``.
+
+    Raises:
+        ValueError: the fraction is less than one error.
     """
     from cleanlab_assets.models.encoding import encode_for_distance
 
-    is_train = (training_set["split"] == "train").to_numpy()
+    is_train = (training_set["split"] == TRAIN).to_numpy()
     n_classes = len(training_set["given_label"].cat.categories)
     true_codes = encode_labels(training_set["given_label"])
     if kind == "uniform":
@@ -117,12 +173,5 @@ def plant_errors_in_training_set(
         encoded = encode_for_distance(training_set, kinds, fit_on=is_train)
         confusion = class_pair_confusion(encoded[is_train], true_codes[is_train], n_classes)
     planted = plant_label_errors(true_codes[is_train], fraction=fraction, confusion=confusion, seed=seed)
-    if fraction > 0 and not planted.is_planted.any():
-        raise ValueError(f"a fraction of {fraction:g} of {is_train.sum():,} train rows is less than one planted error")
-    codes, is_planted = true_codes.copy(), np.zeros(len(training_set), dtype=bool)
-    codes[is_train], is_planted[is_train] = planted.labels, planted.is_planted
-    return training_set.assign(
-        given_label=decode_labels(codes, training_set["given_label"]),
-        planted_error=is_planted,
-        true_label=training_set["given_label"],
-    )
+    labels = decode_labels(planted.labels, training_set["given_label"])
+    return put_planted_errors(training_set, planted, labels, fraction=fraction)

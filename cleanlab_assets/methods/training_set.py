@@ -26,17 +26,14 @@ TEST = "test"
 NO_FOLD = -1
 QUANTILE_BINS = 10
 """Bins of a numeric label that every part of the rows gets its share of."""
-RESERVED_COLUMNS = frozenset(
+SHARED_COLUMNS = frozenset(
     {
         *("row_id", "given_label", "split", "fold", "time_block", "planted_error", "planted_kind", "true_label"),
         *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
         *("given_label_probability", "suggested_label_probability"),
-        *("missing_labels", "extra_labels"),
-        *("n_annotations", "annotator_agreement", "dawid_skene_label"),
-        *("predicted_value", "uncertainty", "residual", "is_below_cleanlab_cut", "is_below_calibrated_cut"),
     }
 )
-"""Columns that the audit writes beside the features; no feature may have one of these names."""
+"""Columns that the audit of every family writes beside the features; no feature may have one of these names."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,14 @@ class TrainingSet:
 
 
 def build_training_set(
-    raw: pd.DataFrame, dataset: Dataset, *, max_rows: int | None, test_fraction: float, folds: int, seed: int
+    raw: pd.DataFrame,
+    dataset: Dataset,
+    *,
+    max_rows: int | None,
+    test_fraction: float,
+    folds: int,
+    seed: int,
+    reserved: frozenset[str] = SHARED_COLUMNS,
 ) -> TrainingSet:
     """Sample, split and fold the rows of a raw dataset.
 
@@ -73,6 +77,7 @@ def build_training_set(
         test_fraction: share of the rows put aside as untouched test rows.
         folds: number of folds of the train rows.
         seed: seed of the sample, the split and the folds.
+        reserved: columns that the audit writes; no feature may have one of these names.
 
     Returns:
         The training set; ``notes`` says how rows were split where the label is numeric or the rows have a time, and
@@ -85,7 +90,7 @@ def build_training_set(
     labels, strata = _read_labels(raw, dataset)
     times = _read_times(raw, dataset)
     rows = _draw_sample(strata, times, max_rows, seed=seed)
-    table = read_features(raw.iloc[rows], dataset)
+    table = read_features(raw.iloc[rows], dataset, reserved=reserved)
     groups = group_equal_rows(table.drop(columns="row_id"))
     table["given_label"] = labels[rows]
 
@@ -162,14 +167,14 @@ def _draw_sample(strata: np.ndarray, times: np.ndarray | None, max_rows: int | N
     return np.sort(np.argsort(times, kind="stable")[-max_rows:])
 
 
-def read_features(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+def read_features(raw: pd.DataFrame, dataset: Dataset, *, reserved: frozenset[str] = SHARED_COLUMNS) -> pd.DataFrame:
     """Return row id and features of raw rows, with one kind of missing value.
 
     Raises:
         ValueError: a feature has the name of a column that the audit writes.
     """
     names = [column.name for column in dataset.features]
-    if clashing := sorted(RESERVED_COLUMNS.intersection(names)):
+    if clashing := sorted(reserved.intersection(names)):
         raise ValueError(
             f"{dataset.name}: features are named {', '.join(clashing)} like columns of the audit: "
             "rename them in the loader"

@@ -1,11 +1,15 @@
-"""Does cleaning help? Models trained on differently cleaned rows, compared on untouched test rows, for any family."""
+"""Does cleaning help? Models trained on differently cleaned items, compared on untouched test items, for any family.
+
+Items are what a family audits: rows of a table, words, images, or the examples of annotators.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sized
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,74 +22,115 @@ from cleanlab_assets.methods.bootstrap import (
     Verdict,
     compare_to_baseline,
 )
-from cleanlab_assets.methods.folds import divide_rows, group_equal_rows
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sklearn.pipeline import Pipeline
+BASELINE = "baseline"
+"""The variant that trains on every item as it is given."""
 
-VariantName = Literal["baseline", "pruned", "relabelled", "cleanlearning", "random_removal", "crowdlab", "dawid_skene"]
-CANDIDATES: tuple[VariantName, ...] = ("baseline", "pruned", "relabelled", "cleanlearning", "crowdlab", "dawid_skene")
-"""Variants that may become the final model; the control may not."""
-
-
-@dataclass(frozen=True)
-class CleanedRows:
-    """What a variant trains on: ``keep`` masks the train rows; ``labels`` and ``weights`` are those of all train rows.
-
-    ``weights`` is None where every row weighs the same.
-    """
-
-    keep: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray | None = None
-
-    def fit(self, build: Callable[[], Pipeline], features: pd.DataFrame) -> Pipeline:
-        """Fit a new pipeline on the kept rows.
-
-        Weights go to estimators that take them; the others (nearest neighbours) are fitted without.
-        """
-        from sklearn.utils.validation import has_fit_parameter
-
-        pipeline = build()
-        estimator_step, estimator = pipeline.steps[-1]
-        arguments = {}
-        if self.weights is not None and has_fit_parameter(estimator, "sample_weight"):
-            arguments[f"{estimator_step}__sample_weight"] = self.weights[self.keep]
-        return pipeline.fit(features[self.keep], self.labels[self.keep], **arguments)
+Items = TypeVar("Items", bound=Sized)
 
 
 @dataclass(frozen=True, kw_only=True)
-class VariantTask:
+class ComparisonSettings:
+    """How variants are made and compared.
+
+    Attributes:
+        primary_metric: metric of the verdict and of the choice.
+        prune_fraction: largest share of items to remove or relabel, from 0 to 1.
+        n_resamples: bootstrap resamples.
+        seed: seed of the random removal, the bootstrap and new folds.
+        compare_cleaning: whether any cleaned variant is fitted; if not, the baseline is chosen.
+    """
+
+    primary_metric: str
+    prune_fraction: float
+    n_resamples: int
+    seed: int
+    compare_cleaning: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """The train items as one variant takes them.
+
+    Attributes:
+        keep: items to train on, bool of shape (n_items,).
+        labels: labels of all items, as the model takes them: an array, or images with their annotations.
+        weights: weights of all items, shape (n_items,); None weighs all the same.
+        is_control: whether it only shows what chance does, and may not become the final model.
+    """
+
+    keep: np.ndarray
+    labels: Any
+    weights: np.ndarray | None = None
+    is_control: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantTask(Generic[Items]):
     """What differs between task families in a comparison of variants.
 
-    ``metrics``: names of the metrics; ``encode``: given labels as the array that models are fitted on; ``decode``:
-    such labels as people read them; ``predict``: what ``score`` takes, from a fitted model and features; ``score``:
-    from encoded labels and predictions; ``clean``: the variants, from the label issues of all rows;
-    ``audit_and_clean``: the variants of some rows after an audit of their own on their folds. ``validation_fold``
-    says on which fold of the train rows the variant is chosen. Neither is needed where validation rows are put aside.
-    ``number_blocks``: the block of each row, from 0, where rows such as the words of a sentence are not independent.
+    Attributes:
+        metrics: names of the metrics.
+        row_ids: row ids of the train items.
+        clean: makes the cleaned variants of the train items from their label issues; controls are listed last.
+        relabelled: new labels of a variant of the train items, as people read them, by position.
+        select: the items that a mask of shape (n_items,) keeps.
+        labels: given labels of items, as in ``Variant.labels``.
+        halve: two folds of items, shape (n_items,), from a seed.
+        fit: a model trained on a variant of items.
+        predict: predictions of items by a model.
+        score: given labels of items against predictions.
+        blocks: block of each item, shape (n_items,), where items such as the words of a sentence depend on each other;
+            None where they do not.
     """
 
     metrics: tuple[str, ...]
-    encode: Callable[[pd.Series[Any]], np.ndarray]
-    decode: Callable[[np.ndarray], Sequence[str | float]]
-    predict: Callable[[Pipeline, pd.DataFrame], np.ndarray]
-    score: Callable[[np.ndarray, np.ndarray], ScoredRows]
-    clean: Callable[[pd.DataFrame], Mapping[VariantName, CleanedRows]]
-    audit_and_clean: Callable[[pd.DataFrame, np.ndarray], Mapping[VariantName, CleanedRows]] | None = None
-    validation_fold: Literal["first", "last"] = "first"
-    number_blocks: Callable[[pd.DataFrame], np.ndarray] | None = None
+    row_ids: Sequence[str]
+    clean: Callable[[], Mapping[str, Variant]]
+    relabelled: Callable[[Variant], Mapping[int, str | float]]
+    select: Callable[[Items, np.ndarray], Items]
+    labels: Callable[[Items], Any]
+    halve: Callable[[Items, int], np.ndarray]
+    fit: Callable[[Items, Variant], Any]
+    predict: Callable[[Any, Items], Any]
+    score: Callable[[Items, Any], ScoredRows]
+    blocks: Callable[[Items], np.ndarray | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOutFold(Generic[Items]):
+    """A fold of the train items to choose a variant on: the other folds are audited, cleaned and trained on anew.
+
+    The audit of all train items cannot be reused: its models saw the labels of this fold, so that labels suggested by
+    them repeat its errors and relabelling looks better than it is.
+
+    Attributes:
+        folds: fold of each train item, shape (n_items,).
+        number: the fold that is held out.
+        audit_and_clean: audits items on their folds, at least two, and makes their cleaned variants.
+        out_of_sample: the baseline's predictions of the train items that a mask keeps, by a model trained on the other
+            folds; None trains the baseline on the other folds.
+        is_trusted: train items whose labels may judge, bool of shape (n_items,), where predictions are an array; None
+            trusts all.
+    """
+
+    folds: np.ndarray
+    number: int
+    audit_and_clean: Callable[[Items, np.ndarray], Mapping[str, Variant]]
+    out_of_sample: Callable[[np.ndarray], Any] | None = None
+    is_trusted: np.ndarray | None = None
 
 
 class VariantResult(BaseModel):
-    """One variant: what it changed, how it does on the test rows, and its differences to the baseline."""
+    """One variant: what it changed, how it does on the test items, and its differences to the baseline."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
-    variant: VariantName
+    variant: str
     n_train: int
     removed_rows: list[str]
     relabelled_rows: dict[str, str | float]
@@ -116,7 +161,7 @@ class VariantComparison(BaseModel):
     n_test: int
     n_resamples: int
     seed: int
-    chosen: VariantName
+    chosen: str
     verdict: Verdict
     variants: list[VariantResult]
     n_blocks: int | None = None
@@ -175,152 +220,102 @@ def remove_worst_and_random(
     return worst, without_worst, without_random
 
 
+def require_issues_of(row_ids: Sequence[str], label_issues: pd.DataFrame) -> None:
+    """Refuse label issues of other items than the train items at hand.
+
+    Raises:
+        ValueError: the row ids differ, or their order.
+    """
+    if not np.array_equal(label_issues["row_id"].to_numpy(), np.asarray(row_ids)):
+        raise ValueError(
+            f"the label issues ({len(label_issues)} rows) and the train items ({len(row_ids)} rows) are different "
+            "rows: materialize both from the same training set"
+        )
+
+
 def compare_cleaned_variants(
-    task: VariantTask,
-    label_issues: pd.DataFrame,
-    train: pd.DataFrame,
-    test: pd.DataFrame,
-    out_of_sample: np.ndarray | None,
+    task: VariantTask[Items],
+    train: Items,
+    test: Items,
     *,
-    features: list[str],
-    build: Callable[[], Pipeline],
-    primary_metric: str,
-    n_resamples: int,
-    seed: int,
-    compare_cleaning: bool,
-    is_trusted: np.ndarray | None = None,
-    validation_rows: pd.DataFrame | None = None,
+    choose_on: HeldOutFold[Items] | Items | None,
+    settings: ComparisonSettings,
 ) -> VariantComparison:
-    """Fit every variant on the train rows and compare it with the baseline on the untouched test rows.
+    """Train a model on every variant of the train items and compare it with the baseline on the untouched test items.
 
     Args:
         task: what differs by task family.
-        label_issues: label issues of the train rows.
-        train: train rows of the training set, in the same order, with ``fold``; also with ``time_block`` where rows are
-            a series, whose blocks are resampled whole then.
-        test: test rows of the training set.
-        out_of_sample: the baseline's predictions of the train rows, each by a model that never saw the row, of which
-            those of the validation fold are used; shape (n_train, ...). None fits the baseline on the other folds.
-        features: names of the feature columns.
-        build: returns a new unfitted pipeline.
-        primary_metric: metric of the verdict and of the choice.
-        n_resamples: bootstrap resamples.
-        seed: seed of the bootstrap and of new folds.
-        compare_cleaning: whether any cleaned variant is fitted; if not, the baseline is chosen.
-        is_trusted: train rows whose labels may judge a variant on the validation fold, bool of shape (n_train,); None
-            trusts all.
-        validation_rows: rows that no audit saw, to choose the variant on in place of a fold of the train rows.
+        train: train items.
+        test: test items.
+        choose_on: what the variant is chosen on: a fold of the train items, or items that no audit saw; None chooses
+            the baseline.
+        settings: how variants are compared.
 
     Returns:
         The comparison, with the chosen variant.
 
     Raises:
-        ValueError: there are no test rows, ``primary_metric`` is unknown, or the label issues are of other rows.
+        ValueError: there are no test items, or the primary metric is unknown.
     """
-    if primary_metric not in task.metrics:
-        raise ValueError(f"primary_metric is {primary_metric!r}, expected one of {', '.join(task.metrics)}")
-    if test.empty:
-        raise ValueError("there are no test rows to compare variants on")
-    if not np.array_equal(label_issues["row_id"].to_numpy(), train["row_id"].to_numpy()):
-        raise ValueError(
-            f"the label issues ({len(label_issues)} rows) and the train rows ({len(train)} rows) are different rows: "
-            "materialize both from the same training set"
-        )
-    labels = task.encode(train["given_label"])
-    baseline = CleanedRows(keep=np.ones(len(train), dtype=bool), labels=labels)
-    cleaned: Mapping[VariantName, CleanedRows] = {"baseline": baseline}
-    if compare_cleaning:
-        cleaned = task.clean(label_issues)
-    validation: dict[VariantName, _Validation] = {}
-    if validation_rows is None:
-        validation = _score_on_validation_fold(
-            task,
-            train,
-            out_of_sample,
-            features=features,
-            build=build,
-            n_resamples=n_resamples,
-            seed=seed,
-            compare_cleaning=compare_cleaning,
-            is_trusted=is_trusted,
-        )
+    metric = settings.primary_metric
+    if metric not in task.metrics:
+        raise ValueError(f"primary_metric is {metric!r}, expected one of {', '.join(task.metrics)}")
+    if len(test) == 0:
+        raise ValueError("there are no test items to compare variants on")
+    variants = {BASELINE: _take_all(task, train)}
+    if settings.compare_cleaning:
+        variants |= sorted(task.clean().items(), key=lambda item: item[1].is_control)
+    validation: Mapping[str, float] = {}
+    chosen = BASELINE
+    aside = None
+    if isinstance(choose_on, HeldOutFold):
+        validation, chosen = _choose_on_fold(task, train, choose_on, settings)
+    else:
+        aside = choose_on
 
-    test_labels = task.encode(test["given_label"])
-    scored: dict[VariantName, ScoredRows] = {}
-    scored_aside: dict[VariantName, ScoredRows] = {}
-    seconds: dict[VariantName, float] = {}
-    for variant, rows in cleaned.items():
+    scored: dict[str, ScoredRows] = {}
+    scored_aside: dict[str, ScoredRows] = {}
+    seconds: dict[str, float] = {}
+    for name, variant in variants.items():
         started = perf_counter()
-        model = rows.fit(build, train[features])
-        seconds[variant] = perf_counter() - started
-        scored[variant] = task.score(test_labels, task.predict(model, test[features]))
-        if validation_rows is not None and variant in CANDIDATES:
-            predicted = task.predict(model, validation_rows[features])
-            scored_aside[variant] = task.score(task.encode(validation_rows["given_label"]), predicted)
-    if validation_rows is not None:
-        aside = _compare_to_baseline(
-            scored_aside, _blocks_of(task, validation_rows), n_resamples=n_resamples, seed=seed
+        model = task.fit(train, variant)
+        seconds[name] = perf_counter() - started
+        scored[name] = task.score(test, task.predict(model, test))
+        if aside is not None and not variant.is_control:
+            scored_aside[name] = task.score(aside, task.predict(model, aside))
+    if aside is not None:
+        differences = _compare(scored_aside, task.blocks(aside), settings)
+        validation, chosen = _choose(scored_aside, differences, differences, metric)
+
+    blocks = task.blocks(test)
+    differences = _compare(scored, blocks, settings)
+    ids = np.asarray(task.row_ids)
+    results = [
+        VariantResult(
+            variant=name,
+            n_train=int(variant.keep.sum()),
+            removed_rows=ids[~variant.keep].tolist(),
+            relabelled_rows={str(ids[position]): label for position, label in task.relabelled(variant).items()},
+            metrics=scored[name].compute(),
+            differences=differences.get(name, []),
+            verdict=_verdict(differences.get(name), metric),
+            validation_score=validation.get(name),
+            fit_seconds=seconds[name],
         )
-        validation = {
-            name: _Validation(scored=model, differences=aside.get(name, []), on_all_rows=aside.get(name, []))
-            for name, model in scored_aside.items()
-        }
-    chosen = _choose_variant(validation, primary_metric)
-    blocks = _blocks_of(task, test)
-    differences = _compare_to_baseline(scored, blocks, n_resamples=n_resamples, seed=seed)
-    ids = train["row_id"].to_numpy()
-    results = []
-    for variant, rows in cleaned.items():
-        changed = np.flatnonzero((rows.labels != labels).reshape(len(labels), -1).any(axis=1))
-        results.append(
-            VariantResult(
-                variant=variant,
-                n_train=int(rows.keep.sum()),
-                removed_rows=ids[~rows.keep].tolist(),
-                relabelled_rows=dict(zip(ids[changed].tolist(), task.decode(rows.labels[changed]), strict=True)),
-                metrics=scored[variant].compute(),
-                differences=differences.get(variant, []),
-                verdict=_verdict(differences.get(variant), primary_metric),
-                validation_score=validation[variant].score(primary_metric) if variant in validation else None,
-                fit_seconds=seconds[variant],
-            )
-        )
-    without_cleaning: Verdict = "no effect shown" if compare_cleaning else "not compared"
+        for name, variant in variants.items()
+    ]
+    without_cleaning: Verdict = "no effect shown" if settings.compare_cleaning else "not compared"
     return VariantComparison(
-        primary_metric=primary_metric,
-        lower_is_better=primary_metric in scored["baseline"].lower_is_better,
+        primary_metric=metric,
+        lower_is_better=metric in scored[BASELINE].lower_is_better,
         n_test=len(test),
-        n_resamples=n_resamples,
-        seed=seed,
+        n_resamples=settings.n_resamples,
+        seed=settings.seed,
         chosen=chosen,
-        verdict=_verdict(differences.get(chosen), primary_metric) or without_cleaning,
+        verdict=_verdict(differences.get(chosen), metric) or without_cleaning,
         variants=results,
         n_blocks=None if blocks is None else len(np.unique(blocks)),
     )
-
-
-def fit_chosen_variant(
-    comparison: VariantComparison,
-    train: pd.DataFrame,
-    *,
-    features: list[str],
-    build: Callable[[], Pipeline],
-    weights: np.ndarray | None = None,
-) -> Pipeline:
-    """Fit the chosen variant of a comparison on the labels as people read them, so that the model predicts such labels.
-
-    Args:
-        comparison: the comparison that chose; it lists the rows that the variant removes and relabels.
-        train: train rows of the training set.
-        features: names of the feature columns.
-        build: returns a new unfitted pipeline.
-        weights: weights of all train rows, shape (n_train,); None weighs all the same.
-    """
-    chosen = comparison.result(comparison.chosen)
-    keep = ~train["row_id"].isin(chosen.removed_rows).to_numpy()
-    relabelled = train["row_id"].map(chosen.relabelled_rows)
-    labels = train["given_label"].astype(object).where(relabelled.isna(), relabelled).infer_objects().to_numpy()
-    return CleanedRows(keep=keep, labels=labels, weights=weights).fit(build, train[features])
 
 
 def to_differences_table(comparison: VariantComparison) -> pd.DataFrame:
@@ -335,105 +330,81 @@ def to_differences_table(comparison: VariantComparison) -> pd.DataFrame:
     )
 
 
-@dataclass(frozen=True)
-class _Validation:
-    """A variant on the trusted rows of the validation fold; its differences to the baseline there and on all rows."""
-
-    scored: ScoredRows
-    differences: list[Difference]
-    on_all_rows: list[Difference]
-
-    def score(self, metric: str) -> float:
-        return self.scored.compute()[metric]
-
-    def goodness(self, metric: str) -> float:
-        return self.score(metric) * (-1 if metric in self.scored.lower_is_better else 1)
+def _take_all(task: VariantTask[Items], items: Items) -> Variant:
+    return Variant(keep=np.ones(len(items), dtype=bool), labels=task.labels(items))
 
 
-def _score_on_validation_fold(
-    task: VariantTask,
-    train: pd.DataFrame,
-    out_of_sample: np.ndarray | None,
-    *,
-    features: list[str],
-    build: Callable[[], Pipeline],
-    n_resamples: int,
-    seed: int,
-    compare_cleaning: bool,
-    is_trusted: np.ndarray | None,
-) -> dict[VariantName, _Validation]:
-    """Score the candidates on one fold of the train rows, each audited, cleaned and fitted on the other folds.
+def _choose_on_fold(
+    task: VariantTask[Items], train: Items, fold: HeldOutFold[Items], settings: ComparisonSettings
+) -> tuple[Mapping[str, float], str]:
+    """Return the score of each candidate on the held-out fold, by its trusted items, and the variant chosen there."""
+    is_held_out = fold.folds == fold.number
+    judges, trusted_judges = task.select(train, is_held_out), None
+    if fold.is_trusted is not None:
+        trusted = fold.is_trusted[is_held_out]
+        if trusted.any() and not trusted.all():
+            trusted_judges = task.select(judges, trusted)
+    scored: dict[str, ScoredRows] = {}
+    by_trusted: dict[str, ScoredRows] = {}
+    for name, predicted in _predict_held_out(task, train, fold, judges, settings):
+        scored[name] = task.score(judges, predicted)
+        if trusted_judges is not None:
+            by_trusted[name] = task.score(trusted_judges, predicted[trusted])
+    on_all = _compare(scored, task.blocks(judges), settings)
+    if trusted_judges is None:
+        return _choose(scored, on_all, on_all, settings.primary_metric)
+    differences = _compare(by_trusted, task.blocks(trusted_judges), settings)
+    return _choose(by_trusted, differences, on_all, settings.primary_metric)
 
-    The audit of all train rows cannot be reused: its models saw the labels of the validation fold, so that labels
-    suggested by them repeat its errors and relabelling looks better than it is.
+
+def _predict_held_out(
+    task: VariantTask[Items], train: Items, fold: HeldOutFold[Items], judges: Items, settings: ComparisonSettings
+) -> Iterator[tuple[str, Any]]:
+    """Yield each candidate's name and its predictions of the held-out fold, the baseline's first."""
+    is_held_out = fold.folds == fold.number
+    others, folds = task.select(train, ~is_held_out), fold.folds[~is_held_out]
+    candidates: dict[str, Variant] = {}
+    if fold.out_of_sample is None:
+        candidates[BASELINE] = _take_all(task, others)
+    else:
+        yield BASELINE, fold.out_of_sample(is_held_out)
+    if settings.compare_cleaning:
+        if (folds == folds[0]).all():
+            folds = task.halve(others, settings.seed)
+        cleaned = fold.audit_and_clean(others, folds)
+        candidates |= {name: variant for name, variant in cleaned.items() if not variant.is_control}
+    for name, variant in candidates.items():
+        yield name, task.predict(task.fit(others, variant), judges)
+
+
+def _compare(
+    scored: Mapping[str, ScoredRows], blocks: np.ndarray | None, settings: ComparisonSettings
+) -> Mapping[str, list[Difference]]:
+    others = {name: model for name, model in scored.items() if name != BASELINE}
+    return compare_to_baseline(
+        scored[BASELINE], others, n_resamples=settings.n_resamples, seed=settings.seed, blocks=blocks
+    )
+
+
+def _choose(
+    scored: Mapping[str, ScoredRows],
+    differences: Mapping[str, list[Difference]],
+    on_all: Mapping[str, list[Difference]],
+    metric: str,
+) -> tuple[Mapping[str, float], str]:
+    """Return the score of each variant, and the best one that is shown to improve, else the baseline.
+
+    Trusted items are those that an audit calls right, which cleaned models like by nature: on all items (``on_all``)
+    the variant must not be shown to harm.
     """
-    fold = train["fold"].min() if task.validation_fold == "first" else train["fold"].max()
-    held_out = (train["fold"] == fold).to_numpy()
-    judges = held_out if is_trusted is None or not (held_out & is_trusted).any() else held_out & is_trusted
-    labels = task.encode(train["given_label"])
-    others = train[~held_out].reset_index(drop=True)
-    cleaned: dict[VariantName, CleanedRows] = {}
-    if out_of_sample is None:
-        cleaned["baseline"] = CleanedRows(keep=np.ones(len(others), dtype=bool), labels=labels[~held_out])
-    if compare_cleaning and task.audit_and_clean is not None:
-        folds = _keep_or_halve_folds(others, labels[~held_out], features, seed=seed)
-        variants = task.audit_and_clean(others, folds)
-        cleaned |= {name: variants[name] for name in variants if name in CANDIDATES[1:]}
-    predicted: dict[VariantName, np.ndarray] = {}
-    if out_of_sample is not None:
-        predicted["baseline"] = out_of_sample[held_out]
-    for variant, rows in cleaned.items():
-        predicted[variant] = task.predict(rows.fit(build, others[features]), train.loc[held_out, features])
-    chosen_rows = judges[held_out]
-    scored = {name: task.score(labels[judges], values[chosen_rows]) for name, values in predicted.items()}
-    blocks = _blocks_of(task, train[judges])
-    differences = _compare_to_baseline(scored, blocks, n_resamples=n_resamples, seed=seed)
-    on_all = differences
-    if not chosen_rows.all():
-        whole = {name: task.score(labels[held_out], values) for name, values in predicted.items()}
-        on_all = _compare_to_baseline(whole, _blocks_of(task, train[held_out]), n_resamples=n_resamples, seed=seed)
-    return {
-        name: _Validation(scored=model, differences=differences.get(name, []), on_all_rows=on_all.get(name, []))
-        for name, model in scored.items()
-    }
-
-
-def _keep_or_halve_folds(rows: pd.DataFrame, labels: np.ndarray, features: list[str], *, seed: int) -> np.ndarray:
-    """Return the folds of the rows, or two new ones where a single fold is left: classes are spread over both."""
-    folds = rows["fold"].to_numpy()
-    if (folds != folds[0]).any():
-        return folds
-    is_class_code = np.issubdtype(labels.dtype, np.integer)
-    strata = labels if is_class_code else np.zeros(len(labels), dtype=np.int64)
-    return divide_rows(strata, group_equal_rows(rows[features]), [0.5, 0.5], seed=seed)
-
-
-def _blocks_of(task: VariantTask, rows: pd.DataFrame) -> np.ndarray | None:
-    """Return the block of each row, such as its stretch of time or its sentence; None where rows are independent."""
-    if task.number_blocks is not None:
-        return task.number_blocks(rows)
-    return rows["time_block"].to_numpy() if "time_block" in rows else None
-
-
-def _compare_to_baseline(
-    scored: Mapping[VariantName, ScoredRows], blocks: np.ndarray | None, *, n_resamples: int, seed: int
-) -> dict[str, list[Difference]]:
-    others: dict[str, ScoredRows] = {name: model for name, model in scored.items() if name != "baseline"}
-    return compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed, blocks=blocks)
-
-
-def _choose_variant(validation: Mapping[VariantName, _Validation], metric: str) -> VariantName:
-    """Choose the best variant that is shown to improve on the validation fold, else the baseline.
-
-    Trusted rows are those that an audit calls right, which cleaned models like by nature: on all rows of the fold the
-    variant must not be shown to harm.
-    """
+    scores = {name: model.compute()[metric] for name, model in scored.items()}
     improved = [
         name
-        for name, result in validation.items()
-        if _verdict(result.differences, metric) == "improves" and _verdict(result.on_all_rows, metric) != "harms"
+        for name in scores
+        if _verdict(differences.get(name), metric) == "improves" and _verdict(on_all.get(name), metric) != "harms"
     ]
-    return max(improved, key=lambda name: validation[name].goodness(metric), default="baseline")
+    sign = -1 if metric in scored[BASELINE].lower_is_better else 1
+    return scores, max(improved, key=lambda name: sign * scores[name], default=BASELINE)
 
 
 def _verdict(differences: list[Difference] | None, metric: str) -> Verdict | None:

@@ -1,20 +1,23 @@
 """Which models there are, for which task family, and how one is built with checked parameters.
 
-A model is one module of this package that defines ``MODEL``; the catalogue finds the modules by itself.
+A model is an entry of ``MODELS`` in a module of this package; the catalogue finds the modules by itself.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cleanlab_assets.models
+from cleanlab_assets.datasets.weights import WEIGHTS_FOLDER
 from cleanlab_assets.discovery import find_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
+    from sklearn.base import BaseEstimator, TransformerMixin
     from sklearn.pipeline import Pipeline
 
     from cleanlab_assets.models.encoding import FeatureKinds
@@ -26,17 +29,30 @@ _FIXED_PARAMETERS = {
     "random_state": "the seed is a setting of the training set",
     "n_jobs": "all cores are used",
     "categorical_features": "the encoding belongs to the model",
+    "weights_dir": "published weights are kept in the data directory",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildContext:
-    """What a builder may depend on: the feature columns, the number of classes (0 for regression), seed and cores."""
+    """What a builder may depend on: the feature columns, the number of classes (0 for regression), seed and cores.
+
+    Models with published weights can be built without ``data_dir``, where these are kept, but not fitted.
+    """
 
     kinds: FeatureKinds
     n_classes: int
     seed: int
     n_jobs: int = -1
+    data_dir: Path | None = None
+
+    @property
+    def weights_dir(self) -> Path | None:
+        """Where published weights are kept, if the data directory is known."""
+        return None if self.data_dir is None else self.data_dir / WEIGHTS_FOLDER
+
+
+Builder: TypeAlias = "Callable[[BuildContext], Pipeline]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +64,7 @@ class Model:
 
     name: str
     description: str
-    builders: Mapping[str, Callable[[BuildContext], Pipeline]]
+    builders: Mapping[str, Builder]
     trusted_types: frozenset[str] = frozenset()
 
 
@@ -65,9 +81,9 @@ def all_models() -> Mapping[str, Model]:
     """Return every model by name, in alphabetical order.
 
     Raises:
-        ValueError: two modules define models of the same name.
+        ValueError: two models have the same name.
     """
-    return find_entries(cleanlab_assets.models, "MODEL", Model)
+    return find_entries(cleanlab_assets.models, "MODELS", Model)
 
 
 def models_of(family: str) -> Mapping[str, Model]:
@@ -93,6 +109,19 @@ def get_model(family: str, name: str) -> Model:
     return models[name]
 
 
+def to_pipeline(estimator: BaseEstimator, encoding: TransformerMixin | None = None) -> Pipeline:
+    """Return a pipeline of an estimator, behind an encoding of the features if it needs one."""
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline([*([] if encoding is None else [("encoding", encoding)]), (ESTIMATOR_STEP, estimator)])
+
+
+def parameters_of(estimator: BaseEstimator) -> dict[str, Any]:
+    """Return the parameters of an estimator that are for a run to set, with their values."""
+    parameters = estimator.get_params(deep=False)
+    return {name: value for name, value in parameters.items() if name not in _FIXED_PARAMETERS}
+
+
 def build_model(
     family: str, name: str, context: BuildContext, *, parameters: Mapping[str, Any] | None = None
 ) -> Pipeline:
@@ -101,7 +130,7 @@ def build_model(
     Args:
         family: task family, such as ``classification``.
         name: model name.
-        context: feature columns, number of classes, seed and number of cores.
+        context: feature columns, number of classes, seed, number of cores and data directory.
         parameters: estimator parameters that replace the defaults.
 
     Returns:
@@ -115,7 +144,7 @@ def build_model(
     outer = pipeline.named_steps[ESTIMATOR_STEP]
     # Of an estimator that fits another one for each label, the parameters are those of the other one.
     estimator = outer.get_params(deep=False).get("estimator", outer)
-    known = sorted(set(estimator.get_params(deep=False)) - set(_FIXED_PARAMETERS))
+    known = sorted(parameters_of(estimator))
     for parameter in parameters or {}:
         if parameter in _FIXED_PARAMETERS:
             raise ModelParameterError(

@@ -7,7 +7,7 @@ scikit-learn classes alone, so that a fitted pipeline can be stored without pick
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import OneHotEncoder
 
     from cleanlab_assets.datasets.dataset import Column
 
@@ -54,26 +55,14 @@ def one_hot_encoding(kinds: FeatureKinds) -> ColumnTransformer:
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import StandardScaler
 
+    numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
     return ColumnTransformer(
         [
-            (
-                "numeric",
-                make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
-                list(kinds.numeric),
-            ),
+            ("numeric", numbers, list(kinds.numeric)),
             ("binary", SimpleImputer(strategy="most_frequent", keep_empty_features=True), list(kinds.binary)),
-            (
-                "categorical",
-                OneHotEncoder(
-                    handle_unknown="infrequent_if_exist",
-                    max_categories=MAX_ONE_HOT_CATEGORIES,
-                    sparse_output=False,
-                    dtype=np.float32,
-                ),
-                list(kinds.categorical),
-            ),
+            ("categorical", _indicate_categories(), list(kinds.categorical)),
         ],
         verbose_feature_names_out=False,
     )
@@ -81,42 +70,36 @@ def one_hot_encoding(kinds: FeatureKinds) -> ColumnTransformer:
 
 def ordinal_encoding(kinds: FeatureKinds) -> ColumnTransformer:
     """Integer codes for categories, numbers as they are (missing values included): forests."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.preprocessing import OrdinalEncoder
-
-    return ColumnTransformer(
-        [
-            ("numeric", "passthrough", [*kinds.numeric, *kinds.binary]),
-            (
-                "categorical",
-                OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1),
-                list(kinds.categorical),
-            ),
-        ],
-        verbose_feature_names_out=False,
-    )
+    return _code_categories(kinds, unknown_value=-1, encoded_missing_value=-1)
 
 
 def category_code_encoding(kinds: FeatureKinds) -> ColumnTransformer:
     """Numbers as they are, then a code for each category; missing and unseen ones stay missing: histogram boosting."""
+    return _code_categories(
+        kinds, unknown_value=np.nan, encoded_missing_value=np.nan, max_categories=MAX_CATEGORY_CODES
+    )
+
+
+def _code_categories(kinds: FeatureKinds, **options: Any) -> ColumnTransformer:
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import OrdinalEncoder
 
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", **options)
+    numbers = [*kinds.numeric, *kinds.binary]
     return ColumnTransformer(
-        [
-            ("numeric", "passthrough", [*kinds.numeric, *kinds.binary]),
-            (
-                "categorical",
-                OrdinalEncoder(
-                    handle_unknown="use_encoded_value",
-                    unknown_value=np.nan,
-                    encoded_missing_value=np.nan,
-                    max_categories=MAX_CATEGORY_CODES,
-                ),
-                list(kinds.categorical),
-            ),
-        ],
+        [("numeric", "passthrough", numbers), ("categorical", encoder, list(kinds.categorical))],
         verbose_feature_names_out=False,
+    )
+
+
+def _indicate_categories() -> OneHotEncoder:
+    from sklearn.preprocessing import OneHotEncoder
+
+    return OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        max_categories=MAX_ONE_HOT_CATEGORIES,
+        sparse_output=False,
+        dtype=np.float32,
     )
 
 
@@ -140,8 +123,6 @@ def encode_for_distance(table: pd.DataFrame, kinds: FeatureKinds, *, fit_on: np.
     Raises:
         ValueError: there is no feature column, or the result is not finite.
     """
-    from sklearn.preprocessing import OneHotEncoder
-
     if not kinds.names:
         raise ValueError("no feature columns to encode")
     blocks: list[np.ndarray] = []
@@ -159,12 +140,7 @@ def encode_for_distance(table: pd.DataFrame, kinds: FeatureKinds, *, fit_on: np.
         blocks.append(np.where(np.isnan(values), np.float32(0.5), values))
     if kinds.categorical:
         categories = table[list(kinds.categorical)]
-        encoder = OneHotEncoder(
-            handle_unknown="infrequent_if_exist",
-            max_categories=MAX_ONE_HOT_CATEGORIES,
-            sparse_output=False,
-            dtype=np.float32,
-        ).fit(categories[fit_on])
+        encoder = _indicate_categories().fit(categories[fit_on])
         blocks.append(encoder.transform(categories) / np.float32(np.sqrt(2)))
     encoded = np.ascontiguousarray(np.hstack(blocks), dtype=np.float32)
     if not np.isfinite(encoded).all():

@@ -54,7 +54,7 @@ class TrainedModel:
         foreign = sorted(set(needed) - trusted_types())
         if foreign:
             raise UntrustedModelError(
-                f"the model file needs {', '.join(foreign)}, which are not trusted: it was not read"
+                f"the model file needs {', '.join(foreign)}, which are not trusted: it was not loaded"
             )
         stored = skops.io.loads(content, trusted=needed)
         return cls(pipeline=stored["pipeline"], card=json.loads(stored["card"]))

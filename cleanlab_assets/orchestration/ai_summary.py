@@ -1,21 +1,25 @@
 """The summary of an audit in words: by a language model when one is configured, else by rules; it says which."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import dagster as dg
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
-from cleanlab_assets.orchestration.check_results import family_check, judge
-from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
-from cleanlab_assets.orchestration.history import latest_provenance
-from cleanlab_assets.orchestration.partitions import MODEL
-from cleanlab_assets.reports.audit_facts import AuditFacts
+from cleanlab_assets.families.step import CheckResult, Settings, check, gate, step
+from cleanlab_assets.methods.result import NoFacts, Result
+from cleanlab_assets.methods.shown import Markdown
 from cleanlab_assets.reports.audit_summary import AuditSummary, find_ungrounded_claims, to_markdown
 from cleanlab_assets.reports.written_summary import WriterSettings, write_summary
-from cleanlab_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from cleanlab_assets.methods.shown import Shown
+    from cleanlab_assets.orchestration.assets import ChainContext
+    from cleanlab_assets.reports.audit_facts import AuditFacts
+    from cleanlab_assets.settings import Settings as Environment
 
 
-class AiSummaryConfig(dg.Config):
+class AiSummarySettings(Settings):
     """Who writes the summary, and within which bounds."""
 
     use_ai: bool = Field(True, description="Let a language model write it, if one is configured; else rules do.")
@@ -27,69 +31,68 @@ class AiSummaryConfig(dg.Config):
     max_output_tokens: int = Field(1500, ge=200, le=8000, description="Longest answer of the language model.")
 
 
-def build_writer(config: AiSummaryConfig, settings: Settings) -> WriterSettings:
+def build_writer(settings: AiSummarySettings, environment: Environment) -> WriterSettings:
     """Put the settings of a run and the keys of the environment together."""
     return WriterSettings(
-        **config.model_dump(),
-        openai_api_key=settings.openai_api_key,
-        anthropic_api_key=settings.anthropic_api_key,
-        base_url=settings.openai_base_url,
+        **settings.model_dump(),
+        openai_api_key=environment.openai_api_key,
+        anthropic_api_key=environment.anthropic_api_key,
+        base_url=environment.openai_base_url,
     )
 
 
-def build_ai_summary(family: str) -> dg.AssetsDefinition:
-    """Build ``<family>/ai_summary``."""
+@step("pydantic", storage="json", code_version="2", value=AuditSummary, settings=AiSummarySettings)
+def ai_summary(
+    context: ChainContext, settings: AiSummarySettings, audit_facts: Result[AuditFacts, NoFacts]
+) -> Result[AuditSummary, NoFacts]:
+    """What the audit means and what to do next, in words; every figure in it is one of the facts.
 
-    @family_asset(family, level=MODEL, storage="json", code_version="1", kinds={"pydantic", "json"})
-    def ai_summary(context: dg.AssetExecutionContext, config: AiSummaryConfig, audit_facts: AuditFacts) -> StepResult:
-        """What the audit means and what to do next, in words; every number in it is one of the facts.
+    A language model sees aggregates only, unless ``share_examples`` is set. Without a key, when it is switched off,
+    or when it fails or invents figures, rules write the summary, and the summary says why.
+    """
+    summary = write_summary(audit_facts.value, writer=build_writer(settings, context.dagster.resources.settings))
 
-        A language model sees aggregates only, unless ``share_examples`` is set. Without a key, when it is switched off,
-        or when it fails or invents figures, rules write the summary, and the summary says why.
-        """
-        summary = write_summary(audit_facts, writer=build_writer(config, context.resources.settings))
-        metadata = {
+    def show() -> dict[str, Shown]:
+        shown: dict[str, Shown] = {
             "headline": summary.headline,
             "verdict": summary.verdict,
             "written_by": summary.written_by,
-            "summary": dg.MetadataValue.md(to_markdown(summary)),
+            "summary": Markdown(to_markdown(summary)),
         }
         if summary.fallback_reason is not None:
-            metadata["fallback_reason"] = summary.fallback_reason
-        return StepResult(summary, metadata)
+            shown["fallback_reason"] = summary.fallback_reason
+        return shown
 
-    return ai_summary
+    return Result(value=summary, facts=NoFacts(), show=show)
 
 
-def build_ai_summary_checks(family: str, ai_summary: dg.AssetsDefinition) -> Sequence[dg.AssetChecksDefinition]:
-    """Build the checks of a summary."""
+@check("ai_summary")
+def written_as_asked(context: ChainContext, ai_summary: Result[AuditSummary, NoFacts]) -> CheckResult:
+    """A language model wrote the summary where one is configured and asked for."""
+    environment: Environment = context.dagster.resources.settings
+    summary = ai_summary.value
+    is_wanted = environment.has_language_model and ai_summary.origin.config["use_ai"]
+    reason = f": {summary.fallback_reason}" if summary.fallback_reason else ""
+    return gate(
+        passed=summary.written_by == "language model" or not is_wanted,
+        description=f"written by {summary.model or 'rules'}{reason}",
+        figures={"written_by": summary.written_by},
+    )
 
-    @family_check(family, ai_summary, MODEL)
-    def written_as_asked(context: dg.AssetCheckExecutionContext, ai_summary: AuditSummary) -> dg.AssetCheckResult:
-        """A language model wrote the summary where one is configured and asked for."""
-        settings: Settings = context.resources.settings
-        record = latest_provenance(context.instance, dg.AssetKey([family, "ai_summary"]), context.partition_key)
-        is_wanted = settings.has_language_model and (record is None or record.config["use_ai"])
-        written_by = f"written by {ai_summary.model or 'rules'}"
-        reason = f": {ai_summary.fallback_reason}" if ai_summary.fallback_reason else ""
-        return judge(
-            context,
-            passed=ai_summary.written_by == "language model" or not is_wanted,
-            description=f"{written_by}{reason}",
-            metadata={"written_by": ai_summary.written_by},
-        )
 
-    @family_check(family, ai_summary, MODEL, also=("audit_facts",))
-    def summary_is_grounded(
-        context: dg.AssetCheckExecutionContext, ai_summary: AuditSummary, audit_facts: AuditFacts
-    ) -> dg.AssetCheckResult:
-        """Every number in the prose of the summary is one of the facts."""
-        claims = find_ungrounded_claims(ai_summary, audit_facts)
-        return judge(
-            context,
-            passed=not claims,
-            description=f"not among the facts: {', '.join(claims)}" if claims else "every number is one of the facts",
-            metadata={"n_ungrounded": len(claims)},
-        )
+@check("ai_summary")
+def summary_is_grounded(
+    context: ChainContext,  # noqa: ARG001 - every check takes it
+    ai_summary: Result[AuditSummary, NoFacts],
+    audit_facts: Result[AuditFacts, NoFacts],
+) -> CheckResult:
+    """The facts give the same summary: every figure in its prose is one of them."""
+    claims = find_ungrounded_claims(ai_summary.value, audit_facts.value)
+    return gate(
+        passed=not claims,
+        description=f"differs from the facts: {', '.join(claims)}" if claims else "every figure is one of the facts",
+        figures={"n_ungrounded": len(claims)},
+    )
 
-    return [written_as_asked, summary_is_grounded]
+
+AI_SUMMARY_CHECKS = (written_as_asked, summary_is_grounded)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from cleanlab_assets.families.audit_facts import AUDIT_FACTS
+from cleanlab_assets.methods.result import Provenance
+from cleanlab_assets.orchestration.ai_summary import ai_summary
 from cleanlab_assets.orchestration.history import latest_materialization
 from cleanlab_assets.orchestration.partitions import partition_keys
-from cleanlab_assets.orchestration.provenance import PROVENANCE, Provenance, library_versions
+from cleanlab_assets.orchestration.provenance import PROVENANCE, library_versions
 from cleanlab_assets.orchestration.runs import CheckOutcome, read_latest_checks
-from cleanlab_assets.orchestration.storage import read_artifact
+from cleanlab_assets.orchestration.storage import read_result
 from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets.reports.audit_summary import AuditSummary
 
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 
     import dagster as dg
 
+    from cleanlab_assets.families.step import Level
     from cleanlab_assets.orchestration.family import Family
-    from cleanlab_assets.orchestration.partitions import Level
 
 
 class AssetResult(BaseModel):
@@ -75,14 +78,17 @@ def collect_result(
                 },
                 provenance=Provenance.model_validate(latest.metadata[PROVENANCE].value),
             )
-    facts, summary = assets.get("audit_facts"), assets.get("ai_summary")
+
+    def read(name: str) -> Any:
+        return read_result(assets[name].path, family.step(name)).value if name in assets else None
+
     return AuditResult(
         family=family.name,
         dataset=dataset,
         model=model,
-        versions=library_versions(),
-        facts=None if facts is None else read_artifact(facts.path, AuditFacts),
-        summary=None if summary is None else read_artifact(summary.path, AuditSummary),
+        versions=library_versions(family.task.libraries),
+        facts=read(AUDIT_FACTS),
+        summary=read(ai_summary.name),
         checks=collect_checks(instance, family, partition_keys(dataset, model), left_out=left_out),
         assets=assets,
     )

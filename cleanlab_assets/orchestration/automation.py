@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
-from dagster._utils.schedules import is_valid_cron_schedule
 
+from cleanlab_assets.compat import is_cron_schedule
 from cleanlab_assets.datasets.dataset import Dataset
+from cleanlab_assets.families.step import DATASET
+from cleanlab_assets.orchestration.assets import KEEP_SETTINGS_TAG
 from cleanlab_assets.orchestration.datasets import datasets_of
 from cleanlab_assets.orchestration.family import Family
-from cleanlab_assets.orchestration.family_asset import KEEP_SETTINGS_TAG
 from cleanlab_assets.orchestration.history import latest_record
-from cleanlab_assets.orchestration.partitions import DATASET
 from cleanlab_assets.settings import Settings
 
 _KEEP_SETTINGS = {KEEP_SETTINGS_TAG: "true"}
@@ -30,7 +30,7 @@ def build_schedules(families: Sequence[Family], settings: Settings) -> list[dg.S
         ValueError: a setting is no cron expression; the message names its environment variable.
     """
     for variable, cron in (("EMBEDDED_CRON", settings.embedded_cron), ("DOWNLOAD_CRON", settings.download_cron)):
-        if not is_valid_cron_schedule(cron):
+        if not is_cron_schedule(cron):
             raise ValueError(f"CLEANLAB_DEMO_{variable} is {cron!r}: expected a cron expression such as '0 2 * * *'")
     schedules = []
     for family in families:

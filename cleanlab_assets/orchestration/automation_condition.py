@@ -8,29 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
 
-from cleanlab_assets.orchestration.partitions import COMPARISON, DATASET, MODEL
+from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    from cleanlab_assets.orchestration.partitions import Level
+    from cleanlab_assets.families.step import Level
 
 Condition: TypeAlias = dg.AutomationCondition[Any]
 
-_SOURCE = ("raw_dataset", "training_set")
-SHARED_ASSETS: Mapping[str, tuple[str, ...]] = {
-    "classification": (*_SOURCE, "neighbor_graph"),
-    "regression": (*_SOURCE, "neighbor_graph"),
-    "multilabel": (*_SOURCE, "neighbor_graph"),
-    "token_classification": _SOURCE,
-    "multiannotator": (*_SOURCE, "annotations", "learning_curve"),
-    "object_detection": (*_SOURCE, "image_issues"),
-    "segmentation": (*_SOURCE, "image_issues"),
-}
-"""The dataset level of each family, as far as its models are made from it."""
 
-
-def refresh_when_changed(family: str, level: Level) -> Condition:
+def refresh_when_changed(family: str, level: Level, shared: Sequence[str]) -> Condition:
     """Refresh a partition that was materialized before when what it is made from has changed.
 
     That is a new data version of an upstream partition, or a new code version of the asset itself. An upstream that was
@@ -44,6 +32,7 @@ def refresh_when_changed(family: str, level: Level) -> Condition:
     Args:
         family: task family of the asset.
         level: level of the chain that the asset lies on.
+        shared: names of the assets of the dataset level that the models are made from.
     """
     condition = dg.AutomationCondition
     updated = condition.newly_updated()
@@ -73,7 +62,7 @@ def refresh_when_changed(family: str, level: Level) -> Condition:
     if level != DATASET:
         # No model may start between the training set and the neighbour graph of one run, not even with the assets that
         # read only one of them.
-        keys = [dg.AssetKey([family, name]) for name in SHARED_ASSETS.get(family, _SOURCE)]
+        keys = [dg.AssetKey([family, name]) for name in shared]
         is_unsettled = is_old | condition.in_progress()
         may_run &= ~reduce(or_, [condition.asset_matches(key, is_unsettled) for key in keys])
     if level == MODEL:

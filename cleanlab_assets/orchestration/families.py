@@ -1,17 +1,12 @@
-"""The task families. Adding a family adds its package and one line here."""
+"""The task families of the code location, by name."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cleanlab_assets.families import registry
 from cleanlab_assets.models.catalogue import models_of
-from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
-from cleanlab_assets.orchestration.multiannotator.family import MULTIANNOTATOR
-from cleanlab_assets.orchestration.multilabel.family import MULTILABEL
-from cleanlab_assets.orchestration.object_detection.family import OBJECT_DETECTION
-from cleanlab_assets.orchestration.regression.family import REGRESSION
-from cleanlab_assets.orchestration.segmentation.family import SEGMENTATION
-from cleanlab_assets.orchestration.token_classification.family import TOKEN_CLASSIFICATION
+from cleanlab_assets.orchestration.chain import build_family
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,15 +14,10 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.orchestration.family import Family
 
-FAMILIES: tuple[Family, ...] = (
-    CLASSIFICATION,
-    REGRESSION,
-    MULTILABEL,
-    TOKEN_CLASSIFICATION,
-    MULTIANNOTATOR,
-    OBJECT_DETECTION,
-    SEGMENTATION,
-)
+
+def all_families() -> tuple[Family, ...]:
+    """Return the chain of every registered family."""
+    return tuple(build_family(task) for task in registry.FAMILIES)
 
 
 def family_of(dataset: Dataset, models: Iterable[str] = ()) -> Family:
@@ -36,12 +26,13 @@ def family_of(dataset: Dataset, models: Iterable[str] = ()) -> Family:
     Raises:
         ValueError: no family of this version audits the dataset.
     """
-    by_name = {family.name: family for family in FAMILIES}
+    by_name = {task.name: task for task in registry.FAMILIES}
     candidates = [by_name[name] for name in dataset.families if name in by_name]
     if not candidates:
         raise ValueError(f"no task family audits {dataset.name!r}; it belongs to {', '.join(dataset.families)}")
     wanted = set(models)
-    return next((family for family in candidates if wanted <= models_of(family.name).keys()), candidates[0])
+    found = next((task for task in candidates if wanted <= models_of(task.name).keys()), candidates[0])
+    return build_family(found)
 
 
 def get_family(name: str) -> Family:
@@ -50,7 +41,7 @@ def get_family(name: str) -> Family:
     Raises:
         ValueError: there is no such family.
     """
-    for family in FAMILIES:
-        if family.name == name:
-            return family
-    raise ValueError(f"unknown task family {name!r}: expected one of {', '.join(family.name for family in FAMILIES)}")
+    by_name = {task.name: task for task in registry.FAMILIES}
+    if name not in by_name:
+        raise ValueError(f"unknown task family {name!r}: expected one of {', '.join(by_name)}")
+    return build_family(by_name[name])

@@ -1,4 +1,4 @@
-"""What the orchestration needs to know of a task family."""
+"""A task family as Dagster sees it: its chain of assets level by level, its checks, its jobs."""
 
 from __future__ import annotations
 
@@ -8,34 +8,75 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+from cleanlab_assets.methods.columns import COLUMN_DESCRIPTIONS
+from cleanlab_assets.models.catalogue import BuildContext, build_model
+from cleanlab_assets.models.encoding import FeatureKinds
 
-    from cleanlab_assets.orchestration.partitions import Level
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.family import TaskFamily
+    from cleanlab_assets.families.step import Level, Settings, Step
 
 
 @dataclass(frozen=True)
 class Family:
-    """A task family: its assets level by level in the order of the chain, their checks, and their settings."""
+    """A task family with the steps, assets and checks of its chain, level by level in the order of the chain."""
 
-    name: str
+    task: TaskFamily
+    steps: Mapping[Level, Sequence[Step]]
     assets: Mapping[Level, Sequence[dg.AssetsDefinition]]
     checks: Sequence[dg.AssetChecksDefinition]
-    configs: Mapping[str, type[dg.Config]]
-    """Settings by name of the asset; assets without settings are left out."""
-    check_model: Callable[[str, str, Mapping[str, Any]], None]
-    """Raises an error, before anything runs, if estimator parameters do not fit; takes dataset, model, parameters."""
-    default_model: str
-    """Model of commands that name none: a simple one."""
-    reports: Sequence[str]
-    """Assets of the model level whose files are meant for people."""
-    sample_setting: str = "training_set.max_rows"
-    """The setting, as ``asset.key``, that takes a sample: of rows, or of what the family's rows belong to."""
+
+    @property
+    def name(self) -> str:
+        """Name of the family."""
+        return self.task.name
+
+    @cached_property
+    def configs(self) -> Mapping[str, type[Settings]]:
+        """Settings by name of the step; steps without settings are left out."""
+        return {
+            step.name: step.settings for steps in self.steps.values() for step in steps if step.settings is not None
+        }
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """What the columns of its tables mean, by name."""
+        return {**COLUMN_DESCRIPTIONS, **self.task.columns}
+
+    def check_model(self, dataset: Dataset, model: str, parameters: Mapping[str, Any]) -> None:
+        """Refuse, before anything runs, a model that does not suit a dataset, and parameters that it does not take.
+
+        Raises:
+            ModelParameterError: the model does not suit the dataset, or its estimator has no such parameter.
+        """
+        if self.task.check_model is not None:
+            self.task.check_model(dataset, model)
+        context = BuildContext(kinds=FeatureKinds.of(dataset.columns), n_classes=len(dataset.class_names), seed=0)
+        build_model(self.name, model, context, parameters=parameters)
 
     @property
     def all_assets(self) -> list[dg.AssetsDefinition]:
         """The assets of all levels, in the order of the chain."""
         return [asset for assets in self.assets.values() for asset in assets]
+
+    def step(self, name: str) -> Step:
+        """Return the step of that name.
+
+        Raises:
+            KeyError: the family has no such step.
+        """
+        for steps in self.steps.values():
+            for step in steps:
+                if step.name == name:
+                    return step
+        raise KeyError(name)
+
+    def key(self, name: str) -> dg.AssetKey:
+        """Return the key of a step's asset."""
+        return dg.AssetKey([self.name, name])
 
     def asset_keys(self, level: Level) -> list[dg.AssetKey]:
         """Keys of the assets on one level of the chain, in the order of the chain."""
@@ -48,17 +89,6 @@ class Family:
             if asset.key.path[-1] == name or found.intersection(asset.dependency_keys):
                 found.add(asset.key)
         return frozenset(found)
-
-    def level_of(self, key: dg.AssetKey) -> Level:
-        """The level that an asset of the family lies on.
-
-        Raises:
-            KeyError: the family has no such asset.
-        """
-        for level in self.assets:
-            if key in self.asset_keys(level):
-                return level
-        raise KeyError(key.to_user_string())
 
     def checks_of(self, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         """The checks of an asset."""

@@ -10,13 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.event_api import PartitionKeyFilter
 from upath import UPath
 
+from cleanlab_assets.compat import latest_check_executions
 from cleanlab_assets.datasets.download import file_sha256
+from cleanlab_assets.families.raw_dataset import SOURCES, raw_dataset
+from cleanlab_assets.families.step import COMPARISON, MODEL
+from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.models.catalogue import models_of
-from cleanlab_assets.orchestration.ai_summary import AiSummaryConfig, build_writer
-from cleanlab_assets.orchestration.check_results import JUDGED_BY, describe_judgement
+from cleanlab_assets.orchestration.ai_summary import AiSummarySettings, ai_summary, build_writer
+from cleanlab_assets.orchestration.checks import JUDGED_BY, describe_judgement
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.history import (
     find_failure,
@@ -25,31 +28,21 @@ from cleanlab_assets.orchestration.history import (
     read_data_version,
     remember_records,
 )
-from cleanlab_assets.orchestration.partitions import COMPARISON, MODEL, upstream_partitions
-from cleanlab_assets.orchestration.provenance import (
-    PROVENANCE,
-    Provenance,
-    catalogue_hash,
-    library_versions,
-    telling_hash,
-)
+from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
+from cleanlab_assets.orchestration.provenance import PROVENANCE, catalogue_hash, display_hash, library_versions
 from cleanlab_assets.reports.written_summary import NOT_CONFIGURED, explain_absence
 from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.step import Level, Step
     from cleanlab_assets.orchestration.family import Family
-    from cleanlab_assets.orchestration.partitions import Level
     from cleanlab_assets.reports.model_comparison import NotCompared
 
 NOT_COMPARED = "not_compared"
 """Name of the metadata entry of a comparison that says why models are not compared."""
-SOURCES = "sources"
-"""Name of the metadata entry of a raw dataset that holds SHA-256 and size of each file."""
-_COMPARED = ("label_issues", "audit_facts")
-_TELLING = ("audit_facts", "audit_report", "box_report", "datalab_report", "mask_report", "token_report")
-"""Assets that hold the dataset's title or the thresholds of its gates."""
 _IRRELEVANT_VERSIONS = frozenset({"dagster"})
 
 
@@ -74,65 +67,66 @@ def find_stale_assets(
     """
     stale: dict[dg.AssetKey, str] = {}
     with remember_records():
-        for asset in family.assets[level]:
-            wanted = configs.get(asset.key, {})
-            reason = next(_reasons(instance, family, asset, partition, wanted, stale), None)
+        for step in family.steps[level]:
+            key = family.key(step.name)
+            reason = next(_reasons(instance, family, step, partition, configs.get(key, {}), stale), None)
             if reason is not None:
-                stale[asset.key] = reason
+                stale[key] = reason
     return stale
 
 
 def _reasons(
     instance: dg.DagsterInstance,
     family: Family,
-    asset: dg.AssetsDefinition,
+    step: Step,
     partition: str,
     wanted: Mapping[str, Any],
     stale: Mapping[dg.AssetKey, str],
 ) -> Iterator[str]:
-    """Yield every reason to materialize an asset, the plainest first."""
-    materialized = latest_record(instance, asset.key, partition)
+    """Yield every reason to materialize a step's asset, the plainest first."""
+    key = family.key(step.name)
+    materialized = latest_record(instance, key, partition)
     latest = None if materialized is None else materialized.asset_materialization
     if materialized is None or latest is None or PROVENANCE not in latest.metadata:
         yield "not materialized yet"
         return
     record = Provenance.model_validate(latest.metadata[PROVENANCE].value)
-    dataset = partition.partition("|")[0]
-    code_version = asset.code_versions_by_key[asset.key]
-    if record.code_version != code_version:
-        yield f"code version {record.code_version} -> {code_version}"
+    dataset = get_dataset(Partition.parse(partition).dataset)
+    if record.code_version != step.code_version:
+        yield f"code version {record.code_version} -> {step.code_version}"
     changed = [name for name in wanted if record.config.get(name) != wanted[name]]
     if changed:
         yield "; ".join(f"{name} {record.config.get(name)!r} -> {wanted[name]!r}" for name in changed)
-    yield from _changed_inputs(instance, family, asset, partition, record, stale)
+    yield from _changed_inputs(instance, family, step, partition, record, stale)
     if record.catalogue_hash != catalogue_hash(dataset):
         yield "the dataset's catalogue entry has changed"
-    if asset.key.path[-1] in _TELLING and record.telling_hash != telling_hash(dataset):
-        yield "the dataset's title or limits have changed"
-    for library, version in library_versions().items():
+    if step.shows_catalogue and record.display_hash != display_hash(dataset):
+        yield "the dataset's texts or limits have changed"
+    for library, version in library_versions(family.task.libraries).items():
         if library not in _IRRELEVANT_VERSIONS and record.versions.get(library) != version:
             yield f"{library} {record.versions.get(library)} -> {version}"
     if not UPath(str(latest.metadata["path"].value)).exists():
         yield "its file is gone"
-    yield from _failed_checks(instance, family, asset.key, partition, materialized.storage_id)
-    yield from _changes_elsewhere(instance, family, asset.key, dataset, record, latest)
+    yield from _failed_checks(instance, family, key, partition, materialized.storage_id)
+    yield from _changes_elsewhere(instance, family, step, dataset, record, latest)
 
 
 def _changed_inputs(
     instance: dg.DagsterInstance,
     family: Family,
-    asset: dg.AssetsDefinition,
+    step: Step,
     partition: str,
     record: Provenance,
     stale: Mapping[dg.AssetKey, str],
 ) -> Iterator[str]:
-    for upstream in asset.dependency_keys:
-        name = upstream.to_user_string()
-        if upstream in stale:
+    for upstream in step.inputs:
+        key = family.key(upstream)
+        name = key.to_user_string()
+        if key in stale:
             yield f"{name} is out of date"
         else:
-            partitions = upstream_partitions(family.name, family.level_of(upstream), partition)
-            if record.inputs.get(name) != read_data_version(instance, upstream, partitions):
+            partitions = upstream_partitions(family.name, family.step(upstream).level, partition)
+            if record.inputs.get(name) != read_data_version(instance, key, partitions):
                 yield f"{name} has changed"
 
 
@@ -144,9 +138,7 @@ def _failed_checks(
     A run that ends early leaves checks behind that were planned and never evaluated.
     """
     specs = {spec.key: spec for spec in family.checks_of(asset)}
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        list(specs), PartitionKeyFilter(key=partition)
-    )
+    latest = latest_check_executions(instance, list(specs), partition)
     for key, spec in specs.items():
         evaluation = latest[key].evaluation if key in latest else None
         if not isinstance(evaluation, dg.AssetCheckEvaluation):
@@ -162,30 +154,30 @@ def _failed_checks(
 def _changes_elsewhere(
     instance: dg.DagsterInstance,
     family: Family,
-    asset: dg.AssetKey,
-    dataset: str,
+    step: Step,
+    dataset: Dataset,
     record: Provenance,
     latest: dg.AssetMaterialization,
 ) -> Iterator[str]:
     """Yield what makes an asset out of date although its inputs and settings are as they were."""
-    if asset.path[-1] == "raw_dataset":
+    if step.name == raw_dataset.name:
         yield from _changed_files(dataset, latest)
-    elif asset.path[-1] == "ai_summary":
+    elif step.name == ai_summary.name:
         yield from _missed_language_model(record, latest)
-    elif asset == family.assets[COMPARISON][0].key:
-        yield from _changed_models(instance, family, dataset, latest)
+    elif step is family.steps[COMPARISON][0]:
+        yield from _changed_models(instance, family, dataset.name, latest)
 
 
-def _changed_files(dataset: str, latest: dg.AssetMaterialization) -> Iterator[str]:
-    """Yield the user's own files that have another content now than when they were read.
+def _changed_files(dataset: Dataset, latest: dg.AssetMaterialization) -> Iterator[str]:
+    """Yield the user's own files that have changed since they were read.
 
     Files of a known SHA-256 are verified whenever they are read, so they cannot change.
     """
     read: Any = latest.metadata[SOURCES].value
-    for file in get_dataset(dataset).files:
-        path = load_settings().data_dir / dataset / file.name
+    for file in dataset.files:
+        path = load_settings().data_dir / dataset.name / file.name
         if not file.sha256 and path.is_file() and read.get(file.name, {}).get("sha256") != file_sha256(path):
-            yield f"{file.name} has another content"
+            yield f"{file.name} has changed"
 
 
 def _missed_language_model(record: Provenance, latest: dg.AssetMaterialization) -> Iterator[str]:
@@ -195,7 +187,7 @@ def _missed_language_model(record: Provenance, latest: dg.AssetMaterialization) 
     """
     reason = latest.metadata.get("fallback_reason")
     if reason is not None and reason.value == NOT_CONFIGURED:
-        writer = build_writer(AiSummaryConfig.model_validate(record.config), load_settings())
+        writer = build_writer(AiSummarySettings.model_validate(record.config), load_settings())
         if explain_absence(writer) is None:
             yield "written by rules, a language model is configured now"
 
@@ -223,17 +215,18 @@ def _find_absent_models(
     instance: dg.DagsterInstance, family: Family, dataset: str
 ) -> dict[str, tuple[NotCompared, str]]:
     absent: dict[str, tuple[NotCompared, str]] = {}
-    facts = dg.AssetKey([family.name, "audit_facts"])
+    compared = {family.key(name) for name in family.steps[COMPARISON][0].inputs}
+    last = family.key(family.steps[COMPARISON][0].inputs[0])
     for model in models_of(family.name):
-        partition = f"{dataset}|{model}"
+        partition = str(Partition(dataset, model))
         stale = find_stale_assets(instance, family, MODEL, partition, {})
-        reason = next((reason for key, reason in stale.items() if key.path[-1] in _COMPARED), None)
+        reason = next((reason for key, reason in stale.items() if key in compared), None)
         if reason is None:
             continue
-        failure = find_failure(instance, facts, partition)
+        failure = find_failure(instance, last, partition)
         if failure is not None:
             absent[model] = ("failed", failure)
-        elif latest_materialization(instance, facts, partition) is None:
+        elif latest_materialization(instance, last, partition) is None:
             absent[model] = ("not materialized", "")
         else:
             absent[model] = ("out of date", reason)
@@ -248,8 +241,8 @@ def find_stale_gates(
     The assets that they judge stay as they are.
     """
     keys = [spec.key for asset in family.asset_keys(level) for spec in family.checks_of(asset)]
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys, PartitionKeyFilter(key=partition))
-    now = describe_judgement(get_dataset(partition.partition("|")[0]).gates, load_settings().gate_severity)
+    latest = latest_check_executions(instance, keys, partition)
+    now = describe_judgement(get_dataset(Partition.parse(partition).dataset).gates, load_settings().gate_severity)
     return [key for key in keys if key in latest and _judged_by(latest[key].evaluation) not in (None, now)]
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 
-from cleanlab_assets.orchestration.provenance import PROVENANCE, Provenance
+from cleanlab_assets.methods.result import Provenance
+from cleanlab_assets.orchestration.provenance import PROVENANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""How values look in the web UI: tables, plots and numbers as Dagster metadata."""
+"""How figures look in the web UI: tables, plots and numbers as Dagster metadata."""
 
 from __future__ import annotations
 
@@ -9,61 +9,64 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.methods.shown import Json, Link, Markdown, Notes, Plots, TableView
 from cleanlab_assets.reports.plots import as_data_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-PREVIEW_ROWS = 10
+    from cleanlab_assets.methods.shown import Shown
+
 PREVIEW_COLUMNS = 6
 
 
-def as_table(
-    frame: pd.DataFrame, n_rows: int = PREVIEW_ROWS, *, columns: Sequence[str] | None = None
-) -> dg.TableMetadataValue:
-    """Show the first rows as a readable table.
+def to_metadata(shown: Mapping[str, Shown]) -> dict[str, Any]:
+    """Turn figures into metadata entries; numbers are rounded to four significant digits, undefined ones left out."""
+    return {
+        name: _to_entry(value)
+        for name, value in shown.items()
+        if not (isinstance(value, float) and not math.isfinite(value))
+    }
 
-    Args:
-        frame: any table.
-        n_rows: rows to show.
-        columns: columns to show; the first few of them if absent, since a wide table is unreadable in the UI.
-    """
-    shown = frame.iloc[:n_rows, :PREVIEW_COLUMNS] if columns is None else frame.iloc[:n_rows][list(columns)]
+
+def _to_entry(value: Shown) -> Any:  # noqa: PLR0911 - one answer for each kind
+    match value:
+        case float():
+            return _round(value)
+        case TableView():
+            return _to_table(value)
+        case Plots():
+            # One entry for all plots: the UI opens each Markdown entry by a click of its own.
+            parts = (f"### {title}\n![{title}]({as_data_uri(png)})" for title, png in value.images.items())
+            return dg.MetadataValue.md("\n\n".join(parts))
+        case Notes():
+            return dg.MetadataValue.md("\n".join(f"- {note}" for note in value.notes) or "none")
+        case Markdown():
+            return dg.MetadataValue.md(value.text)
+        case Json():
+            return dg.MetadataValue.json(value.content)
+        case Link():
+            return dg.MetadataValue.url(value.url)
+    return value
+
+
+def _to_table(view: TableView) -> dg.TableMetadataValue:
+    """Show the first rows; of a wide table whose columns nobody chose the first few, since more are unreadable."""
+    rows = view.table.iloc[: view.n_rows]
+    shown = rows.iloc[:, :PREVIEW_COLUMNS] if view.columns is None else rows[list(view.columns)]
     records = [
-        dg.TableRecord({str(name): _as_cell(cell) for name, cell in row.items()})
+        dg.TableRecord({str(name): _to_cell(cell) for name, cell in row.items()})
         for row in shown.to_dict(orient="records")
     ]
     schema = dg.TableSchema([dg.TableColumn(str(name), _column_type(shown[name])) for name in shown.columns])
     return dg.MetadataValue.table(records, schema)
 
 
-def as_plots(plots: Mapping[str, bytes]) -> dg.MarkdownMetadataValue:
-    """Embed small PNGs under their titles in one entry: the UI opens each Markdown entry by a click of its own."""
-    return dg.MetadataValue.md(
-        "\n\n".join(f"### {title}\n![{title}]({as_data_uri(png)})" for title, png in plots.items())
-    )
-
-
-def as_notes(notes: Sequence[str]) -> dg.MarkdownMetadataValue:
-    """List notes; none is said in a word."""
-    return dg.MetadataValue.md("\n".join(f"- {note}" for note in notes) or "none")
-
-
-def as_numbers(values: Mapping[str, float]) -> dict[str, float]:
-    """Turn metrics into number entries, which the UI plots over time; undefined ones are left out."""
-    return {name: float(value) for name, value in values.items() if math.isfinite(value)}
-
-
-def round_numbers(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Round the floats among metadata entries to four significant digits, as people read them."""
-    return {name: _round(value) if isinstance(value, float) else value for name, value in metadata.items()}
-
-
 def _round(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _as_cell(value: Any) -> str | int | float | bool | None:
+def _to_cell(value: Any) -> str | int | float | bool | None:
     """Turn numpy and pandas scalars into the plain values that table records take."""
     if isinstance(value, np.generic):
         value = value.item()

@@ -1,157 +1,175 @@
 """The comparison level: every model of a family on one dataset, materialized or not, and where the models agree."""
 
+from __future__ import annotations
+
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-import pandas as pd
-
+from cleanlab_assets.families.contracts import GIVEN_LABEL, RANK, ROW_ID, TableContract, count, share
+from cleanlab_assets.families.step import (
+    COMPARISON,
+    CheckResult,
+    LabelIssuesTable,
+    Page,
+    PlainTable,
+    StepContext,
+    check,
+    gate,
+    step,
+)
 from cleanlab_assets.methods.model_agreement import build_consensus_issues
-from cleanlab_assets.orchestration.check_results import family_check, judge
-from cleanlab_assets.orchestration.contracts import CONSENSUS_ISSUES
-from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets.orchestration.family_asset import CONFIG, StepResult, family_asset
+from cleanlab_assets.methods.result import NoFacts, Result
+from cleanlab_assets.methods.shown import Json, Plots, TableView
 from cleanlab_assets.orchestration.freshness import NOT_COMPARED, find_absent_models
-from cleanlab_assets.orchestration.metadata import as_plots, as_table
-from cleanlab_assets.orchestration.partitions import COMPARISON, dataset_of
-from cleanlab_assets.orchestration.provenance import PROVENANCE
-from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets.reports.comparison_plots import plot_cv_and_test
 from cleanlab_assets.reports.comparison_report import build_comparison_report
 from cleanlab_assets.reports.html import render_report
-from cleanlab_assets.reports.model_comparison import ModelComparison, NotCompared, compare_models, to_comparison_table
+from cleanlab_assets.reports.model_comparison import ModelComparison, compare_models, to_comparison_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from cleanlab_assets.methods.shown import Shown
+    from cleanlab_assets.orchestration.assets import ChainContext
+    from cleanlab_assets.reports.audit_facts import AuditFacts
+    from cleanlab_assets.reports.model_comparison import NotCompared
 
 CONSENSUS_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "n_models_flagging", "mean_label_quality")
-WORST_ROWS = 20
 
 
-def build_comparison_assets(family: str) -> tuple[dg.AssetsDefinition, ...]:
-    """Build ``<family>/model_comparison``, ``consensus_issues`` and ``comparison_report``."""
+@step("pydantic", level=COMPARISON, storage="json", code_version="3", value=ModelComparison, shows_catalogue=True)
+def model_comparison(
+    context: ChainContext,
+    audit_facts: Mapping[str, Result[AuditFacts, NoFacts]],
+    label_issues: Mapping[str, LabelIssuesTable],
+) -> Result[ModelComparison, NoFacts]:
+    """Every model of the family on this dataset: how well it predicts, what it flags, and what it agrees with.
 
-    @family_asset(family, level=COMPARISON, storage="json", code_version="2", kinds={"pydantic", "json"})
-    def model_comparison(
-        context: dg.AssetExecutionContext,
-        audit_facts: dict[str, AuditFacts],
-        label_issues: dict[str, pd.DataFrame],
-    ) -> StepResult:
-        """Every model of the family on this dataset: how well it predicts, what it flags, and what it agrees with.
+    Models that failed, were never materialized, are out of date or were audited under other rules than most are
+    listed with the reason. The best model is selected by its cross-validated metric, never by the test rows.
+    """
+    family = context.dagster.resources.families[context.family]
+    absent = find_absent_models(context.dagster.instance, family, context.dataset.name)
+    compared = {model: result for model, result in audit_facts.items() if model not in absent}
+    others = _find_other_rules(compared, label_issues)
+    compared = {model: result for model, result in compared.items() if model not in others}
+    comparison = compare_models(
+        {model: result.value for model, result in compared.items()},
+        absent | others,
+        {model: label_issues[model].value for model in compared},
+        fit_seconds={model: result.origin.durations.get("fit_seconds", 0.0) for model, result in compared.items()},
+        family=context.family,
+        dataset=context.dataset.name,
+        title=context.dataset.title,
+    )
 
-        Models that failed, were never materialized, are out of date or were audited under other rules than most are
-        listed with the reason. The best model is selected by its cross-validated metric, never by the test rows.
-        """
-        from cleanlab_assets.orchestration.families import get_family
-
-        absent = find_absent_models(context.instance, get_family(family), dataset_of(context))
-        facts = {facts.model: facts for facts in audit_facts.values() if facts.model not in absent}
-        issues = {key.partition("|")[2]: table for key, table in label_issues.items()}
-        others = _find_other_rules(facts, issues)
-        facts = {model: item for model, item in facts.items() if model not in others}
-        not_compared = absent | others
-        comparison = compare_models(
-            facts,
-            not_compared,
-            {model: issues[model] for model in facts},
-            family=family,
-            dataset=dataset_of(context),
-            title=get_dataset(dataset_of(context)).title,
-        )
+    def show() -> dict[str, Shown]:
         table = to_comparison_table(comparison)
-        metadata = {
-            NOT_COMPARED: dg.MetadataValue.json({model: list(reason) for model, reason in absent.items()}),
+        columns = [name for name in table.columns if name != "error"][:9]
+        shown: dict[str, Shown] = {
+            NOT_COMPARED: Json({model: list(reason) for model, reason in absent.items()}),
             "selected": comparison.selected or "none",
             "n_models_compared": comparison.n_models_compared,
-            "models": as_table(table, len(table), columns=[name for name in table.columns if name != "error"][:9]),
+            "models": TableView(table, len(table), columns),
         }
         metric = comparison.primary_metric
         if metric is not None:
-            compared = table[table["status"] == "compared"].set_index("model")
+            rows = table[table["status"] == "compared"].set_index("model")
             plot = plot_cv_and_test(
-                compared[[f"cv_{metric}", f"test_{metric}"]].set_axis(["cv", "test"], axis=1),
+                rows[[f"cv_{metric}", f"test_{metric}"]].set_axis(["cv", "test"], axis=1),
                 metric,
                 lower_is_better=bool(comparison.lower_is_better),
                 selected=comparison.selected,
             )
-            metadata["plots"] = as_plots({"Cross-validated and test metric": plot})
-        return StepResult(comparison, metadata)
+            shown["plots"] = Plots({"Cross-validated and test metric": plot})
+        return shown
 
-    @family_asset(
-        family,
-        level=COMPARISON,
-        storage="parquet",
-        code_version="1",
-        kinds={"pandas", "parquet"},
-        contract=CONSENSUS_ISSUES,
+    return Result(value=comparison, facts=NoFacts(), show=show)
+
+
+@step(
+    "pandas",
+    level=COMPARISON,
+    code_version="2",
+    contract=TableContract(
+        "ConsensusIssues",
+        "Every train row with how many models flag it, ranked by agreement, then by mean label quality.",
+        (ROW_ID, GIVEN_LABEL, count("n_models_flagging"), share("mean_label_quality"), RANK),
+    ),
+)
+def consensus_issues(
+    context: StepContext,
+    model_comparison: Result[ModelComparison, NoFacts],
+    label_issues: Mapping[str, LabelIssuesTable],
+) -> PlainTable:
+    """Every train row with how many models flag it, ranked by agreement, then by mean label quality."""
+    issues = {result.model: label_issues[result.model].value for result in model_comparison.value.compared}
+    # Images are features too, and are not repeated in the tables of their issues.
+    repeated = [name for name in context.features if all(name in table for table in issues.values())]
+    consensus = build_consensus_issues(issues, features=repeated)
+    n_flagging = consensus["n_models_flagging"]
+    return Result(
+        value=consensus,
+        facts=NoFacts(),
+        show=lambda: {
+            "n_models": len(issues),
+            "n_flagged_by_any": int((n_flagging > 0).sum()),
+            "n_flagged_by_all": int((n_flagging == len(issues)).sum()),
+            "worst_rows": TableView.worst(consensus, CONSENSUS_COLUMNS),
+        },
     )
-    def consensus_issues(
-        context: dg.AssetExecutionContext, model_comparison: ModelComparison, label_issues: dict[str, pd.DataFrame]
-    ) -> StepResult:
-        """Every train row with how many models flag it, ranked by agreement, then by mean label quality."""
-        compared = [result.model for result in model_comparison.results if result.status == "compared"]
-        issues = {model: label_issues[f"{dataset_of(context)}|{model}"] for model in compared}
-        names = [column.name for column in get_dataset(dataset_of(context)).features]
-        # Images are features too, and are not repeated in the tables of their issues.
-        repeated = [name for name in names if all(name in table for table in issues.values())]
-        consensus = build_consensus_issues(issues, features=repeated)
-        return StepResult(
-            consensus,
-            {
-                "n_models": len(compared),
-                "n_flagged_by_any": int((consensus["n_models_flagging"] > 0).sum()),
-                "n_flagged_by_all": int((consensus["n_models_flagging"] == len(compared)).sum()),
-                "worst_rows": as_table(consensus.sort_values("rank"), WORST_ROWS, columns=CONSENSUS_COLUMNS),
-            },
-        )
-
-    @family_asset(family, level=COMPARISON, storage="html", code_version="1", kinds={"html"})
-    def comparison_report(
-        context: dg.AssetExecutionContext, model_comparison: ModelComparison, consensus_issues: pd.DataFrame
-    ) -> StepResult:
-        """A self-contained HTML page that compares the models and lists the rows that most of them flag."""
-        record = consensus_issues.attrs[PROVENANCE]
-        report = build_comparison_report(
-            model_comparison,
-            consensus_issues,
-            dataset=get_dataset(dataset_of(context)),
-            facts={"Compared": record["started"], **record["versions"]},
-            full_table=f"{family}/consensus_issues/{dataset_of(context)}.parquet of the artifacts",
-        )
-        page = render_report(report)
-        return StepResult(page, {"size_kb": len(page) // 1000})
-
-    return model_comparison, consensus_issues, comparison_report
 
 
-def build_comparison_checks(family: str, model_comparison: dg.AssetsDefinition) -> Sequence[dg.AssetChecksDefinition]:
-    """Build the checks of a comparison."""
+@step(level=COMPARISON, storage="html", code_version="1", value=str, shows_catalogue=True)
+def comparison_report(
+    context: StepContext, model_comparison: Result[ModelComparison, NoFacts], consensus_issues: PlainTable
+) -> Page:
+    """A self-contained HTML page that compares the models and lists the rows that most of them flag."""
+    record = consensus_issues.origin
+    report = build_comparison_report(
+        model_comparison.value,
+        consensus_issues.value,
+        dataset=context.dataset,
+        facts={"Compared": record.started, **record.versions},
+        full_table=context.path_of("consensus_issues", of_dataset=True),
+    )
+    page = render_report(report)
+    return Result(value=page, facts=NoFacts(), show=lambda: {"size_kb": len(page) // 1000})
 
-    @family_check(family, model_comparison, COMPARISON)
-    def every_model_compared(
-        context: dg.AssetCheckExecutionContext, model_comparison: ModelComparison
-    ) -> dg.AssetCheckResult:
-        """Every model of the family is compared."""
-        absent = [
-            f"{result.model} {result.status}" + (f" ({result.error})" if result.error else "")
-            for result in model_comparison.results
-            if result.status != "compared"
-        ]
-        return judge(
-            context,
-            passed=not absent,
-            description="; ".join(absent) or f"all {len(model_comparison.results)} models are compared",
-            metadata={"n_compared": model_comparison.n_models_compared, "n_absent": len(absent)},
-        )
 
-    return [every_model_compared]
+@check("model_comparison")
+def every_model_compared(
+    context: StepContext,  # noqa: ARG001 - every check takes it
+    model_comparison: Result[ModelComparison, NoFacts],
+) -> CheckResult:
+    """Every model of the family is compared."""
+    comparison = model_comparison.value
+    absent = [
+        f"{result.model} {result.status}" + (f" ({result.error})" if result.error else "")
+        for result in comparison.results
+        if result.status != "compared"
+    ]
+    return gate(
+        passed=not absent,
+        description="; ".join(absent) or f"all {len(comparison.results)} models are compared",
+        figures={"n_compared": comparison.n_models_compared, "n_absent": len(absent)},
+    )
+
+
+COMPARISON_STEPS = (model_comparison, consensus_issues, comparison_report)
+COMPARISON_CHECKS = (every_model_compared,)
 
 
 def _find_other_rules(
-    facts: Mapping[str, AuditFacts], label_issues: Mapping[str, pd.DataFrame]
+    facts: Mapping[str, Result[AuditFacts, NoFacts]], label_issues: Mapping[str, Result[pd.DataFrame, Any]]
 ) -> dict[str, tuple[NotCompared, str]]:
     """Rule out the models whose audits judge by another primary metric, or flag by other settings, than most."""
     rules = {
-        model: {"primary_metric": item.primary_metric, **label_issues[model].attrs[PROVENANCE][CONFIG]}
-        for model, item in facts.items()
+        model: {"primary_metric": result.value.primary_metric, **label_issues[model].origin.config}
+        for model, result in facts.items()
     }
     counts = Counter(json.dumps(rule, sort_keys=True) for rule in rules.values())
     if len(counts) < 2:  # noqa: PLR2004 - one set of rules is what is wanted

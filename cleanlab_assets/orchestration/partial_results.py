@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from upath import UPath
 
-from cleanlab_assets.orchestration.provenance import PROVENANCE
-from cleanlab_assets.orchestration.storage import write_atomically
+from cleanlab_assets.orchestration.atomic_files import write_atomically
+from cleanlab_assets.orchestration.partitions import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import dagster as dg
 
 
 class PartialResults:
@@ -27,39 +25,12 @@ class PartialResults:
     """
 
     def __init__(self, artifacts_dir: str, asset: str, partition: str, depends_on: Mapping[str, object]) -> None:
-        dataset, _, model = partition.partition("|")
+        found = Partition.parse(partition)
         content = json.dumps(depends_on, sort_keys=True, default=str)
         key = hashlib.sha256(content.encode()).hexdigest()[:16]
-        self._home, self._prefix = UPath(artifacts_dir).joinpath(*asset.split("/"), dataset), f".partial_{model}_"
+        self._home = UPath(artifacts_dir).joinpath(*asset.split("/"), found.dataset)
+        self._prefix = f".partial_{found.model}_"
         self.directory = self._home / f"{self._prefix}{key}"
-
-    @classmethod
-    def of_predictions(
-        cls,
-        context: dg.AssetExecutionContext,
-        training_set: pd.DataFrame,
-        *,
-        parameters: Mapping[str, object],
-        code_version: str,
-    ) -> PartialResults:
-        """Return the parts of out-of-sample predictions of the step's partition.
-
-        Args:
-            context: of the step.
-            training_set: what is predicted, with its provenance.
-            parameters: of the model.
-            code_version: of the step.
-        """
-        return cls(
-            context.resources.settings.artifacts_dir,
-            context.asset_key.to_user_string(),
-            context.partition_key,
-            {
-                "training_set": training_set.attrs[PROVENANCE]["data_hash"],
-                "parameters": parameters,
-                "code_version": code_version,
-            },
-        )
 
     def read(self) -> pd.DataFrame | None:
         """Return the parts at hand as one table, in the order they were added; None without any."""

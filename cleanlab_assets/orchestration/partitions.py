@@ -1,24 +1,52 @@
 """Partitions of a task family: its datasets, and its datasets times its models.
 
-Belongs here: partitions definitions and the wording of partition keys. Within a family every model fits every
-dataset, so the grid has no impossible cells.
+Within a family every model fits every dataset, so the grid has no impossible cells.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from cleanlab_assets.families.step import DATASET, MODEL
 from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.orchestration.datasets import datasets_of
 
-Level = Literal["dataset", "model", "comparison"]
-DATASET: Final = "dataset"
-MODEL: Final = "model"
-COMPARISON: Final = "comparison"
-"""The level above the models: one partition for each dataset, read from all of its models."""
+if TYPE_CHECKING:
+    from cleanlab_assets.families.step import Level
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A dataset, on the model level with a model; as text the partition key, such as ``adult_income|knn``."""
+
+    dataset: str
+    model: str = ""
+
+    @classmethod
+    def parse(cls, key: str) -> Partition:
+        """Read a partition key of any level."""
+        dataset, _, model = key.partition("|")
+        return cls(dataset, model)
+
+    def __str__(self) -> str:
+        return f"{self.dataset}|{self.model}" if self.model else self.dataset
+
+    @property
+    def title(self) -> str:
+        """The partition as people read it, such as ``adult_income / knn``."""
+        return f"{self.dataset} / {self.model}" if self.model else self.dataset
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags by which Dagster finds the runs of the partition."""
+        tags = {"dagster/partition": str(self)}
+        if self.model:
+            tags |= {"dagster/partition/dataset": self.dataset, "dagster/partition/model": self.model}
+        return tags
 
 
 @cache
@@ -41,7 +69,7 @@ def partitions_of(family: str, level: Level) -> dg.PartitionsDefinition:
 
 def partition_keys(dataset: str, model: str) -> dict[Level, str]:
     """The partition key of a dataset and model on each level of the audit, the dataset level first."""
-    return {DATASET: dataset, MODEL: f"{dataset}|{model}"}
+    return {DATASET: dataset, MODEL: str(Partition(dataset, model))}
 
 
 def upstream_partitions(family: str, upstream: Level, partition: str) -> list[str]:
@@ -55,17 +83,8 @@ def upstream_partitions(family: str, upstream: Level, partition: str) -> list[st
     Returns:
         One partition; or those of all models where a dataset's partition reads from the model level.
     """
-    dataset, _, model = partition.partition("|")
+    found = Partition.parse(partition)
     if upstream != MODEL:
-        return [dataset]
-    return [f"{dataset}|{name}" for name in ([model] if model else models_of(family))]
-
-
-def dataset_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
-    """The dataset of the partition that is being materialized or checked."""
-    return str(context.partition_key).partition("|")[0]
-
-
-def model_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
-    """The model of the model-level partition that is being materialized or checked."""
-    return str(context.partition_key).partition("|")[2]
+        return [found.dataset]
+    models = [found.model] if found.model else list(models_of(family))
+    return [str(Partition(found.dataset, name)) for name in models]

@@ -1,4 +1,4 @@
-"""How a result came to be: config, seed, input versions, library versions and duration, and the hash of its content."""
+"""How a result came to be: hashes of its content and of its dataset's entry, and the versions of the libraries."""
 
 from __future__ import annotations
 
@@ -11,84 +11,69 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from cleanlab_assets import __version__
-from cleanlab_assets.orchestration.datasets import get_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.methods.result import Result
+
 PROVENANCE = "provenance"
 """Name of the metadata entry, and of the place in each file, that holds the provenance."""
-_RECORDED_LIBRARIES = ("cleanlab", "scikit-learn", "pandas", "numpy", "faiss-cpu", "dagster")
-
-
-class Provenance(BaseModel):
-    """The record that every artifact carries, in its file and in its materialization."""
-
-    model_config = ConfigDict(frozen=True)
-
-    asset: str
-    partition: str
-    code_version: str
-    run_id: str
-    config: dict[str, Any]
-    inputs: dict[str, str]
-    """Data versions of the upstream assets."""
-    catalogue_hash: str
-    """What the catalogue said of the dataset, see ``catalogue_hash``."""
-    telling_hash: str = ""
-    """What the catalogue said of it to people and to gates, see ``telling_hash``."""
-    data_hash: str
-    versions: dict[str, str]
-    started: str
-    seconds: float
+FACTS = "facts"
+"""Name of the place in each file that holds the facts of the result."""
+_LIBRARIES = ("cleanlab", "scikit-learn", "scipy", "pandas", "numpy", "pyarrow", "skops", "dagster")
 
 
 @cache
-def library_versions() -> dict[str, str]:
-    """Versions of the package, Python and the libraries that decide the results."""
-    libraries = {name: version(name) for name in _RECORDED_LIBRARIES}
+def library_versions(others: tuple[str, ...] = ()) -> dict[str, str]:
+    """Versions of the package, Python and the libraries that decide results.
+
+    Args:
+        others: packages beside those that decide the results of every family.
+    """
+    libraries = {name: version(name) for name in (*_LIBRARIES, *others)}
     return {"cleanlab_assets": __version__, "python": platform.python_version(), **libraries}
 
 
-def catalogue_hash(dataset: str) -> str:
+def catalogue_hash(dataset: Dataset) -> str:
     """Hash what the catalogue says of a dataset and a result depends on: files, columns, label and class names.
 
-    Thresholds of gates and texts for people are left out, see ``telling_hash``. What only some datasets have counts
+    Thresholds of gates and texts for people are left out, see ``display_hash``. What only some datasets have counts
     where it is set, so that it changes no hash of the others.
     """
-    entry = get_dataset(dataset)
     content = [
-        [[file.name, file.sha256] for file in entry.files],
-        [asdict(column) | {"description": ""} for column in entry.columns],
-        entry.label,
-        entry.class_names,
+        [[file.name, file.sha256] for file in dataset.files],
+        [asdict(column) | {"description": ""} for column in dataset.columns],
+        dataset.label,
+        dataset.class_names,
     ]
-    if entry.numeric_label is not None:
-        content.append(asdict(entry.numeric_label))
-    if entry.time_column is not None:
-        content.append({"time_column": entry.time_column, "time_block": entry.time_block})
-    if entry.label_separator is not None:
-        content.append({"label_separator": entry.label_separator})
-    if entry.panel is not None:
-        content.append(asdict(entry.panel))
+    if dataset.numeric_label is not None:
+        content.append(asdict(dataset.numeric_label))
+    if dataset.time_column is not None:
+        content.append({"time_column": dataset.time_column, "time_block": dataset.time_block})
+    if dataset.label_separator is not None:
+        content.append({"label_separator": dataset.label_separator})
+    if dataset.panel is not None:
+        content.append(asdict(dataset.panel))
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def telling_hash(dataset: str) -> str:
-    """Hash what the catalogue says of a dataset that results only tell: its title and the thresholds of its gates."""
-    entry = get_dataset(dataset)
-    return hashlib.sha256(json.dumps([entry.title, asdict(entry.gates)]).encode()).hexdigest()[:16]
+def display_hash(dataset: Dataset) -> str:
+    """Hash what the catalogue says of a dataset that results only show: texts for people and the limits of gates."""
+    texts = [dataset.title, dataset.description, dataset.homepage, dataset.licence, dataset.citation]
+    return hashlib.sha256(json.dumps([*texts, asdict(dataset.gates)]).encode()).hexdigest()[:16]
 
 
-def hash_content(value: Any, config: Mapping[str, Any]) -> str:
-    """Hash a result together with the config that made it: equal hashes mean that nothing changed.
+def hash_result(result: Result[Any, Any], config: Mapping[str, Any]) -> str:
+    """Hash a result together with the settings that made it: equal hashes mean that nothing changed.
 
     Args:
-        value: a table (values and columns; ``attrs`` are left out), a pydantic model, a text, or any object with a
-            ``content_hash`` method, which is asked first.
+        result: its value is a table (values and columns), a pydantic model, a text, or any object with a
+            ``content_hash`` method, which is asked first; its facts count, its durations do not.
         config: settings of the step.
 
     Returns:
@@ -97,7 +82,11 @@ def hash_content(value: Any, config: Mapping[str, Any]) -> str:
     Raises:
         TypeError: there is no rule for a value of this type.
     """
+    value = result.value
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    facts = result.facts.model_dump(mode="json")
+    if facts:
+        digest.update(json.dumps(facts, sort_keys=True).encode())
     if hasattr(value, "content_hash"):
         digest.update(value.content_hash().encode())
     elif isinstance(value, pd.DataFrame):

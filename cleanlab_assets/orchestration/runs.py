@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.event_api import PartitionKeyFilter
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from cleanlab_assets.compat import latest_check_executions
 from cleanlab_assets.orchestration.freshness import find_stale_assets, find_stale_gates
 from cleanlab_assets.orchestration.history import describe_step_failure
-from cleanlab_assets.orchestration.partitions import MODEL, Level, partition_keys
+from cleanlab_assets.orchestration.partitions import Partition, partition_keys
 
 if TYPE_CHECKING:
+    from cleanlab_assets.families.step import Level, Settings
     from cleanlab_assets.orchestration.family import Family
 
 RunConfig = Mapping[str, Any]
@@ -77,11 +78,11 @@ def resolve_configs(family: Family, run_config: RunConfig) -> dict[dg.AssetKey, 
         if not isinstance(entry, dict) or not isinstance(entry.get("config") or {}, dict):
             raise RunConfigError(f"{step} holds {entry!r}, expected a mapping with 'config'")
         values = entry.get("config") or {}
-        resolved[dg.AssetKey([family.name, name])] = _check_settings(step, family.configs[name], values)
+        resolved[family.key(name)] = _check_settings(step, family.configs[name], values)
     return resolved
 
 
-def _check_settings(step: str, config_type: type[dg.Config], values: Mapping[str, Any]) -> dict[str, Any]:
+def _check_settings(step: str, config_type: type[Settings], values: Mapping[str, Any]) -> dict[str, Any]:
     unknown = set(values) - set(config_type.model_fields)
     if unknown:
         raise RunConfigError(
@@ -195,12 +196,11 @@ def _execute_checks(
     job = definitions.resolve_job_def(family.checks_job_name(level))
     if only is not None:
         job = job.get_subset(asset_check_selection=set(only))
-    tags = {"dagster/partition": partition}
-    if level == MODEL:
-        dataset, _, model = partition.partition("|")
-        tags |= {"dagster/partition/dataset": dataset, "dagster/partition/model": model}
     return job.execute_in_process(
-        instance=instance, tags=tags, raise_on_error=False, run_config=_use_loggers(definitions)
+        instance=instance,
+        tags=Partition.parse(partition).tags,
+        raise_on_error=False,
+        run_config=_use_loggers(definitions),
     )
 
 
@@ -209,7 +209,7 @@ def read_latest_checks(
 ) -> list[CheckOutcome]:
     """Return how the checks of an asset's partition came out the last time they were evaluated."""
     keys = [spec.key for spec in family.checks_of(asset)]
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys, PartitionKeyFilter(key=partition))
+    latest = latest_check_executions(instance, keys, partition)
     evaluations = [latest[key].evaluation for key in keys if key in latest]
     # One that a run planned and did not evaluate is no evaluation.
     return [_to_outcome(found) for found in evaluations if isinstance(found, dg.AssetCheckEvaluation)]

@@ -8,113 +8,175 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import dagster as dg
 import pandas as pd
 from upath import UPath
 
-from cleanlab_assets.models.trained_model import TrainedModel
+from cleanlab_assets.families.step import MODEL
+from cleanlab_assets.methods.result import Provenance, Result
+from cleanlab_assets.models.trained_model import TrainedModel, UntrustedModelError
 from cleanlab_assets.models.trained_network import TrainedNetwork
-from cleanlab_assets.orchestration.contracts import COLUMN_DESCRIPTIONS
-from cleanlab_assets.orchestration.provenance import PROVENANCE
+from cleanlab_assets.orchestration.assets import GATHERS
+from cleanlab_assets.orchestration.atomic_files import write_atomically
+from cleanlab_assets.orchestration.partitions import Partition
+from cleanlab_assets.orchestration.provenance import FACTS, PROVENANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pydantic import BaseModel
+
+    from cleanlab_assets.families.step import Step, StorageFormat
+    from cleanlab_assets.orchestration.family import Family
+
+_ATTRS = b"PANDAS_ATTRS"
+_COMMENT = f"<!-- {PROVENANCE}: "
 
 
 class MissingArtifactError(FileNotFoundError):
     """An upstream partition that was never materialized; the message says which command makes it."""
 
 
-class ArtifactIOManager(dg.UPathIOManager, ABC):
-    """Stores one type of value; subclasses turn it into bytes and back."""
+class ArtifactFormatError(ValueError):
+    """A file that is no artifact of this version; the message names the file and says how to make it anew."""
 
-    def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
-        """Write the value and its provenance atomically."""
-        entry = context.output_metadata.get(PROVENANCE)
-        write_atomically(path, self.to_bytes(obj, entry.value if entry else {}))
+
+class ArtifactIOManager(dg.UPathIOManager, ABC):
+    """Stores results of one format; subclasses turn them into bytes and back."""
+
+    def __init__(self, base_path: UPath, families: Mapping[str, Family]) -> None:
+        """Store results under a directory.
+
+        Args:
+            base_path: directory or fsspec address of all results.
+            families: the families by name: their steps say what a file holds.
+        """
+        super().__init__(base_path=base_path)
+        self._families = families
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Result[Any, Any], path: UPath) -> None:  # noqa: ARG002
+        """Write the result with its facts and provenance atomically."""
+        write_atomically(path, self.to_bytes(obj))
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Read a value; for a step that takes several partitions, all that exist by their key, also a single one."""
-        if context.has_asset_partitions and get_origin(context.dagster_type.typing_type) is dict:
-            found, keys = self.load_partitions(context), context.asset_partition_keys
-            if len(keys) > 1:
-                return found
-            return {} if found is None else {keys[0]: found}  # of a single one Dagster gives the value alone
-        return super().load_input(context)
+        """Read a result; for a step that compares models those of all models that exist, by the model's name."""
+        if not context.definition_metadata.get(GATHERS):
+            return super().load_input(context)
+        found, keys = self.load_partitions(context), context.asset_partition_keys
+        if len(keys) == 1:  # of a single one Dagster gives the value alone
+            found = {} if found is None else {keys[0]: found}
+        return {Partition.parse(key).model: result for key, result in found.items()}
 
-    def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
-        """Read a value.
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> Result[Any, Any]:
+        """Read a result.
 
         Raises:
             MissingArtifactError: there is no file; the message names the command that makes it.
         """
+        family, name = context.asset_key.path
         try:
-            content = path.read_bytes()
+            return self.read(path, self._families[family].step(name))
         except FileNotFoundError:
             raise MissingArtifactError(_describe_missing(context, path)) from None
-        return self.from_bytes(content, _type_of_one_partition(context.dagster_type.typing_type))
 
-    def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, dg.MetadataValue]:  # noqa: ARG002
+    def read(self, path: UPath, step: Step) -> Result[Any, Any]:
+        """Read the file of a step's result.
+
+        Raises:
+            FileNotFoundError: there is no file.
+            ArtifactFormatError: the file was written by another version, or is broken.
+        """
+        content = path.read_bytes()
+        try:
+            return self.from_bytes(content, step)
+        except UntrustedModelError:
+            raise
+        except (KeyError, ValueError, BadZipFile) as error:
+            raise ArtifactFormatError(_describe_broken(path, step, error)) from error
+
+    def get_metadata(self, context: dg.OutputContext, obj: Result[Any, Any]) -> dict[str, dg.MetadataValue]:
         """Add row count and column schema to every table."""
-        if not isinstance(obj, pd.DataFrame):
+        table = obj.value
+        if not isinstance(table, pd.DataFrame):
             return {}
+        descriptions = self._families[context.asset_key.path[0]].columns
         columns = [
-            dg.TableColumn(str(name), _type_name(dtype), COLUMN_DESCRIPTIONS.get(str(name)))
-            for name, dtype in obj.dtypes.items()
+            dg.TableColumn(str(name), _type_name(dtype), descriptions.get(str(name)))
+            for name, dtype in table.dtypes.items()
         ]
         return {
-            "dagster/row_count": dg.MetadataValue.int(len(obj)),
+            "dagster/row_count": dg.MetadataValue.int(len(table)),
             "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
         }
 
-    @abstractmethod
-    def to_bytes(self, value: Any, provenance: Mapping[str, Any]) -> bytes:
-        """Serialize a value together with its provenance."""
+    def to_bytes(self, result: Result[Any, Any]) -> bytes:
+        """Serialize a result with its facts and provenance."""
+        provenance = None if result.provenance is None else result.provenance.model_dump(mode="json")
+        return self.pack(result.value, {PROVENANCE: provenance, FACTS: result.facts.model_dump(mode="json")})
+
+    def from_bytes(self, content: bytes, step: Step) -> Result[Any, Any]:
+        """Read back what ``to_bytes`` wrote."""
+        value, record = self.unpack(content, step.value)
+        return Result(
+            value=value,
+            facts=step.facts.model_validate(record.get(FACTS) or {}),
+            provenance=Provenance.model_validate(record[PROVENANCE]) if record.get(PROVENANCE) else None,
+        )
 
     @abstractmethod
-    def from_bytes(self, content: bytes, expected_type: Any) -> Any:
-        """Read back what ``to_bytes`` wrote."""
+    def pack(self, value: Any, record: Mapping[str, Any]) -> bytes:
+        """Serialize a value together with the record of its facts and provenance."""
+
+    @abstractmethod
+    def unpack(self, content: bytes, expected_type: type) -> tuple[Any, Mapping[str, Any]]:
+        """Read back the value and the record."""
 
 
 class ParquetIOManager(ArtifactIOManager):
-    """Tables; provenance and the table's ``attrs`` lie in the file's metadata."""
+    """Tables; facts and provenance lie in the file's metadata, where pandas reads ``DataFrame.attrs`` from."""
 
     extension = ".parquet"
 
-    def to_bytes(self, value: pd.DataFrame, provenance: Mapping[str, Any]) -> bytes:
+    def pack(self, value: pd.DataFrame, record: Mapping[str, Any]) -> bytes:
         """Serialize a table."""
-        stored = value.copy(deep=False)
-        stored.attrs = {**value.attrs, PROVENANCE: dict(provenance)}
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pandas(value, preserve_index=False)
+        metadata = {**(table.schema.metadata or {}), _ATTRS: json.dumps(record).encode()}
         buffer = io.BytesIO()
-        stored.to_parquet(buffer, engine="pyarrow", compression="zstd", index=False)
+        pq.write_table(table.replace_schema_metadata(metadata), buffer, compression="zstd")
         return buffer.getvalue()
 
-    def from_bytes(self, content: bytes, expected_type: Any) -> pd.DataFrame:  # noqa: ARG002
+    def unpack(self, content: bytes, expected_type: type) -> tuple[pd.DataFrame, Mapping[str, Any]]:  # noqa: ARG002
         """Read a table."""
-        return pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(io.BytesIO(content))
+        record = json.loads((table.schema.metadata or {}).get(_ATTRS, b"{}"))
+        frame = table.to_pandas()
+        frame.attrs = {}  # facts travel in the result
+        return frame, record
 
 
 class JsonIOManager(ArtifactIOManager):
-    """Pydantic models, as ``{"provenance": ..., "result": ...}``."""
+    """Pydantic models, as ``{"provenance": ..., "facts": ..., "result": ...}``."""
 
     extension = ".json"
 
-    def to_bytes(self, value: BaseModel, provenance: Mapping[str, Any]) -> bytes:
+    def pack(self, value: BaseModel, record: Mapping[str, Any]) -> bytes:
         """Serialize a pydantic model."""
-        content = {PROVENANCE: provenance, "result": json.loads(value.model_dump_json())}
+        content = {**record, "result": json.loads(value.model_dump_json())}
         return json.dumps(content, indent=1, allow_nan=False).encode()
 
-    def from_bytes(self, content: bytes, expected_type: type[BaseModel]) -> BaseModel:
+    def unpack(self, content: bytes, expected_type: type[BaseModel]) -> tuple[BaseModel, Mapping[str, Any]]:
         """Read a pydantic model of the expected type, checked."""
-        return expected_type.model_validate(json.loads(content)["result"])
+        stored = json.loads(content)
+        return expected_type.model_validate(stored["result"]), stored
 
 
 class HtmlIOManager(ArtifactIOManager):
@@ -122,14 +184,15 @@ class HtmlIOManager(ArtifactIOManager):
 
     extension = ".html"
 
-    def to_bytes(self, value: str, provenance: Mapping[str, Any]) -> bytes:
+    def pack(self, value: str, record: Mapping[str, Any]) -> bytes:
         """Encode a page."""
-        record = json.dumps(provenance).replace("-", "\\u002d")  # two hyphens would end the comment
-        return f"{value}<!-- {PROVENANCE}: {record} -->\n".encode()
+        comment = json.dumps(record[PROVENANCE]).replace("-", "\\u002d")  # two hyphens would end the comment
+        return f"{value}{_COMMENT}{comment} -->\n".encode()
 
-    def from_bytes(self, content: bytes, expected_type: Any) -> str:  # noqa: ARG002
+    def unpack(self, content: bytes, expected_type: type) -> tuple[str, Mapping[str, Any]]:  # noqa: ARG002
         """Decode a page."""
-        return content.decode()
+        page, _, comment = content.decode().rpartition(_COMMENT)
+        return page, {PROVENANCE: json.loads(comment.strip().removesuffix("-->"))}
 
 
 class SkopsIOManager(ArtifactIOManager):
@@ -137,13 +200,14 @@ class SkopsIOManager(ArtifactIOManager):
 
     extension = ".skops"
 
-    def to_bytes(self, value: TrainedModel, provenance: Mapping[str, Any]) -> bytes:
+    def pack(self, value: TrainedModel, record: Mapping[str, Any]) -> bytes:
         """Serialize a trained model."""
-        return value.to_bytes(provenance)
+        return value.to_bytes(record[PROVENANCE])
 
-    def from_bytes(self, content: bytes, expected_type: Any) -> TrainedModel:  # noqa: ARG002
+    def unpack(self, content: bytes, expected_type: type) -> tuple[TrainedModel, Mapping[str, Any]]:  # noqa: ARG002
         """Read a trained model; only scikit-learn's and numpy's own types are trusted."""
-        return TrainedModel.from_bytes(content)
+        model = TrainedModel.from_bytes(content)
+        return model, model.card
 
 
 class SafetensorsIOManager(ArtifactIOManager):
@@ -151,55 +215,38 @@ class SafetensorsIOManager(ArtifactIOManager):
 
     extension = ".safetensors"
 
-    def to_bytes(self, value: TrainedNetwork, provenance: Mapping[str, Any]) -> bytes:
+    def pack(self, value: TrainedNetwork, record: Mapping[str, Any]) -> bytes:
         """Serialize a trained network."""
-        return value.to_bytes(provenance)
+        return value.to_bytes(record[PROVENANCE])
 
-    def from_bytes(self, content: bytes, expected_type: Any) -> TrainedNetwork:  # noqa: ARG002
+    def unpack(self, content: bytes, expected_type: type) -> tuple[TrainedNetwork, Mapping[str, Any]]:  # noqa: ARG002
         """Read a trained network."""
-        return TrainedNetwork.from_bytes(content)
+        network = TrainedNetwork.from_bytes(content)
+        return network, network.card
 
 
-def read_artifact(path: str, expected_type: Any = None) -> Any:
-    """Read an artifact file by its path, as recorded in its materialization.
+_MANAGERS: Mapping[StorageFormat, type[ArtifactIOManager]] = {
+    "parquet": ParquetIOManager,
+    "json": JsonIOManager,
+    "html": HtmlIOManager,
+    "skops": SkopsIOManager,
+    "safetensors": SafetensorsIOManager,
+}
+
+
+def read_result(path: str, step: Step) -> Result[Any, Any]:
+    """Read the file of a step's result by its path, as recorded in its materialization.
 
     Args:
         path: local path or fsspec address.
-        expected_type: pydantic model of a ``.json`` file; other formats need none.
+        step: the step that made it.
 
     Raises:
-        ValueError: the file has an extension that no IO manager writes.
+        FileNotFoundError: there is no file.
+        ArtifactFormatError: the file was written by another version, or is broken.
     """
-    source = UPath(path)
-    for manager in (ParquetIOManager, JsonIOManager, HtmlIOManager, SkopsIOManager, SafetensorsIOManager):
-        if source.suffix == manager.extension:
-            return manager().from_bytes(source.read_bytes(), expected_type)
-    raise ValueError(f"{path} is no artifact: unknown extension {source.suffix!r}")
-
-
-def write_atomically(path: UPath, content: bytes) -> None:
-    """Write a file so that readers see the old content or the new, never a part.
-
-    A local file is written beside its place and renamed; an object store replaces objects as a whole by itself.
-    """
-    if path.protocol not in ("", "file"):
-        path.write_bytes(content)
-        return
-    target = Path(path.path)
-    part = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _type_of_one_partition(annotation: Any) -> Any:
-    """Return the type of a value where a step takes several partitions as a ``dict`` from partition key to value."""
-    return get_args(annotation)[1] if get_origin(annotation) is dict else annotation
+    manager = _MANAGERS[step.storage](UPath(path).parent, {})
+    return manager.read(UPath(path), step)
 
 
 def _type_name(dtype: Any) -> str:
@@ -210,21 +257,22 @@ def _describe_missing(context: dg.InputContext, path: UPath) -> str:
     key = context.asset_key.to_user_string()
     partition = context.asset_partition_keys[0] if context.has_asset_partitions else ""
     select = f"--select '{key}'" + (f" --partition '{partition}'" if partition else "")
-    dataset, _, model = partition.partition("|")
-    whole = f"cleanlab-demo run -d {dataset}" + (f" -m {model}" if model else "")
+    found = Partition.parse(partition)
+    whole = f"cleanlab-demo run -d {found.dataset}" + (f" -m {found.model}" if found.model else "")
     return (
         f"{key} has no partition {partition!r} yet (no file {path}). Make it with: dagster asset materialize {select} "
         f"-- or make all that is missing with: {whole}"
     )
 
 
-def build_io_managers(artifacts_dir: str) -> dict[str, ArtifactIOManager]:
+def _describe_broken(path: UPath, step: Step, error: Exception) -> str:
+    dataset = path.parent.name if step.level == MODEL else path.stem
+    again = f"cleanlab-demo run -d {dataset}" + (f" -m {path.stem}" if step.level == MODEL else "") + " --force"
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"{path} is no result of {step.name} as this version stores it ({reason}). Make it anew with: {again}"
+
+
+def build_io_managers(artifacts_dir: str, families: Sequence[Family]) -> dict[str, ArtifactIOManager]:
     """One IO manager for each file format, by the key that assets name."""
-    base = UPath(artifacts_dir)
-    return {
-        "parquet": ParquetIOManager(base),
-        "json": JsonIOManager(base),
-        "html": HtmlIOManager(base),
-        "skops": SkopsIOManager(base),
-        "safetensors": SafetensorsIOManager(base),
-    }
+    base, by_name = UPath(artifacts_dir), {family.name: family for family in families}
+    return {name: manager(base, by_name) for name, manager in _MANAGERS.items()}

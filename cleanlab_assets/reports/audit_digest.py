@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cleanlab_assets.reports.formatting import name_metric
+
 if TYPE_CHECKING:
     from cleanlab_assets.reports.audit_facts import AuditFacts
 
@@ -13,11 +15,11 @@ METRICS_SHOWN = 3
 def digest_audit(facts: AuditFacts) -> list[str]:
     """Say in a few lines what an audit found."""
     metrics = [facts.primary_metric, *(name for name in facts.cross_validation if name != facts.primary_metric)]
-    shown = [f"{_in_words(name)} {facts.cross_validation[name]:.3f}" for name in metrics[:METRICS_SHOWN]]
+    shown = [f"{name_metric(name)} {facts.cross_validation[name]:.3f}" for name in metrics[:METRICS_SHOWN]]
     estimate = "" if facts.estimated_errors is None else f"; estimated number: {facts.estimated_errors:,}"
     worst = facts.worst_rows[0]
     lines = [
-        f"{facts.n_train:,} rows audited; cross-validated {', '.join(shown)}",
+        f"{facts.n_train:,} {facts.unit}s audited; cross-validated {', '.join(shown)}",
         f"likely label errors: {facts.n_label_issues:,} ({facts.label_issue_rate:.1%}), by {facts.flag_rule}{estimate}",
         f"worst: {worst.row_id} is labelled {worst.given_label} (label quality {worst.label_quality:.2g}); "
         f"suggested: {worst.suggested_label}",
@@ -46,7 +48,7 @@ def _describe_issue_types(facts: AuditFacts) -> str:
     ]
     not_run = [_in_words(item.issue_type) for item in facts.issue_types if item.status == "not run"]
     return (
-        f"flagged rows by issue type: {', '.join(counts) or 'none looked for'}; near-duplicate sets: "
+        f"flagged {facts.unit}s by issue type: {', '.join(counts) or 'none checked'}; near-duplicate sets: "
         f"{facts.n_duplicate_sets:,}" + (f"; not run: {', '.join(not_run)}" if not_run else "")
     )
 
@@ -54,8 +56,8 @@ def _describe_issue_types(facts: AuditFacts) -> str:
 def _describe_variants(facts: AuditFacts) -> list[str]:
     baseline = facts.variant("baseline").metrics[facts.primary_metric]
     headline = (
-        f"does cleaning help? {facts.verdict} on {facts.n_test:,} untouched test rows; "
-        f"kept: {facts.chosen} (baseline {_in_words(facts.primary_metric)} {baseline:.4f})"
+        f"does cleaning help? {facts.verdict} on {facts.n_test:,} untouched test {facts.unit}s; "
+        f"kept: {facts.chosen} (baseline {name_metric(facts.primary_metric)} {baseline:.4f})"
     )
     details = [
         f"  {item.variant}: {item.difference:+.4f} [{item.low:+.4f}, {item.high:+.4f}], {item.verdict}"

@@ -1,13 +1,13 @@
-"""The facts of one audit: aggregates that summaries, comparisons and the command line tell from.
+"""The facts of one audit: the aggregates that summaries, comparisons and the command line are based on.
 
-One shape for every task family, so that whoever tells about audits needs no code of its own for each family.
+One shape for every task family, so that none of them needs code for single families.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,12 +18,14 @@ from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.reports.formatting import NO_CLASS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.methods.detection_power import PlantedDetection
+    from cleanlab_assets.methods.facts import LabelIssuesFacts, PredictionsFacts, TrainingSetFacts
+    from cleanlab_assets.methods.result import Result
     from cleanlab_assets.methods.variants import VariantComparison
 
 WORST_ROWS = 10
+Unit = Literal["row", "image", "word", "example"]
 
 
 class _Facts(BaseModel):
@@ -57,7 +59,7 @@ class VariantFacts(_Facts):
 
 
 class KindFacts(_Facts):
-    """How well one kind of planted error is told from the rows without a planted error."""
+    """How well one kind of planted error is separated from the rows without a planted error."""
 
     kind: str
     n_planted: int
@@ -84,7 +86,7 @@ class DetectionFacts(_Facts):
 
 
 class WorstRow(_Facts):
-    """One of the rows with the lowest label quality: raw data, which no summary sends anywhere unless told to."""
+    """One of the rows with the lowest label quality: raw data, which leaves the machine only if the settings say so."""
 
     row_id: str
     given_label: str
@@ -101,10 +103,15 @@ class AuditFacts(_Facts):
     ``label_distribution`` describes the given labels of the train rows: rows per class, or quantiles of a number.
     ``limits`` are the thresholds of the dataset's gates. ``chosen`` is the variant that was kept as the final model,
     ``verdict`` whether cleaning was shown to help. ``detection`` is None unless errors were planted.
-    ``is_used_as_published`` says that the model learns nothing from the train rows.
+    ``is_used_as_published`` says that the model learns nothing from the train rows. ``unit`` is what carries a label;
+    ``report_asset`` and ``duplicates_asset`` are the assets that advice refers to, the latter None where the family
+    looks for no near duplicates.
     """
 
     family: str
+    unit: Unit
+    report_asset: str
+    duplicates_asset: str | None
     dataset: str
     title: str
     model: str
@@ -115,7 +122,6 @@ class AuditFacts(_Facts):
     lower_is_better: bool
     cross_validation: dict[str, float]
     expected_calibration_error: float | None
-    fit_seconds: float
     n_label_issues: int
     label_issue_rate: float
     estimated_errors: int | None
@@ -134,8 +140,8 @@ class AuditFacts(_Facts):
     is_used_as_published: bool = False
 
     def content_hash(self) -> str:
-        """Hash everything but the duration, which differs from run to run."""
-        return hashlib.sha256(self.model_dump_json(exclude={"fit_seconds"}).encode()).hexdigest()
+        """Hash everything."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def variant(self, name: str) -> VariantFacts:
         """Return the facts of one variant.
@@ -149,77 +155,91 @@ class AuditFacts(_Facts):
         raise KeyError(name)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DataIssues:
+    """What an audit found beside label issues.
+
+    Attributes:
+        summary: One row for each issue type.
+        duplicate_sets: The near-duplicate sets, row by row.
+        duplicates_asset: Step that lists them.
+    """
+
+    summary: pd.DataFrame
+    duplicate_sets: pd.DataFrame
+    duplicates_asset: str
+
+
 def collect_facts(
     *,
     family: str,
+    unit: Unit,
+    report_asset: str,
     dataset: Dataset,
     model: str,
-    training_set: pd.DataFrame,
-    predictions: pd.DataFrame,
-    label_issues: pd.DataFrame,
+    training_set: Result[pd.DataFrame, TrainingSetFacts],
+    predictions: Result[pd.DataFrame, PredictionsFacts],
+    label_issues: Result[pd.DataFrame, LabelIssuesFacts],
     comparison: VariantComparison,
-    datalab_summary: pd.DataFrame | None = None,
-    duplicate_sets: pd.DataFrame | None = None,
-    n_features: int | None = None,
+    data_issues: DataIssues | None = None,
 ) -> AuditFacts:
-    """Collect the facts of an audit from its artifacts.
+    """Collect the facts of an audit from the results of its steps.
 
     Args:
         family: task family.
+        unit: what carries a label in this family.
+        report_asset: step of the family whose page shows the audit.
         dataset: catalogue entry.
         model: name of the model.
-        training_set: training set; its ``attrs`` hold ``notes``.
-        predictions: out-of-sample predictions; the ``attrs`` hold ``cross_validation``, ``calibration`` and
-            ``fit_seconds``.
-        label_issues: label issues of all train rows; the ``attrs`` hold ``flag_rule``, ``notes``, ``estimated_errors``
-            where the family estimates them, and, where errors were planted, ``detection`` and for errors of several
-            kinds ``detection_by_kind``.
+        training_set: the rows under audit and the test rows.
+        predictions: out-of-sample predictions.
+        label_issues: label issues of all train rows.
         comparison: the variants and the verdict.
-        datalab_summary: one row for each Datalab issue type; None where the family has no Datalab report.
-        duplicate_sets: near-duplicate sets row by row; None where the family looks for none.
-        n_features: how many features the model sees; the dataset's feature columns by default.
+        data_issues: what was found beside label issues; None where the family looks for none.
     """
-    train = train_rows(training_set)
-    attrs = label_issues.attrs
-    n_issues = int(label_issues["is_label_issue"].sum())
-    detection = attrs.get("detection")
+    train = train_rows(training_set.value)
+    issues, judged = label_issues.value, label_issues.facts
+    n_issues = int(issues["is_label_issue"].sum())
+    duplicates = data_issues.duplicate_sets if data_issues else None
     return AuditFacts(
         family=family,
+        unit=unit,
+        report_asset=report_asset,
+        duplicates_asset=data_issues.duplicates_asset if data_issues else None,
         dataset=dataset.name,
         title=dataset.title,
         model=model,
         n_train=len(train),
-        n_test=len(test_rows(training_set)),
-        n_features=len(dataset.features) if n_features is None else n_features,
+        n_test=len(test_rows(training_set.value)),
+        n_features=len(dataset.features),
         primary_metric=comparison.primary_metric,
         lower_is_better=comparison.lower_is_better,
-        cross_validation=_keep_finite(predictions.attrs["cross_validation"]),
-        expected_calibration_error=predictions.attrs["calibration"]["expected_calibration_error"],
-        fit_seconds=float(sum(predictions.attrs["fit_seconds"])),
+        cross_validation=_keep_finite(predictions.facts.cross_validation),
+        expected_calibration_error=predictions.facts.reliability.expected_calibration_error,
         n_label_issues=n_issues,
-        label_issue_rate=n_issues / len(label_issues),
-        estimated_errors=attrs.get("estimated_errors"),
-        flag_rule=attrs["flag_rule"],
+        label_issue_rate=n_issues / len(issues),
+        estimated_errors=judged.estimated_errors,
+        flag_rule=judged.flag_rule,
         label_distribution=_describe_labels(train["given_label"], dataset),
-        issue_types=[]
-        if datalab_summary is None
-        else [_describe_issue_type(record) for record in datalab_summary.to_dict("records")],
-        n_duplicate_sets=0 if duplicate_sets is None else int(duplicate_sets["duplicate_set"].nunique()),
-        n_duplicate_rows=0 if duplicate_sets is None else len(duplicate_sets),
+        issue_types=[_describe_issue_type(record) for record in data_issues.summary.to_dict("records")]
+        if data_issues
+        else [],
+        n_duplicate_sets=0 if duplicates is None else int(duplicates["duplicate_set"].nunique()),
+        n_duplicate_rows=0 if duplicates is None else len(duplicates),
         variants=_list_variants(comparison),
         chosen=comparison.chosen,
         verdict=comparison.verdict,
-        detection=None if detection is None else _describe_detection(detection, attrs.get("detection_by_kind", [])),
+        detection=None if judged.planted is None else _describe_detection(judged.planted),
         limits={name: float(limit) for name, limit in asdict(dataset.gates).items()},
-        notes=[*training_set.attrs["notes"], *attrs["notes"], *comparison.notes],
-        worst_rows=_list_worst_rows(label_issues),
+        notes=[*training_set.facts.notes, *judged.notes, *comparison.notes],
+        worst_rows=_list_worst_rows(issues),
         is_used_as_published=comparison.is_used_as_published,
     )
 
 
-def _describe_detection(detection: Mapping[str, Any], by_kind: Sequence[Mapping[str, Any]]) -> DetectionFacts:
-    whole = {name: detection[name] for name in DetectionFacts.model_fields if name != "by_kind"}
-    kinds = [KindFacts(**{name: record[name] for name in KindFacts.model_fields}) for record in by_kind]
+def _describe_detection(planted: PlantedDetection) -> DetectionFacts:
+    kinds = [KindFacts(**power.model_dump(include=set(KindFacts.model_fields))) for power in planted.by_kind]
+    whole = planted.overall.model_dump(include=set(DetectionFacts.model_fields))
     return DetectionFacts(**whole, by_kind=kinds)
 
 

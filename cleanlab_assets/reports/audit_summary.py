@@ -1,7 +1,8 @@
 """The summary of an audit in words, and the rules that write it from the facts alone.
 
-A language model may write a summary of the type (`cleanlab_assets.reports.written_summary`). What must not depend on
-its prose is taken from here in either case: the verdict, the caveats and the key figures.
+A language model may write the prose of a summary in place of the rules (`cleanlab_assets.reports.written_summary`),
+with placeholders where figures stand. What must not depend on its prose is taken from here in either case: the verdict,
+the caveats and the key figures.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from cleanlab_assets.reports.formatting import format_number, format_share
+from cleanlab_assets.reports.formatting import format_difference, format_number, format_share, name_metric
 from cleanlab_assets.reports.issue_texts import get_issue_text
-from cleanlab_assets.reports.number_grounding import collect_numbers, find_ungrounded_numbers
+from cleanlab_assets.reports.placeholders import describe_interval, fill_in, find_refused, list_placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,45 +35,44 @@ METRICS_SHOWN = 3
 CRITICAL_FACTOR = 2
 """A rate of likely label errors above this many times its limit is critical, above its limit a warning."""
 FEW_TEST_ROWS = 500
-"""The 95 % interval of an accuracy on so many rows is up to nine percentage points wide."""
+"""The 95 % interval of an accuracy on this many rows is up to nine percentage points wide."""
 
 Severity = Literal["info", "warning", "critical"]
 Health = Literal["healthy", "needs attention", "unhealthy"]
 WORST_FIRST: tuple[Severity, ...] = ("critical", "warning", "info")
 
-_METRIC_NAMES = {"roc_auc": "ROC AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R2", "macro_f1": "macro F1"}
 _GUESSING = {"roc_auc": 0.5, "r2": 0.0}
 """The metrics for which the level of a guess that ignores the features is known."""
 _TOLD_ELSEWHERE = frozenset({"label", "class_imbalance", "data_valuation"})
 """Issue types without a finding of their own: labels and classes have theirs, the value of a row repeats them."""
-_DEFECTS = frozenset({"null", "identifier_column", "underperforming_group"})
+_DEFECTS = frozenset({"null", "underperforming_group"})
 """Issue types without a limit, of which any is worth a warning."""
 _ABOUT_MODEL = frozenset({"cleaning", "detection"})
 """Findings that say nothing about the health of the data."""
 _STEPS = {
-    "label": "Read the rows of {family}/label_issues, lowest label quality first. Correct labels in the source where "
-    "they are wrong, and stop when a stretch of rows holds no more errors.",
-    "outlier": "Look through the outliers in {family}/datalab_report: repair impossible values in the source, and keep "
-    "rows that are rare but real.",
-    "near_duplicate": "Go through {family}/duplicate_sets, sets with different labels first: drop copies, and keep "
+    "label": "Read the {unit}s in {family}/label_issues, lowest label quality first. Correct wrong labels in the "
+    "source, and stop once many {unit}s in succession have correct labels.",
+    "outlier": "Look through the outliers in {family}/{report_asset}: repair broken {unit}s in the source, and keep "
+    "{unit}s that are rare but real.",
+    "near_duplicate": "Go through {family}/{duplicates_asset}, sets with different labels first: drop copies, and keep "
     "all others on one side of the split.",
-    "non_iid": "Find out what the order of the rows stands for; split by time or by batch if it means either.",
-    "class_imbalance": "Collect more rows of the rarest class or weight them, and judge the model by figures that "
-    "treat the classes alike.",
-    "underperforming_group": "Read some rows of the group on which the predictions are poor: look for wrong labels, a "
-    "missing feature, or too few examples.",
-    "null": "Find out why values are missing before filling them in, and drop rows without any value.",
-    "identifier_column": "Take true identifiers out of the features in the dataset's catalogue entry.",
+    "non_iid": "Find out what the order of the {unit}s stands for; split by time or by batch if it means either.",
+    "class_imbalance": "Collect more {unit}s of the rarest class or weight them, and evaluate the model with metrics "
+    "that weight the classes equally.",
+    "underperforming_group": "Read some {unit}s of the group on which the predictions are poor: look for wrong labels, "
+    "a missing feature, or too few examples.",
+    "null": "Find out why values are missing before you impute them, and drop {unit}s without any value.",
     "model": "Audit with another model before acting on the flags of this one.",
-    "calibration": "Audit with a better calibrated model before trusting the figures of label quality.",
+    "calibration": "Audit with a better calibrated model before you rely on the label quality scores.",
 }
+_NAMES_IN_STEPS = {"family", "unit", "report_asset", "duplicates_asset"}
 _STEP_WITHOUT_TRAINING = (
-    "Correct the labels that are wrong by hand: the model learns nothing from them, so no automatic cleaning helps it."
+    "Correct wrong labels by hand: the model learns nothing from them, so automatic cleaning cannot improve it."
 )
 _CLEANING_STEPS = {
-    "improves": "Use {family}/retrained_model: it was trained on the cleaned rows that were shown to help.",
-    "harms": "Train on the rows as they are: cleaning them automatically does harm.",
-    "not compared": "Materialize {family}/variant_comparison to learn whether training on cleaned rows helps.",
+    "improves": "Use {family}/retrained_model: it was trained on the cleaned {unit}s, which were shown to help.",
+    "harms": "Train on the {unit}s as they are: cleaning them automatically does harm.",
+    "not compared": "Materialize {family}/variant_comparison to learn whether training on cleaned {unit}s helps.",
     "no effect shown": "Expect no better model from automatic cleaning: correct labels by hand, then audit again.",
 }
 
@@ -117,7 +117,8 @@ class AuditSummary(SummaryProse):
     """What an audit means and what to do next.
 
     ``verdict`` is about the data: ``unhealthy`` if the rules find something critical, ``needs attention`` if they warn.
-    ``fallback_reason`` says why the rules wrote it and no language model; ``model`` is None then.
+    ``fallback_reason`` says why the rules wrote it and no language model; ``model`` and ``template`` are None then.
+    ``template`` is the prose of a language model before the placeholders were filled in.
     """
 
     verdict: Health
@@ -126,6 +127,7 @@ class AuditSummary(SummaryProse):
     written_by: Literal["rules", "language model"]
     model: str | None = None
     fallback_reason: str | None = None
+    template: SummaryProse | None = None
 
     def content_hash(self) -> str:
         """Hash the whole summary."""
@@ -154,12 +156,45 @@ def summarize_by_rules(facts: AuditFacts, *, fallback_reason: str | None = None)
     )
 
 
+def summarize_by_template(facts: AuditFacts, template: SummaryProse, *, model: str | None) -> AuditSummary:
+    """Fill in the placeholders of a language model's prose, in which nothing was refused.
+
+    Args:
+        facts: what the audit found.
+        template: the prose with placeholders.
+        model: name of the language model.
+
+    Raises:
+        pydantic.ValidationError: a text is too long once it is filled in.
+    """
+    placeholders = list_placeholders(facts)
+    return AuditSummary(
+        headline=fill_in(template.headline, placeholders),
+        verdict=judge_health(facts)[0],
+        verdict_reason=fill_in(template.verdict_reason, placeholders),
+        findings=[
+            Finding(
+                title=fill_in(finding.title, placeholders),
+                evidence=fill_in(finding.evidence, placeholders),
+                severity=finding.severity,
+            )
+            for finding in template.findings
+        ],
+        next_steps=[fill_in(step, placeholders) for step in template.next_steps],
+        caveats=list_caveats(facts),
+        key_figures=list_key_figures(facts),
+        written_by="language model",
+        model=model,
+        template=template,
+    )
+
+
 def judge_health(facts: AuditFacts) -> tuple[Health, str]:
     """Return the verdict on the data, and the sentence that gives the reason."""
     findings = [finding for topic, finding in _list_findings(facts) if topic not in _ABOUT_MODEL]
     reasons = [finding for severity in WORST_FIRST[:2] for finding in findings if finding.severity == severity]
     if not reasons:
-        return "healthy", "Nothing that was looked for exceeds its limit."
+        return "healthy", "Nothing that was checked exceeds its limit."
     named = ", ".join(f"{finding.title[0].lower()}{finding.title[1:]} ({finding.severity})" for finding in reasons)
     return "unhealthy" if reasons[0].severity == "critical" else "needs attention", _shorten(f"Found: {named}.")
 
@@ -173,19 +208,21 @@ def list_caveats(facts: AuditFacts) -> list[str]:
             "figures describe the corrupted labels, not the source."
         )
     if facts.n_test < FEW_TEST_ROWS:
-        caveats.append(f"There are only {facts.n_test:,} test rows: a small effect of cleaning would not show.")
+        caveats.append(
+            f"There are only {facts.n_test:,} test {facts.unit}s: a small effect of cleaning would not show."
+        )
     for item in facts.issue_types:
         if item.status == "not run":
             reason = f": {item.reason}" if item.reason else ""
-            caveats.append(f"{_in_words(item.issue_type).capitalize()} was not looked for{reason}.")
-    caveats += [f"A flag is a suspicion. Rows are flagged by {facts.flag_rule}.", *facts.notes]
+            caveats.append(f"{_in_words(item.issue_type).capitalize()} was not checked{reason}.")
+    caveats += [f"A flag is a suspicion. Labels are flagged by {facts.flag_rule}.", *facts.notes]
     if len(caveats) > MOST_CAVEATS:
         caveats = [*caveats[: MOST_CAVEATS - 1], "Further notes are among the facts of the audit."]
     return [_shorten(f"{caveat[:1].upper()}{caveat[1:]}") for caveat in caveats]
 
 
 def list_key_figures(facts: AuditFacts) -> dict[str, float]:
-    """List the figures that a reader wants first, by name; what is undefined is left out."""
+    """List the figures that a reader wants first, by name; undefined ones are left out."""
     figures: dict[str, float | None] = {
         "n_train": facts.n_train,
         "n_test": facts.n_test,
@@ -212,9 +249,24 @@ def list_key_figures(facts: AuditFacts) -> dict[str, float]:
 
 
 def find_ungrounded_claims(summary: AuditSummary, facts: AuditFacts) -> list[str]:
-    """Return the numbers in the prose of a summary that are no facts of the audit, as they are written."""
-    text = "\n".join([summary.join_texts(), *summary.caveats])
-    return find_ungrounded_numbers(text, collect_numbers(facts))
+    """Return what a stored summary states that the facts of the audit do not.
+
+    It is written again from the facts, by rules or from the template of the language model, and compared.
+
+    Returns:
+        The parts of the summary that differ, or what its template may not hold.
+    """
+    if summary.template is None:
+        expected = summarize_by_rules(facts, fallback_reason=summary.fallback_reason)
+    else:
+        refused = find_refused(summary.template.join_texts(), list_placeholders(facts))
+        if refused:
+            return refused
+        try:
+            expected = summarize_by_template(facts, summary.template, model=summary.model)
+        except ValidationError:  # filled in with these facts, a text is too long
+            return ["template"]
+    return [name for name in AuditSummary.model_fields if getattr(summary, name) != getattr(expected, name)]
 
 
 def to_markdown(summary: AuditSummary) -> str:
@@ -254,10 +306,10 @@ def _judge_labels(facts: AuditFacts) -> Finding:
     rate, limit = facts.label_issue_rate, facts.limits.get("label_issue_rate")
     severity: Severity = "info"
     verb = "is" if facts.n_label_issues == 1 else "are"
-    evidence = f"{facts.n_label_issues:,} of {facts.n_train:,} train labels {verb} flagged ({_share(rate)})"
+    evidence = f"{facts.n_label_issues:,} of {facts.n_train:,} train labels {verb} flagged ({format_share(rate)})"
     if limit is not None:
         severity = "critical" if rate > CRITICAL_FACTOR * limit else "warning" if rate > limit else "info"
-        evidence += f"; the limit is {_share(limit)}"
+        evidence += f"; the limit is {format_share(limit)}"
     if facts.estimated_errors is not None:
         evidence += f". Estimated number of errors: {facts.estimated_errors:,}"
     title = "Likely label errors" if facts.n_label_issues else "No likely label errors"
@@ -267,34 +319,35 @@ def _judge_labels(facts: AuditFacts) -> Finding:
 def _judge_model(facts: AuditFacts) -> Finding:
     found = facts.cross_validation
     names = [name for name in (facts.primary_metric, *found) if name in found]
-    figures = [f"{_metric_name(name)} {format_number(found[name])}" for name in dict.fromkeys(names)][:METRICS_SHOWN]
-    evidence = f"Cross-validated on the train rows: {', '.join(figures) or 'no figures'}."
+    figures = [f"{name_metric(name)} {format_number(found[name])}" for name in dict.fromkeys(names)][:METRICS_SHOWN]
+    evidence = f"Cross-validated on the train {facts.unit}s: {', '.join(figures) or 'no figures'}."
     if facts.family == "regression":
         evidence += " RMSE and MAE are in units of the label."
     if any(found.get(name, math.inf) <= level for name, level in _GUESSING.items()):
-        evidence += " That is no better than a guess, so the flags say little about the labels."
+        evidence += " That is no better than a guess, so its flags are unreliable."
         return Finding(title="Model no better than a guess", evidence=evidence, severity="warning")
     return Finding(title=_shorten(f"Predictions of {facts.model}", LONGEST_TITLE), evidence=evidence, severity="info")
 
 
 def _judge_cleaning(facts: AuditFacts) -> Finding:
-    chosen, metric = _find_chosen(facts), _metric_name(facts.primary_metric)
+    chosen, metric = _find_chosen(facts), name_metric(facts.primary_metric)
     if facts.is_used_as_published:
         evidence = "The model is used as published: cleaning train labels cannot change it, so it was not compared."
         return Finding(title="Cleaning was not compared", evidence=evidence, severity="info")
     if facts.verdict == "not compared":
-        evidence = "Whether a model trained on cleaned rows is better was not measured."
+        evidence = f"Whether a model trained on cleaned {facts.unit}s is better was not measured."
         return Finding(title="Cleaning was not compared", evidence=evidence, severity="info")
     if chosen is None or chosen.difference is None:
-        evidence = "On held-out train rows no cleaning was shown to help, so the rows were kept as they are."
+        evidence = f"On held-out train {facts.unit}s no cleaning was shown to help, so all were kept as they are."
         if chosen is not None and facts.primary_metric in chosen.metrics:
             value = format_number(chosen.metrics[facts.primary_metric])
-            evidence += f" On {facts.n_test:,} untouched test rows the {metric} is {value}."
+            evidence += f" On {facts.n_test:,} untouched test {facts.unit}s the {metric} is {value}."
     else:
         better = "lower" if facts.lower_is_better else "higher"
+        interval = describe_interval(chosen)
         evidence = (
-            f"{_in_words(chosen.variant).capitalize()}: {metric} differs by "
-            f"{_signed(chosen.difference)} on {facts.n_test:,} untouched test rows{_describe_interval(chosen)}; "
+            f"{_in_words(chosen.variant).capitalize()}: {metric} differs by {format_difference(chosen.difference)}"
+            f"{f', {interval},' if interval else ''} on {facts.n_test:,} untouched test {facts.unit}s; "
             f"{better} is better."
         )
     titles = {"improves": "Cleaning helps", "harms": "Cleaning harms"}
@@ -322,15 +375,17 @@ def _judge_issue_type(item: IssueTypeFacts, facts: AuditFacts) -> Finding:
     if item.issue_type == "non_iid":
         # A dataset whose rows are known to be in order has no limit for the test: its limit of the p-value is zero.
         is_expected = facts.limits.get("non_iid_p_value") == 0
-        evidence = "Rows that stand close together in the source are more alike than chance allows."
+        evidence = f"{facts.unit.capitalize()}s that are close together in the source are more similar than by chance."
         return Finding(title=title, evidence=evidence, severity="info" if is_expected else "warning")
     share, limit = item.share or 0.0, facts.limits.get(f"{item.issue_type}_rate")
     verb = "is" if item.n_issues == 1 else "are"
-    evidence = f"{item.n_issues:,} of {facts.n_train:,} rows {verb} flagged ({_share(share)})"
+    evidence = f"{item.n_issues:,} of {facts.n_train:,} {facts.unit}s {verb} flagged ({format_share(share)})"
     if limit is not None:
-        evidence += f"; the limit is {_share(limit)}"
+        evidence += f"; the limit is {format_share(limit)}"
     if item.issue_type == "near_duplicate":
-        evidence += f". Sets of near duplicates: {facts.n_duplicate_sets:,}, with {facts.n_duplicate_rows:,} rows"
+        evidence += (
+            f". Sets of near duplicates: {facts.n_duplicate_sets:,}, with {facts.n_duplicate_rows:,} {facts.unit}s"
+        )
     is_warning = item.issue_type in _DEFECTS if limit is None else share > limit
     severity: Severity = "warning" if is_warning else "info"
     return Finding(title=_shorten(title, LONGEST_TITLE), evidence=f"{evidence}.", severity=severity)
@@ -340,8 +395,8 @@ def _judge_class_balance(facts: AuditFacts) -> Finding:
     name, count = min(facts.label_distribution.items(), key=lambda entry: entry[1])
     share, limit = count / max(facts.n_train, 1), facts.limits.get("rarest_class_share", 0.0)
     evidence = (
-        f'The rarest class "{_shorten(name, LONGEST_NAME)}" has {format_number(count)} of {facts.n_train:,} rows '
-        f"({_share(share)}); the limit is {_share(limit)}."
+        f'The rarest class "{_shorten(name, LONGEST_NAME)}" has {format_number(count)} of {facts.n_train:,} '
+        f"{facts.unit}s ({format_share(share)}); the limit is {format_share(limit)}."
     )
     return Finding(title="Class balance", evidence=evidence, severity="warning" if share < limit else "info")
 
@@ -350,14 +405,16 @@ def _list_next_steps(facts: AuditFacts, topics: list[str]) -> list[str]:
     """List the steps for the topics, which come in order of severity; flagged labels are always worth a look."""
     if facts.n_label_issues and "label" not in topics:
         topics = [*topics, "label"]
+    if facts.duplicates_asset is None:
+        topics = [topic for topic in topics if topic != "near_duplicate"]
     steps = [_STEPS[topic] for topic in topics if topic in _STEPS]
     cleaning = _CLEANING_STEPS.get(facts.verdict, _CLEANING_STEPS["no effect shown"])
     steps = [*steps[: MOST_STEPS - 1], _STEP_WITHOUT_TRAINING if facts.is_used_as_published else cleaning]
-    return [_shorten(step.format(family=facts.family)) for step in steps]
+    return [_shorten(step.format(**facts.model_dump(include=_NAMES_IN_STEPS))) for step in steps]
 
 
 def _write_headline(facts: AuditFacts) -> str:
-    verb, share = "looks" if facts.n_label_issues == 1 else "look", _share(facts.label_issue_rate)
+    verb, share = "looks" if facts.n_label_issues == 1 else "look", format_share(facts.label_issue_rate)
     found = f"{facts.n_label_issues:,} of {facts.n_train:,} train labels {verb} wrong ({share})"
     found = found if facts.n_label_issues else "no train label looks wrong"
     return f"{_shorten(facts.title, LONGEST_HEADLINE - len(found) - 2)}: {found}"
@@ -367,28 +424,8 @@ def _find_chosen(facts: AuditFacts) -> VariantFacts | None:
     return next((item for item in facts.variants if item.variant == facts.chosen), None)
 
 
-def _describe_interval(item: VariantFacts) -> str:
-    if item.low is None or item.high is None or not (math.isfinite(item.low) and math.isfinite(item.high)):
-        return ""
-    return f", 95 % interval {_signed(item.low)} to {_signed(item.high)}"
-
-
-def _metric_name(name: str) -> str:
-    return _METRIC_NAMES.get(name, _in_words(name))
-
-
 def _in_words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{format_number(value)}"
-
-
-def _share(share: float) -> str:
-    """Return a share in per cent, always with a figure: a bound such as <0.1 % is none that the facts hold."""
-    text = format_share(share)
-    return text if text[0] not in "<>" else f"{100 * share:.{1 if share < 1 / 2 else 10}g} %"
 
 
 def _shorten(text: str, longest: int = LONGEST_TEXT) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.reports.formatting import MISSING, format_column, format_share
+from cleanlab_assets.reports.formatting import MISSING, format_column, format_share, name_metric
 from cleanlab_assets.reports.plots import (
     BLUE,
     CHARACTER_WIDTH,
@@ -80,7 +80,7 @@ def plot_cv_and_test(scores: pd.DataFrame, metric: str, *, lower_is_better: bool
                 fontsize=FONT_SIZE - 1,
                 color=colour,
             )
-    axes.set_xlabel(f"{metric} ({'lower' if lower_is_better else 'higher'} is better)")
+    axes.set_xlabel(f"{name_metric(metric)} ({'lower' if lower_is_better else 'higher'} is better)")
     add_legend(axes)
     return to_png(figure)
 
@@ -146,7 +146,7 @@ def plot_flag_counts(counts: Mapping[int, int]) -> bytes:
     axes.set_yticks(range(len(numbers)), [f"{number} model{'s' if number > 1 else ''}" for number in numbers])
     axes.set_ylim(len(numbers) - 0.5, -0.5)
     axes.set_xlim(0, 1.42 * max(*values, 1))
-    axes.set_xlabel(f"rows flagged by exactly so many models ({counts[0]:,} by none)")
+    axes.set_xlabel(f"rows flagged by exactly that many models ({counts[0]:,} by none)")
     axes.xaxis.set_major_formatter(format_thousands)
     return to_png(figure)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cleanlab_assets.methods.model_agreement import PAIR_COLUMNS, list_findings
 from cleanlab_assets.reports.comparison_plots import plot_agreement, plot_cv_and_test, plot_flag_counts
-from cleanlab_assets.reports.formatting import format_number, format_share
+from cleanlab_assets.reports.formatting import format_number, format_share, name_metric
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile
 from cleanlab_assets.reports.issue_evidence import require_columns
 from cleanlab_assets.reports.model_comparison import list_metrics, to_comparison_table
@@ -43,7 +43,7 @@ def build_comparison_report(
         dataset: The catalogue entry.
         facts: How the comparison was made, for the last section of the page.
         top_rows: Most rows of the table of rows that the models flag.
-        full_table: Where the table with every row lies, in words; said where the table is cut.
+        full_table: Where the table with every row lies, in words; shown where the table is cut.
 
     Returns:
         The report; ``render_report`` makes a page of it.
@@ -95,7 +95,7 @@ def _build_tiles(comparison: ModelComparison) -> list[Tile]:
     if comparison.selected is None:
         tiles.append(Tile("Selected model", "none", "no model has a cross-validated metric", "warn"))
     else:
-        best, metric = comparison.result(comparison.selected), comparison.primary_metric
+        best, metric = comparison.result(comparison.selected), name_metric(comparison.primary_metric or "")
         hint = f"best cross-validated {metric}; {_write_number(best.test_metric)} on the test rows"
         direction = f"of {best.model}; {_name_direction(comparison)}"
         tiles += [
@@ -135,14 +135,15 @@ def _describe_models(comparison: ModelComparison) -> Section:
     if not comparison.compared:
         tables = [_list_not_compared(comparison)]
         return Section(key="models", title="Models", explanation="No model was compared.", badge=badge, tables=tables)
-    metric, compared = comparison.primary_metric, comparison.compared
+    primary, compared = comparison.primary_metric or "", comparison.compared
+    metric = name_metric(primary)
     scores = pd.DataFrame(
         {"cv": [result.cv_metric for result in compared], "test": [result.test_metric for result in compared]},
         index=[result.model for result in compared],
         dtype=np.float64,
     )
     png = plot_cv_and_test(
-        scores, str(metric), lower_is_better=bool(comparison.lower_is_better), selected=comparison.selected
+        scores, primary, lower_is_better=bool(comparison.lower_is_better), selected=comparison.selected
     )
     values = "; ".join(
         f"{result.model} {_write_number(result.cv_metric)} and {_write_number(result.test_metric)}"
@@ -157,7 +158,7 @@ def _describe_models(comparison: ModelComparison) -> Section:
         title="Models",
         explanation=(
             f"The selected model has the best cross-validated {metric} "
-            f"({_name_direction(comparison)}). The test rows have no say in the selection; they check it."
+            f"({_name_direction(comparison)}). The test rows are not used for the selection; they verify it."
         ),
         badge=badge,
         figures=[figure],
@@ -218,7 +219,7 @@ def _describe_agreement(comparison: ModelComparison, consensus: pd.DataFrame) ->
     if n_models >= SMALLEST_PAIR:
         caption = (
             "Most agreement first. n_a and n_b are the rows that each model flags, n_both those that both flag; "
-            "by_chance is the agreement of as many flags on random rows."
+            "by_chance is the agreement if as many flags fell on random rows."
         )
         tables.append(Table("Pairs of models", pairs, caption, max_rows=len(pairs)))
     if "planted_error" in consensus:
@@ -230,7 +231,7 @@ def _describe_agreement(comparison: ModelComparison, consensus: pd.DataFrame) ->
             "Agreement of two models is the share of the rows flagged by either that both flag: 0 is none, 1 is "
             "complete."
             if n_models >= SMALLEST_PAIR
-            else "Only one model was compared, so there is nothing that it could agree with."
+            else "Only one model was compared, so there is no agreement to measure."
         ),
         tiles=tiles,
         figures=figures,
@@ -262,7 +263,7 @@ def _tabulate_planted(consensus: pd.DataFrame) -> Table:
     planted = consensus["planted_error"].astype(bool).groupby(consensus["n_models_flagging"])
     table = pd.DataFrame({"rows": planted.size(), "planted_errors": planted.sum(), "share_planted": planted.mean()})
     table = table.sort_index(ascending=False).rename_axis("models that flag the row").reset_index()
-    caption = "How many of the rows that so many models flag carry a planted error."
+    caption = "Rows with a planted error, by the number of models that flag them."
     return Table("Agreement and planted errors", table, caption, max_rows=len(table), shares=SHARES)
 
 
@@ -305,13 +306,13 @@ def _explain_reading(comparison: ModelComparison) -> Section:
     advice = {
         "Selection": (
             "The model is selected by its cross-validated metric on the train rows. A model selected on the test rows "
-            "would look better there than it is. Differences between models carry no interval here: take a small lead "
-            "as a tie."
+            "would look better there than it is. Differences between models have no interval here: treat a small "
+            "lead as a tie."
         ),
         "Cross-validation against test": (
             "Cross-validation sees the labels that may be wrong and trains on fewer rows; the test metric is that of "
-            "the model trained on all train rows as they are. A wide gap for every model points at the rows, a wide "
-            "gap for one at that model."
+            "the model trained on all train rows as they are. A wide gap for every model suggests a problem of the "
+            "data, a wide gap for one model a problem of that model."
         ),
         "Agreement": (
             "Rows that models of different kinds flag are likelier to be wrong than rows that one model flags. Models "
@@ -328,7 +329,7 @@ def _explain_reading(comparison: ModelComparison) -> Section:
     return Section(
         key="reading",
         title="How to read this",
-        explanation="What these numbers can tell and what they cannot.",
+        explanation="What these numbers show and what they do not.",
         advice=advice,
     )
 

@@ -4,13 +4,43 @@ from __future__ import annotations
 
 import math
 import numbers
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MISSING = "–"  # noqa: RUF001 - an en dash is the usual mark for an empty cell
 NO_CLASS = "(no class)"
 """The label of a row that has none of several classes."""
+METRIC_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "accuracy": "accuracy",
+        "auroc": "AUROC",
+        "average_precision": "average precision",
+        "hamming_loss": "Hamming loss",
+        "log_loss": "log loss",
+        "macro_f1": "macro F1",
+        "mae": "MAE",
+        "map_50": "mAP at IoU 0.5",
+        "map_75": "mAP at IoU 0.75",
+        "mean_iou": "mean IoU",
+        "micro_f1": "micro F1",
+        "pixel_accuracy": "pixel accuracy",
+        "precision": "precision",
+        "r2": "R2",
+        "recall": "recall",
+        "rmse": "RMSE",
+        "roc_auc": "ROC AUC",
+        "subset_accuracy": "subset accuracy",
+        "weighted_f1": "weighted F1",
+        "weighted_precision": "weighted precision",
+    }
+)
+"""What metrics are called in prose."""
 LONGEST_TEXT = 400
 LARGEST_PLAIN_EXPONENT = 3
 SMALLEST_PLAIN_EXPONENT = -4
@@ -39,6 +69,26 @@ def format_number(value: float) -> str:
         return text
     shortened = text.rstrip("0")
     return text if shortened.endswith(".") else shortened
+
+
+def format_difference(value: float) -> str:
+    """Return a number with its sign.
+
+    >>> format_difference(0.0017), format_difference(-0.0012), format_difference(0.0)
+    ('+0.0017', '-0.0012', '0')
+    """
+    return f"{'+' if value > 0 else ''}{format_number(value)}"
+
+
+def name_metric(name: str) -> str:
+    """Return what a metric is called in prose.
+
+    >>> name_metric("map_50"), name_metric("f1_noun"), name_metric("top_k_accuracy")
+    ('mAP at IoU 0.5', 'F1 of noun', 'top k accuracy')
+    """
+    if name in METRIC_NAMES:
+        return METRIC_NAMES[name]
+    return f"F1 of {name.removeprefix('f1_')}" if name.startswith("f1_") else name.replace("_", " ")
 
 
 def format_share(share: float) -> str:

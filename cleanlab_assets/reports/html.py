@@ -52,7 +52,7 @@ class Table:
         highlight: A boolean column whose true rows are set off.
         max_rows: Rows beyond this are cut, and the report says so.
         total_rows: Rows of the whole table when ``frame`` is already an extract.
-        full_table: Where the whole table lies, in words; said when rows are cut.
+        full_table: Where the whole table lies, in words; shown when rows are cut.
         group: A column whose changes are ruled off, so that rows that belong together read as one.
         n_features: How many of the last columns are the row's own features; they stand apart from the findings.
         shares: Columns that hold shares from 0 to 1; they are written in per cent.

@@ -89,7 +89,8 @@ def draw_mask_overlay(
     """
     figure, axes = _show(decode_image(image))
     if issue is not None and issue.any():
-        axes.contourf(issue.astype(float), levels=[0.5, 1.5], colors=[ISSUE], alpha=0.45, hatches=["////"])
+        marking: dict[str, Any] = {"levels": [0.5, 1.5], "colors": [ISSUE], "alpha": 0.45, "hatches": ["////"]}
+        axes.contourf(*_middles_of_pixels(issue), issue.astype(float), **marking)
     if suggested is not None:
         _draw_outlines(axes, suggested, PREDICTED, "dashed")
     _draw_outlines(axes, given, GIVEN, "solid")  # above the other, which is equal to it in most places
@@ -179,9 +180,14 @@ def _write(axes: Axes, x: float, y: float, text: str, colour: str, *, above: boo
     )
 
 
-def _draw_outlines(axes: Axes, mask: np.ndarray, colour: str, style: str) -> None:
+def _middles_of_pixels(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the columns and the rows of a mask lie on the axes."""
     height, width = mask.shape
-    columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
+    return np.arange(width) + 0.5, np.arange(height) + 0.5
+
+
+def _draw_outlines(axes: Axes, mask: np.ndarray, colour: str, style: str) -> None:
+    columns, rows = _middles_of_pixels(mask)
     for code in np.unique(mask[mask > 0]):
         region = (mask == code).astype(float)
         if region.all():

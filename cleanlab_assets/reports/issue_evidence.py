@@ -250,7 +250,7 @@ def arrange_duplicate_sets(
 def compare_group(rows: pd.DataFrame, in_group: pd.Series, features: Sequence[str], top: int) -> pd.DataFrame:
     """Find the features that set a group of rows apart from the others, by standardised difference of means.
 
-    A categorical feature is compared by its most telling value, as the share of rows that have it.
+    A categorical feature is compared by its most distinctive value, as the share of rows that have it.
 
     Args:
         rows: The audited rows.

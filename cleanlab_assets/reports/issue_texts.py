@@ -37,7 +37,7 @@ ISSUE_TEXTS: Mapping[str, IssueText] = MappingProxyType(
             ),
             action=(
                 "Read the rows from the top. Correct the label in the source where it is wrong, leave it where the "
-                "model is wrong, and stop when a stretch of rows holds no more errors."
+                "model is wrong, and stop once many rows in succession are correct."
             ),
         ),
         "near_duplicate": IssueText(
@@ -61,14 +61,14 @@ ISSUE_TEXTS: Mapping[str, IssueText] = MappingProxyType(
         "outlier": IssueText(
             title="Outliers",
             score_name="outlier score",
-            meaning="Rows far from everything else: their nearest neighbours are much farther away than is usual.",
+            meaning="Rows far from everything else: their nearest neighbours are much farther away than usual.",
             why=(
                 "An outlier is a broken record, a unit mix-up, an example from elsewhere, or a rare case that "
                 "matters. The first three distort scaling and distances; the last needs more examples."
             ),
             action=(
                 "Look for impossible values first and repair them in the source. Keep rare but real rows, and check "
-                "that the test rows hold some of their kind."
+                "that the test rows include some of them."
             ),
         ),
         "class_imbalance": IssueText(
@@ -80,8 +80,8 @@ ISSUE_TEXTS: Mapping[str, IssueText] = MappingProxyType(
                 "rows of a class also mean little evidence for the label errors among them."
             ),
             action=(
-                "Collect more rows of a rare class or weight them, and judge the model by figures that treat the "
-                "classes alike, such as balanced accuracy or recall of each class."
+                "Collect more rows of a rare class or weight them, and evaluate the model with metrics that weight the "
+                "classes equally, such as balanced accuracy or recall of each class."
             ),
         ),
         "underperforming_group": IssueText(
@@ -97,22 +97,22 @@ ISSUE_TEXTS: Mapping[str, IssueText] = MappingProxyType(
             ),
             action=(
                 "See below what sets the group apart. Read some of its rows: fix the labels if they are wrong, "
-                "otherwise collect more such rows or a feature that tells them apart."
+                "otherwise collect more such rows or a feature that separates them."
             ),
         ),
         "non_iid": IssueText(
             title="Order of the rows",
             score_name="order score",
             meaning=(
-                "Whether rows that stand close together in the source are more alike than chance allows. A low "
-                "p-value says that the order carries information: time, batches, sorting or drift."
+                "Whether rows that are close together in the source are more similar than by chance. A low p-value "
+                "means that the order carries information: time, batches, sorting or drift."
             ),
             why=(
-                "A random split of ordered data puts near-twins on both sides and promises more than new data will "
-                "hold. Drift means that old rows describe a world that has passed."
+                "A random split of ordered data puts similar rows on both sides, so the test is too optimistic. Drift "
+                "means that old rows no longer represent new ones."
             ),
             action=(
-                "Find out what the order stands for. Split by time or by batch if it means either; shuffle only when "
+                "Find out what the order represents. Split by time or by batch if it is either; shuffle only if "
                 "it is an accident of how the file was written."
             ),
         ),
@@ -124,8 +124,8 @@ ISSUE_TEXTS: Mapping[str, IssueText] = MappingProxyType(
                 "the share of values that are present."
             ),
             why=(
-                "A row without values teaches nothing, and a column that is missing for a reason, such as a question "
-                "that only some people were asked, can mislead."
+                "A row without values holds no information, and a column that is missing for a reason, such as a "
+                "question that only some people were asked, can mislead."
             ),
             action=(
                 "Drop rows without any value. For columns with many gaps, find out why they are missing before you "
@@ -146,16 +146,6 @@ ISSUE_TEXTS: Mapping[str, IssueText] = MappingProxyType(
                 " this figure alone."
             ),
         ),
-        "identifier_column": IssueText(
-            title="Identifier columns",
-            score_name="identifier score",
-            meaning="Whether a feature is a running number, such as a row number or an order number.",
-            why=(
-                "A model can learn the position in the file from it, which works on this file and nowhere else. Small"
-                " ranges of whole numbers without gaps, such as months, look the same and are harmless."
-            ),
-            action="Take true identifiers out of the features in the dataset's catalogue entry.",
-        ),
     }
 )
 
@@ -165,18 +155,18 @@ _LABEL_OF_REGRESSION = IssueText(
     score_name="label quality",
     meaning=(
         "The model, which never saw the row while it was trained, predicts a value far from the given one. The "
-        "residual is the given value minus the predicted one; it is judged in units of the uncertainty of the "
+        "residual is the given value minus the predicted one; it is measured in units of the uncertainty of the "
         "prediction. Label quality falls from 1 towards 0 as it grows."
     ),
     why=(
-        "A wrong value pulls the model towards it, the more the farther off it is, and a wrong test value hides how "
-        "good the model is. A flag is a suspicion: rare but true values, and rows that the model does not understand, "
+        "A wrong value pulls the model towards it, the farther off the more, and a wrong test value hides how good "
+        "the model is. A flag is a suspicion: rare but true values, and rows that the model does not understand, "
         "are flagged too."
     ),
     action=(
         "Read the rows from the top. Compare the given value with the prediction and with the label of the nearest "
-        "neighbour: a factor of ten, a lost sign or swapped digits give a slip away. Correct the value in the source "
-        "where it is wrong, and leave it where the model is wrong."
+        "neighbour: a factor of ten, a lost sign or swapped digits indicate a typing error. Correct the value in the "
+        "source where it is wrong, and leave it where the model is wrong."
     ),
 )
 _LABEL_DISTRIBUTION = IssueText(
@@ -188,8 +178,8 @@ _LABEL_DISTRIBUTION = IssueText(
         "true values lie beyond it. Residuals of those rows say little about their labels, and a model learns the cap."
     ),
     action=(
-        "Find out from the documentation of the source whether values were cut off. If so, judge the model without "
-        "those rows, or model the label as censored."
+        "Find out from the documentation of the source whether values were cut off. If so, evaluate the model "
+        "without those rows, or model the label as censored."
     ),
 )
 REGRESSION_TEXTS: Mapping[str, IssueText] = MappingProxyType(
@@ -208,9 +198,9 @@ _LABEL_OF_SETS = IssueText(
     title="Likely label errors",
     score_name="label quality",
     meaning=(
-        "For each class the model, which never saw the row while it was trained, says how likely the row has it. A row "
-        "is flagged if a class of its label is likely extra, or one that its label lacks is likely missing. Label "
-        "quality joins the scores of all its classes and non-classes; by which rule is said at the end of this section."
+        "For each class the model, which never saw the row while it was trained, predicts how likely the row has it. A "
+        "row is flagged if a class of its label is likely extra, or one that its label lacks is likely missing. Label "
+        "quality combines the scores of all its classes and non-classes; the end of this section states the rule."
     ),
     why=(
         "People who name several classes forget some more often than they invent one, and each gap teaches a model "
@@ -225,8 +215,8 @@ _CLASS_BALANCE_OF_SETS = IssueText(
     title="Class balance",
     score_name="class share",
     meaning="How many rows have each class, and which classes occur together.",
-    why="A class of few rows is hardly learned, and its label quality scores are unreliable.",
-    action="Collect more rows of a rare class, or merge it with one that it goes with.",
+    why="A class of few rows is hard to learn, and its label quality scores are unreliable.",
+    action="Collect more rows of a rare class, or merge it with a related one.",
 )
 MULTILABEL_TEXTS: Mapping[str, IssueText] = MappingProxyType(
     {
@@ -247,7 +237,7 @@ def get_issue_text(issue_type: str, description: str, texts: Mapping[str, IssueT
     return IssueText(
         title=issue_type.replace("_", " ").capitalize(),
         score_name=f"{issue_type.replace('_', ' ')} score",
-        meaning=description or "An issue type that the audit library defines and this report does not know more about.",
+        meaning=description or "An issue type of the audit library without a description.",
         why="The library ranks rows by this score; low scores deserve a look.",
         action="Read the lowest-scoring rows and decide case by case.",
     )

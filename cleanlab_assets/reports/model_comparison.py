@@ -111,6 +111,7 @@ def compare_models(
     not_compared: Mapping[str, tuple[NotCompared, str]],
     label_issues: Mapping[str, pd.DataFrame],
     *,
+    fit_seconds: Mapping[str, float],
     family: str,
     dataset: str,
     title: str,
@@ -122,6 +123,7 @@ def compare_models(
         not_compared: status and reason of each of the other models, by model. An audit of another training set belongs
             here, as out of date.
         label_issues: label issues of the compared models: ``row_id``, ``given_label``, ``is_label_issue``.
+        fit_seconds: seconds that fitting took in cross-validation, by model.
         family: task family of the dataset.
         dataset: name of the dataset.
         title: title of the dataset.
@@ -136,7 +138,7 @@ def compare_models(
     """
     _check_models(facts, not_compared, label_issues)
     shared = _check_facts(facts, family=family, dataset=dataset)
-    compared = [_read_result(model, audit) for model, audit in facts.items()]
+    compared = [_read_result(model, audit, fit_seconds[model]) for model, audit in facts.items()]
     sign = 1 if shared and shared.lower_is_better else -1
     compared.sort(key=lambda result: _order_result(result, sign))
     others = [
@@ -233,7 +235,7 @@ def _check_facts(facts: Mapping[str, AuditFacts], *, family: str, dataset: str) 
     return first
 
 
-def _read_result(model: str, audit: AuditFacts) -> ModelResult:
+def _read_result(model: str, audit: AuditFacts, fit_seconds: float) -> ModelResult:
     primary, baseline = audit.primary_metric, audit.variant(BASELINE)
     return ModelResult(
         model=model,
@@ -243,7 +245,7 @@ def _read_result(model: str, audit: AuditFacts) -> ModelResult:
         test_metric=baseline.metrics.get(primary),
         test_metrics=baseline.metrics,
         expected_calibration_error=audit.expected_calibration_error,
-        fit_seconds=audit.fit_seconds,
+        fit_seconds=fit_seconds,
         n_label_issues=audit.n_label_issues,
         label_issue_rate=audit.label_issue_rate,
         chosen_variant=audit.chosen,

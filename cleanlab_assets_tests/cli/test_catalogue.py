@@ -33,7 +33,7 @@ def test_the_list_shows_what_is_audited(audited_home: AuditedHome) -> None:
     ("name", "told"),
     [
         ("diabetes", ["rows: 442", "models: extra_trees", "licence:", "label: progression: whole numbers", "│ bmi"]),
-        ("adult_income", ["adult.data", "(absent)", "from https://", "SHA-256"]),
+        ("adult_income", ["adult.data", "(missing)", "from https://", "SHA-256"]),
         ("knn", ["tasks: classification"]),
         ("regression", ["outlier_detectors.budgets", "near_duplicates_across_splits", "comparison_report", "ridge"]),
     ],
@@ -73,7 +73,7 @@ def test_each_dataset_that_cannot_be_reached_is_told_in_its_own_line_and_the_oth
     embedded = {name for name, dataset in all_datasets().items() if dataset.is_embedded}
     assert {line.partition(":")[0] for line in printed.stdout.strip().splitlines()} == embedded
     errors = [line for line in printed.stderr.splitlines() if not line.startswith("  ")]
-    assert errors.pop() == f"error: {len(errors)} of {len(all_datasets())} datasets are not complete"
+    assert errors.pop() == f"error: {len(errors)} of {len(all_datasets())} datasets are incomplete"
     absent = sorted(set(all_datasets()) - embedded)
     assert len(errors) == len(absent)
     for name, line in zip(absent, errors, strict=True):

@@ -6,7 +6,8 @@ import pytest
 
 from cleanlab_assets.cli.gates import is_gate_closed
 from cleanlab_assets.cli.terminal import ExitCode
-from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
+from cleanlab_assets.families.step import DATASET, MODEL
+from cleanlab_assets.orchestration.families import get_family
 from cleanlab_assets.orchestration.runs import CheckOutcome, RunOutcome
 from cleanlab_assets_tests.cli.conftest import FAST
 
@@ -19,13 +20,14 @@ def _fail_check(asset: str, check: str) -> RunOutcome:
         CheckOutcome(asset=f"classification/{asset}", check=check, passed=False, severity="ERROR", description=""),
         CheckOutcome(asset="classification/raw_dataset", check="schema", passed=True, severity="ERROR", description=""),
     ]
-    return RunOutcome("model", "breast_cancer|knn", {}, success=False, error="a step failed", checks=checks)
+    return RunOutcome(MODEL, "breast_cancer|knn", {}, success=False, error="a step failed", checks=checks)
 
 
 def test_only_a_blocking_check_closes_the_gate_of_a_run_that_failed() -> None:
-    assert is_gate_closed(CLASSIFICATION, _fail_check("raw_dataset", "row_count"))
-    assert not is_gate_closed(CLASSIFICATION, _fail_check("predictions", "calibration"))
-    assert not is_gate_closed(CLASSIFICATION, RunOutcome("dataset", "digits", {}, success=False, error="broken"))
+    family = get_family("classification")
+    assert is_gate_closed(family, _fail_check("raw_dataset", "row_count"))
+    assert not is_gate_closed(family, _fail_check("predictions", "calibration"))
+    assert not is_gate_closed(family, RunOutcome(DATASET, "digits", {}, success=False, error="broken"))
 
 
 def test_the_gate_fails_on_demand(copied_home: Home) -> None:

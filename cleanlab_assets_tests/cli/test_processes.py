@@ -49,9 +49,9 @@ def test_the_installed_command_ends_with_its_exit_code_and_one_line(audited_home
 BROKEN_LOCATION = """
 import dataclasses
 from cleanlab_assets.orchestration import datasets as catalogue
-from cleanlab_assets.orchestration import raw_dataset
+from cleanlab_assets.orchestration import assets
 changed = dataclasses.replace(catalogue.get_dataset("breast_cancer"), expected_rows=570)
-raw_dataset.get_dataset = lambda name: changed
+assets.get_dataset = lambda name: changed
 from cleanlab_assets.definitions import defs
 """
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -11,21 +11,25 @@ import pytest
 from cleanlab_assets.cli import audits
 from cleanlab_assets.cli.options import resolve_settings
 from cleanlab_assets.cli.terminal import ExitCode
-from cleanlab_assets.methods.variants import VariantComparison
+from cleanlab_assets.families.step import DATASET, MODEL
+from cleanlab_assets.orchestration import assets, families
 from cleanlab_assets.orchestration import datasets as catalogue
-from cleanlab_assets.orchestration import families, raw_dataset
-from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
-from cleanlab_assets.orchestration.families import FAMILIES
-from cleanlab_assets.orchestration.partitions import DATASET, MODEL
-from cleanlab_assets.orchestration.storage import read_artifact
-from cleanlab_assets.reports.audit_facts import AuditFacts
+from cleanlab_assets.orchestration.families import all_families, get_family
+from cleanlab_assets.orchestration.storage import read_result
 from cleanlab_assets_tests.cli.conftest import FAST, LEAN, break_model
 
 if TYPE_CHECKING:
+    from cleanlab_assets.methods.result import Result
+    from cleanlab_assets.orchestration.audit_result import AuditResult
     from cleanlab_assets.orchestration.family import Family
     from cleanlab_assets_tests.cli.conftest import AuditedHome, Home
 
 PREDICTIONS_ONLY = {"raw_dataset", "training_set", "neighbor_graph", "predictions"}
+
+
+def _read_stored(result: AuditResult, asset: str) -> Result[Any, Any]:
+    """Read the stored result of an asset that the result names."""
+    return read_result(result.assets[asset].path, get_family(result.family).step(asset))
 
 
 # -- what is told and written ----------------------------------------------------------------------------------------
@@ -44,11 +48,11 @@ def test_the_figures_of_the_result_are_those_of_the_artifacts(audited_home: Audi
     result = audited_home.read_result()
     assert (result.family, result.dataset, result.model) == ("classification", "breast_cancer", "logistic_regression")
     assert result.facts is not None
-    assert result.facts == read_artifact(result.assets["audit_facts"].path, AuditFacts)
+    assert result.facts == _read_stored(result, "audit_facts").value
     issues = pd.read_parquet(result.assets["label_issues"].path)
     assert result.facts.n_label_issues == issues["is_label_issue"].sum()
     assert result.facts.n_train == len(issues) == result.assets["label_issues"].figures["dagster/row_count"]
-    comparison = read_artifact(result.assets["variant_comparison"].path, VariantComparison)
+    comparison = _read_stored(result, "variant_comparison").value
     assert {variant.variant: variant.n_train for variant in result.facts.variants} == {
         variant.variant: variant.n_train for variant in comparison.variants
     }
@@ -58,12 +62,12 @@ def test_the_figures_of_the_result_are_those_of_the_artifacts(audited_home: Audi
 
 def test_the_result_says_how_each_artifact_came_to_be(audited_home: AuditedHome) -> None:
     result = audited_home.read_result()
-    keys = [*CLASSIFICATION.asset_keys(DATASET), *CLASSIFICATION.asset_keys(MODEL)]
+    family = get_family("classification")
+    keys = [*family.asset_keys(DATASET), *family.asset_keys(MODEL)]
     assert list(result.assets) == [key.path[-1] for key in keys]
     assert result.assets["training_set"].provenance.config["folds"] == 2
     assert {"cleanlab_assets", "python", "cleanlab"} <= set(result.versions)
-    stored = pd.read_parquet(result.assets["label_issues"].path).attrs["provenance"]
-    assert result.assets["label_issues"].provenance.model_dump(mode="json") == stored
+    assert result.assets["label_issues"].provenance == _read_stored(result, "label_issues").origin
     checks = {check.check for check in result.checks}
     assert {"source_hash", "detection_power", "outlier_rate", "summary_is_grounded"} <= checks
 
@@ -88,7 +92,7 @@ def test_without_cleanlab_old_issues_are_not_in_the_result(audited_home: Audited
     assert result.facts is None
     assert result.summary is None
     assert {check.asset.partition("/")[2] for check in result.checks} <= PREDICTIONS_ONLY
-    assert "cross validated roc auc" in printed.stdout
+    assert "cross-validated ROC AUC" in printed.stdout
     assert "label issues" not in printed.stdout
 
 
@@ -111,7 +115,7 @@ def test_without_cleanlab_only_predictions_are_made_with_the_parameters_that_wer
     assert "predictions (forced)" in forced.stdout
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", all_families(), ids=lambda family: family.name)
 def test_without_cleanlab_every_family_makes_its_predictions_and_nothing_from_them(family: Family) -> None:
     left = [key.path[-1] for key in family.asset_keys(MODEL) if key not in audits._find_steps_of_issues(family)]
     assert left == ["predictions"]
@@ -171,7 +175,7 @@ def test_a_gate_that_is_an_error_now_fails_the_run_even_if_nothing_is_made_anew(
 
 def test_a_blocking_check_that_fails_is_a_failed_gate(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = replace(catalogue.get_dataset("breast_cancer"), expected_rows=570)
-    monkeypatch.setattr(raw_dataset, "get_dataset", lambda _: changed)
+    monkeypatch.setattr(assets, "get_dataset", lambda _: changed)
     printed = home.run("run", *FAST)
     assert printed.exit_code == ExitCode.GATE_FAILED, printed.output
     assert "FAIL  classification/raw_dataset row_count: 569 rows found, 570 expected" in printed.stdout
@@ -199,7 +203,7 @@ def test_a_step_that_breaks_is_a_failed_run_told_in_one_line(
         (["-m", "svm"], "model 'svm' is unknown to classification: expected one of extra_trees"),
         (["-m", "ridge"], "model 'ridge' is no model for classification"),
         (["--config", "absent.yaml"], "cannot read the config absent.yaml"),
-        (["-o", "absent/result.json"], "cannot write absent/result.json: absent is no directory"),
+        (["-o", "absent/result.json"], "cannot write absent/result.json: absent is not a writable directory"),
         (["-o", "."], "cannot write .: is a directory"),
         (["--max-rows", "100"], "classification__training_set.max_rows is 100"),
         (["--prune-fraction", "0.9"], "classification__variant_comparison.prune_fraction is 0.9"),
@@ -253,17 +257,21 @@ def test_a_bad_config_file_is_one_line_that_names_what_is_wrong(config: bytes, m
 def test_an_option_for_which_the_family_has_no_setting_is_named(
     option: tuple[str, ...], home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configs = {name: config for name, config in CLASSIFICATION.configs.items() if name != "variant_comparison"}
-    monkeypatch.setattr(families, "FAMILIES", (replace(CLASSIFICATION, configs=configs),))
+    family = get_family("classification")
+    steps = {
+        level: [replace(step, settings=None) if step.name == "variant_comparison" else step for step in steps]
+        for level, steps in family.steps.items()
+    }
+    monkeypatch.setattr(families, "build_family", lambda _: replace(family, steps=steps))
     printed = home.run("run", *option)
     assert printed.exit_code == ExitCode.WRONG_USE, printed.output
     assert f"{option[0]}: classification has no asset 'variant_comparison' with settings" in printed.stderr
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", all_families(), ids=lambda family: family.name)
 def test_every_family_takes_a_sample_by_the_same_option(family: Family) -> None:
     configs = resolve_settings(family, None, [], datalab=True, prune=True, max_rows=321)
-    asset, setting = family.sample_setting.split(".")
+    asset, setting = family.task.sample_setting.split(".")
     assert configs[dg.AssetKey([family.name, asset])][setting] == 321
 
 

@@ -113,9 +113,9 @@ def test_a_result_file_is_told_where_nothing_is_materialized(
     ("content", "message"),
     [
         (None, "cannot read"),
-        (b"\xff\x00 no JSON", "is no result of `cleanlab-demo run -o`: Invalid JSON"),
-        (b"[]", "is no result of `cleanlab-demo run -o`"),
-        (b'{"family": 3}', "is no result of `cleanlab-demo run -o`: family: Input should be a valid string"),
+        (b"\xff\x00 no JSON", "is not a result of `cleanlab-demo run -o`: Invalid JSON"),
+        (b"[]", "is not a result of `cleanlab-demo run -o`"),
+        (b'{"family": 3}', "is not a result of `cleanlab-demo run -o`: family: Input should be a valid string"),
     ],
 )
 def test_a_file_that_is_no_result_is_wrong_use_in_one_line(content: bytes | None, message: str, home: Home) -> None:
@@ -133,7 +133,7 @@ def test_a_result_without_issues_cannot_be_told(audited_home: AuditedHome, home:
     (home.path / "result.json").write_text(result.model_dump_json())
     printed = home.run("ai-report", str(home.path / "result.json"))
     assert printed.exit_code == ExitCode.WRONG_USE, printed.output
-    assert "was made with --no-cleanlab" in printed.stderr
+    assert "was created with --no-cleanlab" in printed.stderr
 
 
 def test_a_file_and_a_dataset_contradict_each_other(home: Home) -> None:

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cleanlab_assets.methods.result import NoFacts, Result
+from cleanlab_assets.orchestration.provenance import hash_result
+
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset
+
+
+def hash_table(table: pd.DataFrame) -> str:
+    """Return the data version that a table has without settings and facts."""
+    return hash_result(Result(value=table, facts=NoFacts()), {})
 
 
 def assert_fits_declared_columns(table: pd.DataFrame, dataset: Dataset) -> None:

@@ -101,9 +101,9 @@ def test_a_path_that_could_lead_outside_is_refused_and_nothing_is_written(tmp_pa
     work.mkdir()
     archive = write_archive(work / f"a.{kind}", {"good": b"1", name: b"bad"})
 
-    with pytest.raises(UnsafeArchiveError, match="could lead outside"):
+    with pytest.raises(UnsafeArchiveError, match="path outside the target directory"):
         extract_archive(archive, work / "out", max_bytes=LIMIT)
-    with pytest.raises(UnsafeArchiveError, match="could lead outside"):
+    with pytest.raises(UnsafeArchiveError, match="path outside the target directory"):
         extract_member(archive, name, work / "member", max_bytes=LIMIT)
 
     assert list(work.iterdir()) == [archive]
@@ -173,7 +173,7 @@ def test_the_limit_of_a_whole_archive_counts_all_members_together(tmp_path: Path
 def test_a_member_that_comes_twice_is_refused(tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "a.tar", {"a": b"1", "./a": b"2"})
 
-    with pytest.raises(UnsafeArchiveError, match="comes twice"):
+    with pytest.raises(UnsafeArchiveError, match="occurs twice"):
         extract_archive(archive, tmp_path / "out", max_bytes=LIMIT)
 
 
@@ -215,7 +215,7 @@ def test_a_directory_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a").write_bytes(b"old")
 
-    with pytest.raises(FileExistsError, match=r"delete it to have a\.zip unpacked again"):
+    with pytest.raises(FileExistsError, match=r"delete it to unpack a\.zip again"):
         extract_archive(archive, tmp_path / "out", max_bytes=LIMIT)
 
     assert content_below(tmp_path / "out") == {"a": b"old"}

@@ -49,7 +49,8 @@ def test_an_unknown_dataset_is_an_error_that_lists_the_known_ones() -> None:
 
 def test_finding_the_datasets_imports_no_heavy_library() -> None:
     script = (
-        "import sys; from cleanlab_assets.datasets.catalogue import all_datasets; all_datasets(); "
+        "import sys; from pathlib import Path; "
+        "from cleanlab_assets.datasets.catalogue import find_datasets; find_datasets(Path('nowhere')); "
         "print(*{'sklearn', 'torch', 'dagster', 'cleanlab', 'requests', 'pooch'} & set(sys.modules))"
     )
 

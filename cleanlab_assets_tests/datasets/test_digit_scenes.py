@@ -12,7 +12,7 @@ from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.images import AnnotatedImage, read_image_table
 from cleanlab_assets.orchestration.contracts import find_schema_violation
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets.orchestration.provenance import hash_content
+from cleanlab_assets_tests.datasets.table_checks import hash_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def test_the_catalogue_has_four_hundred_scenes_that_are_the_same_each_time(table
     assert table["row_id"].is_unique
     assert find_schema_violation(dataset, table) is None
     assert table["image"].nunique() == N_SCENES
-    assert hash_content(table, {}) == hash_content(load(tmp_path), {})
+    assert hash_table(table) == hash_table(load(tmp_path))
     assert not list(tmp_path.iterdir()), "nothing is downloaded: the digits ship with a package"
 
 

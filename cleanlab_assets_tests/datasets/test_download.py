@@ -146,7 +146,7 @@ def test_any_of_several_accepted_hashes_will_do(tmp_path: Path) -> None:
         (Reply(status=500), "HTTP 500 Internal Server Error"),
         (Reply(status=503), "HTTP 503 Service Unavailable"),
         (Reply(status=429), "HTTP 429 Too Many Requests"),
-        (Reply(body=CONTENT[:1000], declared_length=len(CONTENT)), "broke off before the end"),
+        (Reply(body=CONTENT[:1000], declared_length=len(CONTENT)), "closed before the end"),
         (Reply(body=CONTENT[:1000], declared_length=len(CONTENT), stalls=True), "Read timed out"),
     ],
     ids=["server error", "unavailable", "too many requests", "truncated", "stalled"],
@@ -246,7 +246,7 @@ def test_the_final_error_names_file_addresses_reasons_hashes_and_where_to_put_th
 
     lines = str(caught.value).splitlines()
     by_hand = tmp_path / "sample" / "table.csv"
-    assert lines[0].startswith(f"cannot download table.csv of sample (put it at {by_hand} by hand to go on): ")
+    assert lines[0].startswith(f"cannot download table.csv of sample (instead, you can put it at {by_hand}): ")
     assert lines[1] == f"  tried {gone}: HTTP 404 Not Found"
     assert lines[2].startswith(f"  tried {corrupt}: ")
     assert sha256(WRONG) in lines[2]
@@ -254,7 +254,7 @@ def test_the_final_error_names_file_addresses_reasons_hashes_and_where_to_put_th
 
 
 def test_a_file_without_any_address_is_asked_for_by_path(tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="no address for it") as caught:
+    with pytest.raises(DownloadError, match="no URL for it") as caught:
         resolve(file_at(), tmp_path)
 
     assert str(tmp_path / "sample" / "table.csv") in str(caught.value)
@@ -414,7 +414,7 @@ def test_a_directory_under_the_name_of_the_file_is_named(tmp_path: Path) -> None
     path = tmp_path / "sample" / "table.csv"
     path.mkdir(parents=True)
 
-    with pytest.raises(DataDirError, match="should be a file"):
+    with pytest.raises(DataDirError, match="is not a regular file"):
         resolve(file_at(), tmp_path)
 
 

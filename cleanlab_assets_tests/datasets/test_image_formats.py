@@ -99,7 +99,7 @@ def test_a_file_that_changed_since_its_first_use_is_an_error(tmp_path: Path) -> 
     verify_first_use(path)
     verify_first_use(path)
     path.write_bytes(b"second")
-    with pytest.raises(SourceHashError, match="not the file of its first use"):
+    with pytest.raises(SourceHashError, match="has changed since its first use"):
         verify_first_use(path)
 
 
@@ -112,6 +112,6 @@ def test_weights_are_fetched_once_and_verified(tmp_path: Path) -> None:
         assert path.read_bytes() == b"weights"
         assert server.requests == ["/net-1.pth"]
         absent = Weights(url=f"{server.base_url}/absent.pth", sha256="00")
-        with pytest.raises(WeightsError, match=r"absent\.pth from http.*cannot be had: HTTP 404") as caught:
+        with pytest.raises(WeightsError, match=r"absent\.pth from http.*are not available: HTTP 404") as caught:
             fetch_weights(absent, tmp_path)
         assert "\n" not in str(caught.value)

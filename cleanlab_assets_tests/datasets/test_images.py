@@ -13,8 +13,8 @@ from cleanlab_assets.datasets.images import (
     make_image_table,
     read_image_table,
 )
-from cleanlab_assets.orchestration.provenance import hash_content
 from cleanlab_assets_tests.datasets.known_scenes import make_image, make_scenes
+from cleanlab_assets_tests.datasets.table_checks import hash_table
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_a_table_gives_back_the_images_it_was_made_of_and_has_a_hash() -> None:
         assert before.instance_mask is not None
         assert after.instance_mask is not None
         np.testing.assert_array_equal(before.instance_mask, after.instance_mask)
-    assert hash_content(table, {}) == hash_content(make_image_table(make_scenes(3)), {})
+    assert hash_table(table) == hash_table(make_image_table(make_scenes(3)))
     changed = table.assign(boxes=["[]", *table["boxes"][1:]])
-    assert hash_content(table, {}) != hash_content(changed, {})
+    assert hash_table(table) != hash_table(changed)
 
 
 def test_masks_of_many_ids_survive_encoding() -> None:

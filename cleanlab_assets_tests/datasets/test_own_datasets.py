@@ -7,8 +7,9 @@ import pytest
 
 from cleanlab_assets.datasets import own_datasets
 from cleanlab_assets.datasets.dataset import Column, Dataset, SourceFile
+from cleanlab_assets.datasets.descriptions import Format, OwnDataset, OwnDatasetError
 from cleanlab_assets.datasets.download import DownloadError, resolve_source_files
-from cleanlab_assets.datasets.own_datasets import Format, OwnDataset, OwnDatasetError, find_own_datasets
+from cleanlab_assets.datasets.own_datasets import find_own_datasets
 from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets.orchestration.datasets import all_datasets, get_dataset
 
@@ -88,14 +89,14 @@ def test_a_folder_with_a_description_is_a_dataset_of_the_catalogue(data_dir: Pat
 def test_a_file_that_is_not_there_is_named_with_its_place(data_dir: Path) -> None:
     folder = _write(data_dir, "tickets", GOOD)
 
-    with pytest.raises(DownloadError, match=f"put it at {folder / 'tickets.txt'} by hand.*no address for it"):
+    with pytest.raises(DownloadError, match=f"put it at {folder / 'tickets.txt'}.*no URL for it"):
         resolve_source_files(get_dataset("tickets"), data_dir)
 
 
 def test_a_dataset_of_the_catalogue_cannot_be_replaced(data_dir: Path) -> None:
     _write(data_dir, "digits", GOOD)
 
-    with pytest.raises(OwnDatasetError, match="digits is a dataset of the catalogue"):
+    with pytest.raises(OwnDatasetError, match="digits is already a dataset of the catalogue"):
         all_datasets()
 
 
@@ -106,14 +107,14 @@ def test_no_data_directory_means_no_own_datasets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "description", "message"),
     [
-        ("Tickets-2", GOOD, "found 'Tickets-2', expected small letters"),
+        ("Tickets-2", GOOD, "found 'Tickets-2', expected lower-case letters"),
         ("tickets", "family = ", "is not TOML"),
         ("tickets", GOOD.replace("lines", "parquet"), "format: found 'parquet', expected one of lines"),
         ("tickets", GOOD.replace('"classification"', '"regression"'), "family: found 'regression', .*: classification"),
         ("tickets", GOOD.replace("tickets.txt", "../secret.txt"), "files.table: found '../secret.txt'"),
         ("tickets", GOOD.replace("tickets.txt", "/etc/passwd"), "files.table: found '/etc/passwd'"),
         ("tickets", GOOD.replace("title", "titel"), "titel: Extra inputs are not permitted, found 'Tickets'"),
-        ("tickets", "name = 'other'" + GOOD, "name: found 'other', but a dataset has the name of its folder"),
+        ("tickets", "name = 'other'" + GOOD, "name: found 'other', but the folder name is the dataset name"),
         ("tickets", GOOD.partition("[files]")[0], "files: Field required"),
     ],
 )

@@ -14,7 +14,7 @@ from cleanlab_assets.datasets.download import file_sha256, resolve_source_files
 from cleanlab_assets.datasets.images import AnnotationError, decode_mask, encode_png, read_image_table
 from cleanlab_assets.orchestration.contracts import find_schema_violation
 from cleanlab_assets.orchestration.datasets import all_datasets, datasets_of, get_dataset
-from cleanlab_assets.orchestration.provenance import hash_content
+from cleanlab_assets_tests.datasets.table_checks import hash_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,18 +142,18 @@ def test_masks_and_classes_are_those_of_the_pairs(data_dir: Path) -> None:
 def test_a_changed_picture_or_annotation_changes_the_hashes(data_dir: Path, form: str) -> None:
     annotation = {"coco": "boxes.json", "voc": "xml/three.xml", "mask_pairs": "masks/three.png"}[form]
     folder = data_dir / f"my_{form}"
-    seen = [(hash_content(load(data_dir, form), {}), source_hashes(data_dir, form))]
+    seen = [(hash_table(load(data_dir, form)), source_hashes(data_dir, form))]
 
-    assert (hash_content(load(data_dir, form), {}), source_hashes(data_dir, form)) == seen[0]
+    assert (hash_table(load(data_dir, form)), source_hashes(data_dir, form)) == seen[0]
     (folder / "images" / "two.png").write_bytes(draw_picture(200))
-    seen.append((hash_content(load(data_dir, form), {}), source_hashes(data_dir, form)))
+    seen.append((hash_table(load(data_dir, form)), source_hashes(data_dir, form)))
     path = folder / annotation
     if form == "mask_pairs":
         path.write_bytes(encode_png(np.roll(draw_mask("three.png"), 1, axis=0)))
     else:
         text = path.read_text().replace('"category_id": 7', '"category_id": 3').replace("<name>cat", "<name>dog")
         path.write_text(text)
-    seen.append((hash_content(load(data_dir, form), {}), source_hashes(data_dir, form)))
+    seen.append((hash_table(load(data_dir, form)), source_hashes(data_dir, form)))
 
     data_hashes = {data_hash for data_hash, _ in seen}
     changed = [
@@ -170,10 +170,10 @@ def test_a_picture_that_is_absent_damaged_or_no_picture_is_named(data_dir: Path,
     rng = np.random.default_rng(0)
     whole = encode_png(rng.integers(0, 256, (16, 20, 3)).astype(np.uint8))
     picture.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(AnnotationError, match=r"three\.png, field image: found a damaged picture"):
+    with pytest.raises(AnnotationError, match=r"three\.png, field image: found a damaged image"):
         load(data_dir, form)
     picture.write_text("no picture")
-    with pytest.raises(AnnotationError, match=r"three\.png, field image: found 10 bytes that are no picture"):
+    with pytest.raises(AnnotationError, match=r"three\.png, field image: found 10 bytes that are not an image"):
         load(data_dir, form)
     if form != "mask_pairs":
         picture.unlink()
@@ -241,7 +241,7 @@ def test_a_wrong_voc_annotation_is_named(data_dir: Path, old: str, new: str, mes
     ("mask", "message"),
     [
         (None, r"three\.png: found the image 'three\.png', expected a file of masks"),
-        (b"no mask", r"masks/three\.png: found no mask that can be read"),
+        (b"no mask", r"masks/three\.png: cannot read the mask"),
         (encode_png(np.full((16, 20), 3)), r"three\.png, field class_mask: found id 3, expected 0 to 2"),
         (encode_png(np.zeros((8, 20), dtype=np.uint8)), r"three\.png, field class_mask: found a mask of 20 x 8 pixels"),
         (draw_picture(1), r"three\.png, field class_mask: found a mask of .* pixels, expected 20 x 16"),

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cleanlab_assets.datasets.descriptions import OwnDatasetError
 from cleanlab_assets.datasets.digits_panel import PANEL, SPAMMERS
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.movielens_100k import GENRES
-from cleanlab_assets.datasets.own_datasets import OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.orchestration.datasets import all_datasets, get_dataset
 
@@ -117,8 +117,8 @@ def test_labels_that_come_later_are_taken_up(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("labels.csv", "example,annotator,label\na,x,\n", "labels.csv:2, column label: found nothing"),
-        ("labels.csv", "example,annotator\na,x\n", "labels.csv, line 1: the columns label are absent"),
+        ("labels.csv", "example,annotator,label\na,x,\n", "labels.csv:2, column label: found an empty value"),
+        ("labels.csv", "example,annotator\na,x\n", "labels.csv, line 1: missing columns: label"),
         ("labels.csv", "example,annotator,label\nz,x,cat\n", "labels.csv:2: example 'z' is not in examples.csv"),
         ("examples.csv", "example,weight,camera,title\na,4\n", "examples.csv:2: found 2 fields, expected 4"),
         ("examples.csv", "example,weight,camera,title\na,x,m,t\nb,1,m,t\n", "examples.csv:2, column weight: found 'x'"),
@@ -136,5 +136,5 @@ def test_wrong_files_of_a_panel_are_named_with_line_and_column(
 def test_wrong_options_are_named(folder: Path) -> None:
     (folder / "dataset.toml").write_text(DESCRIPTION.replace('"camera"', '"lens"'))
     all_datasets.cache_clear()
-    with pytest.raises(OwnDatasetError, match="options name the columns lens, which are absent"):
+    with pytest.raises(OwnDatasetError, match="options name columns that do not exist: lens"):
         get_dataset("pets")

@@ -18,7 +18,6 @@ from cleanlab_assets.datasets.images import AnnotationError, decode_mask, encode
 from cleanlab_assets.datasets.penn_fudan_ped import DATASET, FILE, load_penn_fudan_ped
 from cleanlab_assets.orchestration.contracts import find_schema_violation
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets.orchestration.segmentation.family import SEGMENTATION
 from cleanlab_assets_tests.conftest import build_workbench
 from cleanlab_assets_tests.datasets.source_server import Reply, SourceServer
 
@@ -94,7 +93,7 @@ def test_the_second_address_serves_where_the_first_does_not_and_the_hash_is_reco
 def test_a_file_that_changed_since_its_first_use_is_an_error(dataset: Dataset, tmp_path: Path) -> None:
     path = resolve_source_files(dataset, tmp_path, backoff_s=0, show_progress=False)[FILE]
     path.write_bytes(make_archive({"PennFudanPed/readme.txt": b"2"}))
-    with pytest.raises(SourceHashError, match=rf"{FILE} is not the file of its first use: delete both it and"):
+    with pytest.raises(SourceHashError, match=rf"{FILE} has changed since its first use: delete it and"):
         resolve_source_files(dataset, tmp_path)
 
 
@@ -118,7 +117,7 @@ def test_where_no_address_serves_every_one_is_named(dataset: Dataset, server: So
         (
             "PedMasks/PennPed00001_mask.png",
             b"no mask",
-            r"PennFudanPed\.zip: PedMasks/PennPed00001_mask\.png: found no mask that can be read",
+            r"PennFudanPed\.zip: PedMasks/PennPed00001_mask\.png: cannot read the mask",
         ),
         ("PNGImages/PennPed00001.png", b"no picture", r"PennPed00001\.png, field image: found 10 bytes"),
     ],
@@ -150,8 +149,8 @@ def test_the_table_and_its_check_say_that_the_hash_was_recorded_on_first_use(tmp
     place.parent.mkdir(parents=True)
     place.write_bytes(make_archive())
     with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
-        bench = build_workbench(tmp_path, instance, SEGMENTATION)
-        job = bench.definitions.resolve_job_def(SEGMENTATION.job_name("dataset"))
+        bench = build_workbench(tmp_path, instance, "segmentation")
+        job = bench.definitions.resolve_job_def(bench.family.job_name("dataset"))
 
         def materialize() -> dg.ExecuteInProcessResult:
             return job.execute_in_process(
@@ -162,8 +161,8 @@ def test_the_table_and_its_check_say_that_the_hash_was_recorded_on_first_use(tmp
             )
 
         checks = {item.check_name: item for item in materialize().get_asset_check_evaluations()}
-        source = bench.read("raw_dataset", "penn_fudan_ped").attrs["sources"][FILE]
-        assert source == {
+        source = bench.facts("raw_dataset", "penn_fudan_ped").sources[FILE]
+        assert source.model_dump() == {
             "sha256": file_sha256(place),
             "bytes": place.stat().st_size,
             "pinned": "recorded on first use",

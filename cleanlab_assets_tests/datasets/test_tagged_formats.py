@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cleanlab_assets.datasets.descriptions import OwnDatasetError
 from cleanlab_assets.datasets.formats.conll2003 import read_conll2003
 from cleanlab_assets.datasets.formats.conllu import load_conllu, read_conllu
 from cleanlab_assets.datasets.grammar_sentences import DATASET as GRAMMAR
-from cleanlab_assets.datasets.own_datasets import OwnDatasetError, find_own_datasets
+from cleanlab_assets.datasets.own_datasets import find_own_datasets
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def test_conllu_words_keep_line_document_and_genre(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1\tDo\tdo\tAUX\n", r"train.conllu, line 1: found 4 fields apart by tabs, expected 10"),
+        ("1\tDo\tdo\tAUX\n", r"train.conllu, line 1: found 4 fields separated by tabs, expected 10"),
         (f"2\tDo\tdo\tAUX{REST}\n", r"train.conllu, line 1, field id: found '2', expected 1"),
         (f"x\tDo\tdo\tAUX{REST}\n", r"train.conllu, line 1, field id: found 'x', expected a number"),
         ("# sent_id = s1\n\n", r"train.conllu, line 1: found a sentence without words"),
@@ -78,7 +79,9 @@ def test_conll2003_sentences_documents_and_blank_lines(tmp_path: Path) -> None:
 
 
 def test_a_ragged_line_of_conll2003_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceFormatError, match=r"train.txt, line 2: found 1 fields apart by white space, expected 2"):
+    with pytest.raises(
+        SourceFormatError, match=r"train.txt, line 2: found 1 fields separated by white space, expected 2"
+    ):
         read_conll2003(_write(tmp_path, "EU B-ORG\nrejects\n", "train.txt"))
 
 

@@ -5,9 +5,12 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.methods.detection_power import (
-    measure_detection,
-    measure_detection_by_kind,
-    measure_detection_power,
+    PlantedDetection,
+    measure_planted,
+    plant_and_audit_classes,
+    score_detection_power,
+    score_detection_power_by_kind,
+    to_power_table,
 )
 from cleanlab_assets_tests.known_data import Labelled, embedded
 
@@ -15,7 +18,7 @@ from cleanlab_assets_tests.known_data import Labelled, embedded
 def test_a_perfect_detector_scores_one_everywhere() -> None:
     is_planted = np.array([True, False, True, False, False])
 
-    measured = measure_detection(np.where(is_planted, 0.1, 0.9), is_planted, is_planted)
+    measured = score_detection_power(np.where(is_planted, 0.1, 0.9), is_planted, is_planted)
 
     assert measured.model_dump() == {
         "n_planted": 2,
@@ -33,7 +36,7 @@ def test_metrics_of_a_hand_made_case() -> None:
     is_planted = np.array([True, False, True, False, False])
     is_flagged = np.array([True, True, False, False, False])
 
-    measured = measure_detection(quality, is_flagged, is_planted)
+    measured = score_detection_power(quality, is_flagged, is_planted)
 
     assert measured.precision == measured.recall == measured.f1 == 0.5
     assert measured.average_precision == pytest.approx((1 + 2 / 3) / 2)
@@ -43,7 +46,7 @@ def test_metrics_of_a_hand_made_case() -> None:
 def test_nothing_flagged_has_precision_zero() -> None:
     is_planted = np.array([True, False, False])
 
-    measured = measure_detection(np.array([0.5, 0.5, 0.5]), np.zeros(3, dtype=bool), is_planted)
+    measured = score_detection_power(np.array([0.5, 0.5, 0.5]), np.zeros(3, dtype=bool), is_planted)
 
     assert (measured.precision, measured.recall, measured.f1) == (0, 0, 0)
     assert measured.average_precision == pytest.approx(1 / 3), "ties are chance"
@@ -52,8 +55,8 @@ def test_nothing_flagged_has_precision_zero() -> None:
 
 @pytest.mark.parametrize("planted", [[False, False], [True, True]])
 def test_without_planted_or_clean_rows_nothing_can_be_measured(planted: list[bool]) -> None:
-    with pytest.raises(ValueError, match=r"of 2 rows hold planted errors: detection cannot be measured"):
-        measure_detection(np.zeros(2), np.zeros(2, dtype=bool), np.array(planted))
+    with pytest.raises(ValueError, match=r"of 2 rows hold planted errors: detection power cannot be measured"):
+        score_detection_power(np.zeros(2), np.zeros(2, dtype=bool), np.array(planted))
 
 
 # Measured over seeds 0 to 4: average precision 0.12 to 0.17 and AUROC 0.54 to 0.65 on noise (the share of classes is
@@ -64,8 +67,8 @@ def test_power_is_near_chance_on_noise_and_far_above_on_real_features(seed: int)
     noise = pd.DataFrame(np.random.default_rng(seed).normal(size=data.features.shape), columns=data.features.columns)
     blind = Labelled(noise, data.labels, data.kinds, data.class_names)
 
-    real = measure_detection_power(data.rows(), data.kinds.names, build=data.build("logistic_regression"), seed=seed)
-    chance = measure_detection_power(blind.rows(), data.kinds.names, build=data.build("logistic_regression"), seed=seed)
+    real = plant_and_audit_classes(data.rows(), data.kinds.names, build=data.build("logistic_regression"), seed=seed)
+    chance = plant_and_audit_classes(blind.rows(), data.kinds.names, build=data.build("logistic_regression"), seed=seed)
 
     assert chance.average_precision < 0.25
     assert 0.3 < chance.auroc < 0.7
@@ -78,7 +81,7 @@ def test_a_sample_bounds_the_rows_and_the_table_is_left_as_it_is() -> None:
     rows = data.rows()
     before = rows.copy()
 
-    power = measure_detection_power(
+    power = plant_and_audit_classes(
         rows, data.kinds.names, build=data.build("logistic_regression"), max_rows=200, fraction=0.05, seed=0
     )
 
@@ -91,16 +94,86 @@ def test_each_kind_is_compared_with_the_rows_without_error() -> None:
     quality = np.array([0.1, 0.5, 0.6, 0.7, 0.2])
     is_flagged = np.array([True, False, False, True, False])
 
-    table = measure_detection_by_kind(quality, is_flagged, kinds)
+    powers = score_detection_power_by_kind(quality, is_flagged, kinds)
 
-    assert table.to_dict("records") == [
+    expected = [
         {"kind": "slip", "n_planted": 2, "average_precision": 1, "auroc": 1, "recall": 0.5, "chance": 0.5},
         {"kind": "swap", "n_planted": 1, "average_precision": 0.5, "auroc": 0.5, "recall": 0, "chance": 1 / 3},
     ]
+    assert [power.model_dump() for power in powers] == expected
+    assert to_power_table(powers).to_dict("records") == expected
 
 
 def test_without_planted_errors_there_are_no_kinds() -> None:
-    table = measure_detection_by_kind(np.zeros(3), np.zeros(3, dtype=bool), pd.Series([None] * 3, dtype="category"))
+    powers = score_detection_power_by_kind(
+        np.zeros(3), np.zeros(3, dtype=bool), pd.Series([None] * 3, dtype="category")
+    )
 
-    assert table.columns.tolist() == ["kind", "n_planted", "average_precision", "auroc", "recall", "chance"]
-    assert table.empty
+    assert powers == []
+    assert to_power_table(powers).columns.tolist() == [
+        "kind",
+        "n_planted",
+        "average_precision",
+        "auroc",
+        "recall",
+        "chance",
+    ]
+
+
+@pytest.fixture
+def audited() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Label issues, and the audited rows with two planted errors of different kinds; their indexes differ."""
+    names = ["a", "b", "c", "d"]
+    issues = pd.DataFrame(
+        {
+            "row_id": names,
+            "label_quality": np.array([0.1, 0.9, 0.2, 0.3], dtype=np.float32),
+            "is_label_issue": [True, False, True, False],
+        }
+    )
+    rows = pd.DataFrame(
+        {
+            "row_id": names,
+            "given_label": pd.Categorical(["x", "x", "y", "y"]),
+            "planted_error": [True, False, False, True],
+            "true_label": pd.Categorical(["y", "x", "y", "x"]),
+            "planted_kind": pd.Categorical(["slip", None, None, "swap"]),
+        },
+        index=[7, 8, 9, 10],
+    )
+    return issues, rows
+
+
+def test_the_planted_truth_is_put_beside_the_issues_and_measured(audited: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    issues, rows = audited
+
+    table, found = measure_planted(issues, rows)
+
+    pd.testing.assert_frame_equal(table[issues.columns.tolist()], issues)
+    for name in ("planted_error", "true_label", "planted_kind"):
+        pd.testing.assert_series_equal(table[name], rows[name].set_axis(table.index))
+    assert (found.overall.n_planted, found.overall.precision, found.overall.recall) == (2, 0.5, 0.5)
+    assert found.overall.average_precision == pytest.approx((1 + 2 / 3) / 2)
+    assert [(power.kind, power.recall, power.average_precision) for power in found.by_kind] == [
+        ("slip", 1, 1),
+        ("swap", 0, 0.5),
+    ]
+    assert "planted_error" not in issues
+    assert PlantedDetection.model_validate_json(found.model_dump_json()) == found
+
+
+def test_errors_without_kinds_are_measured_as_a_whole(audited: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    issues, rows = audited
+
+    table, found = measure_planted(issues, rows.drop(columns="planted_kind"))
+
+    assert found.by_kind == []
+    assert found.overall.n_planted == 2
+    assert "planted_kind" not in table
+
+
+def test_the_truth_of_other_rows_is_refused(audited: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    issues, rows = audited
+
+    with pytest.raises(ValueError, match=r"label issues \(4 rows\) are not those of the audited rows \(3 rows\)"):
+        measure_planted(issues, rows.head(3))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.methods.detection_power import measure_detection
+from cleanlab_assets.methods.detection_power import score_detection_power
 from cleanlab_assets.methods.model_agreement import (
     build_consensus_issues,
     collect_flags,
@@ -215,7 +215,7 @@ def test_the_consensus_of_independent_models_ranks_planted_errors_better_than_ea
     table = build_consensus_issues(issues, features=[])
 
     def measure(badness: pd.Series[float]) -> float:
-        return measure_detection(-badness.to_numpy(), is_planted, is_planted).average_precision
+        return score_detection_power(-badness.to_numpy(), is_planted, is_planted).average_precision
 
     single = max(measure(-frame["label_quality"]) for frame in issues.values())
     assert measure(-table["rank"]) > single + 0.1

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from cleanlab_assets.datasets.dataset import Column
 from cleanlab_assets.methods.folds import divide_rows
 from cleanlab_assets.methods.planted_errors import (
+    PlantedErrors,
     class_pair_confusion,
     plant_errors_in_training_set,
     plant_label_errors,
+    put_planted_errors,
     uniform_confusion,
 )
 from cleanlab_assets.methods.training_set import build_training_set
@@ -145,3 +147,51 @@ def test_a_fraction_of_less_than_one_row_is_an_error_before_anything_is_fitted()
     )
     with pytest.raises(ValueError, match=r"0\.01 of 16 train rows is less than one planted error"):
         plant_errors_in_training_set(table, FeatureKinds(numeric=("value",)), fraction=0.01, kind="uniform", seed=0)
+
+
+@pytest.fixture
+def colours() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "given_label": pd.Categorical(["red", "red", "blue", "red", "blue"]),
+            "split": pd.Categorical(["test", "train", "train", "test", "train"]),
+        },
+        index=[3, 4, 5, 6, 7],
+    )
+
+
+def test_planted_errors_stand_beside_the_truth_in_the_rows_they_were_planted_in(colours: pd.DataFrame) -> None:
+    before = colours.copy()
+    kinds = pd.Categorical([None, "slip", "swap"], categories=["slip", "swap", "shift"])
+    labels = pd.Categorical(["red", "red", "red"], categories=["blue", "red"])
+    planted = PlantedErrors(labels=labels.codes, is_planted=np.array([False, True, True]), kinds=kinds)
+
+    table = put_planted_errors(colours, planted, labels, fraction=0.7)
+
+    assert table["given_label"].tolist() == ["red", "red", "red", "red", "red"]
+    assert table["true_label"].tolist() == ["red", "red", "blue", "red", "blue"]
+    assert table["planted_error"].tolist() == [False, False, True, False, True]
+    assert table["planted_kind"].astype(object).fillna("").tolist() == ["", "", "slip", "", "swap"]
+    assert table["given_label"].dtype == table["true_label"].dtype == colours["given_label"].dtype
+    assert table["planted_kind"].dtype == kinds.dtype
+    pd.testing.assert_frame_equal(colours, before)
+
+
+def test_errors_without_kinds_can_be_planted_in_any_rows(colours: pd.DataFrame) -> None:
+    among = np.array([True, False, False, True, False])
+    labels = pd.Categorical(["blue", "red"], categories=["blue", "red"])
+    planted = PlantedErrors(labels=labels.codes, is_planted=np.array([True, False]))
+
+    table = put_planted_errors(colours, planted, labels, fraction=0.5, among=among)
+
+    assert table["given_label"].tolist() == ["blue", "red", "blue", "red", "blue"]
+    assert table["planted_error"].tolist() == [True, False, False, False, False]
+    assert "planted_kind" not in table
+
+
+def test_what_no_error_could_be_planted_in_is_named(colours: pd.DataFrame) -> None:
+    planted = PlantedErrors(labels=np.zeros(2), is_planted=np.zeros(2, dtype=bool))
+    among = np.array([True, False, False, True, False])
+
+    with pytest.raises(ValueError, match=r"0\.2 of 2 right labels is less than one planted error"):
+        put_planted_errors(colours, planted, planted.labels, fraction=0.2, among=among, items="right labels")

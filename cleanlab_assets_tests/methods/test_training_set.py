@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from cleanlab_assets.datasets.dataset import Column, NumericLabel
 from cleanlab_assets.methods import training_set as module
-from cleanlab_assets.methods.training_set import NO_FOLD, TEST, TRAIN, build_training_set, require_same_rows
+from cleanlab_assets.methods.training_set import (
+    NO_FOLD,
+    SHARED_COLUMNS,
+    TEST,
+    TRAIN,
+    build_training_set,
+    read_features,
+    require_same_rows,
+)
 from cleanlab_assets_tests.known_data import make_dataset, make_value_dataset
 
 if TYPE_CHECKING:
@@ -163,6 +171,20 @@ def test_a_feature_named_like_a_column_of_the_audit_is_an_error() -> None:
 
     with pytest.raises(ValueError, match="features are named rank like columns of the audit"):
         build_training_set(raw, dataset, max_rows=None, test_fraction=0.2, folds=5, seed=0)
+
+
+def test_a_family_can_reserve_columns_of_its_own() -> None:
+    dataset = make_dataset((Column(name="residual", kind="numeric"),), ("a", "b", "c"))
+    raw = raw_table().rename(columns={"x": "residual"})
+    own = SHARED_COLUMNS | {"residual"}
+
+    table = build_training_set(raw, dataset, max_rows=None, test_fraction=0.2, folds=5, seed=0).table
+
+    assert table["residual"].tolist() == raw["residual"].tolist(), "other families need not know this name"
+    with pytest.raises(ValueError, match="features are named residual like columns of the audit"):
+        build_training_set(raw, dataset, max_rows=None, test_fraction=0.2, folds=5, seed=0, reserved=own)
+    with pytest.raises(ValueError, match="features are named residual like columns of the audit"):
+        read_features(raw, dataset, reserved=own)
 
 
 def test_nullable_numbers_become_floats_with_nan() -> None:

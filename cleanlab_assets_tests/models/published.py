@@ -18,36 +18,32 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Published:
-    """A file in a data directory, and what the values in it are."""
+    """A file of weights, and what the values in it are."""
 
     path: Path
     values: dict[str, Any]
 
     @property
-    def data_dir(self) -> Path:
-        return self.path.parent.parent
+    def weights_dir(self) -> Path:
+        return self.path.parent
 
 
-def publish(data_dir: Path, values: dict[str, Any]) -> Published:
-    """Put weights into a data directory, as if they had been fetched, with the digits of their SHA-256 in the name."""
+def publish(weights_dir: Path, values: dict[str, Any]) -> Published:
+    """Put weights into a directory, as if they had been fetched, with the digits of their SHA-256 in the name."""
     import torch
 
-    part = data_dir / "weights" / "part"
-    part.parent.mkdir(parents=True)
+    weights_dir.mkdir(parents=True, exist_ok=True)
+    part = weights_dir / "part"
     torch.save(values, part)
     digits = hashlib.sha256(part.read_bytes()).hexdigest()[:8]
     return Published(part.rename(part.with_name(f"network-{digits}.pth")), values)
 
 
-def use_published(
-    monkeypatch: pytest.MonkeyPatch, *, url: str, categories: Sequence[str], data_dir: Path
-) -> SimpleNamespace:
-    """Let torchvision tell of other weights than its own, and look for them in a data directory."""
+def use_published(monkeypatch: pytest.MonkeyPatch, *, url: str, categories: Sequence[str]) -> None:
+    """Let torchvision tell of other weights than its own."""
     from cleanlab_assets.models.estimators import published_weights
 
     published = SimpleNamespace(
         url=url, meta={"categories": list(categories)}, transforms=lambda: SimpleNamespace(mean=MEAN, std=STD)
     )
     monkeypatch.setattr(published_weights, "get_model_weights", lambda _: SimpleNamespace(DEFAULT=published))
-    monkeypatch.setenv("CLEANLAB_DEMO_DATA_DIR", str(data_dir))
-    return published

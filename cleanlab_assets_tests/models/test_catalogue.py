@@ -76,6 +76,13 @@ def test_a_parameter_that_is_fixed_is_an_error_with_the_reason(parameter: str) -
         build_model("classification", "random_forest", CONTEXT, parameters={parameter: 1})
 
 
+def test_where_weights_are_kept_is_not_for_a_run_to_set() -> None:
+    with pytest.raises(
+        ModelParameterError, match="parameter 'weights_dir' of maskrcnn_resnet50_fpn cannot be set here: "
+    ):
+        build_model("segmentation", "maskrcnn_resnet50_fpn", CONTEXT, parameters={"weights_dir": "elsewhere"})
+
+
 @pytest.mark.parametrize("family", ["classification", "regression"])
 def test_parameters_seed_and_cores_reach_the_estimator(family: str) -> None:
     estimator = build_model(family, "random_forest", CONTEXT, parameters={"max_depth": 3})[ESTIMATOR_STEP]

@@ -6,7 +6,7 @@ import pytest
 
 from cleanlab_assets.methods.class_metrics import ScoredPredictions
 from cleanlab_assets.methods.class_predictions import predict_all_classes, predict_out_of_sample
-from cleanlab_assets.methods.detection_power import measure_detection_power
+from cleanlab_assets.methods.detection_power import plant_and_audit_classes
 from cleanlab_assets.methods.folds import divide_rows
 from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets_tests.known_data import Labelled, embedded, mixed_table
@@ -24,7 +24,7 @@ def data_named(name: str) -> Labelled:
 def test_planted_label_errors_rank_far_above_chance(model: str, data: str, seed: int) -> None:
     known = data_named(data)
 
-    power = measure_detection_power(known.rows(), known.kinds.names, build=known.build(model, seed=seed), seed=seed)
+    power = plant_and_audit_classes(known.rows(), known.kinds.names, build=known.build(model, seed=seed), seed=seed)
 
     assert power.planted_share == pytest.approx(0.1, abs=0.002)
     assert power.average_precision > 0.7

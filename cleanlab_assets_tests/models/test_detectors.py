@@ -62,7 +62,7 @@ def test_no_detector_predicts_without_training_or_weights(name: str) -> None:
     from cleanlab_assets.models.estimators.pretrained_detector import PretrainedDetector
 
     detector: Any = FcosDetector() if name == "small_detector" else PretrainedDetector(name)
-    with pytest.raises(NotTrainedError, match="untrained weights find nothing"):
+    with pytest.raises(NotTrainedError, match="call fit first"):
         detector.predict(make_scenes(1))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
 from cleanlab_assets.datasets.weights import WeightsError
-from cleanlab_assets.models.catalogue import ESTIMATOR_STEP, BuildContext, build_model, models_of
+from cleanlab_assets.models.catalogue import ESTIMATOR_STEP, BuildContext, build_model, models_of, parameters_of
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets_tests.datasets.source_server import Reply, run_source_server
@@ -115,7 +115,7 @@ def mask_rcnn(tmp_path_factory: pytest.TempPathFactory) -> Published:
 @pytest.fixture
 def use_deeplab(monkeypatch: pytest.MonkeyPatch, deeplab: Published) -> Published:
     url = f"https://localhost:9/{deeplab.path.name}"
-    use_published(monkeypatch, url=url, categories=VOC, data_dir=deeplab.data_dir)
+    use_published(monkeypatch, url=url, categories=VOC)
     return deeplab
 
 
@@ -159,7 +159,7 @@ def test_deeplab_is_used_as_it_is_where_its_weights_know_all_classes(
 ) -> None:
     import torch
 
-    segmenter, images = make_deeplab(), make_pictures(2)
+    segmenter, images = make_deeplab(weights_dir=use_deeplab.weights_dir), make_pictures(2)
     assert segmenter.knows(PEOPLE)
     predicted = list(segmenter.fit(images).predict(images))
 
@@ -173,9 +173,9 @@ def test_deeplab_is_used_as_it_is_where_its_weights_know_all_classes(
         np.testing.assert_allclose(found, np.stack([1 - person, person]), atol=1e-4)
 
 
-def test_deeplab_predicts_images_of_any_size_alike_in_every_batch(use_deeplab: Published) -> None:  # noqa: ARG001
+def test_deeplab_predicts_images_of_any_size_alike_in_every_batch(use_deeplab: Published) -> None:
     images = [*make_pictures(3), make_wide(), *make_pictures(1)]
-    segmenter = make_deeplab(batch_size=2).fit(images)
+    segmenter = make_deeplab(batch_size=2, weights_dir=use_deeplab.weights_dir).fit(images)
 
     for image, together in zip(images, segmenter.predict(images), strict=True):
         assert together.shape == (2, image.height, image.width)
@@ -209,8 +209,8 @@ def test_the_shorter_side_is_resized_to_that_of_the_training(use_deeplab: Publis
 
 def test_deeplab_is_fine_tuned_where_its_weights_lack_a_class(use_deeplab: Published) -> None:
     images = [*make_pictures(4, SHAPES), make_wide(SHAPES)]  # a batch of four, one of a single image
-    short = make_deeplab(epochs=1).fit(images)
-    longer = make_deeplab(epochs=6).fit(images)
+    short = make_deeplab(epochs=1, weights_dir=use_deeplab.weights_dir).fit(images)
+    longer = make_deeplab(epochs=6, weights_dir=use_deeplab.weights_dir).fit(images)
 
     assert not short.knows(SHAPES)
     assert longer.loss_ < short.loss_
@@ -226,15 +226,15 @@ def test_deeplab_is_fine_tuned_where_its_weights_lack_a_class(use_deeplab: Publi
     for image, found in zip(images, longer.predict(images), strict=True):
         assert found.shape == (3, image.height, image.width)
         np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-5)
-    again = make_deeplab(epochs=1).fit(images)
+    again = make_deeplab(epochs=1, weights_dir=use_deeplab.weights_dir).fit(images)
     for name, values in short.weights_.items():
         np.testing.assert_array_equal(again.weights_[name], values)
 
 
 @pytest.mark.slow
-def test_a_fine_tuned_deeplab_finds_what_it_was_shown(use_deeplab: Published) -> None:  # noqa: ARG001
+def test_a_fine_tuned_deeplab_finds_what_it_was_shown(use_deeplab: Published) -> None:
     images = make_pictures(9, ("disc",))
-    segmenter = make_deeplab(epochs=25, learning_rate=2e-3).fit(images)
+    segmenter = make_deeplab(epochs=25, learning_rate=2e-3, weights_dir=use_deeplab.weights_dir).fit(images)
 
     given = np.stack([image.class_mask == 1 for image in images if image.class_mask is not None])
     found = np.stack([probabilities.argmax(axis=0) == 1 for probabilities in segmenter.predict(images)])
@@ -246,9 +246,9 @@ def test_mask_rcnn_tells_pixels_from_the_objects_it_finds(
     monkeypatch: pytest.MonkeyPatch, mask_rcnn: Published
 ) -> None:
     url = f"https://localhost:9/{mask_rcnn.path.name}"
-    use_published(monkeypatch, url=url, categories=COCO, data_dir=mask_rcnn.data_dir)
+    use_published(monkeypatch, url=url, categories=COCO)
     images = [*make_pictures(1), make_wide()]
-    segmenter = make_mask_rcnn()
+    segmenter = make_mask_rcnn(weights_dir=mask_rcnn.weights_dir)
 
     assert segmenter.knows(PEOPLE)
     predicted = list(segmenter.fit(images).predict(images))
@@ -310,24 +310,22 @@ def test_background_takes_the_probabilities_of_all_other_categories() -> None:
 def test_mask_rcnn_names_the_classes_that_it_cannot_know_before_any_contact(
     monkeypatch: pytest.MonkeyPatch, server: SourceServer, tmp_path: Path
 ) -> None:
-    use_published(
-        monkeypatch, url=f"{server.base_url}/network-01234567.pth", categories=COCO, data_dir=tmp_path / "data"
-    )
+    use_published(monkeypatch, url=f"{server.base_url}/network-01234567.pth", categories=COCO)
     images = make_pictures(2, ("person", "unicorn", "pedestrian"))
 
-    with pytest.raises(ValueError, match=r"COCO, which lacks unicorn, pedestrian, and cannot learn from class masks"):
-        make_mask_rcnn().fit(images)
+    with pytest.raises(ValueError, match=r"COCO, which lacks unicorn, pedestrian, and cannot be trained"):
+        make_mask_rcnn(weights_dir=tmp_path).fit(images)
     assert server.requests == []
-    assert not (tmp_path / "data").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_detector_is_used_as_it_is_where_all_classes_are_known(
     monkeypatch: pytest.MonkeyPatch, faster_rcnn: Published
 ) -> None:
     url = f"https://localhost:9/{faster_rcnn.path.name}"
-    use_published(monkeypatch, url=url, categories=COCO, data_dir=faster_rcnn.data_dir)
+    use_published(monkeypatch, url=url, categories=COCO)
     images = make_pictures(2, ("dog", "pedestrian"))
-    detector = make_detector()
+    detector = make_detector(weights_dir=faster_rcnn.weights_dir)
 
     assert detector.knows(("dog", "pedestrian"))
     assert not detector.knows(("unicorn",))
@@ -343,9 +341,9 @@ def test_a_detector_is_fine_tuned_where_a_class_is_unknown(
     monkeypatch: pytest.MonkeyPatch, faster_rcnn: Published
 ) -> None:
     url = f"https://localhost:9/{faster_rcnn.path.name}"
-    use_published(monkeypatch, url=url, categories=COCO, data_dir=faster_rcnn.data_dir)
+    use_published(monkeypatch, url=url, categories=COCO)
     images = make_pictures(3, SHAPES)  # a batch of two, one of a single image that has no box
-    detector = make_detector(epochs=2).fit(images)
+    detector = make_detector(epochs=2, weights_dir=faster_rcnn.weights_dir).fit(images)
 
     assert detector.weights_["roi_heads.box_predictor.cls_score.weight"].shape[0] == 1 + len(SHAPES)
     trained = "roi_heads.box_head.fc6.weight"
@@ -363,9 +361,9 @@ def test_a_fine_tuned_mask_rcnn_finds_boxes_without_its_branch_of_masks(
     monkeypatch: pytest.MonkeyPatch, mask_rcnn: Published
 ) -> None:
     url = f"https://localhost:9/{mask_rcnn.path.name}"
-    use_published(monkeypatch, url=url, categories=COCO, data_dir=mask_rcnn.data_dir)
+    use_published(monkeypatch, url=url, categories=COCO)
     images = make_pictures(2, SHAPES)
-    detector = make_detector(MASK_RCNN, epochs=1).fit(images)
+    detector = make_detector(MASK_RCNN, epochs=1, weights_dir=mask_rcnn.weights_dir).fit(images)
 
     assert not any("mask" in name for name in detector.weights_)
     assert len(detector.predict(images)) == 2
@@ -376,7 +374,7 @@ def test_no_segmenter_predicts_without_weights(make: Any) -> None:
     from cleanlab_assets.models.estimators.torch_training import NotTrainedError
 
     assert {DEEPLAB, MASK_RCNN} <= models_of("segmentation").keys()
-    with pytest.raises(NotTrainedError, match="untrained weights find nothing"):
+    with pytest.raises(NotTrainedError, match="call fit first"):
         next(make().predict(make_pictures(1)))
 
 
@@ -385,14 +383,20 @@ def test_weights_are_fetched_once_by_the_fit_that_needs_them(
 ) -> None:
     name = deeplab.path.name
     url = server.serve(f"/models/{name}", Reply(body=deeplab.path.read_bytes()))
-    use_published(monkeypatch, url=url, categories=VOC, data_dir=tmp_path)
+    use_published(monkeypatch, url=url, categories=VOC)
 
-    first, second = (make_deeplab().fit(make_pictures(1)) for _ in range(2))
+    first, second = (make_deeplab(weights_dir=tmp_path).fit(make_pictures(1)) for _ in range(2))
 
     assert server.requests == [f"/models/{name}"]
-    assert sorted(path.name for path in (tmp_path / "weights").iterdir()) == [name, f"{name}.sha256"]
+    assert sorted(path.name for path in (tmp_path).iterdir()) == [name, f"{name}.sha256"]
     assert_same_values(first.weights_, deeplab)
     assert_same_values(second.weights_, deeplab)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_fit_without_a_directory_for_the_weights_says_so(make: Any) -> None:
+    with pytest.raises(WeightsError, match=r"needs its published weights, but no directory for them: set weights_dir"):
+        make().fit(make_pictures(2))
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -400,8 +404,8 @@ def test_other_bytes_than_the_published_ones_are_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch, server: SourceServer, tmp_path: Path, make: Any
 ) -> None:
     url = server.serve("/network-01234567.pth", Reply(body=b"other weights"))
-    use_published(monkeypatch, url=url, categories=COCO, data_dir=tmp_path)
-    estimator = make()
+    use_published(monkeypatch, url=url, categories=COCO)
+    estimator = make(weights_dir=tmp_path)
 
     with pytest.raises(WeightsError) as caught:
         estimator.fit(make_pictures(2))
@@ -409,10 +413,10 @@ def test_other_bytes_than_the_published_ones_are_refused_in_one_line(
     message = str(caught.value)
     assert "\n" not in message
     assert "its SHA-256 is" in message
-    assert "expected 01234567 at the start" in message
-    assert str(tmp_path / "weights" / "network-01234567.pth") in message
+    assert "expected one that starts with 01234567" in message
+    assert str(tmp_path / "network-01234567.pth") in message
     assert url in message
-    assert list((tmp_path / "weights").iterdir()) == []
+    assert list((tmp_path).iterdir()) == []
     assert not hasattr(estimator, "weights_")
 
 
@@ -423,8 +427,8 @@ def test_without_weights_nothing_is_trained_or_predicted(
 ) -> None:
     from cleanlab_assets.models.estimators.torch_training import NotTrainedError
 
-    use_published(monkeypatch, url=f"{server.base_url}/gone-01234567.pth", categories=COCO, data_dir=tmp_path)
-    estimator, images = make(), make_pictures(2, class_names)
+    use_published(monkeypatch, url=f"{server.base_url}/gone-01234567.pth", categories=COCO)
+    estimator, images = make(weights_dir=tmp_path), make_pictures(2, class_names)
 
     with pytest.raises((WeightsError, ValueError), match=r"HTTP 404|COCO, which lacks disc, bar"):
         estimator.fit(images)
@@ -439,16 +443,15 @@ def test_without_weights_nothing_is_trained_or_predicted(
         *(("segmentation", name) for name in (DEEPLAB, MASK_RCNN)),
     ],
 )
-def test_a_pipeline_is_built_and_asked_for_its_classes_without_fetching(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, family: str, name: str
-) -> None:
-    monkeypatch.setenv("CLEANLAB_DEMO_DATA_DIR", str(tmp_path))
+def test_a_pipeline_is_built_and_asked_for_its_classes_without_fetching(tmp_path: Path, family: str, name: str) -> None:
     kinds = FeatureKinds.of(get_dataset("penn_fudan_ped").columns)
-    context = BuildContext(kinds=kinds, n_classes=1, seed=0)
+    context = BuildContext(kinds=kinds, n_classes=1, seed=0, data_dir=tmp_path)
 
     estimator = build_model(family, name, context, parameters={"batch_size": 1}).named_steps[ESTIMATOR_STEP]
 
     assert estimator.batch_size == 1
+    assert estimator.weights_dir == tmp_path / "weights"
+    assert parameters_of(estimator).keys() == estimator.get_params().keys() - {"weights_dir", "random_state"}
     assert estimator.knows(get_dataset("penn_fudan_ped").class_names)
     assert not estimator.knows(get_dataset("digit_scenes").class_names)
     assert list(tmp_path.iterdir()) == []

@@ -62,7 +62,7 @@ def test_no_segmenter_predicts_without_training() -> None:
     from cleanlab_assets.models.estimators.torch_training import NotTrainedError
 
     assert "small_unet" in models_of("segmentation")
-    with pytest.raises(NotTrainedError, match="untrained weights find nothing"):
+    with pytest.raises(NotTrainedError, match="call fit first"):
         next(make_segmenter().predict(make_scenes(1)))
 
 

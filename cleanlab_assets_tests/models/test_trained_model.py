@@ -61,7 +61,7 @@ def test_a_model_file_with_a_foreign_type_is_not_read() -> None:
     pipeline = Pipeline([("estimator", FunctionTransformer(_foreign_function))])
     content = skops.io.dumps({"pipeline": pipeline, "card": "{}"})
 
-    with pytest.raises(UntrustedModelError, match="_foreign_function, which are not trusted: it was not read"):
+    with pytest.raises(UntrustedModelError, match="_foreign_function, which are not trusted: it was not loaded"):
         TrainedModel.from_bytes(content)
 
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cleanlab_assets.methods.variants import VariantComparison
+from cleanlab_assets.families.tables.steps import collect_data_issues
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.reports.audit_facts import AuditFacts, collect_facts
 from cleanlab_assets_tests.conftest import PLANTED
@@ -12,33 +13,44 @@ from cleanlab_assets_tests.conftest import PLANTED
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cleanlab_assets.methods.result import Result
+    from cleanlab_assets.methods.variants import VariantComparison
     from cleanlab_assets_tests.conftest import Workbench
 
 
 @pytest.fixture(scope="module")
-def tables(audited: Workbench) -> dict[str, pd.DataFrame]:
+def results(audited: Workbench) -> dict[str, Result[Any, Any]]:
     names = ("predictions", "label_issues", "datalab_summary", "duplicate_sets")
     return {
-        "training_set": audited.read("training_set", "breast_cancer"),
-        **{name: audited.read(name, PLANTED) for name in names},
+        "training_set": audited.result("training_set", "breast_cancer"),
+        **{name: audited.result(name, PLANTED) for name in names},
     }
 
 
 @pytest.fixture(scope="module")
+def tables(results: dict[str, Result[Any, Any]]) -> dict[str, pd.DataFrame]:
+    return {name: result.value for name, result in results.items()}
+
+
+@pytest.fixture(scope="module")
 def comparison(audited: Workbench) -> VariantComparison:
-    found: VariantComparison = audited.read("variant_comparison", PLANTED, VariantComparison)
+    found: VariantComparison = audited.read("variant_comparison", PLANTED)
     return found
 
 
 @pytest.fixture(scope="module")
-def facts(tables: dict[str, pd.DataFrame], comparison: VariantComparison) -> AuditFacts:
+def facts(results: dict[str, Result[Any, Any]], comparison: VariantComparison) -> AuditFacts:
     return collect_facts(
         family="classification",
+        unit="row",
+        report_asset="datalab_report",
         dataset=get_dataset("breast_cancer"),
         model="logistic_regression",
+        training_set=results["training_set"],
+        predictions=results["predictions"],
+        label_issues=results["label_issues"],
         comparison=comparison,
-        n_features=30,
-        **tables,
+        data_issues=collect_data_issues(results["datalab_summary"], results["duplicate_sets"]),
     )
 
 
@@ -52,7 +64,7 @@ def test_counts_are_those_of_the_tables(facts: AuditFacts, tables: dict[str, pd.
 
 
 def test_the_stored_facts_are_those_of_the_tables(facts: AuditFacts, audited: Workbench) -> None:
-    assert audited.read("audit_facts", PLANTED, AuditFacts) == facts
+    assert audited.read("audit_facts", PLANTED) == facts
 
 
 def test_planted_errors_and_their_detection_are_among_the_facts(
@@ -79,6 +91,17 @@ def test_worst_rows_are_the_lowest_ranks(facts: AuditFacts, tables: dict[str, pd
     assert [row.row_id for row in facts.worst_rows] == ranked["row_id"].head(10).tolist()
 
 
-def test_durations_do_not_change_the_content_hash(facts: AuditFacts) -> None:
-    assert facts.content_hash() == facts.model_copy(update={"fit_seconds": 99.0}).content_hash()
+def test_limits_and_calibration_are_those_of_the_dataset_and_the_predictions(
+    facts: AuditFacts, results: dict[str, Result[Any, Any]]
+) -> None:
+    assert facts.limits == asdict(get_dataset("breast_cancer").gates)
+    reliability = results["predictions"].facts.reliability
+    assert facts.expected_calibration_error == reliability.expected_calibration_error
+
+
+def test_durations_are_told_beside_the_facts_and_change_no_hash(facts: AuditFacts, audited: Workbench) -> None:
+    stored = audited.result("audit_facts", PLANTED)
+    assert stored.origin.durations == audited.provenance("predictions", PLANTED).durations
+    assert stored.origin.durations["fit_seconds"] > 0
+    assert "fit_seconds" not in facts.model_dump()
     assert facts.content_hash() != facts.model_copy(update={"n_label_issues": 99}).content_hash()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from cleanlab_assets.families.step import DATASET, MODEL
 from cleanlab_assets.orchestration.audit_result import AssetResult, AuditResult, collect_checks, collect_result
-from cleanlab_assets.orchestration.partitions import DATASET, MODEL
+from cleanlab_assets.orchestration.storage import read_result
 
 if TYPE_CHECKING:
     from cleanlab_assets_tests.conftest import Workbench
@@ -40,7 +41,7 @@ def test_it_holds_config_hash_inputs_and_place_of_every_asset(result: AuditResul
     assert (
         training.provenance.data_hash == result.assets["predictions"].provenance.inputs["classification/training_set"]
     )
-    assert pd.read_parquet(training.path).attrs["seed"] == 3
+    assert read_result(training.path, audited.family.step("training_set")).origin == training.provenance
 
 
 def test_its_facts_are_those_of_the_artifacts(result: AuditResult) -> None:

@@ -15,14 +15,17 @@ import yaml
 from cleanlab_assets.datasets.dataset import Dataset, Location, SourceFile
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.definitions import build_definitions
+from cleanlab_assets.families.raw_dataset import MAXIMUM_AGE
+from cleanlab_assets.families.registry import FAMILIES as TASKS
+from cleanlab_assets.families.step import DATASET, Step
+from cleanlab_assets.methods.result import NoFacts, Result
+from cleanlab_assets.orchestration import assets, raw_dataset_checks
 from cleanlab_assets.orchestration import datasets as catalogue
-from cleanlab_assets.orchestration import raw_dataset
+from cleanlab_assets.orchestration.assets import KEEP_SETTINGS_TAG, build_asset
 from cleanlab_assets.orchestration.automation import build_schedules, build_source_file_sensor
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets.orchestration.families import FAMILIES
-from cleanlab_assets.orchestration.family_asset import KEEP_SETTINGS_TAG, StepResult, family_asset
+from cleanlab_assets.orchestration.families import all_families
 from cleanlab_assets.orchestration.history import find_failure, latest_provenance, read_data_version
-from cleanlab_assets.orchestration.partitions import DATASET
 from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.orchestration.runs import evaluate_checks
 from cleanlab_assets.orchestration.storage import build_io_managers
@@ -33,12 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from dagster._core.definitions.schedule_definition import ScheduleExecutionData
-    from dagster._core.definitions.sensor_definition import SensorExecutionData
-
+    from cleanlab_assets.orchestration.assets import ChainContext
     from cleanlab_assets.orchestration.family import Family
     from cleanlab_assets_tests.conftest import Workbench
 
+FAMILIES = all_families()
 TRAINING_SET = dg.AssetKey(["classification", "training_set"])
 
 
@@ -132,7 +134,7 @@ def test_a_schedule_asks_only_for_datasets_that_were_audited_and_keeps_their_set
     due = datetime(2026, 3, 1, 2, tzinfo=UTC)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:  # a schedule opens its instance by itself
 
-        def tick() -> ScheduleExecutionData:
+        def tick() -> Any:
             return schedule.evaluate_tick(dg.build_schedule_context(instance, due, repository_def=repository))
 
         before = tick()
@@ -149,7 +151,7 @@ def test_a_schedule_asks_only_for_datasets_that_were_audited_and_keeps_their_set
     assert request.tags[KEEP_SETTINGS_TAG] == "true"
 
 
-def look_for_changes(bench: Workbench) -> SensorExecutionData:
+def look_for_changes(bench: Workbench) -> Any:
     repository = bench.definitions.get_repository_def()
     sensor = repository.get_sensor_def("changed_source_files")
     return sensor.evaluate_tick(dg.build_sensor_context(bench.instance, repository_def=repository))
@@ -271,7 +273,7 @@ def test_a_recorded_setting_that_is_out_of_bounds_now_fails_the_step_and_is_name
 def test_a_download_that_fails_is_tried_again_later(
     workbench: Workbench, server: SourceServer, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(raw_dataset, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(assets, "RETRY_SECONDS", 0.01)
     url = server.serve("/table.csv", Reply(status=404), Reply(status=404), Reply(body=content))
     serve_breast_cancer(monkeypatch, content, url)
 
@@ -284,13 +286,13 @@ def test_a_download_that_fails_is_tried_again_later(
 def test_after_the_last_retry_one_line_says_what_was_tried_and_where_to_put_the_file(
     workbench: Workbench, server: SourceServer, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(raw_dataset, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(assets, "RETRY_SECONDS", 0.01)
     url = server.serve("/table.csv", Reply(status=404))
     serve_breast_cancer(monkeypatch, content, url)
 
     outcome = workbench.materialize("dataset", "breast_cancer")
 
-    assert len(server.requests) == 1 + raw_dataset.DOWNLOAD_RETRIES
+    assert len(server.requests) == 1 + assets.DOWNLOAD_RETRIES
     assert outcome.error is not None
     assert "\n" not in outcome.error
     by_hand = workbench.settings.data_dir / "breast_cancer" / "breast_cancer.csv"
@@ -328,8 +330,8 @@ def test_raw_data_has_a_freshness_policy_that_a_missed_weekly_refresh_violates(f
 
     policy = policies.pop(family.assets[DATASET][0].key)
 
-    assert policy == dg.FreshnessPolicy.time_window(fail_window=raw_dataset.MAXIMUM_AGE)
-    assert timedelta(days=7) < raw_dataset.MAXIMUM_AGE < timedelta(days=14)
+    assert policy == dg.FreshnessPolicy.time_window(fail_window=MAXIMUM_AGE)
+    assert timedelta(days=7) < MAXIMUM_AGE < timedelta(days=14)
     assert set(policies.values()) == {None}
 
 
@@ -337,7 +339,7 @@ def test_raw_data_counts_as_verified_lately_until_it_is_too_old(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = workbench.materialize("dataset", "breast_cancer")
-    monkeypatch.setattr(raw_dataset, "MAXIMUM_AGE", timedelta(0))
+    monkeypatch.setattr(raw_dataset_checks, "MAXIMUM_AGE", timedelta(0))
     later = evaluate_checks(
         workbench.definitions, workbench.instance, workbench.family, "breast_cancer", "logistic_regression"
     )[0]
@@ -351,29 +353,38 @@ def test_raw_data_counts_as_verified_lately_until_it_is_too_old(
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_steps_that_fit_or_search_take_turns(family: Family) -> None:
-    pools = {asset.key.path[-1]: asset.op.pool for asset in family.all_assets}
     home = yaml.safe_load((PROJECT / "data" / "dagster_home" / "dagster.yaml").read_text())
+    pools = {asset.key.path[-1]: asset.op.pool for asset in family.all_assets}
+    wanted = {step.name: "heavy" if step.is_heavy else None for steps in family.steps.values() for step in steps}
 
-    heavy = {"neighbor_graph", "predictions", "variant_comparison", "retrained_model"} & pools.keys()
-    assert heavy <= {name for name, pool in pools.items() if pool == "heavy"}
-    assert {pools["raw_dataset"], pools["training_set"], pools["audit_facts"], pools["model_comparison"]} == {None}
+    assert pools == wanted
+    assert {pools[name] for name in ("predictions", "variant_comparison", "retrained_model")} == {"heavy"}
+    assert {pools[name] for name in ("raw_dataset", "training_set", "audit_facts", "model_comparison")} == {None}
     assert home["concurrency"]["pools"] == {"granularity": "op", "default_limit": 1}
 
 
-def test_a_heavy_step_holds_the_only_place_of_its_pool_while_it_runs(tmp_path: Path) -> None:
+def test_a_heavy_step_holds_the_only_place_of_its_pool_while_it_runs(workbench: Workbench, tmp_path: Path) -> None:
     places: list[tuple[int, int]] = []
 
-    def count_places(context: dg.AssetExecutionContext) -> StepResult:
-        """A step that looks at its pool."""
-        pool = context.instance.event_log_storage.get_concurrency_info("heavy")
+    def count_places(context: ChainContext) -> Result[str, NoFacts]:
+        pool = context.dagster.instance.event_log_storage.get_concurrency_info("heavy")
         places.append((pool.active_slot_count, pool.slot_count))
-        return StepResult("done")
+        return Result(value="done", facts=NoFacts())
 
-    count_places.__annotations__["context"] = dg.AssetExecutionContext  # Dagster does not take it as a text
-    heavy = family_asset("classification", level=DATASET, storage="html", code_version="1", kinds={"html"}, heavy=True)
-    resources = {"settings": None, **build_io_managers(str(tmp_path / "artifacts"))}
+    heavy = Step(
+        name="count_places",
+        level=DATASET,
+        run=count_places,
+        code_version="1",
+        kinds=frozenset({"html"}),
+        value=str,
+        storage="html",
+        is_heavy=True,
+    )
+    asset = build_asset(TASKS[0], heavy, [], shared=[], reserved=frozenset())
+    resources = {"settings": workbench.settings, "families": {}, **build_io_managers(str(tmp_path / "artifacts"), [])}
     home = yaml.safe_load((PROJECT / "data" / "dagster_home" / "dagster.yaml").read_text())
     with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"concurrency": home["concurrency"]}) as instance:
-        dg.materialize([heavy(count_places)], partition_key="digits", instance=instance, resources=resources)
+        dg.materialize([asset], partition_key="digits", instance=instance, resources=resources)
 
     assert places == [(1, 1)]

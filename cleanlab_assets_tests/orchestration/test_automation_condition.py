@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,25 +9,25 @@ import dagster as dg
 import pytest
 from pydantic import BaseModel
 
-from cleanlab_assets.orchestration.automation_condition import SHARED_ASSETS
-from cleanlab_assets.orchestration.families import FAMILIES
-from cleanlab_assets.orchestration.family_asset import StepResult, family_asset
+from cleanlab_assets.families.classification.family import CLASSIFICATION
+from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL, Level, Step
+from cleanlab_assets.methods.result import NoFacts, Result
+from cleanlab_assets.orchestration.assets import build_asset
+from cleanlab_assets.orchestration.chain import list_shared_steps
+from cleanlab_assets.orchestration.families import all_families
+from cleanlab_assets.orchestration.family import Family
 from cleanlab_assets.orchestration.history import latest_provenance, read_data_version
-from cleanlab_assets.orchestration.partitions import (
-    COMPARISON,
-    DATASET,
-    MODEL,
-    Level,
-    partitions_of,
-    upstream_partitions,
-)
+from cleanlab_assets.orchestration.partitions import Partition, partitions_of, upstream_partitions
 from cleanlab_assets.orchestration.storage import build_io_managers
+from cleanlab_assets.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
-    from cleanlab_assets.orchestration.family import Family
+    from cleanlab_assets.families.step import StepContext
+
+FAMILIES = all_families()
 
 
 class Text(BaseModel):
@@ -40,7 +39,8 @@ class Text(BaseModel):
 Requests = dict[str, set[str]]
 """Requested assets by partition: each partition becomes one run."""
 
-FAMILY = "classification"
+FAMILY = CLASSIFICATION.name
+LEVELS: tuple[Level, ...] = (DATASET, MODEL, COMPARISON)
 UPSTREAM: Mapping[str, tuple[Level, tuple[str, ...]]] = {
     "raw_dataset": (DATASET, ()),
     "training_set": (DATASET, ("raw_dataset",)),
@@ -58,6 +58,13 @@ DATASET_LEVEL = {name for name, (level, _) in UPSTREAM.items() if level == DATAS
 DOWNSTREAM_OF_RAW = DATASET_LEVEL - {"raw_dataset"}
 MODEL_LEVEL = {name for name, (level, _) in UPSTREAM.items() if level == MODEL}
 COMPARISON_LEVEL = {name for name, (level, _) in UPSTREAM.items() if level == COMPARISON}
+
+
+def _to_text(read: Result[Text, NoFacts] | Mapping[str, Result[Text, NoFacts]]) -> str:
+    """Say what a step has read: a result, or those of several models."""
+    if isinstance(read, Result):
+        return read.value.text
+    return str({model: result.value.text for model, result in sorted(read.items())})
 
 
 @dataclass
@@ -83,44 +90,54 @@ class Chain:
     def deploy(self, **code_versions: str) -> None:
         """Load the code location again, with other code versions of some assets."""
         self.code_versions |= code_versions
-        assets = [self._build_asset(name) for name in UPSTREAM]
+        steps = {name: self._make_step(name) for name in UPSTREAM}
+        shared = list_shared_steps(list(steps.values()))
+        assets = [
+            build_asset(
+                CLASSIFICATION, item, [steps[name] for name in item.inputs], shared=shared, reserved=frozenset()
+            )
+            for item in steps.values()
+        ]
+        by_level: dict[Level, list[Step]] = {
+            level: [item for item in steps.values() if item.level == level] for level in LEVELS
+        }
+        family = Family(task=CLASSIFICATION, steps=by_level, assets={}, checks=())
+        settings = Settings(_env_file=None, artifacts_dir=str(self.directory), data_dir=self.directory)
         self.definitions = dg.Definitions(
             assets=assets,
             asset_checks=[self._build_check(asset) for asset in assets if asset.key.path[-1] in BLOCKED],
             jobs=[
                 dg.define_asset_job(level, [asset for asset in assets if UPSTREAM[asset.key.path[-1]][0] == level])
-                for level in (DATASET, MODEL, COMPARISON)
+                for level in LEVELS
             ],
-            resources={"settings": None, **build_io_managers(str(self.directory))},
+            resources={
+                "settings": settings,
+                "families": {FAMILY: family},
+                **build_io_managers(settings.artifacts_dir, [family]),
+            },
         )
 
-    def _build_asset(self, name: str) -> dg.AssetsDefinition:
+    def _make_step(self, name: str) -> Step:
         level, upstream = UPSTREAM[name]
 
-        def step(context: dg.AssetExecutionContext, **inputs: object) -> StepResult:
+        def run(context: StepContext, **inputs: Any) -> Result[Text, NoFacts]:
             self.meanwhile.pop(name, lambda: None)()
-            if (name, context.partition_key) in self.broken:
+            if (name, str(Partition(context.dataset.name, context.model))) in self.broken:
                 raise RuntimeError(f"{name} is broken")
-            return StepResult(Text(text=f"{name} {self.content.get(name, '')} {sorted(inputs.items())}"))
+            read = sorted((other, _to_text(result)) for other, result in inputs.items())
+            return Result(value=Text(text=f"{name} {self.content.get(name, '')} {read}"), facts=NoFacts())
 
-        types = {
-            other: dict[str, Text] if level == COMPARISON and UPSTREAM[other][0] == MODEL else Text
-            for other in upstream
-        }
-        step.__name__ = name
-        step.__doc__ = f"Stands in for {name}."
-        step.__annotations__ = {"context": dg.AssetExecutionContext, **types}
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        step.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [
-                inspect.Parameter(other, kind, annotation=annotation)
-                for other, annotation in step.__annotations__.items()
-            ]
+        return Step(
+            name=name,
+            level=level,
+            run=run,
+            inputs=upstream,
+            code_version=self.code_versions.get(name, "1"),
+            kinds=frozenset({"json"}),
+            value=Text,
+            storage="json",
+            description=f"Stands in for {name}.",
         )
-        decorate = family_asset(
-            FAMILY, level=level, storage="json", code_version=self.code_versions.get(name, "1"), kinds={"json"}
-        )
-        return decorate(step)
 
     def _build_check(self, asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
         name = asset.key.path[-1]
@@ -397,14 +414,15 @@ def test_the_assets_that_models_share_are_those_that_they_wait_for(family: Famil
 
     shared = {key.path[-1] for key in read.intersection(family.asset_keys(DATASET))}
 
-    assert shared == set(SHARED_ASSETS[family.name])
+    assert shared == set(list_shared_steps([step for steps in family.steps.values() for step in steps]))
+    assert {"raw_dataset", "training_set"} <= shared
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_new_raw_content_refreshes_every_level_of_the_real_chain(family: Family) -> None:
     dataset = partitions_of(family.name, DATASET).get_partition_keys()[0]
-    model = f"{dataset}|{family.default_model}"
+    model = f"{dataset}|{family.task.default_model}"
     raw_dataset, *downstream_of_raw = family.asset_keys(DATASET)
     with dg.DagsterInstance.ephemeral() as instance:
         record = RecordedChain(family, instance)
@@ -435,7 +453,7 @@ class RecordedChain:
     cursor: Any = None
 
     def __post_init__(self) -> None:
-        resources = {"settings": None, **build_io_managers("never written")}
+        resources: dict[str, Any] = {"settings": None, "families": {}, **build_io_managers("never written", [])}
         self.definitions = dg.Definitions(assets=self.family.all_assets, resources=resources)
 
     def materialize(self, keys: Collection[dg.AssetKey], partition: str, version: str) -> None:

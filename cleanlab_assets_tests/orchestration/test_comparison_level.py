@@ -9,9 +9,7 @@ import pytest
 
 from cleanlab_assets.orchestration import history
 from cleanlab_assets.orchestration.freshness import find_stale_assets
-from cleanlab_assets.orchestration.regression.family import REGRESSION
 from cleanlab_assets.orchestration.runs import RunOutcome, resolve_configs
-from cleanlab_assets.reports.model_comparison import ModelComparison
 from cleanlab_assets_tests.conftest import build_workbench
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cleanlab_assets.reports.model_comparison import ModelComparison
     from cleanlab_assets_tests.conftest import Workbench
 
 DATASET_CONFIG = {
@@ -40,7 +39,7 @@ def _audit(bench: Workbench, model: str, *, flags: dict[str, object] | None = No
 
 def _compare(bench: Workbench) -> ModelComparison:
     assert bench.materialize("comparison", "diabetes", force=True).success
-    comparison: ModelComparison = bench.read("model_comparison", "diabetes", ModelComparison)
+    comparison: ModelComparison = bench.read("model_comparison", "diabetes")
     return comparison
 
 
@@ -49,7 +48,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     """A workbench where ridge and knn are audited and compared, and extra_trees failed."""
     directory = tmp_path_factory.mktemp("compared")
     with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
-        found = build_workbench(directory, instance, REGRESSION)
+        found = build_workbench(directory, instance, "regression")
         assert found.materialize("dataset", "diabetes", DATASET_CONFIG).success
         for model in ("ridge", "knn"):
             assert _audit(found, model).success
@@ -72,8 +71,7 @@ def test_every_model_of_the_family_is_told_with_what_became_of_it(bench: Workben
 def test_the_best_cross_validated_model_is_selected(bench: Workbench) -> None:
     comparison = _compare(bench)
     rmse = {
-        model: bench.read("predictions", f"diabetes|{model}").attrs["cross_validation"]["rmse"]
-        for model in ("ridge", "knn")
+        model: bench.facts("predictions", f"diabetes|{model}").cross_validation["rmse"] for model in ("ridge", "knn")
     }
     assert comparison.selected == min(rmse, key=lambda model: rmse[model])
     assert comparison.result("knn").cv_metric == pytest.approx(rmse["knn"])
@@ -108,14 +106,14 @@ def test_the_page_and_the_check_name_the_model_that_failed(bench: Workbench) -> 
 
 @pytest.mark.slow
 def test_a_model_that_fails_and_is_mended_makes_the_comparison_stale_each_time(bench: Workbench) -> None:
-    configs = resolve_configs(REGRESSION, {})
+    configs = resolve_configs(bench.family, {})
     _compare(bench)
     assert not _audit(bench, "knn", n_neighbors=1_000_000).success
-    stale = find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", configs)
+    stale = find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs)
     assert stale[dg.AssetKey(["regression", "model_comparison"])] == "knn is now failed"
     assert _compare(bench).result("knn").status == "failed"
     assert _audit(bench, "knn").success
-    assert find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", configs)
+    assert find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs)
     assert _compare(bench).result("knn").status == "compared"
 
 
@@ -146,24 +144,25 @@ def test_what_is_stale_is_found_with_one_look_at_each_partition(
         return fetch(instance, key, partition)
 
     monkeypatch.setattr(history, "_fetch_record", count)
-    find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", resolve_configs(REGRESSION, {}))
+    find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", resolve_configs(bench.family, {}))
     assert len(looked) == len(set(looked)) > 0
     _compare(bench)
     before = len(looked)
-    find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", resolve_configs(REGRESSION, {}))
+    find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", resolve_configs(bench.family, {}))
     assert len(looked) > before, "the next look is a new one"
 
 
+@pytest.mark.slow
 def test_the_comparison_is_fresh_until_a_model_changes_and_tells_a_model_of_another_training_set(
     bench: Workbench,
 ) -> None:
-    configs = resolve_configs(REGRESSION, {})
+    configs = resolve_configs(bench.family, {})
     _compare(bench)
-    assert find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", configs) == {}
+    assert find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs) == {}
     other = {"ops": {**DATASET_CONFIG["ops"], "regression__training_set": {"config": {"folds": 2, "seed": 7}}}}
     assert bench.materialize("dataset", "diabetes", other).success
     assert _audit(bench, "ridge").success
-    stale = find_stale_assets(bench.instance, REGRESSION, "comparison", "diabetes", configs)
+    stale = find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs)
     assert {key.path[-1] for key in stale} == {"model_comparison", "consensus_issues", "comparison_report"}
     comparison = _compare(bench)
     assert comparison.result("ridge").status == "compared"

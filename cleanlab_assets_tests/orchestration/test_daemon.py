@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import dagster as dg
 import pytest
 
-from cleanlab_assets.orchestration.classification.family import CLASSIFICATION
 from cleanlab_assets.orchestration.history import latest_provenance
-from cleanlab_assets.orchestration.regression.family import REGRESSION
 from cleanlab_assets_tests.conftest import build_workbench
 from cleanlab_assets_tests.web_server import PROJECT, WebServer, find_survivors, stop
 
@@ -102,7 +100,9 @@ def test_a_schedule_audits_again_and_new_content_refreshes_what_was_made_from_it
     }
     with dg.DagsterInstance.from_config(str(home)) as instance:
         # Two families, so that the schedule does not come again in the middle of what the conditions have to see.
-        bench, other_bench = (build_workbench(tmp_path, instance, family) for family in (CLASSIFICATION, REGRESSION))
+        bench, other_bench = (
+            build_workbench(tmp_path, instance, family) for family in ("classification", "regression")
+        )
         assert bench.materialize("dataset", "breast_cancer", sample("classification", 300)).success
         assert other_bench.materialize("dataset", "diabetes", sample("regression", 300)).success
         predictions = other_bench.definitions.resolve_job_def("regression_model_level").execute_in_process(

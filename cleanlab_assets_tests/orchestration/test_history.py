@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from cleanlab_assets.orchestration import raw_dataset
+from cleanlab_assets.families import raw_dataset
 from cleanlab_assets.orchestration.history import (
     NO_VERSION,
     find_failure,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from cleanlab_assets.orchestration.storage import read_artifact
+from cleanlab_assets.orchestration.families import get_family
+from cleanlab_assets.orchestration.storage import read_result
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from cleanlab_assets.methods.result import Result
 
 pytestmark = pytest.mark.slow
 
@@ -83,12 +84,17 @@ def _run(folder: Path, model: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _read(folder: Path, asset: str, partition: str, suffix: str = "parquet") -> Any:
-    return read_artifact(str(folder.parents[1] / "artifacts" / "multiannotator" / asset / f"{partition}.{suffix}"))
+def _result(folder: Path, asset: str, partition: str) -> Result[Any, Any]:
+    step = get_family("multiannotator").step(asset)
+    return read_result(f"{folder.parents[1]}/artifacts/multiannotator/{asset}/{partition}.{step.storage}", step)
 
 
-def _notes(table: pd.DataFrame) -> str:
-    return "; ".join(table.attrs["notes"])
+def _read(folder: Path, asset: str, partition: str) -> Any:
+    return _result(folder, asset, partition).value
+
+
+def _notes(folder: Path) -> str:
+    return "; ".join(_result(folder, "training_set", "pets").facts.notes)
 
 
 def test_labels_without_features_are_audited_by_the_annotators_alone(folder: Path) -> None:
@@ -98,7 +104,7 @@ def test_labels_without_features_are_audited_by_the_annotators_alone(folder: Pat
     issues = _read(folder, "label_issues", "pets/annotators_only")
     assert issues["rank"].is_unique
     assert set(issues["given_label"].astype(str)) == set(CLASSES)
-    assert "no truth is known" in _notes(_read(folder, "training_set", "pets"))
+    assert "no truth is known" in _notes(folder)
 
 
 def test_labels_that_come_later_lead_to_the_next_batch(folder: Path) -> None:
@@ -106,7 +112,7 @@ def test_labels_that_come_later_lead_to_the_next_batch(folder: Path) -> None:
     _run(folder, "logistic_regression")
     first = _read(folder, "labeling_batch", "pets/logistic_regression")
     assert len(first) == 5
-    assert "labels by file" not in _notes(_read(folder, "training_set", "pets"))
+    assert "labels by file" not in _notes(folder)
 
     waiting = [f"pet_{N_EXAMPLES + number}" for number in range(N_WAITING)]
     asked = list(dict.fromkeys([*first["row_id"], *waiting]))
@@ -118,8 +124,8 @@ def test_labels_that_come_later_lead_to_the_next_batch(folder: Path) -> None:
 
     rows = _read(folder, "training_set", "pets")
     assert set(waiting) <= set(rows["row_id"])
-    assert f"new_labels.csv {len(lines)}" in _notes(rows)
+    assert f"new_labels.csv {len(lines)}" in _notes(folder)
     second = _read(folder, "labeling_batch", "pets/logistic_regression")
     assert set(second["row_id"]) != set(first["row_id"])
     assert (second["n_annotations"] > 0).all(), "nothing waits without a label any more"
-    assert f"new_labels.csv {len(lines)}" in _read(folder, "audit_report", "pets/logistic_regression", "html")
+    assert f"new_labels.csv {len(lines)}" in _read(folder, "audit_report", "pets/logistic_regression")

@@ -8,15 +8,14 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from cleanlab_assets.methods.variants import USED_AS_PUBLISHED, VariantComparison
+from cleanlab_assets.families.images.variants import is_used_as_published
+from cleanlab_assets.methods.variants import USED_AS_PUBLISHED
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets.orchestration.segmentation.family import SEGMENTATION
-from cleanlab_assets.orchestration.vision.retraining import is_used_as_published
-from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets_tests.conftest import Workbench, build_workbench
 from cleanlab_assets_tests.models.published import Published, publish, use_published
+from cleanlab_assets_tests.orchestration.chains import few_scenes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +26,7 @@ MODEL = "deeplabv3_mobilenet_v3_large"
 PARTITION = f"digit_scenes|{MODEL}"
 CONFIG = {
     "ops": {
-        "segmentation__training_set": {"config": {"max_rows": 20, "folds": 2}},
+        "segmentation__training_set": {"config": {"folds": 2}},
         "segmentation__predictions": {"config": {"parameters": {"shortest_side": 64}}},
         "segmentation__variant_comparison": {"config": {"resamples": 100}},
     }
@@ -46,11 +45,11 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workbenc
         network = get_model(MODEL, weights=None, weights_backbone=None, num_classes=len(categories), aux_loss=True)
     directory = tmp_path_factory.mktemp("pretrained")
     with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
-        bench = build_workbench(directory, instance, SEGMENTATION)
-        published = publish(directory / "published", network.state_dict())
-        with pytest.MonkeyPatch.context() as patch:
+        bench = build_workbench(directory, instance, "segmentation")
+        published = publish(bench.settings.data_dir / "weights", network.state_dict())
+        with few_scenes(), pytest.MonkeyPatch.context() as patch:
             url = f"https://localhost:9/{published.path.name}"
-            use_published(patch, url=url, categories=categories, data_dir=published.data_dir)
+            use_published(patch, url=url, categories=categories)
             outcome = bench.materialize("dataset", "digit_scenes", CONFIG)
             assert outcome.success, outcome.error
             outcome = bench.materialize("model", PARTITION, CONFIG)
@@ -61,14 +60,14 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workbenc
 @pytest.mark.slow
 def test_variants_that_would_be_one_model_are_not_compared(audited: tuple[Workbench, RunOutcome, Published]) -> None:
     bench, _, _ = audited
-    comparison = bench.read("variant_comparison", PARTITION, VariantComparison)
+    comparison = bench.read("variant_comparison", PARTITION)
 
     assert [item.variant for item in comparison.variants] == ["baseline"]
     assert comparison.verdict == "not compared"
     assert comparison.notes == [USED_AS_PUBLISHED]
     assert np.isfinite(comparison.result("baseline").metrics["mean_iou"])
     assert USED_AS_PUBLISHED in str(bench.latest("variant_comparison", PARTITION).metadata["notes"].value)
-    facts = bench.read("audit_facts", PARTITION, AuditFacts)
+    facts = bench.read("audit_facts", PARTITION)
     assert USED_AS_PUBLISHED in facts.notes
     assert facts.is_used_as_published
 
@@ -81,6 +80,8 @@ def test_the_final_model_is_the_published_one_and_its_card_says_so(
     network = bench.read("retrained_model", PARTITION)
 
     assert network.card["notes"] == [USED_AS_PUBLISHED]
+    assert network.card["parameters"]["shortest_side"] == 64
+    assert "weights_dir" not in network.card["parameters"], "the model is the same wherever its weights were read"
     assert len(network.weights) > 200
     for name, values in network.weights.items():
         np.testing.assert_array_equal(values, published.values[name].numpy())

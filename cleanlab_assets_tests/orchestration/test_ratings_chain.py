@@ -9,15 +9,15 @@ import pytest
 
 from cleanlab_assets.datasets.dataset import SourceFile
 from cleanlab_assets.datasets.movielens_100k import FILE, GENRES
+from cleanlab_assets.families.step import DATASET, MODEL
 from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets.orchestration.multiannotator.family import MULTIANNOTATOR
-from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
 from cleanlab_assets_tests.conftest import Workbench, build_workbench
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cleanlab_assets.families.step import Level
 
 N_MOVIES = 60
 N_USERS = 12
@@ -58,17 +58,17 @@ def test_ratings_are_told_as_ordered_preferences(workbench: Workbench, monkeypat
     folder = workbench.settings.data_dir / "movielens_100k"
     folder.mkdir(parents=True)
     _write_ratings(folder / FILE)
-    bench = build_workbench(workbench.settings.data_dir.parent, workbench.instance, MULTIANNOTATOR)
+    bench = build_workbench(workbench.settings.data_dir.parent, workbench.instance, "multiannotator")
 
     levels: tuple[tuple[Level, str], ...] = ((DATASET, "movielens_100k"), (MODEL, PARTITION))
     for level, partition in levels:
         outcome = bench.materialize(level, partition, CONFIG)
         assert outcome.success, outcome.error
 
-    agreement = bench.read("annotations", "movielens_100k").attrs["agreement"]
+    agreement = bench.facts("annotations", "movielens_100k").agreement
     assert agreement["ordinal_agreement"] > agreement["nominal_agreement"] + 0.2, "users differ by a grade at most"
     assert agreement["nominal_agreement"] > 0.1
     page = bench.read("audit_report", PARTITION)
     for text in ("Ordinal agreement", "Nominal agreement", "These labels are preferences", "1 &lt; 2 &lt; 3"):
         assert text in page, text
-    assert "labels are preferences" in "; ".join(bench.read("training_set", "movielens_100k").attrs["notes"])
+    assert "labels are preferences" in "; ".join(bench.facts("training_set", "movielens_100k").notes)

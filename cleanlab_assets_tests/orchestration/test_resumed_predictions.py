@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from cleanlab_assets.orchestration.object_detection.family import OBJECT_DETECTION
-from cleanlab_assets.orchestration.partitions import DATASET, MODEL, Level
-from cleanlab_assets.orchestration.segmentation.family import SEGMENTATION
+from cleanlab_assets.families.step import DATASET, MODEL, Level
 from cleanlab_assets_tests.conftest import Workbench, build_workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cleanlab_assets.datasets.images import AnnotatedImage
-    from cleanlab_assets.orchestration.family import Family
 
 pytestmark = pytest.mark.slow
 
@@ -90,10 +87,8 @@ def _materialize(bench: Workbench, level: Level, partition: str, *assets: str) -
     ).success
 
 
-@pytest.mark.parametrize(("family", "model"), [(SEGMENTATION, "small_unet"), (OBJECT_DETECTION, "small_detector")])
-def test_a_run_that_broke_off_goes_on_where_it_stopped(
-    tmp_path: Path, family: Family, model: str, power: Power
-) -> None:
+@pytest.mark.parametrize(("family", "model"), [("segmentation", "small_unet"), ("object_detection", "small_detector")])
+def test_a_run_that_broke_off_goes_on_where_it_stopped(tmp_path: Path, family: str, model: str, power: Power) -> None:
     partition = f"digit_scenes|{model}"
     with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
         bench = build_workbench(tmp_path, instance, family)
@@ -109,19 +104,19 @@ def test_a_run_that_broke_off_goes_on_where_it_stopped(
         power.lasts_for, power.trained_on = None, []
         assert _materialize(bench, MODEL, partition, "predictions")
         assert power.trained_on == [first], "the fold that was complete is not trained again"
-        resumed = bench.read("predictions", partition)
+        resumed = bench.result("predictions", partition)
         metadata = bench.latest("predictions", partition).metadata
         assert metadata["images_taken_up_from_an_interrupted_run"].value == len(first)
-        assert resumed.attrs["fit_seconds"][0] == 0
+        assert 0 < resumed.origin.durations["fit_seconds"] < resumed.origin.seconds
         assert not list(Path(str(metadata["path"].value)).parent.glob(".*")), "nothing partial is left"
 
         power.trained_on = []
         assert _materialize(bench, MODEL, partition, "predictions")
         assert power.trained_on == [second, first], "a run after one that was complete starts anew"
-        whole = bench.read("predictions", partition)
+        whole = bench.result("predictions", partition)
         assert bench.latest("predictions", partition).metadata["images_taken_up_from_an_interrupted_run"].value == 0
-        assert resumed["row_id"].tolist() == whole["row_id"].tolist()
-        for column in resumed.columns:
-            assert resumed[column].tolist() == whole[column].tolist(), column
-        assert resumed.attrs["cross_validation"] == whole.attrs["cross_validation"]
-        assert resumed.attrs["calibration"] == whole.attrs["calibration"]
+        assert resumed.value["row_id"].tolist() == whole.value["row_id"].tolist()
+        for column in resumed.value.columns:
+            assert resumed.value[column].tolist() == whole.value[column].tolist(), column
+        assert resumed.facts == whole.facts
+        assert resumed.origin.data_hash == whole.origin.data_hash

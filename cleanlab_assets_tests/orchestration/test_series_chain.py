@@ -13,10 +13,7 @@ import pytest
 from cleanlab_assets.datasets.bike_sharing import DATASET, FILE
 from cleanlab_assets.datasets.dataset import SourceFile
 from cleanlab_assets.datasets.download import file_sha256
-from cleanlab_assets.methods.variants import VariantComparison
 from cleanlab_assets.orchestration import datasets as catalogue
-from cleanlab_assets.orchestration.regression.family import REGRESSION
-from cleanlab_assets.reports.audit_facts import AuditFacts
 from cleanlab_assets_tests.conftest import build_workbench
 
 if TYPE_CHECKING:
@@ -90,7 +87,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     datasets = {**catalogue.all_datasets(), "bike_sharing": entry}
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
         patch.setattr(catalogue, "all_datasets", lambda: datasets)
-        bench = build_workbench(directory, instance, REGRESSION)
+        bench = build_workbench(directory, instance, "regression")
         for level, partition in (("dataset", "bike_sharing"), ("model", SERIES)):
             outcome = bench.materialize(level, partition, CONFIG)  # type: ignore[arg-type]
             assert outcome.success, outcome.error
@@ -106,17 +103,17 @@ def test_test_rows_are_the_latest_and_blocks_are_days(series: Workbench) -> None
 
 
 def test_the_intervals_resample_days_and_say_so_everywhere(series: Workbench) -> None:
-    comparison: VariantComparison = series.read("variant_comparison", SERIES, VariantComparison)
+    comparison = series.read("variant_comparison", SERIES)
     rows = series.read("training_set", "bike_sharing")
     assert comparison.n_blocks == rows.loc[rows["split"] == "test", "time_block"].nunique() == 12
     metadata = series.latest("variant_comparison", SERIES).metadata
     assert metadata["resampled"].value == "12 blocks of neighbouring rows"
     assert "12 blocks" in str(metadata["notes"].value)
-    facts: AuditFacts = series.read("audit_facts", SERIES, AuditFacts)
+    facts = series.read("audit_facts", SERIES)
     assert comparison.notes[0] in facts.notes
 
 
 def test_planted_errors_of_a_series_are_found(series: Workbench) -> None:
-    facts: AuditFacts = series.read("audit_facts", SERIES, AuditFacts)
+    facts = series.read("audit_facts", SERIES)
     assert facts.detection is not None
     assert facts.detection.average_precision > 5 * facts.detection.planted_share

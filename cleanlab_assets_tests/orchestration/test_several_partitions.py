@@ -1,13 +1,25 @@
-"""What a step gets that takes several partitions of an asset. Dagster reads the annotations, so they stay objects."""
+"""What a step gets that reads several models: their results by model. Dagster reads annotations: they stay objects."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 import pytest
 from upath import UPath
 
+from cleanlab_assets.families.step import COMPARISON, MODEL, Step
+from cleanlab_assets.methods.result import NoFacts, Result
+from cleanlab_assets.orchestration.assets import input_of
 from cleanlab_assets.orchestration.storage import ParquetIOManager
+
+
+def never_run() -> Result[Any, Any]:
+    raise NotImplementedError
+
+
+SCORES = Step(name="scores", level=MODEL, run=never_run, code_version="1", kinds=frozenset())
 
 
 @pytest.mark.parametrize(
@@ -20,23 +32,28 @@ from cleanlab_assets.orchestration.storage import ParquetIOManager
         (["ridge", "knn"], ["ridge", "knn"]),
     ],
 )
-def test_a_step_of_several_partitions_gets_those_that_exist_by_key(
+def test_a_step_of_several_models_gets_the_results_of_those_that_exist(
     tmp_path: Path, models: list[str], existing: list[str]
 ) -> None:
     gotten: dict[str, list[str]] = {}
+    partitions = [f"pets|{model}" for model in models]
 
-    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(models), io_manager_key="parquet")
-    def scores(context: dg.AssetExecutionContext) -> pd.DataFrame:
-        return pd.DataFrame({"model": [context.partition_key]})
+    @dg.asset(key_prefix="test", partitions_def=dg.StaticPartitionsDefinition(partitions), io_manager_key="parquet")
+    def scores(context: dg.AssetExecutionContext) -> Any:
+        table = pd.DataFrame({"model": [context.partition_key]})
+        return Result(value=table, facts=NoFacts())
 
-    @dg.asset(ins={"scores": dg.AssetIn(metadata={"allow_missing_partitions": True})}, io_manager_key="parquet")
-    def gathered(scores: dict[str, pd.DataFrame]) -> pd.DataFrame:
-        gotten.update({key: table["model"].tolist() for key, table in scores.items()})
-        return pd.DataFrame()
+    ins = {"scores": input_of("test", SCORES, reader=COMPARISON)}
 
-    resources = {"parquet": ParquetIOManager(UPath(tmp_path))}
+    @dg.asset(key_prefix="test", ins=ins, io_manager_key="parquet")
+    def gathered(scores: Any) -> Any:
+        gotten.update({model: result.value["model"].tolist() for model, result in scores.items()})
+        return Result(value=pd.DataFrame(), facts=NoFacts())
+
+    family: Any = SimpleNamespace(step=lambda _name: SCORES, columns={})
+    resources = {"parquet": ParquetIOManager(UPath(tmp_path), {"test": family})}
     for model in existing:
-        assert dg.materialize([scores], partition_key=model, resources=resources).success
+        assert dg.materialize([scores], partition_key=f"pets|{model}", resources=resources).success
     assert dg.materialize([scores, gathered], selection=[gathered], resources=resources).success
 
-    assert gotten == {model: [model] for model in existing}
+    assert gotten == {model: [f"pets|{model}"] for model in existing}

@@ -15,6 +15,7 @@ import pytest
 from cleanlab_assets.datasets.dataset import Column, Dataset, NumericLabel
 from cleanlab_assets.families.classification.report import build_classification_report
 from cleanlab_assets.families.regression.report import build_regression_report
+from cleanlab_assets.families.tables.report import AuditResults
 from cleanlab_assets.reports.html import render_report
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ RAN = (
     "underperforming_group",
     "non_iid",
     "null",
-    "identifier_column",
 )
 PARAMETERS = {
     "label": {"clean_learning_kwargs": {"find_label_issues_kwargs": {"n_jobs": 1, "min_examples_per_class": 1}}},
@@ -71,7 +71,7 @@ class Audited:
     duplicate_sets: pd.DataFrame
 
     def report(self, **options: Any) -> Report:
-        return build_classification_report(
+        results = AuditResults(
             dataset=self.dataset,
             model="logistic_regression",
             training_set=self.training_set,
@@ -80,6 +80,7 @@ class Audited:
             duplicate_sets=self.duplicate_sets,
             **{"facts": {"Seed": "0"}, **options},
         )
+        return build_classification_report(results)
 
     def with_planted_errors(self, row_ids: list[str]) -> Audited:
         is_planted = self.training_set["row_id"].isin(row_ids)
@@ -99,16 +100,17 @@ class AuditedValues:
     duplicate_sets: pd.DataFrame
 
     def report(self, **options: Any) -> Report:
-        return build_regression_report(
+        calibration = options.pop("calibration", CALIBRATION)
+        results = AuditResults(
             dataset=self.dataset,
             model="ridge",
             training_set=self.training_set,
-            label_issues=self.label_issues,
             datalab_issues=self.datalab_issues,
             datalab_summary=self.datalab_summary,
             duplicate_sets=self.duplicate_sets,
-            **{"facts": {"Seed": "0"}, "calibration": CALIBRATION, **options},
+            **{"facts": {"Seed": "0"}, **options},
         )
+        return build_regression_report(results, self.label_issues, calibration)
 
     def with_planted_errors(self, row_ids: list[str]) -> AuditedValues:
         is_planted = self.training_set["row_id"].isin(row_ids)
@@ -150,11 +152,10 @@ def make_issues(train: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     )
     for issue_type in RAN:
         scores = rng.uniform(0.2, 1, n)
-        flagged = rng.choice(n, 0 if issue_type in {"null", "identifier_column"} else 12, replace=False)
+        flagged = rng.choice(n, 0 if issue_type == "null" else 12, replace=False)
         scores[flagged] = rng.uniform(0, 0.2, len(flagged))
         issues[f"is_{issue_type}_issue"] = np.isin(np.arange(n), flagged)
-        values = np.ones(n) if issue_type == "identifier_column" else scores
-        issues[f"{issue_type}_score"] = values.astype(np.float32)
+        issues[f"{issue_type}_score"] = scores.astype(np.float32)
     issues["nearest_neighbor"] = np.roll(train["row_id"].to_numpy(), 1)
     issues["distance_to_nearest_neighbor"] = rng.uniform(0, 1, n).astype(np.float32)
     issues["duplicate_set"] = pd.array([1, 1, 2, 2, 2, *[pd.NA] * (n - 5)], dtype="Int64")

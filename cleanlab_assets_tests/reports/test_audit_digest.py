@@ -14,6 +14,9 @@ from cleanlab_assets.reports.audit_facts import (
 
 FACTS = AuditFacts(
     family="regression",
+    unit="row",
+    report_asset="datalab_report",
+    duplicates_asset="duplicate_sets",
     dataset="bikes",
     title="Bikes",
     model="ridge",
@@ -24,7 +27,6 @@ FACTS = AuditFacts(
     lower_is_better=True,
     cross_validation={"r2": 0.61, "mae": 3.0, "rmse": 4.5},
     expected_calibration_error=0.02,
-    fit_seconds=1.5,
     n_label_issues=12,
     label_issue_rate=0.01,
     estimated_errors=None,
@@ -56,7 +58,7 @@ FACTS = AuditFacts(
 
 def test_the_digest_tells_the_primary_metric_first_and_the_worst_row_with_its_place() -> None:
     lines = digest_audit(FACTS)
-    assert lines[0] == "1,200 rows audited; cross-validated rmse 4.500, r2 0.610, mae 3.000"
+    assert lines[0] == "1,200 rows audited; cross-validated RMSE 4.500, R2 0.610, MAE 3.000"
     assert lines[1] == "likely label errors: 12 (1.0%), by a cut that flags 1.00% of right labels"
     assert lines[2] == "worst: hour.csv:7 is labelled 900 (label quality 0.0001); suggested: 90"
 

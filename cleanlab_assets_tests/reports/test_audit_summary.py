@@ -16,9 +16,11 @@ from cleanlab_assets.reports.audit_summary import (
     MOST_STEPS,
     AuditSummary,
     Finding,
+    SummaryProse,
     find_ungrounded_claims,
     judge_health,
     summarize_by_rules,
+    summarize_by_template,
     to_markdown,
 )
 
@@ -62,6 +64,9 @@ def make_facts(**changes: Any) -> AuditFacts:
     """Facts of a sound classification dataset: nothing exceeds its limit."""
     values: dict[str, Any] = {
         "family": "classification",
+        "unit": "row",
+        "report_asset": "datalab_report",
+        "duplicates_asset": "duplicate_sets",
         "dataset": "pets",
         "title": "Pets of 1994",
         "model": "hist_gradient_boosting",
@@ -72,7 +77,6 @@ def make_facts(**changes: Any) -> AuditFacts:
         "lower_is_better": False,
         "cross_validation": {"accuracy": 0.8712, "macro_f1": 0.8134, "roc_auc": 0.9198},
         "expected_calibration_error": 0.0123,
-        "fit_seconds": 3.25,
         "n_label_issues": 313,
         "label_issue_rate": 313 / 9600,
         "estimated_errors": 356,
@@ -282,7 +286,7 @@ def test_caveats_name_few_test_rows_what_did_not_run_and_every_note() -> None:
     caveats = "\n".join(summarize_by_rules(facts).caveats)
 
     assert "only 120 test rows" in caveats
-    assert "Outlier was not looked for: needs a graph of 200 rows." in caveats
+    assert "Outlier was not checked: needs a graph of 200 rows." in caveats
     assert "Class 'owl' has no test row" in caveats
     assert "prune_by_noise_rate" in caveats
 
@@ -364,15 +368,75 @@ def test_markdown_holds_every_part_and_no_markup_of_the_data() -> None:
     assert "Written by rules. No language model: switched off." in text
 
 
-def test_an_invented_number_is_found_in_any_part_of_a_summary() -> None:
-    facts = make_facts()
-    summary = summarize_by_rules(facts)
-    finding = Finding(title="Errors", evidence="1,234 rows", severity="info")
+TEMPLATE = SummaryProse(
+    headline="{{n_label_issues}} of {{n_train}} labels of {{dataset}} look wrong",
+    verdict_reason="The {{cross_validated_roc_auc}} is fine.",
+    findings=[Finding(title="Errors in {{label_1}}", evidence="{{n_label_1}} rows", severity="info")],
+    next_steps=["Read the rows that {{flag_rule}} flags."],
+)
+CHANGES: dict[str, Any] = {
+    "headline": "77 of 9,600 labels look wrong",
+    "verdict": "unhealthy",
+    "verdict_reason": "The accuracy 0.9198 is fine.",
+    "findings": [Finding(title="Errors", evidence="1,234 rows", severity="info")],
+    "next_steps": ["Read 88 rows."],
+    "caveats": [],
+    "key_figures": {"n_train": 1.0},
+}
 
-    assert find_ungrounded_claims(summary, facts) == []
-    assert find_ungrounded_claims(summary.model_copy(update={"headline": "77 %"}), facts) == ["77 %"]
-    assert find_ungrounded_claims(summary.model_copy(update={"findings": [finding]}), facts) == ["1,234"]
-    assert find_ungrounded_claims(summary.model_copy(update={"next_steps": ["Read 88 rows"]}), facts) == ["88"]
+
+def test_a_template_is_filled_in_from_the_facts_and_kept() -> None:
+    summary = summarize_by_template(make_facts(), TEMPLATE, model="local")
+
+    assert summary.headline == "313 of 9,600 labels of Pets of 1994 look wrong"
+    assert summary.verdict_reason == "The ROC AUC 0.9198 is fine."
+    assert summary.findings == [Finding(title='Errors in "cat"', evidence="5,300 rows", severity="info")]
+    assert summary.next_steps == ["Read the rows that cleanlab's rule prune_by_noise_rate flags."]
+    assert (summary.written_by, summary.model, summary.template) == ("language model", "local", TEMPLATE)
+
+
+def test_a_name_that_is_filled_in_is_no_markup_and_is_not_filled_in_again() -> None:
+    facts = make_facts(title="{{n_test}}\n# [x](http://a.b)", label_distribution={"<script>": 9600.0})
+    summary = summarize_by_template(facts, TEMPLATE, model="local")
+
+    assert summary.headline == "313 of 9,600 labels of {{n_test}} # [x](http://a.b) look wrong"
+    assert r"\{\{n\_test\}\} \# \[x\](http://a.b)" in to_markdown(summary)
+    assert "<script>" not in to_markdown(summary)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        summarize_by_rules(make_facts(), fallback_reason="switched off"),
+        summarize_by_template(make_facts(), TEMPLATE, model="local"),
+    ],
+)
+@pytest.mark.parametrize("changed", CHANGES)
+def test_a_stored_summary_that_differs_from_the_facts_is_found(stored: AuditSummary, changed: str) -> None:
+    summary = AuditSummary.model_validate_json(stored.model_dump_json())
+
+    assert find_ungrounded_claims(summary, make_facts()) == []
+    assert find_ungrounded_claims(summary.model_copy(update={changed: CHANGES[changed]}), make_facts()) == [changed]
+
+
+def test_a_stored_summary_of_other_facts_is_found() -> None:
+    for summary in (summarize_by_rules(make_facts()), summarize_by_template(make_facts(), TEMPLATE, model="local")):
+        assert "headline" in find_ungrounded_claims(summary, make_facts(n_label_issues=312))
+
+
+def test_a_stored_template_with_a_figure_is_found() -> None:
+    facts, headline = make_facts(), "77 of {{n_tests}} labels look wrong"
+    summary = summarize_by_template(facts, TEMPLATE, model="local")
+    forged = summary.model_copy(update={"template": TEMPLATE.model_copy(update={"headline": headline})})
+
+    assert find_ungrounded_claims(forged, facts) == ["77", "{{n_tests}}"]
+    assert find_ungrounded_claims(summary.model_copy(update={"template": None}), facts)
+
+
+def test_a_template_that_no_longer_fits_its_facts_is_found() -> None:
+    summary = summarize_by_template(make_facts(), TEMPLATE, model="local")
+
+    assert find_ungrounded_claims(summary, make_facts(label_distribution={"x" * 100: 9600.0})) == ["template"]
 
 
 SHARES = st.floats(0, 1, allow_subnormal=False)
@@ -404,5 +468,9 @@ def any_facts(draw: st.DrawFn) -> AuditFacts:
 
 @settings(max_examples=60, deadline=None)
 @given(facts=any_facts())
-def test_the_rules_state_facts_only(facts: AuditFacts) -> None:
-    assert find_ungrounded_claims(summarize_by_rules(facts), facts) == []
+def test_a_stored_summary_of_any_facts_is_grounded_in_the_stored_facts(facts: AuditFacts) -> None:
+    stored_facts = AuditFacts.model_validate_json(facts.model_dump_json())
+    for summary in (summarize_by_rules(facts), summarize_by_template(facts, TEMPLATE, model="local")):
+        stored = AuditSummary.model_validate_json(summary.model_dump_json())
+
+        assert find_ungrounded_claims(stored, stored_facts) == []

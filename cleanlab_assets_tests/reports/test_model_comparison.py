@@ -25,6 +25,9 @@ def make_facts(
     metrics = dict(cv if test is None else test)
     values: dict[str, Any] = {
         "family": "classification",
+        "unit": "row",
+        "report_asset": "datalab_report",
+        "duplicates_asset": "duplicate_sets",
         "dataset": "pets",
         "title": "Pets",
         "model": model,
@@ -35,7 +38,6 @@ def make_facts(
         "lower_is_better": False,
         "cross_validation": {name: value for name, value in cv.items() if np.isfinite(value)},
         "expected_calibration_error": 0.05,
-        "fit_seconds": 1.5,
         "n_label_issues": 2,
         "label_issue_rate": 2 / N_TRAIN,
         "estimated_errors": None,
@@ -72,10 +74,19 @@ def compare(
     facts: list[AuditFacts],
     not_compared: Mapping[str, tuple[NotCompared, str]] | None = None,
     flags: Mapping[str, str] | None = None,
+    fit_seconds: float = 1.5,
 ) -> ModelComparison:
     issues = {audit.model: make_issues((flags or {}).get(audit.model, "xx....")) for audit in facts}
     by_model = {audit.model: audit for audit in facts}
-    return compare_models(by_model, not_compared or {}, issues, family="classification", dataset="pets", title="Pets")
+    return compare_models(
+        by_model,
+        not_compared or {},
+        issues,
+        fit_seconds=dict.fromkeys(by_model, fit_seconds),
+        family="classification",
+        dataset="pets",
+        title="Pets",
+    )
 
 
 def test_the_model_is_selected_by_cross_validation_and_never_by_the_test_rows() -> None:
@@ -191,10 +202,12 @@ def test_nothing_is_selected_where_every_model_failed() -> None:
 
 
 def test_the_hash_changes_with_the_content_and_not_with_the_duration() -> None:
-    first = compare([make_facts("knn", {"accuracy": 0.9}, fit_seconds=1)])
+    facts, others = make_facts("knn", {"accuracy": 0.9}), make_facts("knn", {"accuracy": 0.8})
+    first, slower = compare([facts], fit_seconds=1), compare([facts], fit_seconds=2)
 
-    assert first.content_hash() == compare([make_facts("knn", {"accuracy": 0.9}, fit_seconds=2)]).content_hash()
-    assert first.content_hash() != compare([make_facts("knn", {"accuracy": 0.8}, fit_seconds=1)]).content_hash()
+    assert (first.result("knn").fit_seconds, slower.result("knn").fit_seconds) == (1, 2)
+    assert first.content_hash() == slower.content_hash()
+    assert first.content_hash() != compare([others], fit_seconds=1).content_hash()
 
 
 def test_a_comparison_survives_json() -> None:
@@ -243,7 +256,12 @@ def test_label_issues_of_other_rows_are_refused() -> None:
 
 def test_facts_label_issues_and_absent_models_must_fit_together() -> None:
     facts = {"knn": make_facts("knn", {"accuracy": 0.9})}
-    names = {"family": "classification", "dataset": "pets", "title": "Pets"}
+    names: dict[str, Any] = {
+        "fit_seconds": {"knn": 1.5, "svm": 1.5},
+        "family": "classification",
+        "dataset": "pets",
+        "title": "Pets",
+    }
 
     with pytest.raises(ValueError, match=r"facts are of the models \['knn'\], label issues of \['svm'\]"):
         compare_models(facts, {}, {"svm": make_issues("x.")}, **names)

@@ -33,14 +33,14 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cleanlab_assets.datasets.dataset import Column, Dataset, Panel, SourceFile
-from cleanlab_assets.datasets.own_datasets import DESCRIPTION_FILE, Format, OwnDatasetError
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, parse_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from cleanlab_assets.datasets.own_datasets import OwnDataset
+    from cleanlab_assets.datasets.descriptions import OwnDataset
 
 LABEL_COLUMNS = ("example", "annotator", "label")
 NEW_LABELS = "new_labels*.csv"
@@ -57,42 +57,44 @@ class Options(BaseModel):
     preference: bool = False
 
 
-def describe(said: OwnDataset, folder: Path) -> Dataset:
+def describe(description: OwnDataset, folder: Path) -> Dataset:
     """Make a catalogue entry from the description of a panel's labels.
 
     Raises:
         OwnDatasetError: a role is unknown or missing, there are fewer than two classes, or an option is wrong.
     """
     place = folder / DESCRIPTION_FILE
-    if "labels" not in said.files or said.files.keys() - {"labels", "features"}:
+    if "labels" not in description.files or description.files.keys() - {"labels", "features"}:
         raise OwnDatasetError(
-            f"{place}: files: found {', '.join(said.files)}, expected labels, and features if there are any"
+            f"{place}: files: found {', '.join(description.files)}, expected labels, and optionally features"
         )
-    if len(said.class_names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
-        raise OwnDatasetError(f"{place}: class_names: found {list(said.class_names)}, expected at least two")
+    if len(description.class_names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
+        raise OwnDatasetError(f"{place}: class_names: found {list(description.class_names)}, expected at least two")
     try:
-        options = Options(**said.options)
+        options = Options(**description.options)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise OwnDatasetError(f"{place}: options.{field}: {first['msg']}, found {first['input']!r}") from error
-    newer = sorted(path.name for path in folder.glob(NEW_LABELS) if path.name not in said.files.values())
-    columns = _describe_features(folder / said.files["features"], options) if "features" in said.files else ()
+    newer = sorted(path.name for path in folder.glob(NEW_LABELS) if path.name not in description.files.values())
+    columns = (
+        _describe_features(folder / description.files["features"], options) if "features" in description.files else ()
+    )
     return Dataset(
-        name=said.name,
-        families=(said.family,),
-        title=said.title or said.name,
-        description=said.description,
-        homepage=said.homepage,
-        licence=said.licence,
-        citation=said.citation,
-        files=tuple(SourceFile(name=name, sha256=()) for name in (*said.files.values(), *newer)),
+        name=description.name,
+        families=(description.family,),
+        title=description.title or description.name,
+        description=description.description,
+        homepage=description.homepage,
+        licence=description.licence,
+        citation=description.citation,
+        files=tuple(SourceFile(name=name, sha256=()) for name in (*description.files.values(), *newer)),
         load=partial(
             load_annotations,
-            label_files=(said.files["labels"], *newer),
-            feature_file=said.files.get("features"),
+            label_files=(description.files["labels"], *newer),
+            feature_file=description.files.get("features"),
             columns=columns,
-            class_names=said.class_names,
+            class_names=description.class_names,
         ),
         label="label",
         columns=(
@@ -101,7 +103,7 @@ def describe(said: OwnDataset, folder: Path) -> Dataset:
             Column(name="label", kind="categorical", is_feature=False, nullable=True),
             *columns,
         ),
-        class_names=said.class_names,
+        class_names=description.class_names,
         expected_rows=None,
         panel=Panel(has_ordered_classes=options.ordered_classes, is_preference=options.preference),
     )
@@ -130,7 +132,7 @@ def load_annotations(
         features = _read_csv(files[feature_file], ("example", *names), required=("example",))
         if (repeated := features["example"].duplicated()).any():
             row = features[repeated].iloc[0]
-            raise SourceFormatError(f"{row['row_id']}: example {row['example']!r} is described a second time")
+            raise SourceFormatError(f"{row['row_id']}: example {row['example']!r} is described twice")
         if (absent := ~labels["example"].isin(features["example"])).any():
             row = labels[absent].iloc[0]
             raise SourceFormatError(f"{row['row_id']}: example {row['example']!r} is not in {feature_file}")
@@ -148,13 +150,11 @@ def _describe_features(path: Path, options: Options) -> tuple[Column, ...]:
         with path.open(encoding="utf-8", newline="") as stream:
             header = next(csv.reader(stream), [])
     except FileNotFoundError:
-        raise OwnDatasetError(f"{path} is absent: put the file there, or correct {DESCRIPTION_FILE}") from None
+        raise OwnDatasetError(f"{path} does not exist: put the file there, or correct {DESCRIPTION_FILE}") from None
     if "example" not in header:
         raise OwnDatasetError(f"{path}, line 1: found the columns {', '.join(header)}, expected example among them")
     if unknown := {*options.categorical, *options.descriptive} - set(header):
-        raise OwnDatasetError(
-            f"{path}, line 1: options name the columns {', '.join(sorted(unknown))}, which are absent"
-        )
+        raise OwnDatasetError(f"{path}, line 1: options name columns that do not exist: {', '.join(sorted(unknown))}")
     texts = {*options.categorical, *options.descriptive}
     return tuple(
         Column(
@@ -174,7 +174,7 @@ def _read_csv(path: Path, names: tuple[str, ...], *, required: tuple[str, ...]) 
         reader = csv.reader(stream)
         header = next(reader, [])
         if missing := [name for name in names if name not in header]:
-            raise SourceFormatError(f"{path.name}, line 1: the columns {', '.join(missing)} are absent")
+            raise SourceFormatError(f"{path.name}, line 1: missing columns: {', '.join(missing)}")
         places = [header.index(name) for name in names]
         ids, records = [], []
         for fields in reader:
@@ -190,7 +190,7 @@ def _read_csv(path: Path, names: tuple[str, ...], *, required: tuple[str, ...]) 
     for name in required:
         if table[name].isna().any():
             row = table.loc[table[name].isna(), "row_id"].iloc[0]
-            raise SourceFormatError(f"{row}, column {name}: found nothing, expected a value")
+            raise SourceFormatError(f"{row}, column {name}: found an empty value")
     return table
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleanlab_assets.datasets.descriptions import Format
 from cleanlab_assets.datasets.image_folders import describe_images, read_picture
 from cleanlab_assets.datasets.images import AnnotatedImage, AnnotationError, make_image_table
-from cleanlab_assets.datasets.own_datasets import Format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cleanlab_assets.datasets.dataset import Dataset
-    from cleanlab_assets.datasets.own_datasets import OwnDataset
+    from cleanlab_assets.datasets.descriptions import OwnDataset
 
 
-def _describe(said: OwnDataset, folder: Path) -> Dataset:
-    load = partial(load_coco, class_names=said.class_names)
-    return describe_images(said, folder, roles={"annotations": False, "images": True}, load=load)
+def _describe(description: OwnDataset, folder: Path) -> Dataset:
+    load = partial(load_coco, class_names=description.class_names)
+    return describe_images(description, folder, roles={"annotations": False, "images": True}, load=load)
 
 
 def load_coco(files: Mapping[str, Path], *, class_names: tuple[str, ...]) -> pd.DataFrame:

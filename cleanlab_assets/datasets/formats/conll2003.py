@@ -1,4 +1,4 @@
-"""CoNLL-2003: one token a line in fields apart by white space, sentences apart by blank lines.
+"""CoNLL-2003: one token a line in fields separated by white space, sentences apart by blank lines.
 
 Rules: the token is the first field, the tag the last. A line that begins with ``-DOCSTART-`` begins a document. Blank
 lines beside each other count as one, so that no sentence is empty. Every line has as many fields as the first.
@@ -12,8 +12,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cleanlab_assets.datasets.descriptions import Format, OwnDataset, OwnDatasetError
 from cleanlab_assets.datasets.formats.conllu import FAMILY, check_parts, describe_own_tokens
-from cleanlab_assets.datasets.own_datasets import Format, OwnDataset, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.datasets.tagged_sentences import PARTS, TaggedSentence, to_token_table
 
@@ -46,7 +46,8 @@ def read_conll2003(path: Path) -> list[TaggedSentence]:
             n_fields = n_fields or max(len(fields), FEWEST_FIELDS)
             if len(fields) != n_fields:
                 raise SourceFormatError(
-                    f"{path.name}, line {number}: found {len(fields)} fields apart by white space, expected {n_fields}"
+                    f"{path.name}, line {number}: found {len(fields)} fields separated by white space, "
+                    f"expected {n_fields}"
                 )
             block.append((number, fields))
             continue
@@ -76,15 +77,17 @@ def load_conll2003(files: Mapping[str, Path], *, parts: Mapping[str, str], class
     )
 
 
-def _describe(said: OwnDataset, folder: Path) -> Dataset:
-    check_parts(said, folder)
-    if said.options or not said.class_names:
+def _describe(description: OwnDataset, folder: Path) -> Dataset:
+    check_parts(description, folder)
+    if description.options or not description.class_names:
         raise OwnDatasetError(
-            f"{folder / 'dataset.toml'}: found options {said.options!r} and class_names {list(said.class_names)}, "
-            "expected no options and the tags that may occur as class_names"
+            f"{folder / 'dataset.toml'}: found options {description.options!r} and class_names "
+            f"{list(description.class_names)}, expected no options, and the possible tags as class_names"
         )
     return describe_own_tokens(
-        said, said.class_names, partial(load_conll2003, parts=said.files, class_names=said.class_names)
+        description,
+        description.class_names,
+        partial(load_conll2003, parts=description.files, class_names=description.class_names),
     )
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.dataset import Dataset, SourceFile
-from cleanlab_assets.datasets.own_datasets import Format, OwnDataset, OwnDatasetError
+from cleanlab_assets.datasets.descriptions import Format, OwnDataset, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.datasets.tagged_sentences import LABEL, PARTS, TOKEN_COLUMNS, TaggedSentence, to_token_table
 
@@ -67,7 +67,7 @@ def read_conllu(path: Path, *, tag_field: str = "upos") -> list[TaggedSentence]:
         if sentence.sentence_id in known:
             raise SourceFormatError(
                 f"{path.name}, line {sentence.lines[0]}: found sent_id {sentence.sentence_id!r} a second time, "
-                "expected a name of its own for each sentence"
+                "expected a unique one for each sentence"
             )
         known.add(sentence.sentence_id)
     return sentences
@@ -94,7 +94,7 @@ def _read_sentence(
         fields = line.split("\t")
         if len(fields) != N_FIELDS:
             raise SourceFormatError(
-                f"{file}, line {number}: found {len(fields)} fields apart by tabs, expected {N_FIELDS}"
+                f"{file}, line {number}: found {len(fields)} fields separated by tabs, expected {N_FIELDS}"
             )
         try:
             word = parse_id_value(fields[0])
@@ -137,46 +137,48 @@ def load_conllu(
     )
 
 
-def check_parts(said: OwnDataset, folder: Path) -> None:
+def check_parts(description: OwnDataset, folder: Path) -> None:
     """Refuse a description whose files are not those of a tagged dataset.
 
     Raises:
         OwnDatasetError: there is no ``train`` file, or a role is none of ``train``, ``dev`` and ``test``.
     """
-    if "train" not in said.files or not set(said.files) <= set(PARTS):
+    if "train" not in description.files or not set(description.files) <= set(PARTS):
         raise OwnDatasetError(
-            f"{folder / 'dataset.toml'}: files: found {', '.join(said.files)}, "
-            "expected train and, where there are such files, dev and test"
+            f"{folder / 'dataset.toml'}: files: found {', '.join(description.files)}, "
+            "expected train, and optionally dev and test"
         )
 
 
-def _describe(said: OwnDataset, folder: Path) -> Dataset:
-    check_parts(said, folder)
-    tag_field = said.options.get("tag_field", "upos")
-    unknown = set(said.options) - {"tag_field"}
+def _describe(description: OwnDataset, folder: Path) -> Dataset:
+    check_parts(description, folder)
+    tag_field = description.options.get("tag_field", "upos")
+    unknown = set(description.options) - {"tag_field"}
     if unknown or tag_field not in TAG_FIELDS:
         raise OwnDatasetError(
-            f"{folder / 'dataset.toml'}: options: found {said.options!r}, expected tag_field = upos or xpos"
+            f"{folder / 'dataset.toml'}: options: found {description.options!r}, expected tag_field = upos or xpos"
         )
-    class_names = said.class_names or (UPOS if tag_field == "upos" else ())
+    class_names = description.class_names or (UPOS if tag_field == "upos" else ())
     if not class_names:
-        raise OwnDatasetError(f"{folder / 'dataset.toml'}: class_names: found none, expected the tags that may occur")
+        raise OwnDatasetError(f"{folder / 'dataset.toml'}: class_names: found none, expected the possible tags")
     return describe_own_tokens(
-        said, class_names, partial(load_conllu, parts=said.files, class_names=class_names, tag_field=tag_field)
+        description,
+        class_names,
+        partial(load_conllu, parts=description.files, class_names=class_names, tag_field=tag_field),
     )
 
 
-def describe_own_tokens(said: OwnDataset, class_names: Sequence[str], load: object) -> Dataset:
+def describe_own_tokens(description: OwnDataset, class_names: Sequence[str], load: object) -> Dataset:
     """Make the catalogue entry of a user's own tagged sentences; ``load`` reads them."""
     return Dataset(
-        name=said.name,
+        name=description.name,
         families=(FAMILY,),
-        title=said.title or said.name,
-        description=said.description,
-        homepage=said.homepage,
-        licence=said.licence,
-        citation=said.citation,
-        files=tuple(SourceFile(name=file, sha256=()) for file in dict.fromkeys(said.files.values())),
+        title=description.title or description.name,
+        description=description.description,
+        homepage=description.homepage,
+        licence=description.licence,
+        citation=description.citation,
+        files=tuple(SourceFile(name=file, sha256=()) for file in dict.fromkeys(description.files.values())),
         load=load,  # type: ignore[arg-type]
         label=LABEL,
         class_names=tuple(class_names),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanlab_assets.datasets.descriptions import Format
 from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES, describe_images, list_files, read_picture
 from cleanlab_assets.datasets.images import AnnotatedImage, make_image_table, read_mask
-from cleanlab_assets.datasets.own_datasets import Format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cleanlab_assets.datasets.dataset import Dataset
-    from cleanlab_assets.datasets.own_datasets import OwnDataset
+    from cleanlab_assets.datasets.descriptions import OwnDataset
 
 
-def _describe(said: OwnDataset, folder: Path) -> Dataset:
-    load = partial(load_mask_pairs, class_names=said.class_names)
-    return describe_images(said, folder, roles={"images": True, "masks": True}, load=load)
+def _describe(description: OwnDataset, folder: Path) -> Dataset:
+    load = partial(load_mask_pairs, class_names=description.class_names)
+    return describe_images(description, folder, roles={"images": True, "masks": True}, load=load)
 
 
 def load_mask_pairs(files: Mapping[str, Path], *, class_names: tuple[str, ...]) -> pd.DataFrame:

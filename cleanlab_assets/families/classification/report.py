@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cleanlab_assets.families.step import Page, PlainTable, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.tables.report import (
+    AuditResults,
     TabularAudit,
     assemble_report,
     build_issue_section,
     join_tabular_audit,
     list_issue_types,
 )
+from cleanlab_assets.families.tables.steps import store_report
 from cleanlab_assets.reports.formatting import format_number, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.issue_evidence import (
@@ -27,70 +30,44 @@ from cleanlab_assets.reports.issue_texts import ISSUE_TEXTS
 from cleanlab_assets.reports.plots import plot_class_balance, plot_noise_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.tables.steps import DatalabTable
 
 FEATURES_THAT_SET_A_GROUP_APART = 8
 SMALLEST_MATRIX = 3
 MOST_LABEL_PAIRS = 10
 
 
-def build_classification_report(
-    *,
-    dataset: Dataset,
-    model: str,
-    training_set: pd.DataFrame,
-    datalab_issues: pd.DataFrame,
-    datalab_summary: pd.DataFrame,
-    duplicate_sets: pd.DataFrame,
-    facts: Mapping[str, object],
-    top_rows: int = 25,
-    full_table: str = "",
-) -> Report:
-    """Build the audit report of one dataset and model. Only the train rows are audited.
+@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+def datalab_report(
+    context: StepContext,
+    training_set: TrainingSetTable,
+    datalab_issues: DatalabTable,
+    datalab_summary: PlainTable,
+    duplicate_sets: PlainTable,
+) -> Page:
+    """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
+    full_table = context.path_of("datalab_issues")
+    results = AuditResults.of(
+        context, training_set, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
+    )
+    return store_report(build_classification_report(results), datalab_summary)
 
-    Args:
-        dataset: The catalogue entry; its gates decide which tiles ask for attention.
-        model: Name of the model whose out-of-sample predictions the audit used.
-        training_set: ``row_id`` (unique), ``given_label``, ``split``, ``fold``, features, and ``planted_error`` with
-            ``true_label`` where labels were corrupted on purpose.
-        datalab_issues: One row per train row in source order: ``row_id``, ``given_label``, ``predicted_label``,
-            ``is_<type>_issue`` and ``<type>_score`` of every type that ran, ``nearest_neighbor``,
-            ``distance_to_nearest_neighbor`` and ``duplicate_set``.
-        datalab_summary: One row per issue type: ``issue_type``, ``description``, ``score``, ``n_issues``, ``share``,
-            ``metric``, ``k``, ``parameters`` (JSON), ``status`` (``ran`` or ``not run``) and ``reason``.
-        duplicate_sets: ``duplicate_set``, ``row_id``, ``given_label``, ``label_quality``, ``keep``, ``reason`` and
-            ``distance``, one row per row of a set.
-        facts: How the audit was made, for the last section of the report. A mapping is written in words; a fact that
-            the report states anyway, such as ``model``, is left out.
-        top_rows: Most rows of an evidence table.
-        full_table: Where the table with every row lies, in words; said where a table is cut.
+
+def build_classification_report(results: AuditResults) -> Report:
+    """Build the audit report of one dataset and model. Only the train rows are audited.
 
     Returns:
         The report; ``render_report`` makes a page of it.
 
     Raises:
-        ValueError: a table lacks a column or a status is unknown, or the findings are not about exactly the train rows.
+        ValueError: see ``join_tabular_audit``.
     """
-    audit = join_tabular_audit(
-        dataset=dataset,
-        training_set=training_set,
-        datalab_issues=datalab_issues,
-        datalab_summary=datalab_summary,
-        duplicate_sets=duplicate_sets,
-        prediction="predicted_label",
-        texts=ISSUE_TEXTS,
-        top_rows=top_rows,
-        full_table=full_table,
-    )
+    audit = join_tabular_audit(results, prediction="predicted_label", texts=ISSUE_TEXTS)
     shown = [name for name in list_issue_types(audit) if audit.has_run(name) or name == "class_imbalance"]
     return assemble_report(
         audit,
-        model=model,
         tiles_about_labels=[_tile_rarest_class(audit)],
         sections=[_build_section(audit, name) for name in shown],
-        facts=facts,
     )
 
 
@@ -107,8 +84,6 @@ def _build_section(audit: TabularAudit, issue_type: str) -> Section:
     if issue_type == "class_imbalance":
         return _build_class_balance(audit)
     section = build_issue_section(audit, issue_type)
-    if issue_type == "identifier_column":
-        return _name_identifiers(audit, section)
     if not audit.is_finding(issue_type):
         return section
     tabulate = {"label": _tabulate_label_pairs, "underperforming_group": _tabulate_group, "non_iid": _tabulate_blocks}
@@ -145,12 +120,6 @@ def _build_class_balance(audit: TabularAudit) -> Section:
     return replace(section, tiles=[section.tiles[0], tile], figures=[figure], tables=[table])
 
 
-def _name_identifiers(audit: TabularAudit, section: Section) -> Section:
-    is_found = audit.score("identifier_column") < 1
-    tile = Tile("Identifier columns", "found" if is_found else "none", "in the features that a model sees")
-    return replace(section, tiles=[tile], badge="found" if audit.is_finding("identifier_column") else section.badge)
-
-
 def _plot_label_pairs(audit: TabularAudit) -> list[Figure]:
     if len(audit.dataset.class_names) < SMALLEST_MATRIX:
         return []
@@ -160,7 +129,7 @@ def _plot_label_pairs(audit: TabularAudit) -> list[Figure]:
 
 
 def _tabulate_label_pairs(audit: TabularAudit) -> list[Table]:
-    pairs, caption = count_label_pairs(audit.rows), "Flagged rows by label, most first."
+    pairs, caption = count_label_pairs(audit.rows), "Flagged rows by label, most frequent first."
     return [Table("Label pairs in doubt", pairs, caption, max_rows=MOST_LABEL_PAIRS, shares={"share_of_flagged"})]
 
 

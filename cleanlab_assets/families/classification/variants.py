@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleanlab_assets.families.family import FamilyVariants, FittedModel
+from cleanlab_assets.families.tables.settings import ClassVariantSettings
+from cleanlab_assets.families.tables.variants import (
+    AuditedTable,
+    clean_worst_rows,
+    compare_class_variants,
+    fit_chosen_variant,
+    put_on_card,
+)
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_metrics import METRICS, ScoredPredictions
-from cleanlab_assets.methods.class_predictions import predict_all_classes, predict_out_of_sample, to_predictions_table
-from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
-from cleanlab_assets.methods.variants import (
-    CleanedRows,
-    VariantComparison,
-    VariantName,
-    VariantTask,
-    compare_cleaned_variants,
-    fit_chosen_variant,
-    remove_worst_and_random,
+from cleanlab_assets.methods.class_predictions import (
+    predict_out_of_sample,
+    to_predictions_table,
+    to_probabilities,
 )
+from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
+from cleanlab_assets.methods.variants import ComparisonSettings, Variant, VariantComparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,10 +32,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
+    from cleanlab_assets.families.step import Comparison, PredictionsTable, StepContext, TrainingSetTable
+    from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
+
 
 def clean_rows(
     label_issues: pd.DataFrame, *, prune_fraction: float, correct_rates: Mapping[str, float], seed: int
-) -> dict[VariantName, CleanedRows]:
+) -> dict[str, Variant]:
     """Decide for every variant which rows it trains on, with which labels and weights.
 
     ``pruned`` removes the worst flagged rows, at most ``prune_fraction`` of all; ``relabelled`` gives the same rows
@@ -50,130 +58,117 @@ def clean_rows(
     """
     labels = encode_labels(label_issues["given_label"])
     is_issue = label_issues["is_label_issue"].to_numpy(dtype=bool, copy=True)
-    rank = label_issues["rank"].to_numpy()
     # Of a class whose rows are all flagged the best one stays, so that cleaning never takes a whole class away.
-    best_first = np.argsort(rank)[::-1]
+    best_first = np.argsort(label_issues["rank"].to_numpy())[::-1]
     for code in np.setdiff1d(labels, labels[~is_issue]):
         is_issue[best_first[labels[best_first] == code][0]] = False
-    worst, without_worst, without_random = remove_worst_and_random(
-        is_issue, rank, prune_fraction=prune_fraction, seed=seed
+    cleaned = clean_worst_rows(
+        label_issues.assign(is_label_issue=is_issue), encode_labels, prune_fraction=prune_fraction, seed=seed
     )
-    relabelled = labels.copy()
-    relabelled[worst] = encode_labels(label_issues["suggested_label"])[worst]
-    everything = np.ones(len(labels), dtype=bool)
     weights = _correctness_weights(label_issues["given_label"], correct_rates)
-    return {
-        "baseline": CleanedRows(keep=everything, labels=labels),
-        "pruned": CleanedRows(keep=without_worst, labels=labels),
-        "relabelled": CleanedRows(keep=everything, labels=relabelled),
-        "cleanlearning": CleanedRows(keep=~is_issue, labels=labels, weights=weights),
-        "random_removal": CleanedRows(keep=without_random, labels=labels),
-    }
+    return {**cleaned, "cleanlearning": Variant(keep=~is_issue, labels=labels, weights=weights)}
 
 
 def compare_variants(
-    label_issues: pd.DataFrame,
-    train: pd.DataFrame,
-    test: pd.DataFrame,
+    audited: AuditedTable,
     out_of_sample: np.ndarray,
     *,
-    features: list[str],
-    build: Callable[[], Pipeline],
-    prune_fraction: float,
     correct_rates: Mapping[str, float],
-    primary_metric: str,
-    n_resamples: int,
-    seed: int,
+    settings: ComparisonSettings,
     find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues] = find_label_issues,
-    compare_cleaning: bool = True,
 ) -> VariantComparison:
-    """Fit every variant on the train rows and compare it with the baseline on the untouched test rows.
-
-    The variant is chosen on the first fold of the train rows.
+    """Compare the variants, see ``compare_table_variants``; one is chosen on the first fold of the train rows.
 
     Args:
-        label_issues: label issues of the train rows.
-        train: train rows of the training set, in the same order, with ``fold``.
-        test: test rows of the training set.
+        audited: the audited rows.
         out_of_sample: predicted probabilities of the train rows, shape (n_train, n_classes): the baseline's
             predictions of the validation fold.
-        features: names of the feature columns.
-        build: returns a new unfitted pipeline.
-        prune_fraction: see ``clean_rows``.
         correct_rates: see ``clean_rows``.
-        primary_metric: metric of the verdict and of the choice.
-        n_resamples: bootstrap resamples.
-        seed: seed of the random removal and the bootstrap.
+        settings: how variants are compared.
         find_issues: takes predictions and features of some rows and returns their label issues; audits the rows
             outside the validation fold.
-        compare_cleaning: whether any cleaned variant is fitted; if not, the baseline is chosen.
-
-    Returns:
-        The comparison, with the chosen variant.
-
-    Raises:
-        ValueError: there are no test rows, ``primary_metric`` is unknown, or the label issues are of other rows.
     """
-    names = list(train["given_label"].cat.categories)
+    names, features = list(audited.train["given_label"].cat.categories), audited.features
+    clean = partial(clean_rows, prune_fraction=settings.prune_fraction, seed=settings.seed)
 
-    def audit_and_clean(rows: pd.DataFrame, folds: np.ndarray) -> dict[VariantName, CleanedRows]:
+    def audit_and_clean(rows: pd.DataFrame, folds: np.ndarray) -> dict[str, Variant]:
         labels = encode_labels(rows["given_label"])
-        predicted = predict_out_of_sample(rows[features], labels, folds, n_classes=len(names), build=build)
+        predicted = predict_out_of_sample(rows[features], labels, folds, n_classes=len(names), build=audited.build)
         issues = find_issues(to_predictions_table(rows, predicted.probabilities, names), rows[features])
         matrix = issues.noise_matrix
-        rates = dict(zip(matrix.columns, np.diagonal(matrix), strict=True))
-        return clean_rows(issues.table, prune_fraction=prune_fraction, correct_rates=rates, seed=seed)
+        return clean(issues.table, correct_rates=dict(zip(matrix.columns, np.diagonal(matrix), strict=True)))
 
-    task = VariantTask(
+    return compare_class_variants(
+        audited,
+        settings,
+        choose_on=audited.hold_out_first_fold(audit_and_clean, out_of_sample),
         metrics=METRICS,
-        encode=encode_labels,
-        decode=lambda codes: [names[code] for code in codes],
-        predict=partial(predict_all_classes, n_classes=len(names)),
+        clean=partial(clean, correct_rates=correct_rates),
         score=ScoredPredictions,
-        clean=partial(clean_rows, prune_fraction=prune_fraction, correct_rates=correct_rates, seed=seed),
-        audit_and_clean=audit_and_clean,
-        validation_fold="first",
-    )
-    return compare_cleaned_variants(
-        task,
-        label_issues,
-        train,
-        test,
-        out_of_sample,
-        features=features,
-        build=build,
-        primary_metric=primary_metric,
-        n_resamples=n_resamples,
-        seed=seed,
-        compare_cleaning=compare_cleaning,
     )
 
 
 def fit_variant(
-    comparison: VariantComparison,
-    label_issues: pd.DataFrame,
-    train: pd.DataFrame,
-    *,
-    features: list[str],
-    build: Callable[[], Pipeline],
-    correct_rates: Mapping[str, float],
+    comparison: VariantComparison, audited: AuditedTable, *, correct_rates: Mapping[str, float]
 ) -> Pipeline:
     """Fit the chosen variant of a comparison on class names, so that the model predicts names.
 
     Args:
         comparison: the comparison that chose; it lists the rows that the variant removes and relabels.
-        label_issues: label issues of the train rows.
-        train: train rows of the training set, in the same order.
-        features: names of the feature columns.
-        build: returns a new unfitted pipeline.
+        audited: the audited rows.
         correct_rates: see ``clean_rows``.
     """
     weights = None
     if comparison.chosen == "cleanlearning":
-        weights = _correctness_weights(label_issues["given_label"], correct_rates)
-    return fit_chosen_variant(comparison, train, features=features, build=build, weights=weights)
+        weights = _correctness_weights(audited.label_issues["given_label"], correct_rates)
+    return fit_chosen_variant(comparison, audited, weights=weights)
 
 
 def _correctness_weights(given_labels: pd.Series[Any], correct_rates: Mapping[str, float]) -> np.ndarray:
     rates = given_labels.astype(object).map(correct_rates).to_numpy(dtype=np.float64)
     return 1 / np.maximum(rates, 1e-3)
+
+
+def compare(
+    context: StepContext,
+    settings: ClassVariantSettings,
+    training_set: TrainingSetTable,
+    predictions: PredictionsTable,
+    label_issues: ClassLabelIssuesTable,
+) -> VariantComparison:
+    """Does cleaning help? Models trained on cleaned rows against the baseline, on untouched test rows.
+
+    Variants: baseline, pruned, relabelled, CleanLearning, and the random removal of as many rows as were pruned.
+    Differences have paired bootstrap intervals; "no effect shown" is a normal verdict.
+    """
+    judged = label_issues.facts
+    return compare_variants(
+        AuditedTable.of(context, training_set, predictions, label_issues),
+        to_probabilities(predictions.value),
+        correct_rates=judged.correct_rates,
+        find_issues=judged.same_audit,
+        settings=settings.of(training_set.facts.seed),
+    )
+
+
+def fit(
+    context: StepContext,
+    training_set: TrainingSetTable,
+    predictions: PredictionsTable,
+    label_issues: ClassLabelIssuesTable,
+    variant_comparison: Comparison,
+) -> FittedModel:
+    """The final model, fitted on the chosen variant of the train rows, with its model card; stored without pickle."""
+    audited = AuditedTable.of(context, training_set, predictions, label_issues)
+    pipeline = fit_variant(variant_comparison.value, audited, correct_rates=label_issues.facts.correct_rates)
+    return put_on_card(context, audited, pipeline)
+
+
+VARIANTS = FamilyVariants(
+    settings=ClassVariantSettings,
+    metrics=METRICS,
+    compare=compare,
+    fit=fit,
+    comparison_version="3",
+    model_version="2",
+)

@@ -254,8 +254,6 @@ def _pair_members(sets: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray
 
 def _build_graph(embeddings: np.ndarray | None, n_images: int, *, seed: int) -> tuple[csr_matrix | None, str]:
     """Return the graph of the nearest neighbours, or None and the reason why there is none."""
-    from scipy.sparse import csr_matrix
-
     if embeddings is None:
         return None, "there is no embedding of the images"
     if n_images < FEWEST_IMAGES:
@@ -263,9 +261,7 @@ def _build_graph(embeddings: np.ndarray | None, n_images: int, *, seed: int) -> 
     k = min(MOST_NEIGHBORS, n_images - 1)
     scaled = _standardise(embeddings)
     found, _ = build_neighbor_graph(scaled, scaled[:0], k=k, exact_row_limit=EXACT_ROW_LIMIT, seed=seed)
-    distances, neighbors = found.distances.astype(np.float64).ravel(), found.neighbors.ravel()
-    pointers = np.arange(0, n_images * k + 1, k)
-    return csr_matrix((distances, neighbors, pointers), shape=(n_images, n_images)), ""
+    return found.to_matrix(), ""
 
 
 def _standardise(embeddings: np.ndarray) -> np.ndarray:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from cleanlab_assets.families.images.issues import IMAGE_ISSUE_TYPES, INFORMATIVE_TYPES
-from cleanlab_assets.reports.formatting import format_share
-from cleanlab_assets.reports.html import Figure, Section, Table, Tile
+from cleanlab_assets.families.report import build_report
+from cleanlab_assets.reports.formatting import format_number, format_share, name_metric
+from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.image_overlays import draw_montage
 from cleanlab_assets.reports.issue_evidence import require_columns
 
 if TYPE_CHECKING:
-    from cleanlab_assets.datasets.dataset import Gates
+    from collections.abc import Mapping, Sequence
+
+    from cleanlab_assets.datasets.dataset import Dataset, Gates
+    from cleanlab_assets.datasets.images import AnnotatedImage
 
 MONTAGE_IMAGES = 12
 TITLES = {
@@ -89,6 +94,7 @@ def build_image_issue_section(
     summary: pd.DataFrame,
     images: pd.DataFrame,
     *,
+    embedding: str = "",
     gates: Gates,
     top_rows: int,
     full_table: str,
@@ -96,9 +102,10 @@ def build_image_issue_section(
     """Build the section on the issues of the images.
 
     Args:
-        image_issues: per-image table, see ``ImageIssues``; its ``attrs`` may hold ``embedding``, a description.
+        image_issues: per-image table, see ``ImageIssues``.
         summary: one row for each issue type, see ``ImageIssues``.
         images: ``row_id`` and ``image`` (encoded bytes) of the audited images, maybe of others too.
+        embedding: what images were compared by, in words.
         gates: thresholds of the dataset.
         top_rows: most rows of the table of images.
         full_table: where the table with every image lies, in words.
@@ -115,12 +122,12 @@ def build_image_issue_section(
     montage = draw_worst_images(ranked, images)
     advice = {
         "Why it matters": (
-            "A picture in which nothing can be seen teaches nothing and makes a right label look wrong. A copy counts "
-            "twice, and one on both sides of a split makes the test too easy."
+            "An image that shows nothing holds no information and makes a correct label look wrong. A copy counts "
+            "twice, and a copy on both sides of a split makes the test too easy."
         ),
         "What to do": (
-            "Look at the pictures below. Replace or remove broken ones; of a set of copies keep the image marked so. "
-            "Keep rare but real pictures, such as night scenes, and see that the test images hold some of their kind."
+            "Look at the images below. Replace or remove broken ones; of a set of copies keep the marked image. Keep "
+            "rare but real images, such as night scenes, and check that the test images include some of them."
         ),
     }
     n_shown = min(len(ranked), MONTAGE_IMAGES)
@@ -128,8 +135,8 @@ def build_image_issue_section(
         key="image_issues",
         title="The images themselves",
         explanation=(
-            "What can be said of the pictures without their labels: dark, bright, blurry and empty ones, odd "
-            "shapes and sizes, copies, and pictures unlike all others. It is the same for every model."
+            "What is found in the images without their labels: dark, bright, blurry and empty ones, odd shapes and "
+            "sizes, copies, and outliers. It is the same for every model."
         ),
         advice=advice if len(ranked) else {},
         badge=f"{len(ranked):,}" if len(ranked) else "none",
@@ -144,7 +151,7 @@ def build_image_issue_section(
             )
         ],
         tables=[*_tabulate_images(ranked, top_rows, full_table), _tabulate_types(summary)],
-        facts=_state_settings(image_issues, summary),
+        facts=_state_settings(summary, embedding),
     )
 
 
@@ -156,7 +163,7 @@ def _build_tiles(image_issues: pd.DataFrame, summary: pd.DataFrame, *, n_flagged
     n_images, n_sets = len(image_issues), int(image_issues["duplicate_set"].nunique())
     n_surplus = int((~image_issues["keep"]).sum())
     tiles = [
-        Tile("Images looked at", f"{n_images:,}", f"{n_flagged:,} have an issue"),
+        Tile("Images checked", f"{n_images:,}", f"{n_flagged:,} have an issue"),
         Tile("Sets of copies", f"{n_sets:,}", f"{n_surplus:,} images repeat a kept one" if n_sets else ""),
     ]
     limits = {"outlier": gates.outlier_rate, "near_duplicate": gates.near_duplicate_rate}
@@ -185,10 +192,10 @@ def _tabulate_images(ranked: pd.DataFrame, top_rows: int, full_table: str) -> li
 
 def _tabulate_types(summary: pd.DataFrame) -> Table:
     shown = summary[["issue_type", "description", "n_issues", "share", "status", "reason"]]
-    return Table("What was looked for", shown, max_rows=len(shown), shares=("share",))
+    return Table("What was checked", shown, max_rows=len(shown), shares=("share",))
 
 
-def _state_settings(image_issues: pd.DataFrame, summary: pd.DataFrame) -> dict[str, str]:
+def _state_settings(summary: pd.DataFrame, embedding: str) -> dict[str, str]:
     by_distance = summary[(summary["status"] == "ran") & summary["k"].notna()]
     facts = {
         "Pictures and copies": "CleanVision with its default thresholds; exact copies have equal pixels",
@@ -199,6 +206,101 @@ def _state_settings(image_issues: pd.DataFrame, summary: pd.DataFrame) -> dict[s
         facts["Outliers and near duplicates"] = (
             f"Datalab, {first['metric']} distance of standardised embeddings to {first['k']} nearest neighbours"
         )
-    if "embedding" in image_issues.attrs:
-        facts["Embedding"] = str(image_issues.attrs["embedding"])
+    if embedding:
+        facts["Embedding"] = embedding
     return facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageAudit:
+    """What the reports of families on images have in common. Only the train images are audited.
+
+    Attributes:
+        dataset: The catalogue entry; its gate decides whether the share of flagged images asks for attention.
+        model: Name of the model whose out-of-sample predictions the audit used.
+        images: The train images with their given annotations.
+        label_issues: One row for each image, with ``planted_error`` where errors were planted.
+        cross_validation: Metrics of the out-of-sample predictions against the given annotations.
+        facts: How the audit was made, for the last section.
+        extra_sections: Further sections, such as that of the image checks.
+        full_table: Where the whole tables lie, in words.
+    """
+
+    dataset: Dataset
+    model: str
+    images: Sequence[AnnotatedImage]
+    label_issues: pd.DataFrame
+    cross_validation: Mapping[str, float]
+    facts: Mapping[str, object]
+    extra_sections: Sequence[Section] = ()
+    full_table: str = ""
+
+    @property
+    def n_flagged(self) -> int:
+        """Number of flagged images."""
+        return int(self.label_issues["is_label_issue"].sum())
+
+    def build(
+        self,
+        *,
+        annotations: str,
+        hint: str,
+        tiles: Sequence[Tile],
+        sections: Sequence[Section],
+        detection_by_kind: pd.DataFrame,
+        rest: str,
+        last_tiles: Sequence[Tile] = (),
+    ) -> Report:
+        """Build the report.
+
+        Args:
+            annotations: What the images are annotated with, such as ``boxes``.
+            hint: Said of the images audited.
+            tiles: The family's own tiles of the summary.
+            sections: The family's own sections.
+            detection_by_kind: How well each kind of planted error was found; empty where none was planted.
+            rest: What each kind of planted error is told from.
+            last_tiles: Further tiles after those of the metrics.
+        """
+        n_images, limit = len(self.label_issues), self.dataset.gates.label_issue_rate
+        tone: Tone = "warn" if self.n_flagged > limit * n_images else "good"
+        share = f"{format_share(self.n_flagged / n_images)}; limit {format_share(limit)}"
+        notes = []
+        if "planted_error" in self.label_issues:
+            notes.append(
+                f"{annotations.capitalize()} were deliberately corrupted for evaluation: "
+                f"{int(self.label_issues['planted_error'].sum()):,} of the {n_images:,} audited images carry a planted "
+                f"error. Counts describe the corrupted {annotations}, not the source."
+            )
+        return build_report(
+            self.dataset,
+            self.model,
+            self.facts,
+            title=f"audit of the {annotations}",
+            tiles=[
+                Tile("Images audited", f"{n_images:,}", hint),
+                Tile("Flagged images", f"{self.n_flagged:,}", share, tone),
+                *tiles,
+                *(
+                    Tile(f"Cross-validated {name_metric(name)}", format_number(value))
+                    for name, value in self.cross_validation.items()
+                ),
+                *last_tiles,
+            ],
+            notes=notes,
+            sections=[*sections, *_describe_detection(detection_by_kind, rest), *self.extra_sections],
+        )
+
+
+def _describe_detection(by_kind: pd.DataFrame, rest: str) -> list[Section]:
+    if by_kind.empty:
+        return []
+    table = Table("Planted errors", by_kind, f"Each kind among {rest} planted error.", shares={"recall"})
+    return [
+        Section(
+            key="planted",
+            title="How well planted errors are found",
+            explanation="Average precision of the ranking, recall of the flags, and what a random ranking would reach.",
+            tables=[table],
+        )
+    ]

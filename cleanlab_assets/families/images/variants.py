@@ -1,64 +1,99 @@
-"""Does cleaning help a model on images? Models trained on differently cleaned images, on untouched test images."""
+"""Variants of annotated images: how they are made, what is compared, and the final network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from time import perf_counter
+from dataclasses import dataclass
+from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanlab_assets.methods.bootstrap import Difference, ScoredRows, Verdict, compare_to_baseline
+from cleanlab_assets.families.family import FittedModel
 from cleanlab_assets.methods.folds import divide_rows
+from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.methods.variants import (
-    VariantComparison,
-    VariantName,
-    VariantResult,
+    HeldOutFold,
+    Variant,
+    VariantTask,
+    compare_cleaned_variants,
     remove_worst_and_random,
+    require_issues_of,
 )
+from cleanlab_assets.models.catalogue import ESTIMATOR_STEP, parameters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
     from cleanlab_assets.datasets.images import AnnotatedImage
-
-CANDIDATES: tuple[VariantName, ...] = ("pruned", "relabelled")
-"""Cleaned variants that may become the final model; the control may not."""
+    from cleanlab_assets.families.images.settings import VariantComparisonSettings
+    from cleanlab_assets.families.images.steps import ImagesTrainingSetTable
+    from cleanlab_assets.families.step import PredictionsTable, StepContext
+    from cleanlab_assets.methods.bootstrap import ScoredRows
+    from cleanlab_assets.methods.variants import ComparisonSettings, VariantComparison
 
 
 @dataclass(frozen=True)
-class CleanedImages:
-    """What a variant trains on, the row ids it leaves out, and its suggested labels by row id."""
+class Corrections:
+    """Label issues of images, and what returns the image at a position with its annotation corrected as suggested."""
 
-    images: list[AnnotatedImage]
-    removed: list[str] = field(default_factory=list)
-    corrected: dict[str, str | float] = field(default_factory=dict)
+    label_issues: pd.DataFrame
+    correct: Callable[[int], AnnotatedImage]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageVariantTask:
-    """What differs between task families on images in a comparison of variants.
+class AuditedImages:
+    """Annotated images after an audit, and the model that their variants are trained with.
 
-    ``metrics``: names of the metrics; ``build``: returns a new model that is not trained; ``score``: scores a trained
-    model on images; ``audit_and_clean``: the variants of some images after an audit of their own on their folds.
+    Attributes:
+        train: train images.
+        folds: fold of each, shape (n_images,).
+        test: untouched test images.
+        corrections: issues of the train images, in the same order.
+        build: returns a new model that is not trained.
     """
 
-    metrics: tuple[str, ...]
+    train: Sequence[AnnotatedImage]
+    folds: np.ndarray
+    test: Sequence[AnnotatedImage]
+    corrections: Corrections
     build: Callable[[], Any]
-    score: Callable[[Any, Sequence[AnnotatedImage]], ScoredRows]
-    audit_and_clean: Callable[[Sequence[AnnotatedImage], np.ndarray], Mapping[VariantName, CleanedImages]]
+
+    @classmethod
+    def of(
+        cls,
+        context: StepContext,
+        training_set: ImagesTrainingSetTable,
+        predictions: PredictionsTable,
+        *,
+        read: Callable[[pd.DataFrame, Sequence[str]], list[AnnotatedImage]],
+        correct: Callable[[Sequence[AnnotatedImage]], Corrections],
+    ) -> AuditedImages:
+        """Put the results of an audit together.
+
+        Args:
+            context: of the step.
+            training_set: the images under audit.
+            predictions: their predictions, of which the model is known.
+            read: reads annotated images from rows of the training set.
+            correct: puts label issues beside the train images.
+        """
+        names, rows = context.dataset.class_names, train_rows(training_set.value)
+        train = read(rows, names)
+        return cls(
+            train=train,
+            folds=rows["fold"].to_numpy(),
+            test=read(test_rows(training_set.value), names),
+            corrections=correct(train),
+            build=context.pipeline_factory(training_set.facts.seed, predictions.facts.model_parameters),
+        )
 
 
 def clean_images(
-    images: Sequence[AnnotatedImage],
-    label_issues: pd.DataFrame,
-    *,
-    correct: Callable[[int], AnnotatedImage],
-    prune_fraction: float,
-    seed: int,
-) -> dict[VariantName, CleanedImages]:
+    images: Sequence[AnnotatedImage], found: Corrections, *, prune_fraction: float, seed: int
+) -> dict[str, Variant]:
     """Decide for every variant which images it trains on, with which annotations.
 
     ``pruned`` leaves out the worst flagged images, at most ``prune_fraction`` of all; ``relabelled`` corrects the same
@@ -66,119 +101,114 @@ def clean_images(
 
     Args:
         images: train images.
-        label_issues: their label issues, in the same order.
-        correct: returns the image at a position with its annotation corrected as suggested.
+        found: their label issues, in the same order.
         prune_fraction: largest share of images to leave out or correct, from 0 to 1.
         seed: seed of the random removal.
     """
     worst, keep, random_keep = remove_worst_and_random(
-        label_issues["is_label_issue"].to_numpy(dtype=bool),
-        label_issues["rank"].to_numpy(),
+        found.label_issues["is_label_issue"].to_numpy(dtype=bool),
+        found.label_issues["rank"].to_numpy(),
         prune_fraction=prune_fraction,
         seed=seed,
     )
     corrected = list(images)
     for position in worst:
-        corrected[position] = correct(int(position))
-    suggested = label_issues["suggested_label"].to_numpy()
+        corrected[position] = found.correct(int(position))
     return {
-        "baseline": CleanedImages(list(images)),
-        "pruned": _keep_images(images, keep),
-        "relabelled": CleanedImages(
-            corrected, corrected={images[position].row_id: str(suggested[position]) for position in worst}
-        ),
-        "random_removal": _keep_images(images, random_keep),
+        "pruned": Variant(keep=keep, labels=images),
+        "relabelled": Variant(keep=np.ones(len(images), dtype=bool), labels=corrected),
+        "random_removal": Variant(keep=random_keep, labels=images, is_control=True),
     }
 
 
 def compare_image_variants(
-    task: ImageVariantTask,
-    cleaned: Mapping[VariantName, CleanedImages],
-    images: Sequence[AnnotatedImage],
-    folds: np.ndarray,
-    test: Sequence[AnnotatedImage],
+    audited: AuditedImages,
+    settings: ComparisonSettings,
     *,
-    score_out_of_sample: Callable[[np.ndarray], ScoredRows],
-    primary_metric: str,
-    n_resamples: int,
-    seed: int,
-    compare_cleaning: bool,
+    metrics: tuple[str, ...],
+    score: Callable[[Sequence[AnnotatedImage], Any], ScoredRows],
+    out_of_sample: Callable[[np.ndarray], Any],
+    audit: Callable[[Sequence[AnnotatedImage], np.ndarray], Corrections],
 ) -> VariantComparison:
     """Train a model on every variant of the train images and compare it with the baseline on the test images.
 
-    The variant to keep is chosen on the first fold: the other folds are audited anew among themselves, cleaned and
-    trained on, so that no suggestion was made by a model that saw an annotation of the fold that judges.
+    The variant is chosen on the first fold of the train images.
 
     Args:
-        task: what differs by task family.
-        cleaned: what each variant trains on, see ``clean_images``.
-        images: train images.
-        folds: fold of each, shape (n_images,).
-        test: untouched test images.
-        score_out_of_sample: scores the stored out-of-sample predictions of the images at some positions: those of the
-            first fold are by a model trained on the others, which is the baseline there.
-        primary_metric: metric of the verdict and of the choice.
-        n_resamples: bootstrap resamples of the test images.
-        seed: seed of the bootstrap and of new folds.
-        compare_cleaning: whether any cleaned variant is trained; if not, the baseline is chosen.
+        audited: the audited images, which carry their labels themselves.
+        settings: how variants are compared.
+        metrics: names of the metrics.
+        score: scores what the model predicts against the given annotations.
+        out_of_sample: predictions of the train images that a mask keeps, by models that never saw them.
+        audit: audits images on their folds.
 
     Returns:
         The comparison, with the chosen variant.
 
     Raises:
-        ValueError: there are no test images, or ``primary_metric`` is unknown.
+        ValueError: there are no test images, the primary metric is unknown, or the issues are of other images.
     """
-    if primary_metric not in task.metrics:
-        raise ValueError(f"primary_metric is {primary_metric!r}, expected one of {', '.join(task.metrics)}")
-    if not test:
-        raise ValueError("there are no test images to compare variants on")
-    validation: dict[VariantName, float] = {}
-    chosen: VariantName = "baseline"
-    if compare_cleaning:
-        validation, chosen = _choose_on_first_fold(
-            task, images, folds, score_out_of_sample, metric=primary_metric, n_resamples=n_resamples, seed=seed
-        )
-    else:
-        cleaned = {"baseline": cleaned["baseline"]}
-    seconds: dict[VariantName, float] = {}
-    scored: dict[VariantName, ScoredRows] = {}
-    for name, variant in cleaned.items():
-        started = perf_counter()
-        model = task.build().fit(variant.images)
-        seconds[name] = perf_counter() - started
-        scored[name] = task.score(model, test)
-    differences = _compare(scored, n_resamples=n_resamples, seed=seed)
-    results = [
-        VariantResult(
-            variant=name,
-            n_train=len(variant.images),
-            removed_rows=variant.removed,
-            relabelled_rows=variant.corrected,
-            metrics=scored[name].compute(),
-            differences=differences.get(name, []),
-            verdict=_verdict(differences.get(name), primary_metric),
-            validation_score=validation.get(name),
-            fit_seconds=seconds[name],
-        )
-        for name, variant in cleaned.items()
-    ]
-    without_cleaning: Verdict = "no effect shown" if compare_cleaning else "not compared"
-    return VariantComparison(
-        primary_metric=primary_metric,
-        lower_is_better=primary_metric in scored["baseline"].lower_is_better,
-        n_test=len(test),
-        n_resamples=n_resamples,
-        seed=seed,
-        chosen=chosen,
-        verdict=_verdict(differences.get(chosen), primary_metric) or without_cleaning,
-        variants=results,
+    images, label_issues = audited.train, audited.corrections.label_issues
+    row_ids = [image.row_id for image in images]
+    require_issues_of(row_ids, label_issues)
+    suggested = label_issues["suggested_label"].to_numpy()
+    worst_first = np.argsort(label_issues["rank"].to_numpy()).tolist()
+    clean = partial(clean_images, prune_fraction=settings.prune_fraction, seed=settings.seed)
+    task: VariantTask[Sequence[AnnotatedImage]] = VariantTask(
+        metrics=metrics,
+        row_ids=row_ids,
+        clean=lambda: clean(images, audited.corrections),
+        relabelled=lambda variant: {
+            position: str(suggested[position])
+            for position in worst_first
+            if variant.labels[position] is not images[position]
+        },
+        select=lambda items, mask: list(compress(items, mask)),
+        labels=lambda items: items,
+        halve=lambda items, seed: divide_rows(
+            np.zeros(len(items), dtype=np.int64), np.arange(len(items)), [0.5, 0.5], seed=seed
+        ),
+        fit=lambda _, variant: audited.build().fit(list(compress(variant.labels, variant.keep))),
+        predict=lambda model, items: model.predict(items),
+        score=score,
+        blocks=lambda _: None,
     )
+    first_fold: HeldOutFold[Sequence[AnnotatedImage]] = HeldOutFold(
+        folds=audited.folds,
+        number=audited.folds.min(),
+        audit_and_clean=lambda others, inner: clean(others, audit(others, inner)),
+        out_of_sample=out_of_sample,
+    )
+    choose_on = first_fold if settings.compare_cleaning else None
+    return compare_cleaned_variants(task, images, audited.test, choose_on=choose_on, settings=settings)
+
+
+def is_used_as_published(build: Callable[[], Any], class_names: Sequence[str]) -> bool:
+    """Say whether the weights of a pretrained model know all classes, so that ``fit`` trains nothing.
+
+    Such a model is the same for every variant of the train images.
+    """
+    knows = getattr(build().named_steps[ESTIMATOR_STEP], "knows", None)
+    return knows is not None and knows(class_names)
+
+
+def compare_if_it_learns(
+    context: StepContext,
+    settings: VariantComparisonSettings,
+    seed: int,
+    audited: AuditedImages,
+    compare: Callable[[AuditedImages, ComparisonSettings], VariantComparison],
+) -> VariantComparison:
+    """Compare variants; only the baseline where the model is used as published."""
+    as_published = is_used_as_published(audited.build, context.dataset.class_names)
+    comparison = compare(audited, settings.of(seed, can_learn=not as_published))
+    return comparison.model_copy(update={"is_used_as_published": as_published})
 
 
 def apply_variant(
     comparison: VariantComparison, images: Sequence[AnnotatedImage], *, correct: Callable[[int], AnnotatedImage]
 ) -> list[AnnotatedImage]:
-    """Return what the chosen variant of a comparison trains on; ``correct`` is that of ``clean_images``."""
+    """Return what the chosen variant of a comparison trains on; ``correct`` is that of ``Corrections``."""
     chosen = comparison.result(comparison.chosen)
     removed = set(chosen.removed_rows)
     return [
@@ -188,47 +218,15 @@ def apply_variant(
     ]
 
 
-def _choose_on_first_fold(
-    task: ImageVariantTask,
-    images: Sequence[AnnotatedImage],
-    folds: np.ndarray,
-    score_out_of_sample: Callable[[np.ndarray], ScoredRows],
-    *,
-    metric: str,
-    n_resamples: int,
-    seed: int,
-) -> tuple[dict[VariantName, float], VariantName]:
-    """Return the score of each candidate on the first fold, and the best that is shown to improve there."""
-    is_judge = folds == folds.min()
-    judges = [image for image, judge in zip(images, is_judge, strict=True) if judge]
-    others = [image for image, judge in zip(images, is_judge, strict=True) if not judge]
-    inner = folds[~is_judge]
-    if len(np.unique(inner)) < 2:  # noqa: PLR2004 - a single fold is halved
-        inner = divide_rows(np.zeros(len(others), dtype=int), np.arange(len(others)), [0.5, 0.5], seed=seed)
-    cleaned = task.audit_and_clean(others, inner)
-    scored: dict[VariantName, ScoredRows] = {"baseline": score_out_of_sample(np.flatnonzero(is_judge))}
-    for name in CANDIDATES:
-        scored[name] = task.score(task.build().fit(cleaned[name].images), judges)
-    differences = _compare(scored, n_resamples=n_resamples, seed=seed)
-    scores = {name: model.compute()[metric] for name, model in scored.items()}
-    improved = [name for name in scores if _verdict(differences.get(name), metric) == "improves"]
-    sign = -1 if metric in scored["baseline"].lower_is_better else 1
-    return scores, max(improved, key=lambda name: sign * scores[name], default="baseline")
-
-
-def _keep_images(images: Sequence[AnnotatedImage], keep: np.ndarray) -> CleanedImages:
-    return CleanedImages(
-        [image for image, is_kept in zip(images, keep, strict=True) if is_kept],
-        removed=[image.row_id for image, is_kept in zip(images, keep, strict=True) if not is_kept],
+def train_final_network(context: StepContext, comparison: VariantComparison, audited: AuditedImages) -> FittedModel:
+    """Train the partition's model on the images of the chosen variant."""
+    images = apply_variant(comparison, audited.train, correct=audited.corrections.correct)
+    estimator = audited.build().fit(images).named_steps[ESTIMATOR_STEP]
+    return FittedModel(
+        model=estimator.weights_,
+        card={
+            "classes": list(context.dataset.class_names),
+            "parameters": parameters_of(estimator),
+            "n_train": len(images),
+        },
     )
-
-
-def _compare(
-    scored: Mapping[VariantName, ScoredRows], *, n_resamples: int, seed: int
-) -> Mapping[str, list[Difference]]:
-    others: dict[str, ScoredRows] = {name: model for name, model in scored.items() if name != "baseline"}
-    return compare_to_baseline(scored["baseline"], others, n_resamples=n_resamples, seed=seed)
-
-
-def _verdict(differences: list[Difference] | None, metric: str) -> Verdict | None:
-    return next((difference.verdict for difference in differences or [] if difference.metric == metric), None)

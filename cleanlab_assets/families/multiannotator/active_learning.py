@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.families.multiannotator.annotations import NO_LABEL
+from cleanlab_assets.families.multiannotator.crowdlab import to_sums_of_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +38,8 @@ def score_examples_to_label(
         warnings.simplefilter("ignore", UserWarning)
         labelled, unlabelled = get_active_learning_scores(
             np.where(labels == NO_LABEL, np.nan, labels.astype(np.float64)),
-            _to_sums_of_one(probabilities),
-            _to_sums_of_one(probabilities_unlabelled) if len(probabilities_unlabelled) else None,
+            to_sums_of_one(probabilities),
+            to_sums_of_one(probabilities_unlabelled) if len(probabilities_unlabelled) else None,
         )
     return np.clip(labelled, 0, 1), np.clip(np.asarray(unlabelled, dtype=np.float64), 0, 1)
 
@@ -90,8 +91,3 @@ def _give_reason(labels: np.ndarray, count: int) -> str:
     if len(np.unique(given)) > 1:
         return f"its {count} labels disagree"
     return "a single label, of which the rest is unsure" if count == 1 else f"its {count} labels agree, but are weak"
-
-
-def _to_sums_of_one(probabilities: np.ndarray) -> np.ndarray:
-    exact = probabilities.astype(np.float64)
-    return np.asarray(exact / exact.sum(axis=1, keepdims=True))

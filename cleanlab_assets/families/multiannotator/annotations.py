@@ -10,7 +10,7 @@ import pandas as pd
 
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.folds import divide_rows, group_equal_rows
-from cleanlab_assets.methods.training_set import NO_FOLD, TEST, TRAIN, TrainingSet, read_features
+from cleanlab_assets.methods.training_set import NO_FOLD, SHARED_COLUMNS, TEST, TRAIN, TrainingSet, read_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,14 @@ def select_annotations(raw: pd.DataFrame, dataset: Dataset, limits: PanelLimits)
 
 
 def build_panel_training_set(
-    annotations: pd.DataFrame, raw: pd.DataFrame, dataset: Dataset, *, test_fraction: float, folds: int, seed: int
+    annotations: pd.DataFrame,
+    raw: pd.DataFrame,
+    dataset: Dataset,
+    *,
+    test_fraction: float,
+    folds: int,
+    seed: int,
+    reserved: frozenset[str] = SHARED_COLUMNS,
 ) -> TrainingSet:
     """Make one row for each annotated example, with its majority vote as given label, and divide the rows.
 
@@ -119,6 +126,7 @@ def build_panel_training_set(
         test_fraction: share of the examples put aside as test rows.
         folds: folds of the train rows.
         seed: seed of the split and the folds.
+        reserved: columns that the audit writes; no feature may have one of these names.
 
     Returns:
         Table with ``row_id`` (the example), features, descriptive columns, ``given_label``, ``n_annotations``,
@@ -133,7 +141,7 @@ def build_panel_training_set(
     names = raw[panel.example].astype(str)
     described = raw[~names.duplicated()].set_axis(names[~names.duplicated()]).loc[examples]
     described = described.assign(row_id=examples).reset_index(drop=True)
-    table = read_features(described, dataset)
+    table = read_features(described, dataset, reserved=reserved)
     known = {panel.example, panel.annotator, dataset.label, panel.truth}
     for column in dataset.columns:
         if not column.is_feature and column.name not in known:

@@ -18,6 +18,7 @@ from cleanlab_assets.families.multiannotator.annotations import (
 from cleanlab_assets.families.multiannotator.dawid_skene import estimate_dawid_skene
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import to_probabilities
+from cleanlab_assets.methods.ranking import rank_by_quality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +69,7 @@ def run_crowdlab(labels: np.ndarray, probabilities: np.ndarray) -> Crowdlab:
         warnings.simplefilter("ignore", UserWarning)
         found = get_label_quality_multiannotator(
             np.where(labels == NO_LABEL, np.nan, labels.astype(np.float64)),
-            _to_sums_of_one(probabilities),
+            to_sums_of_one(probabilities),
             consensus_method="best_quality",
             return_weights=True,
             verbose=False,
@@ -83,7 +84,16 @@ def run_crowdlab(labels: np.ndarray, probabilities: np.ndarray) -> Crowdlab:
     )
 
 
-def score_labels(predictions: pd.DataFrame, annotations: pd.DataFrame) -> pd.DataFrame:
+@dataclass(frozen=True)
+class ScoredLabels:
+    """Every single label with its quality, CROWDLAB's figures of the annotators, and the weight of the model."""
+
+    table: pd.DataFrame
+    annotators: pd.DataFrame
+    model_weight: float
+
+
+def score_labels(predictions: pd.DataFrame, annotations: pd.DataFrame) -> ScoredLabels:
     """Score every single label of the predicted examples, worst first.
 
     A label is flagged where CROWDLAB's consensus of its example is another class.
@@ -93,9 +103,9 @@ def score_labels(predictions: pd.DataFrame, annotations: pd.DataFrame) -> pd.Dat
         annotations: ``row_id``, ``example``, ``annotator`` and ``given_label``.
 
     Returns:
-        ``row_id``, ``example``, ``annotator``, ``given_label``, ``suggested_label`` (the consensus), ``label_quality``,
-        ``is_label_issue``, ``rank``, ``consensus_quality`` of the example and ``example_rank`` (1 = the example whose
-        consensus is least sure); the annotators' figures and the model's weight are in the ``attrs``.
+        The table has ``row_id``, ``example``, ``annotator``, ``given_label``, ``suggested_label`` (the consensus),
+        ``label_quality``, ``is_label_issue``, ``rank``, ``consensus_quality`` of the example and ``example_rank``
+        (1 = the example whose consensus is least sure).
     """
     rows = annotations_of(annotations, predictions["row_id"])
     labels = to_label_matrix(rows, predictions["row_id"])
@@ -108,9 +118,9 @@ def score_labels(predictions: pd.DataFrame, annotations: pd.DataFrame) -> pd.Dat
         suggested_label=decode_labels(consensus, rows["given_label"]),
         label_quality=quality.astype(np.float32),
         is_label_issue=given != consensus,
-        rank=_rank(quality),
+        rank=rank_by_quality(quality),
         consensus_quality=found.consensus_quality[example].astype(np.float32),
-        example_rank=_rank(found.consensus_quality)[example],
+        example_rank=rank_by_quality(found.consensus_quality)[example],
     )
     table = table.sort_values("rank", ignore_index=True)
     names = list(rows["given_label"].cat.categories)
@@ -118,8 +128,7 @@ def score_labels(predictions: pd.DataFrame, annotations: pd.DataFrame) -> pd.Dat
         annotator=list(rows["annotator"].cat.categories),
         worst_class=[names[int(code)] for code in found.annotators["worst_class"]],
     )
-    table.attrs = {"annotators": figures.to_dict("records"), "model_weight": found.model_weight}
-    return table
+    return ScoredLabels(table=table, annotators=figures, model_weight=found.model_weight)
 
 
 def build_consensus(predictions: pd.DataFrame, annotations: pd.DataFrame, label_quality: pd.DataFrame) -> pd.DataFrame:
@@ -197,7 +206,7 @@ def find_consensus_issues(
             "suggested_label": consensus_labels["consensus_label"].array,
             "label_quality": quality.astype(np.float32),
             "is_label_issue": is_issue,
-            "rank": _rank(quality),
+            "rank": rank_by_quality(quality),
             "dawid_skene_label": consensus_labels["dawid_skene_label"].array,
             "n_annotations": consensus_labels["n_annotations"].to_numpy(),
             "annotator_agreement": consensus_labels["annotator_agreement"].to_numpy(),
@@ -207,11 +216,14 @@ def find_consensus_issues(
     return pd.concat([table, shown.reset_index(drop=True)], axis=1)
 
 
-def build_annotator_quality(label_quality: pd.DataFrame, truth: Mapping[str, str] | None = None) -> pd.DataFrame:
+def build_annotator_quality(
+    figures: pd.DataFrame, label_quality: pd.DataFrame, truth: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """List the annotators, worst first.
 
     Args:
-        label_quality: what ``score_labels`` returned.
+        figures: CROWDLAB's figures of the annotators, see ``ScoredLabels``.
+        label_quality: every single label.
         truth: true class by example, where it is known.
 
     Returns:
@@ -219,23 +231,18 @@ def build_annotator_quality(label_quality: pd.DataFrame, truth: Mapping[str, str
         ``worst_class``, ``n_labels``, ``weight``, and ``true_accuracy`` where the truth is known.
     """
     columns = ["annotator", "annotator_quality", "agreement_with_consensus", "worst_class", "weight"]
-    table = pd.DataFrame.from_records(label_quality.attrs["annotators"])[columns]
+    table = figures[columns]
     counts = label_quality["annotator"].astype(str).value_counts()
     table["n_labels"] = table["annotator"].map(counts)
     if truth is not None:
         is_right = label_quality["given_label"].astype(str) == label_quality["example"].map(truth).astype(str)
         table["true_accuracy"] = table["annotator"].map(is_right.groupby(label_quality["annotator"].astype(str)).mean())
-    table = table.sort_values(["annotator_quality", "agreement_with_consensus"], ignore_index=True)
-    table.insert(1, "rank", np.arange(1, len(table) + 1))
-    return table
+    rank = rank_by_quality(table["annotator_quality"].to_numpy(), table["agreement_with_consensus"].to_numpy())
+    table.insert(1, "rank", rank)
+    return table.sort_values("rank", ignore_index=True)
 
 
-def _to_sums_of_one(probabilities: np.ndarray) -> np.ndarray:
+def to_sums_of_one(probabilities: np.ndarray) -> np.ndarray:
+    """Scale the probabilities of each row to sum to 1, as float64."""
     exact = probabilities.astype(np.float64)
     return np.asarray(exact / exact.sum(axis=1, keepdims=True))
-
-
-def _rank(quality: np.ndarray) -> np.ndarray:
-    rank = np.empty(len(quality), dtype=np.int64)
-    rank[np.argsort(quality, kind="stable")] = np.arange(1, len(quality) + 1)
-    return rank

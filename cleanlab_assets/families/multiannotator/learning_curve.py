@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
+from cleanlab_assets.families.contracts import TableContract, filled, share
 from cleanlab_assets.families.multiannotator.active_learning import score_examples_to_label
-from cleanlab_assets.families.multiannotator.annotations import NO_LABEL, vote_by_majority
+from cleanlab_assets.families.multiannotator.annotations import NO_LABEL, to_label_matrix, vote_by_majority
 from cleanlab_assets.families.multiannotator.crowdlab import run_crowdlab
+from cleanlab_assets.families.multiannotator.plots import plot_learning_curve
+from cleanlab_assets.families.step import DATASET, Settings, StepContext, step
+from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_predictions import predict_all_classes, predict_out_of_sample
 from cleanlab_assets.methods.folds import divide_rows
+from cleanlab_assets.methods.result import Facts, Result
 from cleanlab_assets.methods.seeding import seed_generator
+from cleanlab_assets.methods.shown import Json, Notes, Plots
+from cleanlab_assets.methods.training_set import test_rows, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sklearn.pipeline import Pipeline
+
+    from cleanlab_assets.families.multiannotator.training_set import (
+        AnnotationsTable,
+        PanelTrainingSetTable,
+    )
+    from cleanlab_assets.methods.shown import Shown
 
 Strategy = Literal["active_pairs", "active_examples", "random"]
 STRATEGIES: tuple[Strategy, ...] = ("active_pairs", "active_examples", "random")
@@ -178,3 +192,123 @@ def _spread_over_classes(pool: LabelPool, order: np.ndarray, size: int) -> np.nd
 def _mix_with_uniform(probabilities: np.ndarray, share: float = 1e-3) -> np.ndarray:
     """Keep probabilities off 0, where a class that a fold never saw would be impossible."""
     return np.asarray((1 - share) * probabilities + share / probabilities.shape[1], dtype=np.float64)
+
+
+CURVE_MODEL = "logistic_regression"
+CURVE_PARAMETERS = {"C": 0.05}
+"""Noisy labels need a smooth model, which is also quicker to fit."""
+CURVE_METRIC = "test_accuracy"
+
+
+class LearningCurveSettings(Settings):
+    """The experiment with active learning on data with known truth."""
+
+    seeds: int = Field(4, ge=2, le=100, description="Repetitions, each on examples drawn anew.")
+    max_examples: int = Field(1000, ge=50, description="Most examples whose labels are revealed.")
+    start: int = Field(400, ge=10, description="Examples with a label at the beginning.")
+    batch_size: int = Field(80, ge=1, description="Labels for each round.")
+    rounds: int = Field(5, ge=1, le=100, description="Rounds after the beginning.")
+
+
+class CurveGain(Facts):
+    """Mean area between the curve of a strategy and that of random choice, with its interval over the seeds."""
+
+    area: float
+    low: float
+    high: float
+    n_seeds: int
+
+
+class LearningCurveFacts(Facts):
+    """What each strategy gains over random choice, by strategy and metric; empty where nothing could be measured."""
+
+    model: str = CURVE_MODEL
+    gains: dict[str, dict[str, CurveGain]] = Field(default_factory=dict)
+    why_empty: str = ""
+
+    @property
+    def gain(self) -> CurveGain | None:
+        """The gain of active learning of example and annotator on the test rows; None where it was not measured."""
+        return self.gains["active_pairs"][CURVE_METRIC] if self.gains else None
+
+
+LearningCurveTable: TypeAlias = Result[pd.DataFrame, LearningCurveFacts]
+
+
+@step(
+    "cleanlab",
+    level=DATASET,
+    code_version="2",
+    facts=LearningCurveFacts,
+    contract=TableContract(
+        "LearningCurve",
+        "Rounds of labelling by strategy and seed; empty where no truth is known.",
+        (*filled("strategy", "seed", "round", "n_labels"), share("test_accuracy"), share("pool_accuracy")),
+    ),
+    settings=LearningCurveSettings,
+    is_heavy=True,
+)
+def learning_curve(
+    context: StepContext,
+    settings: LearningCurveSettings,
+    training_set: PanelTrainingSetTable,
+    annotations: AnnotationsTable,
+) -> LearningCurveTable:
+    """Active learning against random choice: labels of the train examples revealed round by round, several seeds.
+
+    Needs known truth and features; without them the table is empty and says so.
+    """
+    rows, features = training_set.value, context.features
+    if "true_label" not in rows or not features:
+        columns = ["strategy", "seed", "round", "n_labels", "n_labelled_examples", "test_accuracy", "pool_accuracy"]
+        empty = pd.DataFrame(columns=columns).astype({"test_accuracy": float, "pool_accuracy": float})
+        missing = "features" if "true_label" in rows else "truth"
+        why_empty = f"no {missing}: what active learning gains cannot be measured"
+        facts = LearningCurveFacts(why_empty=why_empty)
+        return Result(value=empty, facts=facts, show=lambda: {"notes": Notes([why_empty])})
+    seed, train, test = training_set.facts.seed, train_rows(rows), test_rows(rows)
+    build = context.pipeline_factory(seed, CURVE_PARAMETERS, model=CURVE_MODEL)
+    labels, truth = to_label_matrix(annotations.value, train["row_id"]), encode_labels(train["true_label"])
+    curves = []
+    for number in range(seed, seed + settings.seeds):
+        drawn = np.sort(seed_generator(number, "pool").permutation(len(train))[: settings.max_examples])
+        pool = LabelPool(train[features].iloc[drawn], labels[drawn], truth[drawn], len(context.dataset.class_names))
+        curves += [
+            simulate_rounds(
+                pool,
+                test[features],
+                encode_labels(test["true_label"]),
+                strategy=strategy,
+                build=build,
+                start=settings.start,
+                batch=settings.batch_size,
+                rounds=settings.rounds,
+                seed=number,
+            )
+            for strategy in STRATEGIES
+        ]
+    table = pd.concat(curves, ignore_index=True)
+    facts = LearningCurveFacts(
+        gains={
+            strategy: {
+                metric: CurveGain(**compare_curves(table, metric, strategy=strategy))
+                for metric in (CURVE_METRIC, "pool_accuracy")
+            }
+            for strategy in STRATEGIES
+            if strategy != "random"
+        }
+    )
+
+    def show() -> dict[str, Shown]:
+        gain = facts.gains["active_pairs"][CURVE_METRIC]
+        return {
+            "area_between_curves": gain.area,
+            "area_low": gain.low,
+            "area_high": gain.high,
+            "n_seeds": settings.seeds,
+            "model": CURVE_MODEL,
+            "areas": Json(facts.model_dump()["gains"]),
+            "plots": Plots({"Accuracy on test rows by labels": plot_learning_curve(table, CURVE_METRIC)}),
+        }
+
+    return Result(value=table, facts=facts, show=show)

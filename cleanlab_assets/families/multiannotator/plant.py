@@ -11,8 +11,8 @@ from cleanlab_assets.families.multiannotator.annotations import annotations_of, 
 from cleanlab_assets.families.multiannotator.crowdlab import score_labels
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
-from cleanlab_assets.methods.detection_power import DetectionMetrics, measure_detection
-from cleanlab_assets.methods.planted_errors import plant_label_errors, uniform_confusion
+from cleanlab_assets.methods.detection_power import DetectionPower, score_detection_power
+from cleanlab_assets.methods.planted_errors import plant_label_errors, put_planted_errors, uniform_confusion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,23 +33,17 @@ def plant_annotation_errors(
         seed: seed of the draw.
 
     Returns:
-        A copy with ``planted_error`` and ``true_label``, the label that the annotator gave.
+        See ``put_planted_errors``; ``true_label`` is the label that the annotator gave.
 
     Raises:
         ValueError: the share is less than one label.
     """
     n_classes = len(annotations["given_label"].cat.categories)
-    codes, is_planted = encode_labels(annotations["given_label"]), np.zeros(len(annotations), dtype=bool)
     rows = is_right(annotations["given_label"], annotations["example"], reference)
-    planted = plant_label_errors(codes[rows], fraction=fraction, confusion=uniform_confusion(n_classes), seed=seed)
-    if fraction > 0 and not planted.is_planted.any():
-        raise ValueError(f"a fraction of {fraction:g} of {rows.sum():,} right labels is less than one planted error")
-    codes[rows], is_planted[rows] = planted.labels, planted.is_planted
-    return annotations.assign(
-        given_label=decode_labels(codes, annotations["given_label"]),
-        planted_error=is_planted,
-        true_label=annotations["given_label"],
-    )
+    codes = encode_labels(annotations["given_label"])[rows]
+    planted = plant_label_errors(codes, fraction=fraction, confusion=uniform_confusion(n_classes), seed=seed)
+    labels = decode_labels(planted.labels, annotations["given_label"])
+    return put_planted_errors(annotations, planted, labels, fraction=fraction, among=rows, items="right labels")
 
 
 def is_right(labels: pd.Series, examples: pd.Series, reference: pd.Series) -> np.ndarray:
@@ -64,7 +58,7 @@ def to_reference(train: pd.DataFrame) -> pd.Series:
     return pd.Series(train[column].astype(str).to_numpy(), index=train["row_id"].to_numpy())
 
 
-def measure_label_detection(label_quality: pd.DataFrame, reference: pd.Series) -> DetectionMetrics:
+def score_annotation_detection_power(label_quality: pd.DataFrame, reference: pd.Series) -> DetectionPower:
     """Measure how well the quality and the flags of single labels tell planted errors from right labels.
 
     Args:
@@ -72,14 +66,14 @@ def measure_label_detection(label_quality: pd.DataFrame, reference: pd.Series) -
         reference: see ``plant_annotation_errors``; labels that were wrong before are not looked at.
     """
     compared = label_quality[is_right(label_quality["true_label"], label_quality["example"], reference)]
-    return measure_detection(
+    return score_detection_power(
         compared["label_quality"].to_numpy(),
         compared["is_label_issue"].to_numpy(dtype=bool),
         compared["planted_error"].to_numpy(dtype=bool),
     )
 
 
-def measure_annotation_detection_power(
+def plant_and_audit_annotations(
     train: pd.DataFrame,
     annotations: pd.DataFrame,
     *,
@@ -87,7 +81,7 @@ def measure_annotation_detection_power(
     build: Callable[[], Pipeline],
     fraction: float = 0.1,
     seed: int,
-) -> DetectionMetrics:
+) -> DetectionPower:
     """Plant errors in a copy of the annotations, audit the copy, and measure whether the planted errors rank worst.
 
     Errors are planted in right labels, and told from right labels: those that are the truth where it is known, else the
@@ -114,5 +108,5 @@ def measure_annotation_detection_power(
         n_classes=len(names),
         build=build,
     )
-    quality = score_labels(to_predictions_table(rows, predicted.probabilities, names), planted)
-    return measure_label_detection(quality, reference)
+    quality = score_labels(to_predictions_table(rows, predicted.probabilities, names), planted).table
+    return score_annotation_detection_power(quality, reference)

@@ -7,17 +7,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.families.multiannotator.annotations import panel_of
 from cleanlab_assets.families.multiannotator.crowdlab import METHODS
 from cleanlab_assets.families.multiannotator.plots import plot_annotators, plot_learning_curve
+from cleanlab_assets.families.report import build_report, describe_origin, store_page
+from cleanlab_assets.families.step import LabelIssuesTable, Page, PlainTable, StepContext, step
+from cleanlab_assets.methods.shown import Notes
 from cleanlab_assets.reports.formatting import format_number, format_share
-from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile
+from cleanlab_assets.reports.html import Figure, Section, Table, Tile
 from cleanlab_assets.reports.plots import plot_label_quality
-from cleanlab_assets.reports.settings import merge_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.multiannotator.issues import (
+        AnnotatorQualityTable,
+        ConsensusTable,
+        LabelQualityTable,
+    )
+    from cleanlab_assets.families.multiannotator.learning_curve import LearningCurveTable
+    from cleanlab_assets.families.multiannotator.training_set import (
+        AnnotationsTable,
+        PanelTrainingSetTable,
+    )
 
 METHOD_NAMES = {
     "majority_vote": "majority vote",
@@ -27,100 +40,71 @@ METHOD_NAMES = {
     "dawid_skene_with_model": "Dawid-Skene with the model as one more annotator",
     "model_alone": "model alone",
 }
+TOP_ROWS = 25
 MOST_VOTES = 12
 """Votes of an example that are written out."""
 
 
-def build_annotator_report(
-    *,
-    dataset: Dataset,
-    model: str,
-    training_set: pd.DataFrame,
-    annotations: pd.DataFrame,
-    learning_curve: pd.DataFrame,
-    label_quality: pd.DataFrame,
-    consensus_labels: pd.DataFrame,
-    annotator_quality: pd.DataFrame,
-    label_issues: pd.DataFrame,
-    labeling_batch: pd.DataFrame,
-    facts: Mapping[str, object],
-    artifacts: str,
-    top_rows: int = 25,
-) -> Report:
-    """Build the audit report of one panel and model. Only the train examples are audited.
-
-    Args:
-        dataset: the catalogue entry.
-        model: name of the model.
-        training_set: the examples; its ``attrs`` hold ``notes`` and ``limits``.
-        annotations: every label; the ``attrs`` hold ``agreement``.
-        learning_curve: rounds of active learning; empty where the truth is not known.
-        label_quality: quality of every single label.
-        consensus_labels: consensus of every example; the ``attrs`` hold ``with_truth`` where it is known.
-        annotator_quality: the annotators, worst first.
-        label_issues: label issues of the examples.
-        labeling_batch: what to label next.
-        facts: how the audit was made.
-        artifacts: where the tables lie, with ``{}`` in place of their name.
-        top_rows: most rows of an evidence table.
-    """
-    panel = dataset.panel
-    n_issues, n_examples = int(label_issues["is_label_issue"].sum()), len(label_issues)
-    notes = list(training_set.attrs["notes"])
-    if "planted_error" in label_quality:
+@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+def audit_report(
+    context: StepContext,
+    training_set: PanelTrainingSetTable,
+    annotations: AnnotationsTable,
+    learning_curve: LearningCurveTable,
+    label_quality: LabelQualityTable,
+    consensus_labels: ConsensusTable,
+    annotator_quality: AnnotatorQualityTable,
+    label_issues: LabelIssuesTable,
+    labeling_batch: PlainTable,
+) -> Page:
+    """A self-contained HTML report: annotators, consensus, worst examples and labels, and what to label next."""
+    dataset, artifacts, agreement = context.dataset, context.path_of("{}"), annotations.facts.agreement
+    labels, issues, batch = label_quality.value, label_issues.value, labeling_batch.value
+    n_issues, n_examples, n_labels = int(issues["is_label_issue"].sum()), len(issues), len(labels)
+    notes = list(training_set.facts.notes)
+    if "planted_error" in labels:
         notes.insert(
             0,
-            f"Labels were deliberately corrupted for evaluation: {int(label_quality['planted_error'].sum()):,} of "
-            f"{len(label_quality):,} single labels carry a planted error.",
+            f"Labels were deliberately corrupted for evaluation: {int(labels['planted_error'].sum()):,} of "
+            f"{n_labels:,} single labels carry a planted error.",
         )
-    titles = [
-        column.name for column in dataset.columns if not column.is_feature and column.name in label_issues.columns
-    ]
-    votes = _write_votes(label_quality)
-    preference = panel is not None and panel.is_preference
+    titles = [column.name for column in dataset.columns if not column.is_feature and column.name in issues.columns]
+    preference = panel_of(dataset).is_preference
     sections = [
-        _describe_annotators(annotator_quality, label_quality, artifacts),
-        _describe_consensus(consensus_labels, label_issues),
-        _list_examples(label_issues, votes, titles, artifacts=artifacts, top_rows=top_rows, is_preference=preference),
-        _list_labels(
-            label_quality, label_issues, titles, artifacts=artifacts, top_rows=top_rows, is_preference=preference
-        ),
-        _list_batch(labeling_batch),
-        *([] if learning_curve.empty else [_describe_curve(learning_curve)]),
-        _describe_agreement(annotations, dataset, is_preference=preference),
+        _describe_annotators(annotator_quality.value, labels, artifacts),
+        _describe_consensus(consensus_labels, issues),
+        _list_examples(issues, _write_votes(labels), titles, artifacts=artifacts, is_preference=preference),
+        _list_labels(labels, issues, titles, artifacts=artifacts, is_preference=preference),
+        _list_batch(batch),
+        *([] if learning_curve.value.empty else [_describe_curve(learning_curve)]),
+        _describe_agreement(agreement, dataset, is_preference=preference),
     ]
-    about = {
-        "Dataset": f"{dataset.title} ({dataset.name})",
-        "Source": dataset.homepage,
-        "Licence": dataset.licence,
-        "Citation": dataset.citation,
-        "Model": model,
-    }
-    share = n_issues / max(n_examples, 1)
-    n_labels = len(label_quality)
-    return Report(
-        title=f"{dataset.title}: audit of the annotators",
-        subtitle=f"{dataset.description} Audited with the out-of-sample predictions of {model}.",
+    share, limit = n_issues / max(n_examples, 1), dataset.gates.label_issue_rate
+    report = build_report(
+        dataset,
+        context.model,
+        describe_origin(context, training_set, label_issues),
+        title="audit of the annotators",
         tiles=[
             Tile("Examples audited", f"{n_examples:,}", f"{n_labels / max(n_examples, 1):.1f} labels each on average"),
-            Tile("Annotators", f"{len(annotator_quality):,}", f"{n_labels:,} labels"),
+            Tile("Annotators", f"{len(annotator_quality.value):,}", f"{n_labels:,} labels"),
             Tile(
                 "Votes that the consensus corrects",
                 f"{n_issues:,}",
-                f"{format_share(share)} of the examples; limit {format_share(dataset.gates.label_issue_rate)}",
-                "warn" if share > dataset.gates.label_issue_rate else "good",
+                f"{format_share(share)} of the examples; limit {format_share(limit)}",
+                "warn" if share > limit else "good",
             ),
             Tile(
                 "Agreement beyond chance",
-                format_number(annotations.attrs["agreement"]["nominal_agreement"]),
+                _write_alpha(agreement["nominal_agreement"]),
                 "Krippendorff's alpha: 1 is full agreement, 0 is chance",
             ),
-            Tile("Next to label", f"{len(labeling_batch):,}", "examples of the batch, below"),
+            Tile("Next to label", f"{len(batch):,}", "examples of the batch, below"),
         ],
         sections=sections,
-        facts=merge_facts(about, facts),
         notes=notes,
     )
+    return store_page(report, notes=Notes(report.notes))
 
 
 def _describe_annotators(annotators: pd.DataFrame, label_quality: pd.DataFrame, artifacts: str) -> Section:
@@ -153,8 +137,8 @@ def _describe_annotators(annotators: pd.DataFrame, label_quality: pd.DataFrame, 
     )
 
 
-def _describe_consensus(consensus: pd.DataFrame, label_issues: pd.DataFrame) -> Section:
-    found = consensus.attrs.get("with_truth", {})
+def _describe_consensus(result: ConsensusTable, label_issues: pd.DataFrame) -> Section:
+    consensus, found = result.value, result.facts.with_truth
     vote = consensus["majority_vote_label"].astype(str)
     rows = pd.DataFrame(
         {
@@ -193,7 +177,6 @@ def _list_examples(
     titles: list[str],
     *,
     artifacts: str,
-    top_rows: int,
     is_preference: bool,
 ) -> Section:
     n_issues = int(label_issues["is_label_issue"].sum())
@@ -204,7 +187,7 @@ def _list_examples(
         meaning += " Labels are tastes here: a low quality says that people differ, not that someone is wrong."
     return Section(
         key="examples",
-        title="Examples whose label is least sure",
+        title="Examples with the least certain labels",
         explanation=meaning,
         advice={"What to do": "Look at the example and decide; or have it labelled once more."} if n_issues else {},
         badge=f"{n_issues:,}",
@@ -214,7 +197,7 @@ def _list_examples(
                 table[[*columns, "is_label_issue", "labels"]],
                 "Worst first; a flag means that the consensus is another class than the majority vote.",
                 highlight="is_label_issue",
-                max_rows=top_rows,
+                max_rows=TOP_ROWS,
                 full_table=artifacts.format("label_issues"),
                 shares=["annotator_agreement"],
             )
@@ -228,7 +211,6 @@ def _list_labels(
     titles: list[str],
     *,
     artifacts: str,
-    top_rows: int,
     is_preference: bool,
 ) -> Section:
     columns = ["row_id", "annotator", "given_label", "suggested_label", "label_quality", "consensus_quality"]
@@ -249,7 +231,7 @@ def _list_labels(
                 "Worst labels",
                 table[["row_id", *(name for name in table.columns if name != "row_id")]],
                 f"{n_flagged:,} of {len(label_quality):,} labels are unlike the consensus of their example.",
-                max_rows=top_rows,
+                max_rows=TOP_ROWS,
                 full_table=artifacts.format("label_quality"),
             )
         ],
@@ -260,22 +242,23 @@ def _list_batch(batch: pd.DataFrame) -> Section:
     return Section(
         key="next_labels",
         title="What to label next",
-        explanation="Examples whose class is least sure by labels and model together. A lower score comes first; the "
-        "annotator is the best one who has not labelled the example yet.",
+        explanation="Examples whose class is least certain, by labels and model together. A lower score comes first; "
+        "the annotator is the best one who has not labelled the example yet.",
         advice={"What to do": "Have these labelled, add the labels to the data, and run again for the next batch."},
         badge=f"{len(batch):,}",
         tables=[Table("Next batch", batch[["row_id", *(name for name in batch.columns if name != "row_id")]])],
     )
 
 
-def _describe_curve(curve: pd.DataFrame) -> Section:
-    found, examples = curve.attrs["active_pairs"]["test_accuracy"], curve.attrs["active_examples"]["test_accuracy"]
+def _describe_curve(result: LearningCurveTable) -> Section:
+    curve, gains = result.value, result.facts.gains
+    found, examples = gains["active_pairs"]["test_accuracy"], gains["active_examples"]["test_accuracy"]
     return Section(
         key="learning_curve",
         title="What active learning gains",
-        explanation=f"Measured with {curve.attrs['model']}: labels are revealed round by round as if they were being "
-        "collected, and a model trained on the consensus is judged by the known truth. The bands are 95 % intervals of "
-        "the mean over the seeds.",
+        explanation=f"Measured with {result.facts.model}: labels are revealed round by round as if they were being "
+        "collected, and a model trained on the consensus is evaluated on the known truth. The bands are 95 % "
+        "intervals of the mean over the seeds.",
         figures=[
             Figure(
                 "Accuracy on test rows by labels",
@@ -285,20 +268,19 @@ def _describe_curve(curve: pd.DataFrame) -> Section:
         ],
         notes=[
             f"Area between the curve of active learning (example and annotator) and random choice: "
-            f"{found['area']:+.3f} of accuracy on average, 95 % interval {found['low']:+.3f} to {found['high']:+.3f}, "
-            f"{found['n_seeds']} seeds. With the examples chosen but random annotators: {examples['area']:+.3f}, "
-            f"{examples['low']:+.3f} to {examples['high']:+.3f}."
+            f"{found.area:+.3f} of accuracy on average, 95 % interval {found.low:+.3f} to {found.high:+.3f}, "
+            f"{found.n_seeds} seeds. With the examples chosen but random annotators: {examples.area:+.3f}, "
+            f"{examples.low:+.3f} to {examples.high:+.3f}."
         ],
     )
 
 
-def _describe_agreement(annotations: pd.DataFrame, dataset: Dataset, *, is_preference: bool) -> Section:
-    agreement = annotations.attrs["agreement"]
-    tiles = [Tile("Nominal agreement", format_number(agreement["nominal_agreement"]), "all disagreements count alike")]
+def _describe_agreement(agreement: Mapping[str, float | None], dataset: Dataset, *, is_preference: bool) -> Section:
+    tiles = [Tile("Nominal agreement", _write_alpha(agreement["nominal_agreement"]), "all disagreements count equally")]
     notes = []
     if "ordinal_agreement" in agreement:
         tiles.append(
-            Tile("Ordinal agreement", format_number(agreement["ordinal_agreement"]), "near classes count as near")
+            Tile("Ordinal agreement", _write_alpha(agreement["ordinal_agreement"]), "near classes count as near")
         )
         notes.append(f"The classes have an order ({' < '.join(dataset.class_names)}); CROWDLAB does not know it.")
     if is_preference:
@@ -313,6 +295,10 @@ def _describe_agreement(annotations: pd.DataFrame, dataset: Dataset, *, is_prefe
         tiles=tiles,
         notes=notes,
     )
+
+
+def _write_alpha(alpha: float | None) -> str:
+    return "undefined" if alpha is None else format_number(alpha)
 
 
 def _write_votes(label_quality: pd.DataFrame) -> pd.Series:

@@ -6,34 +6,38 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import Field
 
+from cleanlab_assets.families.family import FamilyVariants, FittedModel
+from cleanlab_assets.families.multiannotator.annotations import annotations_of
 from cleanlab_assets.families.multiannotator.crowdlab import build_consensus, find_consensus_issues, score_labels
+from cleanlab_assets.families.tables import variants as tables
+from cleanlab_assets.families.tables.settings import ClassVariantSettings
+from cleanlab_assets.families.tables.variants import AuditedTable, compare_class_variants
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_metrics import METRICS, ScoredPredictions
-from cleanlab_assets.methods.class_predictions import predict_all_classes, predict_out_of_sample, to_predictions_table
-from cleanlab_assets.methods.variants import (
-    CleanedRows,
-    VariantComparison,
-    VariantName,
-    VariantTask,
-    compare_cleaned_variants,
-    remove_worst_and_random,
+from cleanlab_assets.methods.class_predictions import (
+    predict_out_of_sample,
+    to_predictions_table,
+    to_probabilities,
 )
+from cleanlab_assets.methods.variants import ComparisonSettings, Variant, VariantComparison, remove_worst_and_random
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
-    from sklearn.pipeline import Pipeline
+
+    from cleanlab_assets.families.multiannotator.training_set import (
+        AnnotationsTable,
+        PanelTrainingSetTable,
+    )
+    from cleanlab_assets.families.step import Comparison, LabelIssuesTable, PredictionsTable, StepContext
 
 
-def choose_training_labels(
-    label_issues: pd.DataFrame, *, prune_fraction: float, seed: int
-) -> dict[VariantName, CleanedRows]:
-    """Decide for every variant which examples it trains on, with which labels.
+def choose_training_labels(label_issues: pd.DataFrame, *, prune_fraction: float, seed: int) -> dict[str, Variant]:
+    """Decide for every variant but the baseline, the majority votes, which examples it trains on, with which labels.
 
-    ``baseline`` takes the majority votes, ``crowdlab`` and ``dawid_skene`` the consensus of these methods; ``pruned``
-    removes the examples whose vote is worst, and ``random_removal`` as many random ones.
+    ``crowdlab`` and ``dawid_skene`` take the consensus of these methods; ``pruned`` removes the examples whose vote is
+    worst, and ``random_removal`` as many random ones.
 
     Args:
         label_issues: label issues of all train rows, with ``dawid_skene_label``.
@@ -46,82 +50,92 @@ def choose_training_labels(
         everything, label_issues["rank"].to_numpy(), prune_fraction=prune_fraction, seed=seed
     )
     return {
-        "baseline": CleanedRows(keep=everything, labels=votes),
-        "crowdlab": CleanedRows(keep=everything, labels=encode_labels(label_issues["suggested_label"])),
-        "dawid_skene": CleanedRows(keep=everything, labels=encode_labels(label_issues["dawid_skene_label"])),
-        "pruned": CleanedRows(keep=without_worst, labels=votes),
-        "random_removal": CleanedRows(keep=without_random, labels=votes),
+        "crowdlab": Variant(keep=everything, labels=encode_labels(label_issues["suggested_label"])),
+        "dawid_skene": Variant(keep=everything, labels=encode_labels(label_issues["dawid_skene_label"])),
+        "pruned": Variant(keep=without_worst, labels=votes),
+        "random_removal": Variant(keep=without_random, labels=votes, is_control=True),
     }
 
 
 def compare_consensus_variants(
-    label_issues: pd.DataFrame,
-    train: pd.DataFrame,
-    test: pd.DataFrame,
-    annotations: pd.DataFrame,
-    out_of_sample: np.ndarray,
-    *,
-    features: list[str],
-    build: Callable[[], Pipeline],
-    prune_fraction: float,
-    primary_metric: str,
-    n_resamples: int,
-    seed: int,
-    compare_cleaning: bool = True,
+    audited: AuditedTable, annotations: pd.DataFrame, out_of_sample: np.ndarray, *, settings: ComparisonSettings
 ) -> VariantComparison:
-    """Fit every variant on the train rows and compare it with the majority vote on the test rows.
+    """Compare the variants with the majority vote, see ``compare_table_variants``.
 
     The variant is chosen on the first fold of the train rows, by their majority votes: the truth is only looked at to
-    tell how the variants do.
+    measure how the variants do.
 
     Args:
-        label_issues: label issues of the train rows.
-        train: train rows of the training set, in the same order, with ``fold``.
-        test: test rows: judged by the truth where it is known, else by the majority vote.
+        audited: the audited examples; test rows are judged by the truth where it is known, else by the majority vote.
         annotations: the annotations of the train rows.
         out_of_sample: predicted probabilities of the train rows, shape (n_train, n_classes).
-        features: names of the feature columns.
-        build: returns a new unfitted pipeline.
-        prune_fraction: see ``choose_training_labels``.
-        primary_metric: metric of the verdict and of the choice.
-        n_resamples: bootstrap resamples.
-        seed: seed of the random removal and the bootstrap.
-        compare_cleaning: whether any variant but the baseline is fitted.
-
-    Raises:
-        ValueError: there are no test rows, ``primary_metric`` is unknown, or the label issues are of other rows.
+        settings: how variants are compared.
     """
-    names = list(train["given_label"].cat.categories)
-    clean = partial(choose_training_labels, prune_fraction=prune_fraction, seed=seed)
+    names, features = list(audited.train["given_label"].cat.categories), audited.features
+    clean = partial(choose_training_labels, prune_fraction=settings.prune_fraction, seed=settings.seed)
 
-    def audit_and_clean(rows: pd.DataFrame, folds: np.ndarray) -> dict[VariantName, CleanedRows]:
+    def audit_and_clean(rows: pd.DataFrame, folds: np.ndarray) -> dict[str, Variant]:
         votes = encode_labels(rows["given_label"])
-        predicted = predict_out_of_sample(rows[features], votes, folds, n_classes=len(names), build=build)
+        predicted = predict_out_of_sample(rows[features], votes, folds, n_classes=len(names), build=audited.build)
         predictions = to_predictions_table(rows, predicted.probabilities, names)
-        quality = score_labels(predictions, annotations)
+        quality = score_labels(predictions, annotations).table
         consensus = build_consensus(predictions, annotations, quality)
         return clean(find_consensus_issues(predictions, quality, consensus, rows[features]))
 
-    task = VariantTask(
+    return compare_class_variants(
+        audited,
+        settings,
+        choose_on=audited.hold_out_first_fold(audit_and_clean, out_of_sample),
         metrics=METRICS,
-        encode=encode_labels,
-        decode=lambda codes: [names[code] for code in codes],
-        predict=partial(predict_all_classes, n_classes=len(names)),
-        score=ScoredPredictions,
         clean=clean,
-        audit_and_clean=audit_and_clean,
-        validation_fold="first",
+        score=ScoredPredictions,
     )
-    return compare_cleaned_variants(
-        task,
-        label_issues,
-        train,
-        test,
-        out_of_sample,
-        features=features,
-        build=build,
-        primary_metric=primary_metric,
-        n_resamples=n_resamples,
-        seed=seed,
-        compare_cleaning=compare_cleaning,
+
+
+class VariantComparisonSettings(ClassVariantSettings):
+    """The experiment that shows whether a better consensus helps a model."""
+
+    prune_fraction: float = Field(0.02, ge=0.0, le=0.2, description="Share of the train examples pruned.")
+
+
+def compare(
+    context: StepContext,
+    settings: VariantComparisonSettings,
+    training_set: PanelTrainingSetTable,
+    annotations: AnnotationsTable,
+    predictions: PredictionsTable,
+    label_issues: LabelIssuesTable,
+) -> VariantComparison:
+    """Does a better consensus help? Models trained on each consensus against majority votes, on untouched test rows.
+
+    Variants: majority vote (baseline), CROWDLAB, Dawid-Skene, the worst votes pruned, and as many random rows removed.
+    Test rows are judged by the truth where it is known, else by their majority vote.
+    """
+    audited = AuditedTable.of(context, training_set, predictions, label_issues)
+    return compare_consensus_variants(
+        audited,
+        annotations_of(annotations.value, audited.train["row_id"]),
+        to_probabilities(predictions.value),
+        settings=settings.of(training_set.facts.seed),
     )
+
+
+def fit(
+    context: StepContext,
+    training_set: PanelTrainingSetTable,
+    predictions: PredictionsTable,
+    label_issues: LabelIssuesTable,
+    variant_comparison: Comparison,
+) -> FittedModel:
+    """The final model, fitted on the chosen labels of the train examples, with its model card; without pickle."""
+    return tables.fit(context, training_set, predictions, label_issues, variant_comparison)
+
+
+VARIANTS = FamilyVariants(
+    settings=VariantComparisonSettings,
+    metrics=METRICS,
+    compare=compare,
+    fit=fit,
+    comparison_version="2",
+    model_version="2",
+)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from cleanlab_assets.families.multilabel.predictions import LIKELY
-from cleanlab_assets.methods.class_metrics import ReliabilityCurve, rank_scores
+from cleanlab_assets.methods.calibration import measure_reliability
+from cleanlab_assets.methods.class_metrics import rank_scores
+from cleanlab_assets.methods.label_sets import LIKELY
+
+if TYPE_CHECKING:
+    from cleanlab_assets.methods.calibration import ReliabilityCurve
 
 LABEL_SET_METRICS = ("micro_f1", "macro_f1", "subset_accuracy", "hamming_loss", "roc_auc")
 
@@ -60,26 +66,11 @@ class ScoredLabelSets:
         return [ranking.area(weights) for ranking in self._rankings]
 
 
-def measure_label_set_calibration(
-    is_named: np.ndarray, probabilities: np.ndarray, *, n_bins: int = 10
-) -> ReliabilityCurve:
+def measure_label_set_calibration(is_named: np.ndarray, probabilities: np.ndarray) -> ReliabilityCurve:
     """Compare the probability of a class with how often labels name it, over all classes of all rows.
 
     Args:
         is_named: which classes each label names, bool of shape (n_rows, n_classes).
         probabilities: shape (n_rows, n_classes).
-        n_bins: bins of equal width over [0, 1]; empty ones are left out.
     """
-    confidence, is_right = probabilities.astype(np.float64).reshape(-1), is_named.reshape(-1)
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    counts = np.bincount(bins, minlength=n_bins)
-    used = counts > 0
-    mean_confidence = np.bincount(bins, weights=confidence, minlength=n_bins)[used] / counts[used]
-    accuracy = np.bincount(bins, weights=is_right, minlength=n_bins)[used] / counts[used]
-    gaps = np.abs(mean_confidence - accuracy)
-    return ReliabilityCurve(
-        mean_confidence=mean_confidence.tolist(),
-        accuracy=accuracy.tolist(),
-        counts=counts[used].tolist(),
-        expected_calibration_error=float((gaps * counts[used]).sum() / counts.sum()),
-    )
+    return measure_reliability(probabilities.reshape(-1), is_named.reshape(-1))

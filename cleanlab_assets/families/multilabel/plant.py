@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
+import pandas as pd
 
-from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels
+from cleanlab_assets.methods.planted_errors import PlantedErrors
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
 LabelSetErrorKind = Literal["missing", "extra", "swapped", "whole_set"]
 KINDS: tuple[LabelSetErrorKind, ...] = get_args(LabelSetErrorKind)
 
 
-@dataclass(frozen=True)
-class PlantedLabelSetErrors:
-    """Labels after planting, bool of shape (n_rows, n_classes), and the kind of each row's error, None without one."""
-
-    is_named: np.ndarray
-    kinds: np.ndarray
-
-    @property
-    def is_planted(self) -> np.ndarray:
-        """Which labels are wrong now, bool of shape (n_rows,)."""
-        return np.array([kind is not None for kind in self.kinds], dtype=bool)
-
-
 def plant_label_set_errors(
     is_named: np.ndarray, *, fraction: float, kind: LabelSetErrorKind | Literal["mixed"], seed: int
-) -> PlantedLabelSetErrors:
+) -> PlantedErrors:
     """Make the labels of random rows wrong.
 
     ``missing`` takes one class out, ``extra`` puts one in, ``swapped`` does both, ``whole_set`` gives two rows of
@@ -48,20 +33,20 @@ def plant_label_set_errors(
         seed: seed of the draw.
 
     Returns:
-        The labels with errors, and the kind of each error.
+        The labels with errors, bool of shape (n_rows, n_classes), and the kinds of the errors, of ``KINDS``.
 
     Raises:
         ValueError: too few rows can take an error of a kind: one whose label names a class, or leaves one out.
     """
     rng = seed_generator(seed, "planted label set errors")
     wanted = round(fraction * len(is_named))
-    labels, kinds = is_named.copy(), np.full(len(is_named), None, dtype=object)
+    labels, codes = is_named.copy(), np.full(len(is_named), -1)
     parts: Sequence[LabelSetErrorKind] = KINDS if kind == "mixed" else (kind,)
     shares = [len(share) for share in np.array_split(np.arange(wanted), len(parts))]
     order = rng.permutation(len(is_named))
     # Pairs need the freest choice, so they come first.
     for part, n_rows in sorted(zip(parts, shares, strict=True), key=lambda item: item[0] != "whole_set"):
-        free = order[[kinds[row] is None for row in order]]
+        free = order[codes[order] < 0]
         if part == "whole_set":
             chosen = _exchange_sets(labels, free, n_rows // 2)
         else:
@@ -70,8 +55,9 @@ def plant_label_set_errors(
                 raise ValueError(f"{n_rows} errors of kind {part!r} are wanted, only {len(chosen)} rows can take one")
             for row in chosen:
                 _change_one_class(labels, int(row), part, rng)
-        kinds[chosen] = part
-    return PlantedLabelSetErrors(is_named=labels, kinds=kinds)
+        codes[chosen] = KINDS.index(part)
+    kinds = pd.Categorical.from_codes(codes.tolist(), dtype=pd.CategoricalDtype(list(KINDS)))
+    return PlantedErrors(labels=labels, is_planted=codes >= 0, kinds=kinds)
 
 
 def _can_take(labels: np.ndarray, kind: LabelSetErrorKind) -> np.ndarray:
@@ -104,42 +90,3 @@ def _exchange_sets(labels: np.ndarray, free: np.ndarray, n_pairs: int) -> np.nda
         labels[[first, partner]] = labels[[partner, first]]
         chosen += [first, partner]
     return np.array(chosen, dtype=np.int64)
-
-
-def plant_label_set_errors_in_training_set(
-    training_set: pd.DataFrame,
-    class_names: Sequence[str],
-    *,
-    fraction: float,
-    kind: LabelSetErrorKind | Literal["mixed"],
-    seed: int,
-) -> pd.DataFrame:
-    """Corrupt train labels of a training set; test labels are never touched.
-
-    Args:
-        training_set: training-set table without planted errors.
-        class_names: the classes.
-        fraction: share of the train rows whose label becomes wrong.
-        kind: see ``plant_label_set_errors``.
-        seed: seed of the draw.
-
-    Returns:
-        A copy with ``given_label`` changed on the chosen train rows, ``planted_error`` (bool), ``planted_kind`` and
-        ``true_label``.
-
-    Raises:
-        ValueError: the fraction is less than one row, or too few rows can take an error.
-    """
-    is_train = (training_set["split"] == "train").to_numpy()
-    named = encode_given_labels(training_set, class_names)
-    planted = plant_label_set_errors(named[is_train], fraction=fraction, kind=kind, seed=seed)
-    if fraction > 0 and not planted.is_planted.any():
-        raise ValueError(f"a fraction of {fraction:g} of {is_train.sum():,} train rows is less than one planted error")
-    kinds = np.full(len(training_set), None, dtype=object)
-    named[is_train], kinds[is_train] = planted.is_named, planted.kinds
-    return training_set.assign(
-        given_label=decode_label_sets(named, class_names),
-        planted_error=[kind is not None for kind in kinds],
-        planted_kind=kinds,
-        true_label=training_set["given_label"],
-    )

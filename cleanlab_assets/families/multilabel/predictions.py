@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
+from cleanlab_assets.families import settings as shared
+from cleanlab_assets.families.contracts import ROW_ID, TableContract, text
+from cleanlab_assets.families.multilabel.metrics import ScoredLabelSets, measure_label_set_calibration
+from cleanlab_assets.families.predictions import store_predictions
+from cleanlab_assets.families.step import StepContext, TrainingSetTable, step
 from cleanlab_assets.methods.class_predictions import PROBABILITY_PREFIX
+from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_each_fold
+from cleanlab_assets.methods.facts import PredictionsFacts
+from cleanlab_assets.methods.label_sets import encode_given_labels
+from cleanlab_assets.methods.result import Result
+from cleanlab_assets.methods.shown import TableView, keep_finite
+from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sklearn.pipeline import Pipeline
 
+    from cleanlab_assets.methods.shown import Shown
+
 UNCALIBRATED_PREFIX = "uncalibrated_"
 CalibrationMethod = Literal["platt", "isotonic", "none"]
-LIKELY = 0.5
-"""Probability from which a class belongs to the predicted label."""
 _LOGIT_FLOOR = 1e-4
 """Forests and neighbours give probabilities of 0 and 1, whose logits are infinite."""
 
@@ -60,27 +71,22 @@ def predict_label_sets_out_of_sample(
     Raises:
         ValueError: there are fewer than two folds, or outside a fold fewer than two classes tell rows apart.
     """
-    names = np.unique(folds)
-    if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training rows
-        raise ValueError(f"cross-validation needs at least two folds, got {len(names)}")
+    turns = hold_out_each_fold(folds)
     uncalibrated = np.zeros(indicators.shape, dtype=np.float32)
-    seconds = []
-    for fold in names:
-        held_out = folds == fold
-        known = indicators[~held_out]
+    for fold in turns:
+        known = indicators[fold.others]
         varies = known.any(axis=0) & ~known.all(axis=0)
         if varies.sum() < 2:  # noqa: PLR2004 - one class is a task of another kind
-            raise ValueError(f"outside fold {fold} only {varies.sum()} classes are on some rows and not on others")
-        started = perf_counter()
-        model = build().fit(features[~held_out], known[:, varies])
-        seconds.append(perf_counter() - started)
-        predicted = np.repeat(known[:1].astype(np.float32), held_out.sum(), axis=0)
-        predicted[:, varies] = predict_label_probabilities(model, features[held_out])
-        uncalibrated[held_out] = predicted
+            raise ValueError(f"outside fold {fold.name} only {varies.sum()} classes are on some rows and not on others")
+        with fold.time_fit():
+            model = build().fit(features[fold.others], known[:, varies])
+        predicted = np.repeat(known[:1].astype(np.float32), fold.held_out.sum(), axis=0)
+        predicted[:, varies] = predict_label_probabilities(model, features[fold.held_out])
+        uncalibrated[fold.held_out] = predicted
     return LabelSetPredictions(
         probabilities=calibrate_out_of_fold(uncalibrated, indicators, folds, method=calibration),
         uncalibrated=uncalibrated,
-        fit_seconds=tuple(seconds),
+        fit_seconds=fit_seconds_of(turns),
     )
 
 
@@ -117,21 +123,20 @@ def calibrate_out_of_fold(
         float32 array of shape (n_rows, n_classes).
 
     Raises:
-        ValueError: the method is unknown.
+        ValueError: the method is unknown, or there are fewer than two folds.
     """
     if method not in get_args(CalibrationMethod):
         raise ValueError(f"calibration is {method!r}, expected one of {', '.join(get_args(CalibrationMethod))}")
     calibrated = probabilities.astype(np.float32)
     if method == "none":
         return calibrated
-    for fold in np.unique(folds):
-        held_out = folds == fold
+    for fold in hold_out_each_fold(folds):
         for code in range(indicators.shape[1]):
-            known = indicators[~held_out, code]
+            known = indicators[fold.others, code]
             if known.any() and not known.all():
                 fitted = _fit_platt if method == "platt" else _fit_isotonic
-                calibrate = fitted(probabilities[~held_out, code], known)
-                calibrated[held_out, code] = calibrate(probabilities[held_out, code])
+                calibrate = fitted(probabilities[fold.others, code], known)
+                calibrated[fold.held_out, code] = calibrate(probabilities[fold.held_out, code])
     return calibrated
 
 
@@ -183,3 +188,71 @@ def to_label_set_probabilities(predictions: pd.DataFrame, *, calibrated: bool = 
     """Return the probabilities of a predictions table, float32 of shape (n_rows, n_classes), in class order."""
     prefix = PROBABILITY_PREFIX if calibrated else UNCALIBRATED_PREFIX
     return predictions[[f"{prefix}{name}" for name in class_names_of(predictions)]].to_numpy(dtype=np.float32)
+
+
+class PredictionsSettings(shared.PredictionsSettings):
+    """The model that predicts out of sample, and how its probabilities are calibrated."""
+
+    calibration: CalibrationMethod = Field("platt", description="Calibration of each class on the other folds.")
+
+
+class LabelSetPredictionsFacts(PredictionsFacts):
+    """How label sets were predicted; ``uncalibrated_error`` is the calibration error of the model as it is."""
+
+    calibration_method: CalibrationMethod
+    class_roc_auc: dict[str, float]
+    uncalibrated_error: float
+
+
+LabelSetPredictionsTable: TypeAlias = Result[pd.DataFrame, LabelSetPredictionsFacts]
+
+
+@step(
+    "scikitlearn",
+    code_version="2",
+    facts=LabelSetPredictionsFacts,
+    contract=TableContract(
+        "LabelSetPredictions",
+        "Out-of-sample probabilities of each class, calibrated and not; a row's need not sum to 1.",
+        (ROW_ID, text("given_label")),
+    ),
+    settings=PredictionsSettings,
+    is_heavy=True,
+)
+def predictions(
+    context: StepContext, settings: PredictionsSettings, training_set: TrainingSetTable
+) -> LabelSetPredictionsTable:
+    """Out-of-sample probability of each class: every train row is predicted once, by a model that never saw it.
+
+    Probabilities are calibrated class by class on the rows of the other folds; those of the model are kept beside.
+    """
+    names = context.dataset.class_names
+    rows = train_rows(training_set.value)
+    is_named = encode_given_labels(rows, names)
+    build = context.pipeline_factory(training_set.facts.seed, settings.parameters)
+    predicted = predict_label_sets_out_of_sample(
+        rows[build.features], is_named, rows["fold"].to_numpy(), build=build, calibration=settings.calibration
+    )
+    # Metrics are those of the model as it is trained and stored, the calibration error that of what the audit uses.
+    scored = ScoredLabelSets(is_named, predicted.uncalibrated)
+    before = measure_label_set_calibration(is_named, predicted.uncalibrated).expected_calibration_error
+    areas = dict(zip(names, scored.class_areas(), strict=True))
+    facts = LabelSetPredictionsFacts(
+        seed=training_set.facts.seed,
+        model_parameters=settings.parameters,
+        cross_validation=keep_finite(scored.compute()),
+        reliability=measure_label_set_calibration(is_named, predicted.probabilities),
+        calibration_method=settings.calibration,
+        class_roc_auc=areas,
+        uncalibrated_error=before,
+    )
+
+    def show() -> dict[str, Shown]:
+        table = pd.DataFrame({"class_name": list(areas), "roc_auc": list(areas.values())})
+        return {
+            "expected_calibration_error_before_calibration": before,
+            "roc_auc_by_class": TableView(table, len(table)),
+        }
+
+    table = to_label_set_predictions_table(rows, predicted, names)
+    return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, show=show)

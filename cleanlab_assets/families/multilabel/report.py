@@ -7,104 +7,69 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cleanlab_assets.families.step import Page, PlainTable, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.tables.report import (
+    AuditResults,
     TabularAudit,
     assemble_report,
     build_issue_section,
     join_tabular_audit,
     list_issue_types,
+    take_label_issues,
 )
+from cleanlab_assets.families.tables.steps import store_report
+from cleanlab_assets.methods.detection_power import to_power_table
 from cleanlab_assets.reports.formatting import NO_CLASS, format_number, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.issue_texts import MULTILABEL_TEXTS
 from cleanlab_assets.reports.plots import plot_class_balance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from cleanlab_assets.datasets.dataset import Dataset
-
-_LABEL_SUMMARY = {"metric": None, "k": None, "parameters": ""}
+    from cleanlab_assets.families.multilabel.issues import LabelSetIssuesFacts, LabelSetIssuesTable
+    from cleanlab_assets.families.tables.steps import DatalabTable
 
 
-def build_multilabel_report(
-    *,
-    dataset: Dataset,
-    model: str,
-    training_set: pd.DataFrame,
-    label_issues: pd.DataFrame,
-    datalab_issues: pd.DataFrame,
-    datalab_summary: pd.DataFrame,
-    duplicate_sets: pd.DataFrame,
-    facts: Mapping[str, object],
-    top_rows: int = 25,
-    full_table: str = "",
-) -> Report:
+def build_multilabel_report(results: AuditResults, label_issues: pd.DataFrame, judged: LabelSetIssuesFacts) -> Report:
     """Build the audit report of one dataset and model. Only the train rows are audited.
 
     Args:
-        dataset: The catalogue entry; its gates decide which tiles ask for attention.
-        model: Name of the model whose out-of-sample predictions the audit used.
-        training_set: ``row_id``, ``given_label``, ``split``, features, and the truth where labels were corrupted.
+        results: What the audit found.
         label_issues: Label issues of the train rows in the order of ``datalab_issues``; flags, quality and the classes
-            that are missing or extra are shown as they say. ``attrs`` hold ``by_class`` (records of the classes),
-            ``calibration_error``, ``uncalibrated_error``, ``uncalibrated_flag_rate``, ``calibration_method``,
-            ``filter_by`` and ``aggregation``, and ``detection_by_kind`` where errors were planted.
-        datalab_issues: One row per train row: flag and score of every type that ran.
-        datalab_summary: One row per issue type.
-        duplicate_sets: One row per row of a near-duplicate set.
-        facts: How the audit was made, for the last section of the report.
-        top_rows: Most rows of an evidence table.
-        full_table: Where the table with every row lies, in words; said where a table is cut.
+            that are missing or extra are shown as they say.
+        judged: How they were judged, and what was found of each class.
 
     Returns:
         The report; ``render_report`` makes a page of it.
 
     Raises:
-        ValueError: a table lacks a column or a status is unknown, or the findings are not about exactly the train rows.
+        ValueError: see ``join_tabular_audit``.
     """
     flags, quality = label_issues["is_label_issue"].to_numpy(), label_issues["label_quality"].to_numpy()
-    shown = datalab_issues.assign(
+    shown = results.datalab_issues.assign(
         is_label_issue=flags,
         label_score=quality,
         missing_labels=label_issues["missing_labels"].to_numpy(),
         extra_labels=label_issues["extra_labels"].to_numpy(),
     )
     audit = join_tabular_audit(
-        dataset=dataset,
-        training_set=training_set,
-        datalab_issues=shown,
-        datalab_summary=datalab_summary,
-        duplicate_sets=duplicate_sets,
-        prediction="predicted_label",
-        texts=MULTILABEL_TEXTS,
-        top_rows=top_rows,
-        full_table=full_table,
+        replace(results, datalab_issues=shown), prediction="predicted_label", texts=MULTILABEL_TEXTS
     )
-    # The label issues decide, whether Datalab's own type ran or not.
-    label = {**_LABEL_SUMMARY, "description": "", "score": float(quality.mean())}
-    audit = replace(
-        audit,
-        summary={**audit.summary, "label": label},
-        not_run=audit.not_run[audit.not_run["issue_type"] != "label"],
-    )
-    classes = pd.DataFrame.from_records(label_issues.attrs["by_class"])
+    audit = take_label_issues(audit, {"description": "", "score": float(quality.mean())})
+    classes = judged.class_table()
     named = {name: audit.rows[name].astype(str).replace("", NO_CLASS) for name in ("given_label", "predicted_label")}
     readable = replace(audit, rows=audit.rows.assign(**named))
     own = {
-        "label": lambda: _build_label_section(readable, label_issues, classes),
+        "label": lambda: _build_label_section(readable, judged, classes),
         "class_balance": lambda: _build_class_balance(audit, classes),
     }
     return assemble_report(
         audit,
-        model=model,
         tiles_about_labels=[_tile_rarest_class(audit, classes)],
         sections=[
             own[name]() if name in own else build_issue_section(readable, name)
             for name in list_issue_types(audit)
             if audit.has_run(name) or name in own
         ],
-        facts=facts,
     )
 
 
@@ -116,8 +81,8 @@ def _tile_rarest_class(audit: TabularAudit, classes: pd.DataFrame) -> Tile:
     return Tile("Share of the rarest class", format_share(share), hint, tone)
 
 
-def _build_label_section(audit: TabularAudit, label_issues: pd.DataFrame, classes: pd.DataFrame) -> Section:
-    section, attrs = build_issue_section(audit, "label"), label_issues.attrs
+def _build_label_section(audit: TabularAudit, judged: LabelSetIssuesFacts, classes: pd.DataFrame) -> Section:
+    section = build_issue_section(audit, "label")
     n_missing, n_extra = int(classes["n_missing"].sum()), int(classes["n_extra"].sum())
     tiles = [
         section.tiles[0],
@@ -127,9 +92,9 @@ def _build_label_section(audit: TabularAudit, label_issues: pd.DataFrame, classe
     flag_rate = float(audit.flags("label").mean())
     calibration = pd.DataFrame(
         {
-            "probabilities": ["as the model gives them", f"calibrated out of fold ({attrs['calibration_method']})"],
-            "calibration error": [attrs["uncalibrated_error"], attrs["calibration_error"]],
-            "flagged rows": [attrs["uncalibrated_flag_rate"], flag_rate],
+            "probabilities": ["as the model gives them", f"calibrated out of fold ({judged.calibration_method})"],
+            "calibration error": [judged.uncalibrated_error, judged.calibration_error],
+            "flagged rows": [judged.uncalibrated_flag_rate, flag_rate],
         }
     )
     tables = [
@@ -155,25 +120,25 @@ def _build_label_section(audit: TabularAudit, label_issues: pd.DataFrame, classe
         Table(
             "Before and after calibration",
             calibration,
-            "The calibration error is the mean gap between a probability and how often it comes true. "
-            + _compare_flag_rates(float(attrs["uncalibrated_flag_rate"]), flag_rate),
+            "The calibration error is the mean gap between a probability and the observed frequency. "
+            + _compare_flag_rates(judged.uncalibrated_flag_rate, flag_rate),
             shares={"flagged rows"},
         ),
     ]
-    if "detection_by_kind" in attrs:
+    if judged.planted is not None and judged.planted.by_kind:
         words = {
             "n_planted": "planted",
             "average_precision": "average precision",
             "auroc": "AUROC",
             "recall": "flagged",
         }
-        kinds = pd.DataFrame.from_records(attrs["detection_by_kind"]).rename(columns=words)
+        kinds = to_power_table(judged.planted.by_kind).rename(columns=words)
         tables.append(
             Table(
                 "Planted errors by kind",
                 kinds,
-                "How well each kind is told from rows without a planted error; chance is the average precision of a "
-                "random ranking.",
+                "How well each kind is separated from rows without a planted error; chance is the average precision of "
+                "a random ranking.",
                 shares={"flagged"},
             )
         )
@@ -181,7 +146,7 @@ def _build_label_section(audit: TabularAudit, label_issues: pd.DataFrame, classe
         section,
         tiles=tiles,
         tables=[*tables, *section.tables],
-        facts={"Rule of the flags": attrs["filter_by"], "Quality of a row": f"{attrs['aggregation']} of its classes"},
+        facts={"Flagging rule": judged.filter_by, "Quality of a row": f"{judged.aggregation} of its classes"},
     )
 
 
@@ -214,3 +179,20 @@ def _build_class_balance(audit: TabularAudit, classes: pd.DataFrame) -> Section:
         figures=[Figure("Rows per class", png, f"Bar chart of {len(counts)} classes, from {counts.min():,} rows.")],
         tables=[Table("Combinations of classes", sets, "Most frequent first.", max_rows=15, shares={"share"})],
     )
+
+
+@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+def datalab_report(
+    context: StepContext,
+    training_set: TrainingSetTable,
+    label_issues: LabelSetIssuesTable,
+    datalab_issues: DatalabTable,
+    datalab_summary: PlainTable,
+    duplicate_sets: PlainTable,
+) -> Page:
+    """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
+    full_table = context.path_of("label_issues")
+    results = AuditResults.of(
+        context, training_set, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
+    )
+    return store_report(build_multilabel_report(results, label_issues.value, label_issues.facts), datalab_summary)

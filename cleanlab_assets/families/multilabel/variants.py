@@ -3,44 +3,42 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from pydantic import Field
 
+from cleanlab_assets.families import settings as shared
+from cleanlab_assets.families.family import FamilyVariants, FittedModel
 from cleanlab_assets.families.multilabel.metrics import LABEL_SET_METRICS, ScoredLabelSets
-from cleanlab_assets.families.multilabel.plant import plant_label_set_errors
 from cleanlab_assets.families.multilabel.predictions import (
-    CalibrationMethod,
     predict_label_probabilities,
     predict_label_sets_out_of_sample,
     to_label_set_predictions_table,
+    to_label_set_probabilities,
 )
-from cleanlab_assets.methods.detection_power import DetectionMetrics, measure_detection
-from cleanlab_assets.methods.folds import draw_stratified_sample, group_equal_rows
-from cleanlab_assets.methods.label_set_folds import divide_label_sets
+from cleanlab_assets.families.tables.variants import (
+    AuditedTable,
+    compare_table_variants,
+    fit_chosen_variant,
+    put_on_card,
+)
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, encode_label_sets
-from cleanlab_assets.methods.seeding import seed_generator
-from cleanlab_assets.methods.variants import (
-    CleanedRows,
-    VariantComparison,
-    VariantName,
-    VariantTask,
-    compare_cleaned_variants,
-    remove_worst_and_random,
-)
+from cleanlab_assets.methods.variants import Variant, VariantComparison, remove_worst_and_random
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
-    from sklearn.pipeline import Pipeline
 
-    from cleanlab_assets.families.multilabel.issues import LabelSetIssues
+    from cleanlab_assets.families.multilabel.issues import LabelSetIssuesTable
+    from cleanlab_assets.families.multilabel.predictions import LabelSetPredictionsTable
+    from cleanlab_assets.families.step import Comparison, StepContext, TrainingSetTable
 
 
 def clean_label_sets(
     label_issues: pd.DataFrame, class_names: Sequence[str], *, prune_fraction: float, seed: int
-) -> dict[VariantName, CleanedRows]:
+) -> dict[str, Variant]:
     """Decide for every variant which rows it trains on, with which labels.
 
     ``pruned`` removes the worst flagged rows, at most ``prune_fraction`` of all; ``relabelled`` gives the same rows
@@ -65,11 +63,10 @@ def clean_label_sets(
     suggested = encode_given_labels(label_issues, class_names, column="suggested_label")
     everything = np.ones(len(labels), dtype=bool)
     return {
-        "baseline": CleanedRows(keep=everything, labels=labels),
-        "pruned": CleanedRows(keep=pruned, labels=labels),
-        "relabelled": CleanedRows(keep=everything, labels=np.where(pruned[:, None], labels, suggested)),
-        "cleanlearning": CleanedRows(keep=unflagged, labels=labels),
-        "random_removal": CleanedRows(keep=control, labels=labels),
+        "pruned": Variant(keep=pruned, labels=labels),
+        "relabelled": Variant(keep=everything, labels=np.where(pruned[:, None], labels, suggested)),
+        "cleanlearning": Variant(keep=unflagged, labels=labels),
+        "random_removal": Variant(keep=control, labels=labels, is_control=True),
     }
 
 
@@ -85,157 +82,78 @@ def _keep_every_class(keep: np.ndarray, labels: np.ndarray, rank: np.ndarray) ->
     return kept
 
 
-def compare_label_set_variants(
-    label_issues: pd.DataFrame,
-    train: pd.DataFrame,
-    test: pd.DataFrame,
-    out_of_sample: np.ndarray,
-    *,
-    class_names: Sequence[str],
-    features: list[str],
-    build: Callable[[], Pipeline],
-    find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelSetIssues],
-    calibration: CalibrationMethod,
-    prune_fraction: float,
-    primary_metric: str,
-    n_resamples: int,
-    seed: int,
-    compare_cleaning: bool = True,
+class VariantComparisonSettings(shared.VariantComparisonSettings):
+    """The experiment that shows whether cleaning helps, and the metric that decides."""
+
+    primary_metric: Literal["roc_auc", "micro_f1", "macro_f1", "subset_accuracy", "hamming_loss"] = Field(
+        "roc_auc", description="Metric of the verdict and of the choice of the final model."
+    )
+
+
+def compare(
+    context: StepContext,
+    settings: VariantComparisonSettings,
+    training_set: TrainingSetTable,
+    predictions: LabelSetPredictionsTable,
+    label_issues: LabelSetIssuesTable,
 ) -> VariantComparison:
-    """Fit every variant on the train rows and compare it with the baseline on the untouched test rows.
+    """Does cleaning help? Models trained on cleaned rows against the baseline, on untouched test rows.
 
-    Args:
-        label_issues: label issues of the train rows.
-        train: train rows of the training set, in the same order, with ``fold``.
-        test: test rows of the training set.
-        out_of_sample: uncalibrated probabilities of the train rows, shape (n_train, n_classes): the baseline's
-            predictions of the validation fold.
-        class_names: the classes.
-        features: names of the feature columns.
-        build: returns a new unfitted pipeline.
-        find_issues: takes predictions and features of some rows and returns their label issues; audits the rows
-            outside the validation fold.
-        calibration: how the probabilities of that audit are calibrated.
-        prune_fraction: see ``clean_label_sets``.
-        primary_metric: metric of the verdict and of the choice.
-        n_resamples: bootstrap resamples.
-        seed: seed of the random removal and the bootstrap.
-        compare_cleaning: whether any cleaned variant is fitted; if not, the baseline is chosen.
-
-    Returns:
-        The comparison, with the chosen variant.
-
-    Raises:
-        ValueError: there are no test rows, ``primary_metric`` is unknown, or the label issues are of other rows.
+    Variants: baseline, pruned, relabelled with the suggested label sets, all flagged rows removed (CleanLearning), and
+    the random removal of as many rows as were pruned. Differences have paired bootstrap intervals.
     """
+    audited, names = AuditedTable.of(context, training_set, predictions, label_issues), context.dataset.class_names
+    chosen, features = settings.of(training_set.facts.seed), audited.features
+    clean = partial(clean_label_sets, class_names=names, prune_fraction=chosen.prune_fraction, seed=chosen.seed)
 
     def encode(labels: pd.Series) -> np.ndarray:
-        return encode_label_sets(labels, class_names, row_ids=[str(place) for place in labels.index])
+        return encode_label_sets(labels, names, row_ids=[str(place) for place in labels.index])
 
-    def audit_and_clean(rows: pd.DataFrame, folds: np.ndarray) -> dict[VariantName, CleanedRows]:
+    def audit_and_clean(rows: pd.DataFrame, folds: np.ndarray) -> dict[str, Variant]:
+        method = predictions.facts.calibration_method
         predicted = predict_label_sets_out_of_sample(
-            rows[features], encode(rows["given_label"]), folds, build=build, calibration=calibration
+            rows[features], encode(rows["given_label"]), folds, build=audited.build, calibration=method
         )
-        issues = find_issues(to_label_set_predictions_table(rows, predicted, class_names), rows[features])
-        return clean_label_sets(issues.table, class_names, prune_fraction=prune_fraction, seed=seed)
+        table = to_label_set_predictions_table(rows, predicted, names)
+        return clean(label_issues.facts.same_audit(table, rows[features]).table)
 
-    task = VariantTask(
+    # The baseline is not calibrated, as the model that is trained and stored.
+    out_of_sample = to_label_set_probabilities(predictions.value, calibrated=False)
+    return compare_table_variants(
+        audited,
+        chosen,
+        choose_on=audited.hold_out_first_fold(audit_and_clean, out_of_sample),
         metrics=LABEL_SET_METRICS,
-        encode=encode,
-        decode=lambda labels: decode_label_sets(labels, class_names).tolist(),
-        predict=predict_label_probabilities,
+        clean=clean,
         score=ScoredLabelSets,
-        clean=partial(clean_label_sets, class_names=class_names, prune_fraction=prune_fraction, seed=seed),
-        audit_and_clean=audit_and_clean,
-        validation_fold="first",
-    )
-    return compare_cleaned_variants(
-        task,
-        label_issues,
-        train,
-        test,
-        out_of_sample,
-        features=features,
-        build=build,
-        primary_metric=primary_metric,
-        n_resamples=n_resamples,
-        seed=seed,
-        compare_cleaning=compare_cleaning,
+        encode=encode,
+        decode=lambda labels: decode_label_sets(labels, names).tolist(),
+        predict=predict_label_probabilities,
     )
 
 
-def fit_label_set_variant(
-    comparison: VariantComparison,
-    train: pd.DataFrame,
-    *,
-    class_names: Sequence[str],
-    features: list[str],
-    build: Callable[[], Pipeline],
-) -> Pipeline:
-    """Fit the chosen variant of a comparison; the model predicts an indicator matrix in the order of the classes.
+def fit(
+    context: StepContext,
+    training_set: TrainingSetTable,
+    predictions: LabelSetPredictionsTable,
+    label_issues: LabelSetIssuesTable,
+    variant_comparison: Comparison,
+) -> FittedModel:
+    """The final model, fitted on the chosen variant of the train rows, with its model card; stored without pickle.
 
-    Args:
-        comparison: the comparison that chose; it lists the rows that the variant removes and relabels.
-        train: train rows of the training set.
-        class_names: the classes.
-        features: names of the feature columns.
-        build: returns a new unfitted pipeline.
+    It predicts an indicator matrix, one column for each class in the order of the model card.
     """
-    chosen = comparison.result(comparison.chosen)
-    keep = ~train["row_id"].isin(chosen.removed_rows).to_numpy()
-    relabelled = train["row_id"].map(chosen.relabelled_rows)
-    labels = train["given_label"].where(relabelled.isna(), relabelled)
-    encoded = encode_label_sets(labels, class_names, row_ids=train["row_id"].tolist())
-    return CleanedRows(keep=keep, labels=encoded).fit(build, train[features])
+    audited = AuditedTable.of(context, training_set, predictions, label_issues)
+    row_ids = audited.train["row_id"].tolist()
+    encode = partial(encode_label_sets, class_names=context.dataset.class_names, row_ids=row_ids)
+    return put_on_card(context, audited, fit_chosen_variant(variant_comparison.value, audited, encode=encode))
 
 
-def measure_label_set_detection_power(
-    rows: pd.DataFrame,
-    features: list[str],
-    *,
-    class_names: Sequence[str],
-    build: Callable[[], Pipeline],
-    find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelSetIssues],
-    calibration: CalibrationMethod,
-    fraction: float = 0.1,
-    max_rows: int = 3000,
-    folds: int = 3,
-    seed: int,
-) -> DetectionMetrics:
-    """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
-
-    A detector without signal ranks them by chance: its average precision is the planted share.
-
-    Args:
-        rows: train rows with ``row_id``, ``given_label`` and the features; errors that the labels already hold count
-            as correct.
-        features: names of the feature columns.
-        class_names: the classes.
-        build: returns a new unfitted pipeline, as for the real audit.
-        find_issues: the audit itself, with its rules, as for the real rows.
-        calibration: how probabilities are calibrated.
-        fraction: share of labels to corrupt, in equal shares of all kinds.
-        max_rows: rows of a random sample that bounds the cost.
-        folds: folds of the audit.
-        seed: seed of the sample, the errors and the folds.
-
-    Returns:
-        Detection metrics of the scores and the flags.
-    """
-    sample = draw_stratified_sample(np.zeros(len(rows), dtype=np.int64), max_rows, seed=seed)
-    copy = rows.iloc[sample].reset_index(drop=True)
-    # A seed of its own: that of the run may already have planted errors in these rows, which would be the same ones.
-    own_seed = int(seed_generator(seed, "planted label set copy").integers(2**31))
-    planted = plant_label_set_errors(
-        encode_given_labels(copy, class_names), fraction=fraction, kind="mixed", seed=own_seed
-    )
-    copy["given_label"] = decode_label_sets(planted.is_named, class_names)
-    fold = divide_label_sets(planted.is_named, group_equal_rows(copy[features]), [1 / folds] * folds, seed=seed)
-    predicted = predict_label_sets_out_of_sample(
-        copy[features], planted.is_named, fold, build=build, calibration=calibration
-    )
-    predictions = to_label_set_predictions_table(copy, predicted, class_names)
-    issues = find_issues(predictions, copy[features]).table
-    return measure_detection(
-        issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), planted.is_planted
-    )
+VARIANTS = FamilyVariants(
+    settings=VariantComparisonSettings,
+    metrics=LABEL_SET_METRICS,
+    compare=compare,
+    fit=fit,
+    comparison_version="2",
+    model_version="2",
+)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes, box_iou, claim_boxes, codes_of
+from cleanlab_assets.methods.calibration import measure_reliability
+from cleanlab_assets.methods.cross_validation import hold_out_each_fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cleanlab_assets.datasets.images import AnnotatedImage
+    from cleanlab_assets.methods.calibration import ReliabilityCurve
 
 _LEAST_PREDICTIONS = 20
 
@@ -31,14 +34,14 @@ def calibrate_scores_out_of_fold(
 
     is_right = [_find_right_predictions(image, boxes) for image, boxes in zip(images, predictions, strict=True)]
     calibrated = list(predictions)
-    for fold in np.unique(folds):
-        others = np.flatnonzero(folds != fold).tolist()
+    for fold in hold_out_each_fold(folds):
+        others = np.flatnonzero(fold.others).tolist()
         scores = np.concatenate([predictions[position].scores for position in others])
         if len(scores) < _LEAST_PREDICTIONS:
             continue
         right = np.concatenate([is_right[position] for position in others])
         curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, right)
-        for position in np.flatnonzero(folds == fold).tolist():
+        for position in np.flatnonzero(fold.held_out).tolist():
             if len(predictions[position].scores):
                 probabilities = curve.predict(predictions[position].scores)
                 calibrated[position] = replace(predictions[position], scores=probabilities)
@@ -54,18 +57,12 @@ def _find_right_predictions(image: AnnotatedImage, predicted: ScoredBoxes) -> np
     return is_right
 
 
-def measure_score_calibration(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes]) -> float:
-    """Return the expected calibration error of the scores in ten bins: how far they are from the share of right boxes.
+def measure_score_calibration(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes]) -> ReliabilityCurve:
+    """Compare the scores of predicted boxes with the share of right ones; a curve without points where there are none.
 
-    NaN where nothing is predicted.
+    Args:
+        images: annotated images.
+        predictions: predicted boxes of each image.
     """
-    scores = np.concatenate([found.scores for found in predictions])
-    right = np.concatenate(
-        [_find_right_predictions(image, found) for image, found in zip(images, predictions, strict=True)]
-    )
-    if len(scores) == 0:
-        return float("nan")
-    bins = np.minimum((scores * 10).astype(int), 9)
-    counts = np.bincount(bins, minlength=10)
-    gaps = np.abs(np.bincount(bins, weights=scores, minlength=10) - np.bincount(bins, weights=right, minlength=10))
-    return float(gaps[counts > 0].sum() / len(scores))
+    is_right = [_find_right_predictions(image, found) for image, found in zip(images, predictions, strict=True)]
+    return measure_reliability(np.concatenate([found.scores for found in predictions]), np.concatenate(is_right))

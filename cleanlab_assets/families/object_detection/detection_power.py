@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.boxes import box_iou
-from cleanlab_assets.families.object_detection.issues import BADLY_LOCATED, EXTRA, OVERLOOKED, SWAPPED, find_box_issues
+from cleanlab_assets.families.object_detection.box_quality import (
+    BADLY_LOCATED,
+    EXTRA,
+    OVERLOOKED,
+    SWAPPED,
+    find_box_issues,
+)
 from cleanlab_assets.families.object_detection.plant import plant_box_errors
 
 if TYPE_CHECKING:
@@ -29,7 +35,7 @@ SAME_PLACE_IOU = 0.5
 COLUMNS = ("kind", "n_planted", "average_precision", "recall", "chance")
 
 
-def measure_box_detection(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+def score_box_detection_power(boxes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """Measure for each kind of planted error how well its boxes rank by the quality of the issue that it is.
 
     A dropped box counts as found where a predicted box lies on its place; one that no predicted box lies on is never
@@ -90,7 +96,7 @@ def average_precision(quality: np.ndarray, is_positive: np.ndarray, *, n_positiv
     return float((gained * hits / ranked).sum() / n_positives)
 
 
-def measure_box_detection_power(
+def plant_and_audit_boxes(
     images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes], *, seed: int, fraction: float = 0.25
 ) -> pd.DataFrame:
     """Plant errors in a copy of the given boxes, audit it with the stored predictions, and measure what ranks worst.
@@ -99,10 +105,10 @@ def measure_box_detection_power(
     models as those that were there before: nothing needs to be trained again.
 
     Returns:
-        See ``measure_box_detection``.
+        See ``score_box_detection_power``.
     """
     planted, truth = plant_box_errors(images, fraction=fraction, seed=seed)
-    return measure_box_detection(find_box_issues(planted, predictions).boxes, truth)
+    return score_box_detection_power(find_box_issues(planted, predictions).boxes, truth)
 
 
 def _lie_on_dropped(unseen: pd.DataFrame, dropped: pd.DataFrame) -> np.ndarray:

@@ -1,276 +1,155 @@
-"""The audit of boxes, third part: issues of boxes and of images, and boxes corrected as suggested.
-
-Predicted boxes carry calibrated probabilities here, so the quality of a box is one minus the probability of what speaks
-against it. ObjectLab (Tkachenko, Thyagarajan and Mueller, 2023; ``cleanlab.object_detection``) asks the same three
-questions, whether an object was overlooked, badly located or swapped, but asks of boxes above a threshold how similar
-they are and not how probable; ``benchmarks/object_detection.py`` compares the two. Its score of an image is kept beside
-ours.
-"""
+"""The steps of the audit of boxes: the issues of every box, and the label quality of every image."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.boxes import SAME_OBJECT_IOU, ScoredBoxes, box_iou, codes_of, match_boxes, match_by_weight
+from cleanlab_assets.families.contracts import (
+    GIVEN_LABEL,
+    IS_LABEL_ISSUE,
+    LABEL_QUALITY,
+    RANK,
+    ROW_ID,
+    TableContract,
+    category,
+    count,
+    filled,
+    flag,
+    text,
+)
+from cleanlab_assets.families.label_issues import store_label_issues
+from cleanlab_assets.families.object_detection.box_quality import (
+    BOX_ISSUE_KINDS,
+    OVERLOOKED,
+    judge_boxes,
+    sum_up_images,
+)
+from cleanlab_assets.families.object_detection.detection_power import score_box_detection_power
+from cleanlab_assets.families.object_detection.overlays import draw_worst_images
+from cleanlab_assets.families.object_detection.predictions import read_predictions_table
+from cleanlab_assets.families.object_detection.training_set import read_boxed_images
+from cleanlab_assets.families.step import LabelIssuesTable, PredictionsTable, StepContext, step
+from cleanlab_assets.methods.facts import LabelIssuesFacts
+from cleanlab_assets.methods.result import Facts, Result
+from cleanlab_assets.methods.shown import WORST_ROWS, Plots, TableView
+from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from cleanlab_assets.families.images.steps import ImagesTrainingSetTable
+    from cleanlab_assets.methods.shown import Shown
 
-    from cleanlab_assets.datasets.images import AnnotatedImage
+BOX_SHOWN = ("rank", "row_id", "box", "issue", "given_class", "suggested_class", "probability", "label_quality")
+OVERLAYS = 4
+FLAG_RULE = "a box is overlooked, badly located, swapped or extra with a quality below one half"
 
-OVERLOOKED, BADLY_LOCATED, SWAPPED, EXTRA = "overlooked", "badly_located", "swapped", "extra"
-BOX_ISSUE_KINDS = (OVERLOOKED, BADLY_LOCATED, SWAPPED, EXTRA)
-TOUCHING_IOU = 0.2
-"""Boxes that overlap at least so much may be of one object that one of them misses in part."""
-WELL_LOCATED_IOU = 0.6
-"""A box that overlaps the predicted one so much is well located; one below ``SAME_OBJECT_IOU`` is not at all."""
-ENOUGH_SUPPORT = 0.25
-"""Support of predicted boxes from which a box is an object for sure."""
-LEAST_PROBABILITY = 0.1
-"""Probability below which a predicted box is no sign of an overlooked object."""
-FLAG_BELOW = 0.5
-"""Box quality below which a box is flagged: more likely wrong than right."""
-BOX_COLUMNS = (
-    "row_id",
-    "box",
-    "issue",
-    "given_class",
-    "suggested_class",
-    "given_box",
-    "suggested_box",
-    "probability",
-    "label_quality",
-    "is_box_issue",
-    *(f"{kind}_quality" for kind in BOX_ISSUE_KINDS),
-    "rank",
+
+class BoxDetectionPower(Facts):
+    """How well the boxes of one kind of planted error rank."""
+
+    kind: str
+    n_planted: int
+    average_precision: float
+    recall: float
+    chance: float
+
+
+class BoxIssuesFacts(Facts):
+    """How well each kind of planted error was found; empty where none was planted."""
+
+    detection_by_kind: list[BoxDetectionPower]
+
+    def to_table(self) -> pd.DataFrame:
+        """Return one row for each kind."""
+        return pd.DataFrame.from_records([item.model_dump() for item in self.detection_by_kind])
+
+
+BoxIssuesTable: TypeAlias = Result[pd.DataFrame, BoxIssuesFacts]
+
+
+@step(
+    "cleanlab",
+    code_version="3",
+    facts=BoxIssuesFacts,
+    contract=TableContract(
+        "BoxIssues",
+        "Every given box, and every object that nobody boxed, with the issue it most likely has, worst first.",
+        (
+            text("row_id"),
+            count("box", -1),
+            category("issue", *BOX_ISSUE_KINDS),
+            LABEL_QUALITY,
+            flag("is_box_issue"),
+            RANK,
+        ),
+    ),
 )
+def box_issues(
+    context: StepContext, training_set: ImagesTrainingSetTable, predictions: PredictionsTable
+) -> BoxIssuesTable:
+    """Every given box with the issue it most likely has, and the objects that nobody boxed, worst first.
 
-
-@dataclass(frozen=True)
-class BoxIssues:
-    """``table``: one row for each image, in source order; ``boxes``: one row for each judged box, worst first."""
-
-    table: pd.DataFrame
-    boxes: pd.DataFrame
-
-
-def find_box_issues(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes]) -> BoxIssues:
-    """Judge the boxes of every image, and sum up the images; see ``judge_boxes`` and ``sum_up_images``."""
-    boxes = judge_boxes(images, predictions)
-    return BoxIssues(table=sum_up_images(images, predictions, boxes), boxes=boxes)
-
-
-def judge_boxes(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes]) -> pd.DataFrame:
-    """Score, flag and rank the given boxes of every image, and the objects that nobody boxed.
-
-    A box is *swapped* as far as predicted boxes of another class, weighted by their overlap with it, are more probable
-    than those of its own. It is *badly located* as surely as the predicted box of its class that is its own lies
-    elsewhere: given and predicted boxes of a class are matched one to one. It is *extra* where no predicted box lies on
-    it: what supports it is the sum of their probabilities, weighted by the square of their overlap. An object is
-    *overlooked* as surely as a box is predicted that belongs to no given one; ObjectLab asks that no given box touches
-    it, which finds nothing among objects that overlap.
-
-    Args:
-        images: annotated images.
-        predictions: out-of-sample predictions of each image, their scores calibrated probabilities.
-
-    Returns:
-        One row for each given box and each overlooked object, worst first, with ``BOX_COLUMNS``: ``box`` is the
-        position of the given box, -1 for an overlooked object; ``issue`` the kind of lowest quality, ``label_quality``
-        that quality; boxes are JSON texts.
+    A box may be badly located, of a swapped class, or extra; an object that the model is sure of may be overlooked.
     """
-    records: list[dict[str, Any]] = []
-    for image, predicted in zip(images, predictions, strict=True):
-        records += _judge_given_boxes(image, predicted)
-        records += _judge_overlooked(image, predicted)
-    boxes = pd.DataFrame.from_records(records, columns=list(BOX_COLUMNS[:-1]))
-    boxes = boxes.sort_values("label_quality", kind="stable", ignore_index=True)
-    boxes["issue"] = pd.Categorical(boxes["issue"], categories=list(BOX_ISSUE_KINDS))
-    boxes["rank"] = np.arange(1, len(boxes) + 1)
-    return boxes
-
-
-def sum_up_images(
-    images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes], boxes: pd.DataFrame
-) -> pd.DataFrame:
-    """Sum up the judged boxes of each image, whose quality is that of its worst box.
-
-    Returns:
-        One row for each image, in order: ``row_id``, ``given_label`` (the classes of the given boxes),
-        ``suggested_label`` (with the flagged boxes corrected), ``label_quality``, ``is_label_issue`` (any box is
-        flagged), ``rank``, ``n_boxes``, for each kind of issue ``n_<kind>``, and ``objectlab_quality``, the score of
-        ``cleanlab.object_detection.rank.get_label_quality_scores`` for comparison.
-    """
-    flagged = boxes[boxes["is_box_issue"]]
-    counts = pd.crosstab(flagged["row_id"], flagged["issue"])
-    by_image = dict(tuple(boxes.groupby("row_id")))
-    ids = [image.row_id for image in images]
-    quality = boxes.groupby("row_id")["label_quality"].min().reindex(ids).fillna(1.0).to_numpy()
-    rank = np.empty(len(images), dtype=np.int64)
-    rank[np.argsort(quality, kind="stable")] = np.arange(1, len(images) + 1)
-    corrected = [
-        correct_boxes(image, by_image[image.row_id]) if image.row_id in by_image else image for image in images
-    ]
-    table = pd.DataFrame(
-        {
-            "row_id": ids,
-            "given_label": [_name_boxes(image) for image in images],
-            "suggested_label": [_name_boxes(image) for image in corrected],
-            "label_quality": quality,
-            "is_label_issue": np.isin(ids, flagged["row_id"].unique()),
-            "rank": rank,
-            "n_boxes": [len(image.boxes) for image in images],
-        }
-    )
-    counts = counts.reindex(index=ids, columns=list(BOX_ISSUE_KINDS), fill_value=0).fillna(0).astype(np.int64)
-    return table.assign(
-        **{f"n_{kind}": counts[kind].to_numpy() for kind in BOX_ISSUE_KINDS},
-        objectlab_quality=score_with_objectlab(images, predictions),
+    names = context.dataset.class_names
+    images = read_boxed_images(train_rows(training_set.value), names)
+    table = judge_boxes(images, read_predictions_table(predictions.value, names))
+    by_kind = pd.DataFrame()
+    if planted := training_set.facts.planted:
+        by_kind = score_box_detection_power(table, pd.DataFrame.from_records(planted))
+    facts = BoxIssuesFacts(
+        detection_by_kind=[BoxDetectionPower.model_validate(record) for record in by_kind.to_dict("records")]
     )
 
+    def show() -> dict[str, Shown]:
+        flagged = table[table["is_box_issue"]]
+        return {
+            "n_box_issues": len(flagged),
+            **{f"n_{kind}": int((flagged["issue"] == kind).sum()) for kind in BOX_ISSUE_KINDS},
+            "worst_boxes": TableView(table, WORST_ROWS, BOX_SHOWN),
+            "plots": Plots(draw_worst_images(images, table, n_images=OVERLAYS)),
+            **({} if by_kind.empty else {"detection_by_kind": TableView.whole(by_kind)}),
+        }
 
-def score_with_objectlab(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes]) -> np.ndarray:
-    """Return the label quality of each image by ``cleanlab.object_detection.rank.get_label_quality_scores``."""
-    from cleanlab.object_detection.rank import get_label_quality_scores
-
-    scores: np.ndarray = get_label_quality_scores(*arrange_for_cleanlab(images, predictions), verbose=False)
-    return scores.clip(0.0, 1.0)
+    return Result(value=table, facts=facts, show=show)
 
 
-def arrange_for_cleanlab(
-    images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes]
-) -> tuple[list[dict[str, np.ndarray]], list[np.ndarray]]:
-    """Return labels and predictions as ``cleanlab.object_detection`` takes them.
+@step(
+    "cleanlab",
+    code_version="3",
+    facts=LabelIssuesFacts,
+    contract=TableContract(
+        "BoxLabelIssues",
+        "Every train image with the classes of its given boxes, those suggested, label quality, flag and rank.",
+        (
+            ROW_ID,
+            GIVEN_LABEL,
+            *filled("suggested_label"),
+            LABEL_QUALITY,
+            IS_LABEL_ISSUE,
+            RANK,
+            count(f"n_{OVERLOOKED}"),
+        ),
+    ),
+)
+def label_issues(
+    context: StepContext,
+    training_set: ImagesTrainingSetTable,
+    predictions: PredictionsTable,
+    box_issues: BoxIssuesTable,
+) -> LabelIssuesTable:
+    """Every train image with its label quality, flag and rank (1 is the worst), and how many boxes have which issue.
 
-    Returns:
-        For each image its boxes and class codes; and for each image an array of n_classes arrays of shape (n, 5), boxes
-        and probabilities.
+    Lower quality is worse. An image is flagged where one of its boxes is.
     """
-    labels = [{"bboxes": image.boxes.astype(np.float64), "labels": codes_of(image)} for image in images]
-    return labels, [_arrange_by_class(found, len(images[0].class_names)) for found in predictions]
-
-
-def correct_boxes(image: AnnotatedImage, issues: pd.DataFrame) -> AnnotatedImage:
-    """Return an image with its flagged boxes corrected as suggested: added, moved, renamed or removed.
-
-    Args:
-        image: the annotated image; it is not changed.
-        issues: its rows of the box table.
-    """
-    boxes, labels = image.boxes.copy(), list(image.box_labels)
-    removed: set[int] = set()
-    added: list[tuple[list[float], str]] = []
-    for issue in issues[issues["is_box_issue"]].to_dict("records"):
-        box = int(issue["box"])
-        if issue["issue"] == OVERLOOKED:
-            added.append((json.loads(issue["suggested_box"]), issue["suggested_class"]))
-        elif issue["issue"] == EXTRA:
-            removed.add(box)
-        elif issue["issue"] == SWAPPED:
-            labels[box] = issue["suggested_class"]
-        else:
-            boxes[box] = json.loads(issue["suggested_box"])
-    kept = [position for position in range(len(boxes)) if position not in removed]
-    return replace(
-        image,
-        boxes=_clip_to_image(np.array([*boxes[kept], *(box for box, _ in added)]).reshape(-1, 4), image),
-        box_labels=(*(labels[position] for position in kept), *(label for _, label in added)),
-        instance_mask=None,
-        class_mask=None,
+    names = context.dataset.class_names
+    images = read_boxed_images(train_rows(training_set.value), names)
+    table = sum_up_images(images, read_predictions_table(predictions.value, names), box_issues.value)
+    facts = LabelIssuesFacts(
+        seed=training_set.facts.seed,
+        model_parameters=predictions.facts.model_parameters,
+        flag_rule=FLAG_RULE,
+        notes=[],
     )
-
-
-def _judge_given_boxes(image: AnnotatedImage, predicted: ScoredBoxes) -> Iterable[dict[str, Any]]:
-    """Judge each given box by its worst kind of issue."""
-    codes = codes_of(image)
-    overlap = box_iou(image.boxes, predicted.boxes)
-    is_same = codes[:, None] == predicted.codes[None]
-    support = overlap * predicted.scores
-    # Only a predicted box that no other given box of the class claims can tell where a box should be.
-    own = match_by_weight(support * is_same)
-    for position in range(len(codes)):
-        same, other = (
-            np.where(is_same[position], support[position], 0),
-            np.where(is_same[position], 0, support[position]),
-        )
-        candidates = {
-            BADLY_LOCATED: int(own[position]),
-            SWAPPED: int(other.argmax()) if other.max(initial=0) > 0 else -1,
-            EXTRA: -1,
-        }
-        qualities = {
-            BADLY_LOCATED: 1 - _misplacement(overlap[position], predicted.scores, candidates[BADLY_LOCATED]),
-            SWAPPED: min(1.0, 1 - float(other.max(initial=0)) + float(same.max(initial=0))),
-            EXTRA: min(1.0, float((support[position] * overlap[position]).sum()) / ENOUGH_SUPPORT),
-        }
-        kind = min(qualities, key=lambda name: qualities[name])
-        best = candidates[kind]
-        yield {
-            "row_id": image.row_id,
-            "box": position,
-            "issue": kind,
-            "given_class": image.box_labels[position],
-            "suggested_class": image.class_names[predicted.codes[best]] if best >= 0 else "",
-            "given_box": json.dumps(image.boxes[position].tolist()),
-            "suggested_box": json.dumps(np.round(predicted.boxes[best], 1).tolist() if best >= 0 else None),
-            "probability": float(predicted.scores[best]) if best >= 0 else 0.0,
-            "label_quality": qualities[kind],
-            "is_box_issue": qualities[kind] < FLAG_BELOW,
-            **{f"{name}_quality": quality for name, quality in qualities.items()},
-        }
-
-
-def _misplacement(overlap: np.ndarray, probabilities: np.ndarray, own: int) -> float:
-    """Return how probable it is that a box lies elsewhere: its own predicted box is there, as far as it lies apart."""
-    if own < 0:
-        return 0.0
-    apart = (WELL_LOCATED_IOU - overlap[own]) / (WELL_LOCATED_IOU - SAME_OBJECT_IOU)
-    return float(probabilities[own] * np.clip(apart, 0, 1))
-
-
-def _judge_overlooked(image: AnnotatedImage, predicted: ScoredBoxes) -> Iterable[dict[str, Any]]:
-    """List the predicted boxes that belong to no given box, as far as the model is sure of them."""
-    likely = np.flatnonzero(predicted.scores >= LEAST_PROBABILITY)
-    is_matched = np.zeros(len(likely), dtype=bool)
-    matched = match_boxes(image.boxes, predicted.boxes[likely], least_iou=TOUCHING_IOU)
-    is_matched[matched[matched >= 0]] = True
-    overlap = box_iou(predicted.boxes[likely], image.boxes).max(axis=1, initial=0.0)
-    for position in likely[~is_matched & (overlap < SAME_OBJECT_IOU)]:
-        probability = float(predicted.scores[position])
-        yield {
-            "row_id": image.row_id,
-            "box": -1,
-            "issue": OVERLOOKED,
-            "given_class": "",
-            "suggested_class": image.class_names[predicted.codes[position]],
-            "given_box": json.dumps(None),
-            "suggested_box": json.dumps(np.round(predicted.boxes[position], 1).tolist()),
-            "probability": probability,
-            "label_quality": 1 - probability,
-            "is_box_issue": probability > 1 - FLAG_BELOW,
-            f"{OVERLOOKED}_quality": 1 - probability,
-        }
-
-
-def _name_boxes(image: AnnotatedImage) -> str:
-    """Name the classes of the boxes in class order, each as often as it occurs."""
-    return " ".join(sorted(image.box_labels, key=image.class_names.index))
-
-
-def _arrange_by_class(found: ScoredBoxes, n_classes: int) -> np.ndarray:
-    arranged = np.empty(n_classes, dtype=object)
-    for code in range(n_classes):
-        is_class = found.codes == code
-        arranged[code] = np.column_stack([found.boxes[is_class], found.scores[is_class]]).astype(np.float32)
-    return arranged
-
-
-def _clip_to_image(boxes: np.ndarray, image: AnnotatedImage) -> np.ndarray:
-    limits = np.array([image.width, image.height, image.width, image.height], dtype=np.float64)
-    clipped: np.ndarray = np.clip(boxes, 0, limits)
-    return clipped
+    return store_label_issues(table, training_set.value, facts)

@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import pandas as pd
 
 from cleanlab_assets.datasets.boxes import box_iou
+from cleanlab_assets.families.images.plant import plant_in_turn
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from cleanlab_assets.datasets.images import AnnotatedImage
 
@@ -25,11 +27,9 @@ LEAST_SHIFTED_IOU = 0.2
 LARGEST_EXTRA_IOU = 0.3
 """An extra box overlaps every other box less than this."""
 TRUTH_COLUMNS = ("row_id", "planted_kind", "box", "given_box", "class_before", "class_after", "before", "after")
+TRUE_COLUMNS = {"boxes": "true_boxes", "box_labels": "true_box_labels"}
+"""Where the annotations are kept as they were."""
 _TRIES = 200
-
-
-class PlantingError(ValueError):
-    """An error that could not be planted anywhere; the message says what was asked and what was there."""
 
 
 def plant_box_errors(
@@ -60,26 +60,14 @@ def plant_box_errors(
         PlantingError: fewer images than asked for can hold an error.
     """
     rng = seed_generator(seed, "planted box errors")
-    wanted = round(fraction * len(images))
-    planted = list(images)
-    truth: list[dict[str, object]] = []
-    for position in rng.permutation(len(images)):
-        if len(truth) == wanted:
-            break
-        image = images[position]
-        for turn in range(len(kinds)):
-            kind = kinds[(len(truth) + turn) % len(kinds)]
-            found = _plant(image, kind, rng)
-            if found is not None:
-                planted[position], record = found
-                truth.append({"row_id": image.row_id, "planted_kind": kind, **record})
-                break
-    if len(truth) < wanted:
-        raise PlantingError(
-            f"only {len(truth):,} of {len(images):,} images can hold an error of the kinds {', '.join(kinds)}, "
-            f"expected {wanted:,}"
-        )
-    return planted, pd.DataFrame(truth, columns=list(TRUTH_COLUMNS))
+    return plant_in_turn(
+        images,
+        lambda image, kind: _plant(image, kind, rng),
+        fraction=fraction,
+        kinds=kinds,
+        columns=TRUTH_COLUMNS,
+        rng=rng,
+    )
 
 
 def _plant(

@@ -3,92 +3,55 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes
+from cleanlab_assets.families.contracts import GIVEN_LABEL, ROW_ID, TableContract, filled
+from cleanlab_assets.families.images.predictions import OutOfSamplePredictions, predict_images_out_of_sample
+from cleanlab_assets.families.object_detection.calibration import (
+    calibrate_scores_out_of_fold,
+    measure_score_calibration,
+)
+from cleanlab_assets.families.object_detection.metrics import ScoredDetections
+from cleanlab_assets.families.object_detection.training_set import read_boxed_images
+from cleanlab_assets.families.predictions import store_predictions
+from cleanlab_assets.families.settings import PredictionsSettings
+from cleanlab_assets.families.step import PredictionsTable, StepContext, step
+from cleanlab_assets.methods.facts import PredictionsFacts
+from cleanlab_assets.methods.shown import TableView, keep_finite
+from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from cleanlab_assets.datasets.images import AnnotatedImage
-
-
-class Detector(Protocol):
-    """What finds objects: trained on images with given boxes, it predicts boxes."""
-
-    def fit(self, images: Sequence[AnnotatedImage], labels: object = None) -> Any:
-        """Train on images and their given boxes."""
-
-    def predict(self, images: Sequence[AnnotatedImage]) -> list[ScoredBoxes]:
-        """Return the predicted boxes of each image."""
-
-
-@dataclass(frozen=True)
-class OutOfSampleBoxes:
-    """Predicted boxes of each image by a model that never saw it, and fit seconds by fold."""
-
-    predictions: list[ScoredBoxes]
-    fit_seconds: tuple[float, ...]
+    from cleanlab_assets.families.images.steps import ImagesTrainingSetTable
+    from cleanlab_assets.methods.shown import Shown
 
 
 def predict_boxes_out_of_sample(
-    images: Sequence[AnnotatedImage],
-    folds: np.ndarray,
-    *,
-    build: Callable[[], Detector],
-    at_hand: Mapping[str, ScoredBoxes] | None = None,
-    keep: Callable[[Sequence[AnnotatedImage], Sequence[ScoredBoxes]], None] | None = None,
-) -> OutOfSampleBoxes:
-    """Predict the boxes of every image by a model that never saw it.
-
-    Args:
-        images: annotated images.
-        folds: fold of each image, shape (n_images,).
-        build: returns a new detector that is not trained.
-        at_hand: predictions of an interrupted run by row id; a fold that is complete among them is not trained again.
-        keep: called with the images and predictions of each fold as soon as it is predicted, to store them.
-
-    Returns:
-        The predictions, their scores as the detector gave them, and the seconds of each fit (0 for a fold at hand).
-
-    Raises:
-        ValueError: there are fewer than two folds.
-    """
-    names = np.unique(folds)
-    if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training images
-        raise ValueError(f"cross-validation needs at least two folds, got {len(names)}")
-    found: dict[str, ScoredBoxes] = dict(at_hand or {})
-    seconds = []
-    for fold in names:
-        held_out = [image for image, number in zip(images, folds, strict=True) if number == fold]
-        others = [image for image, number in zip(images, folds, strict=True) if number != fold]
-        if all(image.row_id in found for image in held_out):
-            seconds.append(0.0)
-            continue
-        started = perf_counter()
-        model = build().fit(others)
-        seconds.append(perf_counter() - started)
-        predicted = model.predict(held_out)
-        found |= {image.row_id: boxes for image, boxes in zip(held_out, predicted, strict=True)}
-        if keep is not None:
-            keep(held_out, predicted)
-    return OutOfSampleBoxes([found[image.row_id] for image in images], tuple(seconds))
+    images: Sequence[AnnotatedImage], folds: np.ndarray, **how: Any
+) -> OutOfSamplePredictions[ScoredBoxes]:
+    """Predict the boxes of every image by a model that never saw it, see ``predict_images_out_of_sample``."""
+    return predict_images_out_of_sample(images, folds, pack=lambda _, boxes: boxes, **how)
 
 
 def to_predictions_table(
     images: Sequence[AnnotatedImage], given_labels: Sequence[str], predictions: Sequence[ScoredBoxes]
 ) -> pd.DataFrame:
-    """Put predicted boxes into one row for each image: boxes, classes and probabilities as JSON text."""
+    """Put predicted boxes into one row for each image: boxes, classes and probabilities as JSON text.
+
+    Coordinates have two decimals; boxes that have no area then are left out.
+    """
+    predictions = [_round_boxes(found) for found in predictions]
     return pd.DataFrame(
         {
             "row_id": [image.row_id for image in images],
             "given_label": list(given_labels),
-            "predicted_boxes": [json.dumps(np.round(found.boxes, 2).tolist()) for found in predictions],
+            "predicted_boxes": [json.dumps(found.boxes.tolist()) for found in predictions],
             "predicted_classes": [
                 json.dumps([image.class_names[code] for code in found.codes])
                 for image, found in zip(images, predictions, strict=True)
@@ -96,6 +59,12 @@ def to_predictions_table(
             "probabilities": [json.dumps(np.round(found.scores, 5).tolist()) for found in predictions],
         }
     )
+
+
+def _round_boxes(found: ScoredBoxes) -> ScoredBoxes:
+    boxes = np.round(found.boxes, 2)
+    has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    return ScoredBoxes(boxes=boxes[has_area], codes=found.codes[has_area], scores=found.scores[has_area])
 
 
 def read_predictions_table(table: pd.DataFrame, class_names: Sequence[str]) -> list[ScoredBoxes]:
@@ -109,3 +78,58 @@ def read_predictions_table(table: pd.DataFrame, class_names: Sequence[str]) -> l
         )
         for row in table.to_dict("records")
     ]
+
+
+@step(
+    "torch",
+    code_version="3",
+    facts=PredictionsFacts,
+    contract=TableContract(
+        "BoxPredictions",
+        "Out-of-sample predicted boxes of each image with class and calibrated probability, as JSON.",
+        (ROW_ID, GIVEN_LABEL, *filled("predicted_boxes", "predicted_classes", "probabilities")),
+    ),
+    settings=PredictionsSettings,
+    is_heavy=True,
+)
+def predictions(
+    context: StepContext, settings: PredictionsSettings, training_set: ImagesTrainingSetTable
+) -> PredictionsTable:
+    """Out-of-sample predicted boxes: every train image is predicted once, by a model that never saw it.
+
+    Each fold is stored as soon as it is predicted, so that an interrupted run goes on with the images that are
+    missing. Scores are calibrated out of fold, so that they are probabilities.
+    """
+    names, seed = context.dataset.class_names, training_set.facts.seed
+    rows = train_rows(training_set.value)
+    images, folds, given_labels = read_boxed_images(rows, names), rows["fold"].to_numpy(), rows["given_label"].tolist()
+    parts = context.parts.read()
+    at_hand = {} if parts is None else dict(zip(parts["row_id"], read_predictions_table(parts, names), strict=True))
+    predicted = predict_boxes_out_of_sample(
+        images,
+        folds,
+        build=context.pipeline_factory(seed, settings.parameters),
+        at_hand=at_hand,
+        keep=lambda part, boxes: context.parts.add(to_predictions_table(part, [""] * len(part), boxes)),
+    )
+    # Rounded as those of a part that was stored: else a run that was interrupted would end in other scores.
+    stored = to_predictions_table(images, given_labels, predicted.predictions)
+    scored = read_predictions_table(stored, names)
+    calibrated = calibrate_scores_out_of_fold(images, scored, folds)
+    table = to_predictions_table(images, given_labels, calibrated)
+    facts = PredictionsFacts(
+        seed=seed,
+        model_parameters=settings.parameters,
+        cross_validation=keep_finite(ScoredDetections(images, scored).compute()),
+        reliability=measure_score_calibration(images, calibrated),
+    )
+
+    def show() -> dict[str, Shown]:
+        n_boxes = table["probabilities"].map(lambda text: len(json.loads(text)))
+        return {
+            "predicted_boxes": int(n_boxes.sum()),
+            "images_taken_up_from_an_interrupted_run": len(at_hand),
+            "preview": TableView(table.assign(n_predicted=n_boxes), columns=["row_id", "given_label", "n_predicted"]),
+        }
+
+    return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, show=show)

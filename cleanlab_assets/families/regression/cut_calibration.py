@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from cleanlab_assets.families.regression.issues import (
-    CLEANLAB_THRESHOLD,
-    predict_values_out_of_sample,
-    score_value_quality,
-    to_value_predictions_table,
+from cleanlab_assets.families.regression.plant import plant_value_errors
+from cleanlab_assets.families.regression.predictions import predict_values_out_of_sample, to_value_predictions_table
+from cleanlab_assets.families.regression.value_quality import CLEANLAB_THRESHOLD, score_value_quality
+from cleanlab_assets.methods.detection_power import (
+    DetectionPower,
+    KindDetectionPower,
+    score_detection_power,
+    score_detection_power_by_kind,
 )
-from cleanlab_assets.families.regression.plant import PlantedValueErrors, plant_value_errors
-from cleanlab_assets.methods.detection_power import DetectionMetrics, measure_detection, measure_detection_by_kind
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
@@ -25,25 +26,14 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from cleanlab_assets.datasets.dataset import NumericLabel
-    from cleanlab_assets.families.regression.issues import ValueIssues, ValuePredictions
+    from cleanlab_assets.families.regression.predictions import ValuePredictions
+    from cleanlab_assets.families.regression.value_quality import ValueIssues
+    from cleanlab_assets.methods.planted_errors import PlantedErrors
 
 
 FIRST_TAIL_QUANTILE = 0.2
 LARGEST_ERROR_SHARE = 0.5
 """Above it errors would be the rule, and neither model nor ranking would mean anything."""
-
-
-class KindDetection(BaseModel):
-    """How well one kind of planted error is found: see ``measure_detection_by_kind``."""
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: str
-    n_planted: int
-    average_precision: float
-    auroc: float
-    recall: float
-    chance: float
 
 
 class CalibratedCut(BaseModel):
@@ -74,7 +64,7 @@ class CalibratedCut(BaseModel):
     cleanlab_recall: float
     n_planted: int
     n_rows: int
-    by_kind: list[KindDetection]
+    by_kind: list[KindDetectionPower]
 
 
 def calibrate_cut(
@@ -132,7 +122,6 @@ def calibrate_cut(
     cut = mixture.find_cut(false_flag_rate)
     is_flagged = quality < cut
     cleanlab_cut = CLEANLAB_THRESHOLD * float(np.median(quality))
-    by_kind = measure_detection_by_kind(quality, is_flagged, pd.Series(copy.planted.kinds))
     return CalibratedCut(
         cut=cut,
         false_flag_rate=false_flag_rate,
@@ -144,7 +133,7 @@ def calibrate_cut(
         cleanlab_recall=float((planted < cleanlab_cut).mean()),
         n_planted=int(is_planted.sum()),
         n_rows=len(quality),
-        by_kind=[KindDetection.model_validate(record) for record in by_kind.to_dict("records")],
+        by_kind=score_detection_power_by_kind(quality, is_flagged, pd.Series(copy.planted.kinds)),
     )
 
 
@@ -191,7 +180,7 @@ def _share_below(ordered: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     return share
 
 
-def measure_value_detection_power(
+def plant_and_audit_values(
     rows: pd.DataFrame,
     features: list[str],
     *,
@@ -201,7 +190,7 @@ def measure_value_detection_power(
     fraction: float = 0.1,
     max_rows: int = 3000,
     seed: int,
-) -> DetectionMetrics:
+) -> DetectionPower:
     """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
 
     A detector without signal ranks them by chance: its average precision is the planted share.
@@ -218,7 +207,7 @@ def measure_value_detection_power(
         seed: seed of the sample and the errors.
 
     Returns:
-        Detection metrics of the scores and the flags.
+        The detection power of the scores and the flags.
 
     Raises:
         ValueError: too few rows can take an error, see ``plant_value_errors``.
@@ -227,7 +216,7 @@ def measure_value_detection_power(
         rows, features, build=build, domain=domain, fraction=fraction, max_rows=max_rows, seed=seed
     )
     issues = find_issues(to_value_predictions_table(copy.rows, copy.predicted), copy.rows[features]).table
-    return measure_detection(
+    return score_detection_power(
         issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), copy.planted.is_planted
     )
 
@@ -237,7 +226,7 @@ class _AuditedCopy:
     """Sampled rows whose ``given_label`` holds planted errors, with the truth and the out-of-sample predictions."""
 
     rows: pd.DataFrame
-    planted: PlantedValueErrors
+    planted: PlantedErrors
     predicted: ValuePredictions
 
 

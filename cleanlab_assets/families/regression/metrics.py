@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import NormalDist
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.methods.calibration import ReliabilityCurve
 
 VALUE_METRICS = ("r2", "mae", "rmse")
 LOWER_IS_BETTER = frozenset({"mae", "rmse"})
@@ -50,23 +51,8 @@ class ScoredValues:
         return {"r2": r2, "mae": float(self._absolute @ weights / total), "rmse": float(np.sqrt(squared / total))}
 
 
-class IntervalCalibration(BaseModel):
-    """How often the label lies within its predicted interval, against how often it should.
-
-    ``expected_calibration_error`` is the mean difference between observed and nominal coverage, either way.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    nominal: list[float]
-    observed: list[float]
-    expected_calibration_error: float
-
-
-def measure_interval_calibration(
-    labels: np.ndarray, values: np.ndarray, uncertainty: np.ndarray
-) -> IntervalCalibration:
-    """Compare the coverage of normal intervals, value +- z * uncertainty, with their nominal level.
+def measure_interval_calibration(labels: np.ndarray, values: np.ndarray, uncertainty: np.ndarray) -> ReliabilityCurve:
+    """Compare the nominal level of normal intervals, value +- z * uncertainty, with their coverage.
 
     Source: Kuleshov, Fenner and Ermon, Accurate Uncertainties for Deep Learning Using Calibrated Regression, ICML 2018,
     for central intervals.
@@ -75,12 +61,13 @@ def measure_interval_calibration(
         labels: given labels, shape (n_rows,).
         values: predicted values, shape (n_rows,).
         uncertainty: standard deviations in the unit of the labels, shape (n_rows,), not negative.
+
+    Returns:
+        A point for each of ``NOMINAL_LEVELS``: the level is the confidence, the share of the labels within their
+        interval the accuracy, and every point counts all rows.
     """
     residual = np.abs(labels - values)
-    observed = [
+    covered = [
         float((residual <= NormalDist().inv_cdf((1 + level) / 2) * uncertainty).mean()) for level in NOMINAL_LEVELS
     ]
-    gaps = np.abs(np.array(observed) - NOMINAL_LEVELS)
-    return IntervalCalibration(
-        nominal=list(NOMINAL_LEVELS), observed=observed, expected_calibration_error=float(gaps.mean())
-    )
+    return ReliabilityCurve.of(np.array(NOMINAL_LEVELS), np.array(covered), [len(labels)] * len(NOMINAL_LEVELS))

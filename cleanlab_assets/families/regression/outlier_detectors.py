@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
+from cleanlab_assets.families.contracts import TableContract, share, text
+from cleanlab_assets.families.step import DATASET, PlainTable, Settings, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.tables.neighbor_graph import METRIC, build_neighbor_graph
-from cleanlab_assets.methods.detection_power import measure_detection
+from cleanlab_assets.methods.detection_power import score_detection_power
+from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.methods.seeding import seed_generator
-from cleanlab_assets.models.encoding import encode_for_distance
+from cleanlab_assets.methods.shown import Notes, TableView
+from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cleanlab_assets.models.encoding import FeatureKinds
+    from cleanlab_assets.families.tables.steps import NeighborGraphTable
 
 EXACT_ROW_LIMIT = 50_000
 _TYPES = {
@@ -158,7 +164,7 @@ def _compare_on_measured_rows(
     records = []
     for name, found in detect_outliers(features, kinds, k=k, seed=seed).items():
         score, planted = found.score[is_measured], is_planted[is_measured]
-        measured = measure_detection(score, found.is_flagged[is_measured], planted)
+        measured = score_detection_power(score, found.is_flagged[is_measured], planted)
         worst = np.argsort(score, kind="stable")[: measured.n_planted]
         records.append(
             {
@@ -226,18 +232,11 @@ def _find_plantable_column(features: pd.DataFrame, kinds: FeatureKinds, fraction
 
 def _score_with_datalab(encoded: np.ndarray, *, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     from cleanlab import Datalab
-    from cleanlab.datalab.internal.issue_manager import OutlierIssueManager
-    from scipy.sparse import csr_matrix
 
-    n_rows = len(encoded)
     graph, _ = build_neighbor_graph(encoded, encoded[:0], k=k, exact_row_limit=EXACT_ROW_LIMIT, seed=seed)
-    pointers = np.arange(0, n_rows * k + 1, k)
-    matrix = csr_matrix(
-        (graph.distances.ravel().astype(np.float64), graph.neighbors.ravel(), pointers), shape=(n_rows, n_rows)
-    )
-    manager = OutlierIssueManager(Datalab({"row": np.arange(n_rows)}), k=k, metric=METRIC)
-    manager.find_issues(knn_graph=matrix)
-    issues = manager.issues
+    lab = Datalab({"row": np.arange(len(encoded))}, verbosity=0)
+    lab.find_issues(knn_graph=graph.to_matrix(), issue_types={"outlier": {"k": k, "metric": METRIC}})
+    issues = lab.get_issues("outlier")
     return issues["outlier_score"].to_numpy(), issues["is_outlier_issue"].to_numpy(dtype=bool)
 
 
@@ -256,3 +255,60 @@ def _score_with_local_outlier_factor(encoded: np.ndarray, *, k: int) -> tuple[np
     detector = LocalOutlierFactor(n_neighbors=k).fit(encoded)
     score = detector.negative_outlier_factor_
     return score, score < detector.offset_
+
+
+class OutlierDetectorsSettings(Settings):
+    """How outliers are planted to compare detectors."""
+
+    budgets: list[float] = Field([0.01, 0.02, 0.05, 0.1], description="Shares of the rows that become outliers.")
+    factor: float = Field(50.0, ge=2.0, le=1000.0, description="What a value is multiplied by.")
+    max_rows: int = Field(20_000, ge=200, le=1_000_000, description="Largest number of train rows; a sample above.")
+
+
+@step(
+    "scikitlearn",
+    level=DATASET,
+    code_version="3",
+    contract=TableContract(
+        "OutlierDetectors",
+        "How well each detector finds planted outliers, for each share of outliers.",
+        (
+            text("detector"),
+            share("planted_share"),
+            share("recall_at_budget"),
+            share("average_precision"),
+            share("auroc"),
+        ),
+    ),
+    settings=OutlierDetectorsSettings,
+    is_heavy=True,
+)
+def outlier_detectors(
+    context: StepContext,
+    settings: OutlierDetectorsSettings,
+    training_set: TrainingSetTable,
+    neighbor_graph: NeighborGraphTable,
+) -> PlainTable:
+    """How well outliers are found that were planted in a copy of the train rows: one column multiplied.
+
+    Datalab's score on the neighbour graph's encoding against an isolation forest and the local outlier factor, at
+    several shares of outliers.
+    """
+    kinds, seed = FeatureKinds.of(context.dataset.columns), training_set.facts.seed
+    rows = train_rows(training_set.value)[kinds.names]
+    if len(rows) > settings.max_rows:
+        rows = rows.sample(settings.max_rows, random_state=seed).reset_index(drop=True)
+    table = compare_detectors_at_budgets(
+        rows, kinds, budgets=settings.budgets, factor=settings.factor, k=neighbor_graph.facts.k, seed=seed
+    )
+    left_out = sorted(set(settings.budgets) - set(table["planted_share"]))
+    notes = [f"no numeric column has values other than zero in {budget:.0%} of the rows" for budget in left_out]
+    found = table.drop(columns="seconds")
+    return Result(
+        value=found,
+        facts=NoFacts(),
+        durations={
+            f"{name}_seconds": float(total) for name, total in table.groupby("detector")["seconds"].sum().items()
+        },
+        show=lambda: {"detectors": TableView.whole(found), "notes": Notes(notes)},
+    )

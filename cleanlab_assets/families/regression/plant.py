@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.methods.planted_errors import PlantedErrors, put_planted_errors
 from cleanlab_assets.methods.seeding import seed_generator
+from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import NumericLabel
@@ -25,18 +26,6 @@ NOISE_RANGE = (1.0, 3.0)
 _PAIRING_ROUNDS = 20
 
 
-@dataclass(frozen=True)
-class PlantedValueErrors:
-    """Labels after planting, which of them are wrong now, and by which kind of error (missing where none).
-
-    All of shape (n_rows,); ``kinds`` has the categories ``PLANTED_KINDS``.
-    """
-
-    labels: np.ndarray
-    is_planted: np.ndarray
-    kinds: pd.Categorical
-
-
 def plant_value_errors(
     labels: np.ndarray,
     domain: NumericLabel,
@@ -45,7 +34,7 @@ def plant_value_errors(
     kind: ValueErrorKind,
     seed: int,
     unit_factor: float = UNIT_FACTOR,
-) -> PlantedValueErrors:
+) -> PlantedErrors:
     """Make the labels of random rows wrong.
 
     - ``digit_slip``: ten times or a tenth of the value.
@@ -68,7 +57,7 @@ def plant_value_errors(
         unit_factor: ratio of the confused units.
 
     Returns:
-        The labels with errors, float64; the mask of the planted ones; their kinds.
+        The labels with errors, float64 of shape (n_rows,), and the kinds of the errors, of ``PLANTED_KINDS``.
 
     Raises:
         ValueError: fewer rows than asked for can take such an error.
@@ -92,7 +81,8 @@ def plant_value_errors(
             f"{n_planted - left} of {len(labels)} labels can take an error of kind {kind!r} that stays in the domain "
             f"({domain}) and changes the value by at least {planter.minimum_change:g}; {n_planted} are asked for"
         )
-    return PlantedValueErrors(labels=planted, is_planted=codes >= 0, kinds=_to_kinds(codes))
+    kinds_of_rows = pd.Categorical.from_codes(codes.tolist(), dtype=pd.CategoricalDtype(list(PLANTED_KINDS)))
+    return PlantedErrors(labels=planted, is_planted=codes >= 0, kinds=kinds_of_rows)
 
 
 def plant_errors_in_numeric_training_set(
@@ -108,29 +98,14 @@ def plant_errors_in_numeric_training_set(
         seed: seed of the draw.
 
     Returns:
-        A copy with ``given_label`` changed on the chosen train rows, ``planted_error`` (bool), ``true_label`` and
-        ``planted_kind`` (categorical, missing where the label is untouched).
+        See ``put_planted_errors``.
 
     Raises:
         ValueError: the fraction is less than one row, or too few rows can take such an error.
     """
-    is_train = (training_set["split"] == "train").to_numpy()
-    true_labels = training_set["given_label"].to_numpy(dtype=np.float64)
-    planted = plant_value_errors(true_labels[is_train], domain, fraction=fraction, kind=kind, seed=seed)
-    if fraction > 0 and not planted.is_planted.any():
-        raise ValueError(f"a fraction of {fraction:g} of {is_train.sum():,} train rows is less than one planted error")
-    labels, is_planted, codes = true_labels.copy(), np.zeros(len(training_set), dtype=bool), np.full(len(is_train), -1)
-    labels[is_train], is_planted[is_train], codes[is_train] = planted.labels, planted.is_planted, planted.kinds.codes
-    return training_set.assign(
-        given_label=pd.Series(labels, index=training_set.index).astype(training_set["given_label"].dtype),
-        planted_error=is_planted,
-        true_label=training_set["given_label"],
-        planted_kind=_to_kinds(codes),
-    )
-
-
-def _to_kinds(codes: np.ndarray) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes.tolist(), dtype=pd.CategoricalDtype(list(PLANTED_KINDS)))
+    true_labels = train_rows(training_set)["given_label"].to_numpy()
+    planted = plant_value_errors(true_labels, domain, fraction=fraction, kind=kind, seed=seed)
+    return put_planted_errors(training_set, planted, planted.labels.astype(true_labels.dtype), fraction=fraction)
 
 
 class _Planter:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanlab_assets.reports.label_plots import choose_range, name_axis
 from cleanlab_assets.reports.plots import (
     BLUE,
     COLOUR_STEPS,
@@ -18,7 +19,6 @@ from cleanlab_assets.reports.plots import (
     INK,
     MUTED,
     N_BINS,
-    PALE_BLUE,
     VERMILION,
     WIDTH,
     add_legend,
@@ -40,7 +40,6 @@ MOST_POINTS = 5_000
 MOST_FLAGGED_POINTS = 2_000
 FEW_FLAGGED_POINTS = 300
 CELLS_ACROSS = 45
-TAIL = 0.005
 USUAL_CUT = 1e-3
 DECADES_BELOW_A_CUT = 3
 CUT_STYLES = ((0, ()), (0, (4, 2)), (0, (1, 1.5)))
@@ -69,11 +68,11 @@ def plot_given_against_predicted(
     """
     given, predicted, is_issue = _keep_finite(given, predicted, is_issue)
     figure, axes = new_figure(WIDTH, 4.2)
-    x, y = _choose_range(predicted), _choose_range(given)
+    x, y = choose_range(predicted), choose_range(given)
     axes.axline((0, 0), slope=1, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
     _draw_rows(figure, axes, (predicted, given), is_issue, (x, y))
-    axes.set_xlabel(_name_axis("predicted value", unit))
-    axes.set_ylabel(_name_axis("given value", unit))
+    axes.set_xlabel(name_axis("predicted value", unit))
+    axes.set_ylabel(name_axis("given value", unit))
     return to_png(figure, keep=(VERMILION, PALE_VERMILION))
 
 
@@ -100,10 +99,10 @@ def plot_residuals(
     predicted, residual, is_issue = _keep_finite(predicted, residual, is_issue)
     figure, axes = new_figure(WIDTH, 3.6)
     axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
-    ranges = _choose_range(predicted), _choose_range(residual)
+    ranges = choose_range(predicted), choose_range(residual)
     _draw_rows(figure, axes, (predicted, residual), is_issue, ranges)
-    axes.set_xlabel(_name_axis("predicted value", unit))
-    axes.set_ylabel(_name_axis("residual: given - predicted", unit))
+    axes.set_xlabel(name_axis("predicted value", unit))
+    axes.set_ylabel(name_axis("residual: given - predicted", unit))
     return to_png(figure, keep=(VERMILION, PALE_VERMILION))
 
 
@@ -135,38 +134,6 @@ def plot_quality_cuts(
         axes.axvline(cut, color=INK, linewidth=1.6, linestyle=style, label=f"{name} ({cut:.3g})")
     add_legend(axes)
     axes.set_xlabel("label quality (log; low = surely wrong, 1 = surely right)")
-    return to_png(figure)
-
-
-def plot_label_distribution(values: npt.NDArray[np.float64], unit: str = "") -> bytes:
-    """Draw the histogram of a numeric label; a spike at the end of its range stands out.
-
-    Args:
-        values: Label of each row, shape (n_rows,), in ``unit``. A label of few whole numbers gets a bar for each.
-        unit: Unit of the label, in words.
-
-    Returns:
-        A PNG.
-
-    Raises:
-        ValueError: no value is finite.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        raise ValueError(f"no finite value among {values.size:,}: expected at least one")
-    low, high = _choose_range(finite)
-    inside = finite[(finite >= low) & (finite <= high)]
-    is_whole = bool((inside % 1 == 0).all()) and np.ptp(inside) < N_BINS
-    edges = np.arange(inside.min() - 0.5, inside.max() + 1) if is_whole else np.linspace(low, high, N_BINS + 1)
-    figure, axes = new_figure(WIDTH, 2.7)
-    axes.hist(inside, edges.tolist(), histtype="stepfilled", facecolor=PALE_BLUE, edgecolor=BLUE)
-    axes.set_xlim(edges[0], edges[-1])
-    axes.yaxis.set_major_formatter(format_thousands)
-    axes.set_ylabel("rows per value" if is_whole else "rows per bin")
-    n_beyond = finite.size - inside.size
-    beyond = f"\nbeyond the axis and left out: {n_beyond:,}" if n_beyond else ""
-    axes.set_xlabel(f"{_name_axis('given value', unit)}{beyond}")
     return to_png(figure)
 
 
@@ -243,18 +210,6 @@ def _keep_finite(
     if not kept.any():
         raise ValueError(f"no row of {first.size:,} has two finite values: expected at least one")
     return first[kept], second[kept], is_issue[kept]
-
-
-def _choose_range(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return the range of the values, or that of all but the outermost 1 % and half as much again on either side."""
-    low, high = np.quantile(values, [TAIL, 1 - TAIL])
-    margin = 0.5 * (high - low)
-    low, high = max(float(values.min()), low - margin), min(float(values.max()), high + margin)
-    return (low, high) if low < high else (low - 0.5, high + 0.5)
-
-
-def _name_axis(name: str, unit: str) -> str:
-    return f"{name} ({unit})" if unit else name
 
 
 def _write_tick(value: float, _position: float | None = None) -> str:

@@ -10,19 +10,22 @@ import pandas as pd
 
 from cleanlab_assets.families.regression.plots import (
     plot_given_against_predicted,
-    plot_label_distribution,
     plot_quality_cuts,
     plot_residuals,
 )
+from cleanlab_assets.families.step import Page, PlainTable, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.tables.report import (
+    AuditResults,
     TabularAudit,
     assemble_report,
     build_issue_section,
     join_tabular_audit,
     list_issue_types,
     tabulate_flagged_rows,
+    take_label_issues,
 )
-from cleanlab_assets.methods.detection_power import measure_detection_by_kind
+from cleanlab_assets.families.tables.steps import store_report
+from cleanlab_assets.methods.detection_power import score_detection_power_by_kind, to_power_table
 from cleanlab_assets.reports.formatting import format_number, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile
 from cleanlab_assets.reports.issue_evidence import (
@@ -35,12 +38,14 @@ from cleanlab_assets.reports.issue_evidence import (
     rank_suspect_values,
 )
 from cleanlab_assets.reports.issue_texts import REGRESSION_TEXTS
+from cleanlab_assets.reports.label_plots import plot_label_distribution
 from cleanlab_assets.reports.settings import list_settings, merge_facts, write_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.regression.issues import ValueLabelIssuesTable
+    from cleanlab_assets.families.tables.steps import DatalabTable
 
 RULES = {"calibrated": "calibrated cut", "cleanlab": "cut of cleanlab"}
 DIGITS = 7
@@ -48,64 +53,28 @@ CLOSE_ENOUGH = 0.05
 
 
 def build_regression_report(
-    *,
-    dataset: Dataset,
-    model: str,
-    training_set: pd.DataFrame,
-    label_issues: pd.DataFrame,
-    datalab_issues: pd.DataFrame,
-    datalab_summary: pd.DataFrame,
-    duplicate_sets: pd.DataFrame,
-    facts: Mapping[str, object],
-    calibration: Mapping[str, object],
-    top_rows: int = 25,
-    full_table: str = "",
+    results: AuditResults, label_issues: pd.DataFrame, calibration: Mapping[str, object]
 ) -> Report:
     """Build the audit report of one dataset with a numeric label and one model. Only the train rows are audited.
 
     Args:
-        dataset: The catalogue entry; its gates decide which tiles ask for attention.
-        model: Name of the model whose out-of-sample predictions the audit used.
-        training_set: ``row_id`` (unique), ``given_label``, ``split``, features, and ``planted_error`` with
-            ``true_label`` and ``planted_kind`` where labels were corrupted on purpose.
+        results: What the audit found.
         label_issues: One row per train row: ``row_id``, ``suggested_label``, ``label_quality``, ``is_label_issue``,
             ``rank``, ``uncertainty`` and ``residual`` (given minus predicted value), and, where they are known,
             ``is_below_calibrated_cut``, ``is_below_cleanlab_cut`` and ``reason``.
-        datalab_issues: One row per train row in source order: ``row_id``, ``given_label``, ``predicted_value``,
-            ``is_<type>_issue`` and ``<type>_score`` of every type that ran, ``nearest_neighbor``,
-            ``distance_to_nearest_neighbor`` and ``duplicate_set``.
-        datalab_summary: One row per issue type, as for a classification report.
-        duplicate_sets: One row per row of a near-duplicate set, as for a classification report.
-        facts: How the audit was made, for the last section of the report.
         calibration: How rows are flagged, see ``compare_cuts``; ``by_kind`` lists how well the calibration found each
             kind of error (``kind``, ``n_planted``, ``average_precision``, ``auroc``, ``recall``, ``chance``).
-        top_rows: Most rows of an evidence table.
-        full_table: Where the table with every row lies, in words; said where a table is cut.
 
     Returns:
         The report; ``render_report`` makes a page of it.
 
     Raises:
-        ValueError: a table lacks a column or a status is unknown, or the findings are not about exactly the train rows.
+        ValueError: see ``join_tabular_audit``.
     """
-    audit = join_tabular_audit(
-        dataset=dataset,
-        training_set=training_set,
-        datalab_issues=join_suspect_values(datalab_issues, label_issues),
-        datalab_summary=datalab_summary,
-        duplicate_sets=duplicate_sets,
-        prediction="predicted_value",
-        texts=REGRESSION_TEXTS,
-        top_rows=top_rows,
-        full_table=full_table,
-    )
-    notes = _note_other_flags(audit, datalab_issues)
-    # The label issues say what Datalab's own type would, whether that ran or not.
-    audit = replace(
-        audit,
-        summary={"label": {"metric": None, "k": None, "parameters": ""}, **audit.summary},
-        not_run=audit.not_run[audit.not_run["issue_type"] != "label"],
-    )
+    shown = replace(results, datalab_issues=join_suspect_values(results.datalab_issues, label_issues))
+    audit = join_tabular_audit(shown, prediction="predicted_value", texts=REGRESSION_TEXTS)
+    notes = _note_other_flags(audit, results.datalab_issues)
+    audit = take_label_issues(audit, audit.summary.get("label", {}))
     own = {
         "label": lambda: replace(_build_label_section(audit, calibration), notes=notes),
         "label_distribution": lambda: _build_label_distribution(audit),
@@ -113,14 +82,12 @@ def build_regression_report(
     }
     return assemble_report(
         audit,
-        model=model,
         tiles_about_labels=[_tile_typical_label(audit)],
         sections=[
             own[name]() if name in own else build_issue_section(audit, name)
             for name in list_issue_types(audit)
             if audit.has_run(name) or name == "label_distribution"
         ],
-        facts=facts,
     )
 
 
@@ -242,12 +209,12 @@ def _tabulate_rules(audit: TabularAudit, cuts: pd.DataFrame, calibration: Mappin
         by_planted = audit.flags("label").groupby(rows["planted_kind"].astype("string"), sort=True)
         found = by_planted.agg(["size", "sum", "mean"]).reset_index()
         found.columns = pd.Index(["kind", "planted", "flagged", "share"])
-        ranking = measure_detection_by_kind(
+        powers = score_detection_power_by_kind(
             rows["label_quality"].to_numpy(), audit.flags("label").to_numpy(), rows["planted_kind"]
         )
-        found = found.merge(ranking[["kind", "average_precision", "auroc", "chance"]], on="kind")
+        found = found.merge(to_power_table(powers)[["kind", "average_precision", "auroc", "chance"]], on="kind")
         caption = (
-            "How many are flagged, and how well the ranking tells each kind from the rows without a planted error; "
+            "How many are flagged, and how well the ranking separates each kind from rows without a planted error; "
             "chance is the average precision of a random ranking."
         )
         tables.append(Table("Planted errors among these rows", found, caption, shares={"share"}))
@@ -356,3 +323,26 @@ def _tile_typical_label(audit: TabularAudit) -> Tile:
 def _write_exactly(value: float) -> str:
     """Write a value with seven digits, so that a cap such as 5.00001 can be told from 5."""
     return format_number(value) if value.is_integer() else f"{value:,.{DIGITS}g}"
+
+
+@step(storage="html", code_version="2", value=str, shows_catalogue=True)
+def datalab_report(
+    context: StepContext,
+    training_set: TrainingSetTable,
+    label_issues: ValueLabelIssuesTable,
+    datalab_issues: DatalabTable,
+    datalab_summary: PlainTable,
+    duplicate_sets: PlainTable,
+) -> Page:
+    """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
+    judged = label_issues.facts
+    measured = {"cut", "measured_false_flag_rate", "recall", "cleanlab_false_flag_rate", "cleanlab_recall", "by_kind"}
+    full_table = f"label_issues and {context.path_of('datalab_issues')}"
+    results = AuditResults.of(
+        context, training_set, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
+    )
+    calibration = {
+        **judged.model_dump(include={"flag_by", "cleanlab_cut", "false_flag_rate"}),
+        **judged.calibrated_cut.model_dump(mode="json", include=measured),
+    }
+    return store_report(build_regression_report(results, label_issues.value, calibration), datalab_summary)

@@ -1,385 +1,194 @@
-"""The audit of class masks: out-of-sample probabilities of every pixel, pixel issues, and the quality of each mask.
-
-Images are handled one by one, of any size, so that no padding enters a score and memory holds one image's
-probabilities at a time.
-"""
+"""The steps of the audit of class masks: the issues of pixels, masks and classes."""
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass, replace
-from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+import json
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.images import SEPARATOR, encode_png
-from cleanlab_assets.families.segmentation.regions import (
-    FLAG_BELOW,
-    Region,
-    find_regions,
-    find_sure_regions,
-    largest_region,
+from cleanlab_assets.families.contracts import (
+    GIVEN_LABEL,
+    IS_LABEL_ISSUE,
+    LABEL_QUALITY,
+    RANK,
+    ROW_ID,
+    TableContract,
+    count,
+    filled,
+    share,
+    text,
 )
+from cleanlab_assets.families.label_issues import store_label_issues
+from cleanlab_assets.families.segmentation.mask_quality import find_mask_issues
+from cleanlab_assets.families.segmentation.overlays import draw_worst_masks
+from cleanlab_assets.families.segmentation.regions import (
+    LEAST_PIXELS,
+    SURE_MARGIN,
+)
+from cleanlab_assets.families.segmentation.training_set import read_masked_images
+from cleanlab_assets.families.step import LabelIssuesTable, PlainTable, PredictionsTable, StepContext, step
+from cleanlab_assets.methods.facts import LabelIssuesFacts
+from cleanlab_assets.methods.result import Facts, NoFacts, Result
+from cleanlab_assets.methods.shown import WORST_ROWS, Plots, TableView
+from cleanlab_assets.methods.training_set import require_same_rows, train_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any, Self
+    from cleanlab_assets.families.images.steps import ImagesTrainingSetTable
+    from cleanlab_assets.methods.shown import Shown
 
-    from cleanlab_assets.datasets.images import AnnotatedImage
-
-BACKGROUND = "background"
-SOFTMIN_TEMPERATURE = 0.1
-"""Temperature of cleanlab's score of an image, its default."""
-CALIBRATION_BINS = 10
-SUM_TOLERANCE = 1e-3
-"""How far the probabilities of a pixel may be from 1 in sum."""
-LEAST_PROBABILITY = 1e-3
-"""Smaller probabilities are stored as 0: they tell nothing and hardly compress."""
-
-
-class Segmenter(Protocol):
-    """What the audit needs of a model: to be trained on images with class masks, and to predict probabilities."""
-
-    def fit(self, images: Sequence[AnnotatedImage]) -> Self:
-        """Train on images and their given masks."""
-
-    def predict(self, images: Sequence[AnnotatedImage]) -> Iterable[np.ndarray]:
-        """Yield for each image its probabilities, float32 of shape (n_classes + 1, height, width)."""
+REGION_COLUMNS = ("rank", "row_id", "issue_share", "region_given_class", "region_suggested_class", "region_pixels")
+OVERLAYS = 4
+FLAG_RULE = f"a region of at least {LEAST_PIXELS} pixels where another class is more probable by {SURE_MARGIN:g}"
+_MASK_QUALITY = (*filled("suggested_label"), LABEL_QUALITY, share("object_quality"), IS_LABEL_ISSUE, RANK)
+_CONFUSION_TYPES = {
+    "given_class": "object",
+    "suggested_class": "object",
+    "n_pixel_issues": "int64",
+    "share": "float64",
+    "n_images": "int64",
+}
 
 
-@dataclass(frozen=True)
-class OutOfSampleMasks:
-    """Packed probabilities of each image, see ``pack_probabilities``, and the seconds of each fit."""
+class ClassPixels(Facts):
+    """What was found of one class, background first; a share or mean without pixels is None."""
 
-    probabilities: list[bytes]
-    fit_seconds: tuple[float, ...]
+    class_name: str
+    n_images: int
+    n_images_with_object_issue: int
+    given_pixels: int
+    predicted_pixels: int
+    iou: float | None
+    mean_quality: float | None
+    issue_pixels: int
+    issue_share: float | None
+    suggested_pixels: int
 
 
-@dataclass(frozen=True)
-class MaskIssues:
-    """What an audit of masks found.
+class ClassConfusion(Facts):
+    """How many pixel issues have one given and one suggested class."""
 
-    ``table`` and ``pixels`` have one row for each image, in source order; ``classes`` one for each class, background
-    first; ``confusions`` one for each pair of given and suggested class among the pixel issues, most frequent first.
+    given_class: str
+    suggested_class: str
+    n_pixel_issues: int
+    share: float
+    n_images: int
+
+
+class PixelIssuesFacts(Facts):
+    """What was found of each class, and the pairs of classes among the pixel issues, most frequent first."""
+
+    classes: list[ClassPixels]
+    confusions: list[ClassConfusion]
+
+
+PixelIssuesTable: TypeAlias = Result[pd.DataFrame, PixelIssuesFacts]
+
+
+@step(
+    "cleanlab",
+    code_version="2",
+    facts=PixelIssuesFacts,
+    contract=TableContract(
+        "PixelIssues",
+        "Every train image with the mask of its pixel issues, their largest region, its worst object and a suggested "
+        "mask.",
+        (ROW_ID, GIVEN_LABEL, *_MASK_QUALITY, share("issue_share"), *filled("issue_mask", "suggested_mask")),
+    ),
+    is_heavy=True,
+)
+def pixel_issues(
+    context: StepContext, training_set: ImagesTrainingSetTable, predictions: PredictionsTable
+) -> PixelIssuesTable:
+    """Every train image with the mask of the pixels whose given class is likely wrong, and a suggested mask.
+
+    For each image also the share of these pixels, the box of their largest region with its given and suggested class,
+    and the quality of its worst object.
     """
-
-    table: pd.DataFrame
-    pixels: pd.DataFrame
-    classes: pd.DataFrame
-    confusions: pd.DataFrame
-
-
-def pack_probabilities(probabilities: np.ndarray) -> bytes:
-    """Pack probabilities of shape (n_classes + 1, height, width): their shape, then float16 compressed by zlib.
-
-    Probabilities below ``LEAST_PROBABILITY`` become 0.
-
-    Raises:
-        ValueError: a probability is negative or not finite, or those of a pixel do not sum to 1.
-    """
-    # A value that is not a number is no less than any limit.
-    if not (probabilities >= 0).all() or not np.abs(probabilities.sum(axis=0) - 1).max() <= SUM_TOLERANCE:
-        raise ValueError(
-            f"found probabilities from {probabilities.min():g} to {probabilities.max():g} with sums from "
-            f"{probabilities.sum(axis=0).min():g} to {probabilities.sum(axis=0).max():g}, expected none below 0 and "
-            "sums of 1"
-        )
-    kept = np.where(probabilities < LEAST_PROBABILITY, 0, probabilities).astype("<f2")
-    return np.array(kept.shape, dtype="<u4").tobytes() + zlib.compress(kept.tobytes(), level=1)
-
-
-def unpack_probabilities(content: bytes) -> np.ndarray:
-    """Return what ``pack_probabilities`` packed, as float32; the probabilities of each pixel sum to 1 again."""
-    shape = np.frombuffer(content[:12], dtype="<u4")
-    kept = np.frombuffer(zlib.decompress(content[12:]), dtype="<f2").reshape(shape).astype(np.float32)
-    probabilities: np.ndarray = kept / kept.sum(axis=0, keepdims=True)
-    return probabilities
-
-
-def predict_masks_out_of_sample(
-    images: Sequence[AnnotatedImage],
-    folds: np.ndarray,
-    *,
-    build: Callable[[], Segmenter],
-    at_hand: Mapping[str, bytes] | None = None,
-    keep: Callable[[Sequence[str], Sequence[bytes]], None] | None = None,
-    keep_every: int = 64,
-) -> OutOfSampleMasks:
-    """Predict the pixels of every image by a model that never saw it.
-
-    Args:
-        images: annotated images.
-        folds: fold of each image, shape (n_images,).
-        build: returns a new model that is not trained.
-        at_hand: packed predictions of an interrupted run by row id; only images that are missing are predicted, and a
-            fold that is complete is not trained again.
-        keep: called with row ids and packed predictions as soon as so many images are predicted, to store them.
-        keep_every: images in each of these parts, at most.
-
-    Returns:
-        The packed predictions, and the seconds of each fit (0 for a fold at hand).
-
-    Raises:
-        ValueError: there are fewer than two folds, or what a model predicts are no probabilities.
-    """
-    names = np.unique(folds)
-    if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training images
-        raise ValueError(f"cross-validation needs at least two folds, got {len(names)}")
-    found = dict(at_hand or {})
-    seconds = []
-    for fold in names:
-        missing = [
-            image for image, number in zip(images, folds, strict=True) if number == fold and image.row_id not in found
-        ]
-        if not missing:
-            seconds.append(0.0)
-            continue
-        started = perf_counter()
-        model = build().fit([image for image, number in zip(images, folds, strict=True) if number != fold])
-        seconds.append(perf_counter() - started)
-        predicted = zip(missing, model.predict(missing), strict=True)
-        part: dict[str, bytes] = {}
-        for number, (image, probabilities) in enumerate(predicted, start=1):
-            try:
-                part[image.row_id] = pack_probabilities(probabilities)
-            except ValueError as error:
-                raise ValueError(f"the model's prediction of image {image.row_id} is wrong: {error}") from error
-            if len(part) == keep_every or number == len(missing):
-                if keep is not None:
-                    keep(list(part), list(part.values()))
-                found |= part
-                part = {}
-    return OutOfSampleMasks([found[image.row_id] for image in images], tuple(seconds))
-
-
-def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[bytes]) -> MaskIssues:
-    """Judge every pixel, object and mask by out-of-sample probabilities.
-
-    Pixel issues are those of ``cleanlab.segmentation.filter.find_label_issues``: as many pixels of lowest probability
-    of the given class as confident learning estimates to be wrong, and predicted to be of another class; here for
-    images of different sizes, one at a time. The label quality of an image is cleanlab's, see ``score_softmin``; the
-    quality of its worst object, see ``mask_regions``, stands beside it.
-
-    Args:
-        images: images with given class masks.
-        predictions: their packed probabilities, by models that never saw them.
-
-    Returns:
-        The issues; an image is flagged where the model is sure of another class over a whole region, see
-        ``find_sure_regions``. An object has an issue where its quality is below ``FLAG_BELOW`` and it
-        holds such a region.
-
-    Raises:
-        ValueError: an image has no class mask, or predictions of another shape.
-    """
-    cut = _count_and_cut_pixels(images, predictions)
-    n_ids = len(images[0].class_names) + 1
-    class_names = (BACKGROUND, *images[0].class_names)
-    sums = _ClassSums(n_ids)
-    records, pixel_records = [], []
-    for image, content in zip(images, predictions, strict=True):
-        given, probabilities = _read_pair(image, content)
-        given_probability = np.take_along_axis(probabilities, given[None], axis=0)[0]
-        predicted = probabilities.argmax(axis=0)
-        is_issue = (given_probability <= cut) & (predicted != given)
-        regions = find_regions(given, probabilities)
-        worst = min(regions, key=lambda region: region.quality, default=None)
-        is_sure = find_sure_regions(given, probabilities)
-        flagged = [region for region in regions if region.quality < FLAG_BELOW and (region.place & is_sure).any()]
-        suggested = np.where(is_sure, predicted, _suggest_mask(given, predicted, flagged))
-        sums.add(given, predicted, given_probability, is_issue, has_object_issue=bool(flagged))
-        records.append(
-            {
-                "row_id": image.row_id,
-                "given_label": _name_classes(given, class_names),
-                "suggested_label": _name_classes(suggested, class_names),
-                "label_quality": _bound(score_softmin(given_probability)),
-                "is_label_issue": bool(is_sure.any()),
-                "object_quality": _bound(worst.quality if worst else 1.0),
-                "n_objects": len(regions),
-                "n_object_issues": len(flagged),
-                "issue_share": float(is_issue.mean()),
-                "worst_given_class": class_names[worst.given] if worst else "",
-                "worst_suggested_class": class_names[worst.suggested] if worst else "",
-            }
-        )
-        described = _describe_pixels(is_issue, given, predicted, suggested, class_names)
-        pixel_records.append({"row_id": image.row_id, **described})
-    table = pd.DataFrame.from_records(records)
-    quality = table["label_quality"].to_numpy(dtype=np.float64)
-    rank = np.empty(len(table), dtype=np.int64)
-    rank[np.argsort(quality, kind="stable")] = np.arange(1, len(table) + 1)
-    table.insert(5, "rank", rank)
-    return MaskIssues(
-        table=table,
-        pixels=pd.DataFrame.from_records(pixel_records),
-        classes=sums.sum_up_classes(class_names),
-        confusions=sums.list_confusions(class_names),
+    rows = train_rows(training_set.value)
+    require_same_rows(predictions.value, rows, what="predictions")
+    images = read_masked_images(rows, context.dataset.class_names)
+    found = find_mask_issues(images, predictions.value["probabilities"].tolist())
+    table = pd.concat([found.table, found.pixels.drop(columns=["row_id", "issue_share"])], axis=1)
+    table["given_label"] = rows["given_label"].to_numpy()
+    facts = PixelIssuesFacts(
+        classes=[ClassPixels(**record) for record in json.loads(found.classes.to_json(orient="records"))],
+        confusions=[ClassConfusion(**record) for record in json.loads(found.confusions.to_json(orient="records"))],
     )
 
+    def show() -> dict[str, Shown]:
+        return {
+            "n_issue_pixels": int(table["n_issue_pixels"].sum()),
+            "issue_share": float(table["n_issue_pixels"].sum() / table["n_pixels"].sum()),
+            "worst_images": TableView.worst(table, REGION_COLUMNS),
+            "plots": Plots(draw_worst_masks(images, table, n_images=OVERLAYS)),
+        }
 
-def score_softmin(given_probability: np.ndarray, temperature: float = SOFTMIN_TEMPERATURE) -> float:
-    """Score an image as ``cleanlab.segmentation.rank.get_label_quality_scores`` does: a mean of its pixels' scores.
+    return Result(value=table, facts=facts, show=show)
 
-    Args:
-        given_probability: predicted probability of the given class of each pixel of the image, no padding among them.
-        temperature: the lower, the more the worst pixels weigh.
+
+@step(
+    "cleanlab",
+    code_version="2",
+    facts=LabelIssuesFacts,
+    contract=TableContract(
+        "MaskLabelIssues",
+        "Every train image with the classes of its given mask, those suggested, label quality, flag and rank.",
+        (ROW_ID, GIVEN_LABEL, *_MASK_QUALITY),
+    ),
+)
+def label_issues(
+    context: StepContext,
+    training_set: ImagesTrainingSetTable,
+    predictions: PredictionsTable,
+    pixel_issues: PixelIssuesTable,
+) -> LabelIssuesTable:
+    """Every train image with its label quality, flag and rank (1 is the worst); labels are the classes of the mask.
+
+    Lower quality is worse: cleanlab's score of the pixels. An image is flagged where the model is sure of another class
+    over a whole region.
     """
-    from cleanlab.internal.multilabel_scorer import softmin
-
-    return float(softmin(given_probability.reshape(1, -1).astype(np.float64), axis=1, temperature=temperature)[0])
-
-
-def measure_pixel_calibration(images: Sequence[AnnotatedImage], predictions: Sequence[bytes]) -> float:
-    """Return the expected calibration error of the likeliest class of each pixel, in ten bins."""
-    totals = np.zeros((3, CALIBRATION_BINS))
-    for image, content in zip(images, predictions, strict=True):
-        given, probabilities = _read_pair(image, content)
-        confidence = probabilities.max(axis=0).ravel().astype(np.float64)
-        is_right = (probabilities.argmax(axis=0) == given).ravel()
-        bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-        for row, weights in enumerate((np.ones(len(bins)), confidence, is_right)):
-            totals[row] += np.bincount(bins, weights=weights, minlength=CALIBRATION_BINS)
-    return float(np.abs(totals[1] - totals[2]).sum() / totals[0].sum())
+    require_same_rows(pixel_issues.value, train_rows(training_set.value), what="pixel_issues")
+    shown = [name for name in pixel_issues.value.columns if name not in ("issue_mask", "suggested_mask")]
+    facts = LabelIssuesFacts(
+        seed=training_set.facts.seed,
+        model_parameters=predictions.facts.model_parameters,
+        flag_rule=FLAG_RULE,
+        notes=[],
+    )
+    return store_label_issues(pixel_issues.value[shown].copy(), training_set.value, facts)
 
 
-def with_mask(image: AnnotatedImage, class_mask: np.ndarray) -> AnnotatedImage:
-    """Return an image with another class mask; boxes and instance mask, which would not fit it, are left out."""
-    return replace(image, boxes=np.zeros((0, 4)), box_labels=(), instance_mask=None, class_mask=class_mask)
+@step(
+    "cleanlab",
+    code_version="2",
+    contract=TableContract(
+        "ClassSummary",
+        "Every class, background first: pixels given and predicted, overlap, and pixel issues.",
+        (text("class_name", unique=True), count("given_pixels"), count("issue_pixels")),
+    ),
+)
+def class_summary(context: StepContext, pixel_issues: PixelIssuesTable) -> PlainTable:
+    """Every class, background first: pixels given and predicted, their overlap, mean quality, and pixel issues."""
+    table = pd.DataFrame.from_records([item.model_dump() for item in pixel_issues.facts.classes])
+    return Result(value=table, facts=NoFacts(), show=lambda: {"classes": TableView.whole(table)})
 
 
-def _read_pair(image: AnnotatedImage, content: bytes) -> tuple[np.ndarray, np.ndarray]:
-    probabilities = unpack_probabilities(content)
-    expected = (len(image.class_names) + 1, image.height, image.width)
-    if image.class_mask is None:
-        raise ValueError(f"image {image.row_id} has no class mask: there is nothing to audit")
-    if probabilities.shape != expected:
-        raise ValueError(f"image {image.row_id} has predictions of shape {probabilities.shape}, expected {expected}")
-    return image.class_mask, probabilities
-
-
-def _count_and_cut_pixels(images: Sequence[AnnotatedImage], predictions: Sequence[bytes]) -> float:
-    """Return the probability of the given class up to which pixels are issues; below 0 where none is."""
-    from cleanlab.experimental.label_issues_batched import LabelInspector
-
-    inspector = LabelInspector(num_class=len(images[0].class_names) + 1, store_results=False, verbose=False, n_jobs=1)
-    for image, content in zip(images, predictions, strict=True):
-        inspector.update_confident_thresholds(*_flatten(*_read_pair(image, content)))
-    scores = [
-        inspector.score_label_quality(*_flatten(*_read_pair(image, content))).astype(np.float32)
-        for image, content in zip(images, predictions, strict=True)
-    ]
-    n_issues = int(inspector.get_num_issues(silent=True))
-    if n_issues == 0:
-        return -1.0
-    return float(np.partition(np.concatenate(scores), n_issues - 1)[n_issues - 1])
-
-
-def _flatten(given: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return given.ravel(), probabilities.reshape(len(probabilities), -1).T
-
-
-def _suggest_mask(given: np.ndarray, predicted: np.ndarray, flagged: Sequence[Region]) -> np.ndarray:
-    """Return the given mask with the predicted classes in the place of the flagged objects."""
-    suggested = given.copy()
-    for region in flagged:
-        suggested[region.place] = predicted[region.place]
-    return suggested
-
-
-def _describe_pixels(
-    is_issue: np.ndarray, given: np.ndarray, predicted: np.ndarray, suggested: np.ndarray, class_names: Sequence[str]
-) -> dict[str, Any]:
-    found = largest_region(is_issue, given, predicted)
-    box = found.box if found else (0, 0, 0, 0)
-    return {
-        "n_pixels": is_issue.size,
-        "n_issue_pixels": int(is_issue.sum()),
-        "issue_share": float(is_issue.mean()),
-        **dict(zip(("region_x1", "region_y1", "region_x2", "region_y2"), box, strict=True)),
-        "region_pixels": int(found.place.sum()) if found else 0,
-        "region_given_class": class_names[found.given] if found else "",
-        "region_suggested_class": class_names[found.suggested] if found else "",
-        "issue_mask": encode_png(is_issue.astype(np.uint8)),
-        "suggested_mask": encode_png(suggested),
-    }
-
-
-def _name_classes(mask: np.ndarray, class_names: Sequence[str]) -> str:
-    return SEPARATOR.join(class_names[code] for code in np.unique(mask) if code > 0)
-
-
-def _bound(score: float) -> float:
-    return min(1.0, max(0.0, score))
-
-
-class _ClassSums:
-    """Sums over the images of an audit, class by class."""
-
-    def __init__(self, n_ids: int) -> None:
-        self._n_ids = n_ids
-        self._confusion, self._issues, self._images = (np.zeros((n_ids, n_ids), dtype=np.int64) for _ in range(3))
-        self._probability = np.zeros(n_ids)
-        self._n_images, self._n_flagged = (np.zeros(n_ids, dtype=np.int64) for _ in range(2))
-
-    def add(
-        self,
-        given: np.ndarray,
-        predicted: np.ndarray,
-        given_probability: np.ndarray,
-        is_issue: np.ndarray,
-        *,
-        has_object_issue: bool,
-    ) -> None:
-        n_ids = self._n_ids
-        pairs = given.astype(np.int64) * n_ids + predicted
-        self._confusion += np.bincount(pairs.ravel(), minlength=n_ids**2).reshape(n_ids, n_ids)
-        issues = np.bincount(pairs[is_issue], minlength=n_ids**2).reshape(n_ids, n_ids)
-        self._issues += issues
-        self._images += issues > 0
-        self._probability += np.bincount(given.ravel(), weights=given_probability.ravel(), minlength=n_ids)
-        is_present = np.bincount(given.ravel(), minlength=n_ids) > 0
-        self._n_images += is_present
-        self._n_flagged += is_present & has_object_issue
-
-    def sum_up_classes(self, class_names: Sequence[str]) -> pd.DataFrame:
-        given, predicted = self._confusion.sum(axis=1), self._confusion.sum(axis=0)
-        common = np.diagonal(self._confusion)
-        by_given, by_suggested = self._issues.sum(axis=1), self._issues.sum(axis=0)
-        return pd.DataFrame(
-            {
-                "class_name": list(class_names),
-                "n_images": self._n_images,
-                "n_images_with_object_issue": self._n_flagged,
-                "given_pixels": given,
-                "predicted_pixels": predicted,
-                "iou": _divide(common, given + predicted - common),
-                "mean_quality": _divide(self._probability, given),
-                "issue_pixels": by_given,
-                "issue_share": _divide(by_given, given),
-                "suggested_pixels": by_suggested,
-            }
-        )
-
-    def list_confusions(self, class_names: Sequence[str]) -> pd.DataFrame:
-        rows, columns = np.nonzero(self._issues)
-        counts = self._issues[rows, columns]
-        names = np.array(class_names, dtype=object)
-        table = pd.DataFrame(
-            {
-                "given_class": names[rows],
-                "suggested_class": names[columns],
-                "n_pixel_issues": counts,
-                "share": _divide(counts, np.full(len(counts), max(counts.sum(), 1))),
-                "n_images": self._images[rows, columns],
-            }
-        )
-        return table.sort_values("n_pixel_issues", ascending=False, kind="stable", ignore_index=True)
-
-
-def _divide(values: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """Divide; NaN where the divisor is 0."""
-    shares: np.ndarray = np.divide(values, by, out=np.full(len(by), np.nan), where=by > 0)
-    return shares
+@step(
+    "cleanlab",
+    code_version="2",
+    contract=TableContract(
+        "ClassConfusions",
+        "Pairs of given and suggested class among the pixel issues, most frequent first.",
+        (*filled("given_class", "suggested_class"), count("n_pixel_issues", 1)),
+    ),
+)
+def class_confusions(context: StepContext, pixel_issues: PixelIssuesTable) -> PlainTable:
+    """Which class is given where which is suggested: pairs of classes among the pixel issues, most frequent first."""
+    records = [item.model_dump() for item in pixel_issues.facts.confusions]
+    table = pd.DataFrame.from_records(records, columns=list(_CONFUSION_TYPES)).astype(_CONFUSION_TYPES)
+    return Result(
+        value=table,
+        facts=NoFacts(),
+        show=lambda: {"confusions": TableView(table, WORST_ROWS, list(_CONFUSION_TYPES))},
+    )

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cleanlab_assets.datasets.images import AnnotatedImage
 
 METRICS = ("mean_iou", "pixel_accuracy")
 
@@ -112,3 +114,17 @@ class ScoredMasks:
         """
         counted = self.confusion if weights is None else np.tensordot(weights, self._confusion, axes=1)
         return dict(measure_masks(counted))
+
+
+def score_masks(images: Sequence[AnnotatedImage], probabilities: Iterable[np.ndarray]) -> ScoredMasks:
+    """Score the likeliest class of each pixel against the given class masks.
+
+    Raises:
+        ValueError: an image has no class mask, or predictions of another size.
+    """
+    pairs = []
+    for image, predicted in zip(images, probabilities, strict=True):
+        if image.class_mask is None:
+            raise ValueError(f"image {image.row_id} has no class mask to score predictions against")
+        pairs.append((image.class_mask, predicted.argmax(axis=0)))
+    return ScoredMasks(pairs, len(images[0].class_names))

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import pandas as pd
 
-from cleanlab_assets.families.object_detection.plant import PlantingError
+from cleanlab_assets.families.images.plant import plant_in_turn
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from cleanlab_assets.datasets.images import AnnotatedImage
 
@@ -33,6 +34,8 @@ TRUTH_COLUMNS = (
     "n_pixels_after",
     "n_pixels_changed",
 )
+TRUE_COLUMNS = {"class_mask": "true_mask"}
+"""Where the annotations are kept as they were."""
 _TRIES = 100
 
 
@@ -66,26 +69,14 @@ def plant_mask_errors(
         PlantingError: fewer images than asked for can hold an error.
     """
     rng = seed_generator(seed, "planted mask errors")
-    wanted = round(fraction * len(images))
-    planted = list(images)
-    truth: list[dict[str, object]] = []
-    for position in rng.permutation(len(images)):
-        if len(truth) == wanted:
-            break
-        image = images[position]
-        for turn in range(len(kinds)):
-            kind = kinds[(len(truth) + turn) % len(kinds)]
-            found = _plant(image, kind, size_share, rng)
-            if found is not None:
-                planted[position], record = found
-                truth.append({"row_id": image.row_id, "planted_kind": kind, **record})
-                break
-    if len(truth) < wanted:
-        raise PlantingError(
-            f"only {len(truth):,} of {len(images):,} images can hold an error of the kinds {', '.join(kinds)}, "
-            f"expected {wanted:,}"
-        )
-    return planted, pd.DataFrame(truth, columns=list(TRUTH_COLUMNS))
+    return plant_in_turn(
+        images,
+        lambda image, kind: _plant(image, kind, size_share, rng),
+        fraction=fraction,
+        kinds=kinds,
+        columns=TRUTH_COLUMNS,
+        rng=rng,
+    )
 
 
 def find_objects_of(image: AnnotatedImage) -> np.ndarray:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from cleanlab_assets.datasets.images import decode_mask
-from cleanlab_assets.reports.formatting import format_number, format_share
-from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
-from cleanlab_assets.reports.image_overlays import draw_mask_overlay
-from cleanlab_assets.reports.settings import merge_facts
+from cleanlab_assets.families.images.steps import (
+    ImageIssuesTable,
+    ImagesTrainingSetTable,
+    read_image_audit,
+)
+from cleanlab_assets.families.report import store_page
+from cleanlab_assets.families.segmentation.overlays import draw_worst_masks
+from cleanlab_assets.families.segmentation.training_set import read_masked_images
+from cleanlab_assets.families.step import LabelIssuesTable, Page, PlainTable, PredictionsTable, StepContext, step
+from cleanlab_assets.methods.detection_power import PlantedDetection, to_power_table
+from cleanlab_assets.reports.formatting import format_share
+from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from cleanlab_assets.datasets.dataset import Dataset
+    import pandas as pd
+
     from cleanlab_assets.datasets.images import AnnotatedImage
+    from cleanlab_assets.families.images.report import ImageAudit
+    from cleanlab_assets.families.segmentation.issues import PixelIssuesTable
 
 WORST_IMAGES = 8
 MOST_CONFUSIONS = 20
-METRIC_TITLES = {"mean_iou": "Mean IoU", "pixel_accuracy": "Pixel accuracy"}
 LABEL_COLUMNS = (
     "rank",
     "row_id",
@@ -43,102 +50,44 @@ PIXEL_COLUMNS = (
 )
 
 
-def draw_worst_masks(
-    images: Sequence[AnnotatedImage], pixel_issues: pd.DataFrame, *, n_images: int
-) -> dict[str, bytes]:
-    """Draw the flagged images of lowest quality, by caption: the given mask, the suggested one, and what differs.
-
-    Args:
-        images: the train images with their given masks.
-        pixel_issues: one row for each of them, in the same order.
-        n_images: most images to draw.
-    """
-    flagged = pixel_issues[pixel_issues["is_label_issue"]].sort_values("rank").head(n_images)
-    drawn = {}
-    for position, record in zip(flagged.index, flagged.to_dict("records"), strict=True):
-        image, suggested = images[int(position)], decode_mask(record["suggested_mask"])
-        if image.class_mask is not None:
-            drawn[f"{image.row_id}: {_describe(record)}"] = draw_mask_overlay(
-                image.image, image.class_mask, suggested, issue=suggested != image.class_mask
-            )
-    return drawn
-
-
 def build_segmentation_report(
+    audit: ImageAudit,
     *,
-    dataset: Dataset,
-    model: str,
-    images: Sequence[AnnotatedImage],
     pixel_issues: pd.DataFrame,
-    label_issues: pd.DataFrame,
     class_summary: pd.DataFrame,
     class_confusions: pd.DataFrame,
-    cross_validation: Mapping[str, float],
-    facts: Mapping[str, object],
-    extra_sections: Sequence[Section] = (),
-    full_table: str = "",
+    planted: PlantedDetection | None = None,
 ) -> Report:
-    """Build the report of one dataset and model. Only the train images are audited.
+    """Build the report of one dataset and model.
 
     Args:
-        dataset: The catalogue entry; its gate decides whether the share of flagged images asks for attention.
-        model: Name of the model whose out-of-sample predictions the audit used.
-        images: The train images with their given masks.
+        audit: The audited images with their given masks.
         pixel_issues: One row for each image in the same order, with the masks of its issues and what is suggested.
-        label_issues: One row for each image, with ``planted_error`` where errors were planted; its ``attrs`` may hold
-            ``detection_by_kind``.
         class_summary: One row for each class, background first.
         class_confusions: Pairs of given and suggested class, most frequent first.
-        cross_validation: Metrics of the out-of-sample predictions against the given masks.
-        facts: How the audit was made, for the last section.
-        extra_sections: Further sections, such as that of the image checks.
-        full_table: Where the whole tables lie, in words.
+        planted: How well planted errors were found; None without any.
     """
-    n_images, n_flagged = len(label_issues), int(label_issues["is_label_issue"].sum())
+    label_issues, n_flagged = audit.label_issues, audit.n_flagged
     n_issue_pixels, n_pixels = int(pixel_issues["n_issue_pixels"].sum()), int(pixel_issues["n_pixels"].sum())
-    limit = dataset.gates.label_issue_rate
-    tone: Tone = "warn" if n_flagged > limit * n_images else "good"
-    hint = f"{format_share(n_flagged / n_images)}; limit {format_share(limit)}"
-    tiles = [
-        Tile("Images audited", f"{n_images:,}", f"{len(dataset.class_names):,} classes and background"),
-        Tile("Flagged images", f"{n_flagged:,}", hint, tone),
-        Tile("Pixel issues", f"{n_issue_pixels:,}", f"{format_share(n_issue_pixels / n_pixels)} of all pixels"),
-        *(
-            Tile(f"{METRIC_TITLES[name]}, cross-validated", format_number(value))
-            for name, value in cross_validation.items()
-        ),
-    ]
-    notes = []
+    last_tiles = []
     if "planted_error" in label_issues:
-        planted = label_issues["planted_error"].astype(bool)
-        caught = int((planted & label_issues["is_label_issue"]).sum())
+        is_planted = label_issues["planted_error"].astype(bool)
+        caught = int((is_planted & label_issues["is_label_issue"]).sum())
         note = f"planted on purpose; {n_flagged - caught:,} of {n_flagged:,} flags are on other images"
-        tiles.append(Tile("Planted errors flagged", f"{caught:,} of {int(planted.sum()):,}", note))
-        notes.append(
-            f"Masks were deliberately corrupted for evaluation: {int(planted.sum()):,} of the {n_images:,} audited "
-            "images carry a planted error. Counts describe the corrupted masks, not the source."
-        )
-    about = {
-        "Dataset": f"{dataset.title} ({dataset.name})",
-        "Source": dataset.homepage,
-        "Licence": dataset.licence,
-        "Citation": dataset.citation,
-        "Model": model,
-    }
-    return Report(
-        title=f"{dataset.title}: audit of the masks",
-        subtitle=f"{dataset.description} Audited with the out-of-sample predictions of {model}.",
-        tiles=tiles,
-        notes=notes,
+        last_tiles.append(Tile("Planted errors flagged", f"{caught:,} of {int(is_planted.sum()):,}", note))
+    return audit.build(
+        annotations="masks",
+        hint=f"{len(audit.dataset.class_names):,} classes and background",
+        tiles=[Tile("Pixel issues", f"{n_issue_pixels:,}", f"{format_share(n_issue_pixels / n_pixels)} of all pixels")],
+        last_tiles=last_tiles,
         sections=[
-            _show_images(images, pixel_issues, label_issues, full_table),
-            _show_pixels(pixel_issues, full_table),
+            _show_images(audit.images, pixel_issues, label_issues, audit.full_table),
+            _show_pixels(pixel_issues, audit.full_table),
             _show_confusions(class_confusions),
             _show_classes(class_summary),
-            *_show_detection(label_issues),
-            *extra_sections,
         ],
-        facts=merge_facts(about, facts),
+        detection_by_kind=to_power_table(planted.by_kind if planted else []),
+        rest="the images that carry no",
     )
 
 
@@ -166,7 +115,7 @@ def _show_images(
         explanation="An image is flagged where the model is sure of another class over a whole region: an object left "
         "out, drawn elsewhere, or given another class. What is suggested differs from what is given only there.",
         advice={
-            "What to do": "Look at the hatched pixels. Take over the suggested mask where it is right; where the "
+            "What to do": "Look at the hatched pixels. Use the suggested mask where it is right; where the "
             "model is wrong, the object is hard or of a rare kind, and the image is worth keeping."
         }
         if len(flagged)
@@ -234,28 +183,32 @@ def _show_classes(classes: pd.DataFrame) -> Section:
     )
 
 
-def _show_detection(label_issues: pd.DataFrame) -> list[Section]:
-    records = label_issues.attrs.get("detection_by_kind", [])
-    if not records:
-        return []
-    table = Table(
-        "Planted errors",
-        pd.DataFrame.from_records(records),
-        "Each kind among the images that carry no planted error.",
-        shares={"recall"},
+@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+def mask_report(
+    context: StepContext,
+    training_set: ImagesTrainingSetTable,
+    predictions: PredictionsTable,
+    pixel_issues: PixelIssuesTable,
+    label_issues: LabelIssuesTable,
+    class_summary: PlainTable,
+    class_confusions: PlainTable,
+    image_issues: ImageIssuesTable,
+) -> Page:
+    """A self-contained HTML report: the worst masks over their pictures, classes, common confusions, bad pictures."""
+    audit = read_image_audit(
+        context,
+        training_set,
+        predictions,
+        label_issues,
+        image_issues,
+        read=read_masked_images,
+        full_table=f"label_issues and {context.path_of('pixel_issues')}",
     )
-    return [
-        Section(
-            key="planted",
-            title="How well planted errors are found",
-            explanation="Average precision of the ranking, recall of the flags, and what a random ranking would reach.",
-            tables=[table],
-        )
-    ]
-
-
-def _describe(record: Mapping[object, object]) -> str:
-    given, suggested = record["worst_given_class"], record["worst_suggested_class"]
-    if given == suggested:
-        return f"outline of {given}"
-    return f"{given} looks like {suggested}"
+    report = build_segmentation_report(
+        audit,
+        pixel_issues=pixel_issues.value,
+        class_summary=class_summary.value,
+        class_confusions=class_confusions.value,
+        planted=label_issues.facts.planted,
+    )
+    return store_page(report, n_flagged_images=audit.n_flagged)

@@ -1,128 +1,129 @@
-"""Does cleaning help a segmentation model? How masks are scored and corrected in the comparison of variants."""
+"""Does cleaning help a segmentation model? Models trained on differently cleaned images, compared on test images."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import compress
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
 
 from cleanlab_assets.datasets.images import decode_mask
+from cleanlab_assets.families.family import FamilyVariants, FittedModel
+from cleanlab_assets.families.images import settings as images_shared
 from cleanlab_assets.families.images.variants import (
-    CleanedImages,
-    ImageVariantTask,
-    clean_images,
+    AuditedImages,
+    Corrections,
+    compare_if_it_learns,
     compare_image_variants,
+    train_final_network,
 )
-from cleanlab_assets.families.segmentation.issues import (
-    Segmenter,
-    find_mask_issues,
+from cleanlab_assets.families.segmentation.mask_quality import find_mask_issues, with_mask
+from cleanlab_assets.families.segmentation.metrics import METRICS, score_masks
+from cleanlab_assets.families.segmentation.predictions import (
     predict_masks_out_of_sample,
     unpack_probabilities,
-    with_mask,
 )
-from cleanlab_assets.families.segmentation.metrics import METRICS, ScoredMasks
+from cleanlab_assets.families.segmentation.training_set import read_masked_images
+from cleanlab_assets.methods.training_set import require_same_rows, train_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     import pandas as pd
 
     from cleanlab_assets.datasets.images import AnnotatedImage
-    from cleanlab_assets.methods.variants import VariantComparison, VariantName
+    from cleanlab_assets.families.images.steps import ImagesTrainingSetTable
+    from cleanlab_assets.families.segmentation.issues import PixelIssuesTable
+    from cleanlab_assets.families.step import Comparison, PredictionsTable, StepContext
+    from cleanlab_assets.methods.variants import ComparisonSettings, VariantComparison
 
 
-def score_masks(images: Sequence[AnnotatedImage], probabilities: Iterable[np.ndarray]) -> ScoredMasks:
-    """Score the likeliest class of each pixel against the given class masks.
-
-    Raises:
-        ValueError: an image has no class mask, or predictions of another size.
-    """
-    pairs = []
-    for image, predicted in zip(images, probabilities, strict=True):
-        if image.class_mask is None:
-            raise ValueError(f"image {image.row_id} has no class mask to score predictions against")
-        pairs.append((image.class_mask, predicted.argmax(axis=0)))
-    return ScoredMasks(pairs, len(images[0].class_names))
-
-
-def correct_mask(images: Sequence[AnnotatedImage], pixels: pd.DataFrame, position: int) -> AnnotatedImage:
-    """Return the image at a position with its suggested mask.
-
-    Args:
-        images: train images.
-        pixels: their pixel issues, in the same order, with ``suggested_mask``.
-        position: position of the image.
-    """
-    return with_mask(images[position], decode_mask(pixels["suggested_mask"].iloc[position]))
+def suggest_masks(images: Sequence[AnnotatedImage], issues: pd.DataFrame) -> Corrections:
+    """Put label issues with ``suggested_mask`` beside images that get these masks."""
+    return Corrections(
+        issues, lambda position: with_mask(images[position], decode_mask(issues["suggested_mask"].iloc[position]))
+    )
 
 
 def compare_mask_variants(
-    images: Sequence[AnnotatedImage],
-    folds: np.ndarray,
-    issues: pd.DataFrame,
-    out_of_sample: Sequence[bytes],
-    test: Sequence[AnnotatedImage],
-    *,
-    build: Callable[[], Segmenter],
-    prune_fraction: float,
-    primary_metric: str,
-    n_resamples: int,
-    seed: int,
-    compare_cleaning: bool = True,
+    audited: AuditedImages, settings: ComparisonSettings, *, out_of_sample: Sequence[bytes]
 ) -> VariantComparison:
-    """Train a model on every variant of the train images and compare it with the baseline on the test images.
+    """Compare the variants, see ``compare_image_variants``; ``out_of_sample`` are packed predictions of them."""
 
-    Args:
-        images: train images.
-        folds: fold of each, shape (n_images,).
-        issues: their label issues with ``suggested_mask``, in the same order.
-        out_of_sample: their packed predictions by models that never saw them.
-        test: untouched test images.
-        build: returns a new model that is not trained.
-        prune_fraction: see ``clean_images``.
-        primary_metric: metric of the verdict and of the choice, one of ``METRICS``.
-        n_resamples: bootstrap resamples of the test images.
-        seed: seed of the random removal, the bootstrap and new folds.
-        compare_cleaning: whether any cleaned variant is trained; if not, the baseline is chosen.
+    def audit(others: Sequence[AnnotatedImage], inner: np.ndarray) -> Corrections:
+        predicted = predict_masks_out_of_sample(others, inner, build=audited.build)
+        found = find_mask_issues(others, predicted.predictions)
+        return suggest_masks(others, found.table.assign(suggested_mask=found.pixels["suggested_mask"]))
 
-    Returns:
-        The comparison, with the chosen variant; see ``compare_image_variants``.
-
-    Raises:
-        ValueError: there are no test images, or ``primary_metric`` is unknown.
-    """
-
-    def clean(rows: Sequence[AnnotatedImage], found: pd.DataFrame) -> dict[VariantName, CleanedImages]:
-        correct = partial(correct_mask, rows, found)
-        return clean_images(rows, found, correct=correct, prune_fraction=prune_fraction, seed=seed)
-
-    def audit_and_clean(rows: Sequence[AnnotatedImage], inner: np.ndarray) -> dict[VariantName, CleanedImages]:
-        predicted = predict_masks_out_of_sample(rows, inner, build=build)
-        found = find_mask_issues(rows, predicted.probabilities)
-        return clean(rows, found.table.assign(suggested_mask=found.pixels["suggested_mask"]))
-
-    def score_out_of_sample(positions: np.ndarray) -> ScoredMasks:
-        chosen = [int(position) for position in positions]
-        return score_masks(
-            [images[position] for position in chosen],
-            (unpack_probabilities(out_of_sample[position]) for position in chosen),
-        )
-
-    task = ImageVariantTask(
-        metrics=METRICS,
-        build=build,
-        score=lambda model, rows: score_masks(rows, model.predict(rows)),
-        audit_and_clean=audit_and_clean,
-    )
     return compare_image_variants(
-        task,
-        clean(images, issues),
-        images,
-        folds,
-        test,
-        score_out_of_sample=score_out_of_sample,
-        primary_metric=primary_metric,
-        n_resamples=n_resamples,
-        seed=seed,
-        compare_cleaning=compare_cleaning,
+        audited,
+        settings,
+        metrics=METRICS,
+        score=score_masks,
+        out_of_sample=lambda mask: map(unpack_probabilities, compress(out_of_sample, mask)),
+        audit=audit,
     )
+
+
+class VariantComparisonSettings(images_shared.VariantComparisonSettings):
+    """The experiment that shows whether cleaning helps, and the metric that decides."""
+
+    primary_metric: Literal["mean_iou", "pixel_accuracy"] = Field(
+        "mean_iou", description="Metric of the verdict and of the choice of the final model."
+    )
+
+
+def compare(
+    context: StepContext,
+    settings: VariantComparisonSettings,
+    training_set: ImagesTrainingSetTable,
+    predictions: PredictionsTable,
+    pixel_issues: PixelIssuesTable,
+) -> VariantComparison:
+    """Does cleaning help? Models trained on cleaned images against the baseline, on untouched test images.
+
+    Variants: baseline, pruned (flagged images left out), relabelled (their masks corrected as suggested), and the
+    random removal of as many images. Differences have paired bootstrap intervals over the images.
+    """
+    audited = _read_audit(context, training_set, predictions, pixel_issues)
+    compare_variants = partial(compare_mask_variants, out_of_sample=predictions.value["probabilities"].tolist())
+    return compare_if_it_learns(context, settings, training_set.facts.seed, audited, compare_variants)
+
+
+def fit(
+    context: StepContext,
+    training_set: ImagesTrainingSetTable,
+    predictions: PredictionsTable,
+    pixel_issues: PixelIssuesTable,
+    variant_comparison: Comparison,
+) -> FittedModel:
+    """The final model: the chosen variant trained on all train images, with its model card, as safetensors."""
+    audited = _read_audit(context, training_set, predictions, pixel_issues)
+    return train_final_network(context, variant_comparison.value, audited)
+
+
+def _read_audit(
+    context: StepContext,
+    training_set: ImagesTrainingSetTable,
+    predictions: PredictionsTable,
+    pixel_issues: PixelIssuesTable,
+) -> AuditedImages:
+    rows = train_rows(training_set.value)
+    require_same_rows(predictions.value, rows, what="predictions")
+    require_same_rows(pixel_issues.value, rows, what="pixel_issues")
+    suggest = partial(suggest_masks, issues=pixel_issues.value)
+    return AuditedImages.of(context, training_set, predictions, read=read_masked_images, correct=suggest)
+
+
+VARIANTS = FamilyVariants(
+    settings=VariantComparisonSettings,
+    metrics=METRICS,
+    compare=compare,
+    fit=fit,
+    storage="safetensors",
+    kind="torch",
+    comparison_version="2",
+    model_version="2",
+)

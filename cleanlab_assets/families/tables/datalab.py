@@ -12,15 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.families.multilabel.issues import SOFTMIN_TEMPERATURE
-from cleanlab_assets.families.multilabel.predictions import LIKELY, class_names_of, to_label_set_probabilities
-from cleanlab_assets.families.regression.issues import CLEANLAB_THRESHOLD, scale_by_uncertainty
 from cleanlab_assets.families.tables.duplicates import number_duplicate_sets
 from cleanlab_assets.families.tables.lean_issue_types import build_non_iid_manager, value_rows
 from cleanlab_assets.families.tables.neighbor_graph import METRIC, NEAR_DUPLICATE_THRESHOLD, to_knn_matrix
-from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
-from cleanlab_assets.methods.class_predictions import to_probabilities
-from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, to_label_lists
+from cleanlab_assets.methods.issue_summary import NOT_ASKED_FOR
 from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
@@ -29,11 +24,9 @@ if TYPE_CHECKING:
     from cleanlab import Datalab
     from scipy.sparse import csr_matrix
 
-    from cleanlab_assets.methods.label_issues import FilterRule
-
 Task = Literal["classification", "regression", "multilabel"]
 
-CLASSIFICATION_ISSUE_TYPES: Mapping[str, str] = {
+ISSUE_TYPES: Mapping[str, str] = {
     "label": "the given label is likely wrong",
     "outlier": "the row is unlike all others",
     "near_duplicate": "the row is nearly equal to another",
@@ -43,21 +36,9 @@ CLASSIFICATION_ISSUE_TYPES: Mapping[str, str] = {
     "null": "values are missing",
     "data_valuation": "the row contributes little to a neighbour model",
 }
-REGRESSION_ISSUE_TYPES: Mapping[str, str] = {
-    name: CLASSIFICATION_ISSUE_TYPES[name] for name in ("label", "outlier", "near_duplicate", "non_iid", "null")
-}
-"""Without Datalab's data valuation, which asks whether labels are equal: that means nothing for numbers."""
-MULTILABEL_ISSUE_TYPES = REGRESSION_ISSUE_TYPES
-"""Those that Datalab has for labels that name several classes."""
-ISSUE_TYPES: Mapping[Task, Mapping[str, str]] = {
-    "classification": CLASSIFICATION_ISSUE_TYPES,
-    "regression": REGRESSION_ISSUE_TYPES,
-    "multilabel": MULTILABEL_ISSUE_TYPES,
-}
+"""Every type, with what it means."""
 _LEAN_TYPES = ("non_iid", "data_valuation")
 _GRAPH_TYPES = ("outlier", "near_duplicate", "non_iid", "underperforming_group", "data_valuation")
-NOT_ASKED_FOR = "not asked for"
-"""Reason of an issue type that did not run because nobody wanted it."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +58,18 @@ class DatalabIssues:
     summary: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class _Audited:
-    """What a task hands to Datalab and shows in the table.
+@dataclass(frozen=True, kw_only=True)
+class AuditedLabels:
+    """What a family hands to Datalab, and shows of it.
 
-    ``labels`` and ``predictions`` are in the form that Datalab judges, ``label_parameters`` those of its ``label``
-    type; ``predicted`` is the prediction as a named column of the table.
+    ``task`` is Datalab's kind of label and ``issue_types`` are those that make sense for it, some of ``ISSUE_TYPES``.
+    ``rows`` is the predictions table of the train rows. ``labels`` and ``predictions`` are in the form that Datalab
+    judges, ``label_parameters`` those of its ``label`` type; ``predicted`` is the prediction as a named column.
     """
 
     task: Task
+    issue_types: Sequence[str]
+    rows: pd.DataFrame
     labels: np.ndarray | list[list[int]]
     predictions: np.ndarray
     label_parameters: Mapping[str, Any]
@@ -93,14 +77,12 @@ class _Audited:
 
 
 def find_datalab_issues(
-    predictions: pd.DataFrame,
+    audited: AuditedLabels,
     features: pd.DataFrame,
     graph_table: pd.DataFrame,
     *,
     seed: int,
-    task: Task = "classification",
     issue_types: Sequence[str] | None = None,
-    filter_by: FilterRule = "prune_by_noise_rate",
 ) -> DatalabIssues:
     """Run Datalab once for every issue type that is asked for.
 
@@ -109,13 +91,11 @@ def find_datalab_issues(
     that the non-iid test judges.
 
     Args:
-        predictions: predictions table of the train rows: probabilities of classes, or values with their uncertainty.
+        audited: labels and predictions of the train rows, as the family reads them.
         features: feature columns of the same rows, in the same order.
         graph_table: neighbour graph, see ``to_graph_table``.
         seed: seed of the non-iid permutation test.
-        task: kind of label, which decides what issue types there are, see ``ISSUE_TYPES``.
-        issue_types: names of the types to look for; None looks for all of the task.
-        filter_by: rule of the ``label`` type of classification, that of the label issues.
+        issue_types: names of the types to look for; None looks for all of the family.
 
     Returns:
         The per-row table and the summary.
@@ -123,27 +103,23 @@ def find_datalab_issues(
     Raises:
         ValueError: predictions and graph hold different rows, or the task has no type of a name asked for.
     """
-    types = ISSUE_TYPES[task]
+    types = {name: ISSUE_TYPES[name] for name in audited.issue_types}
     asked = [name for name in types if issue_types is None or name in issue_types]
     if unknown := sorted(set(issue_types or ()) - set(types)):
-        raise ValueError(f"{task} has no issue type {', '.join(unknown)}: expected some of {', '.join(types)}")
+        raise ValueError(f"{audited.task} has no issue type {', '.join(unknown)}: expected some of {', '.join(types)}")
     graph = to_knn_matrix(graph_table)
     train_ids = train_rows(graph_table)["row_id"].to_numpy()
-    if not np.array_equal(train_ids, predictions["row_id"].to_numpy()):
+    if not np.array_equal(train_ids, audited.rows["row_id"].to_numpy()):
         raise ValueError(
-            f"the neighbour graph ({graph.shape[0]} rows) and the predictions ({len(predictions)} rows) hold "
+            f"the neighbour graph ({graph.shape[0]} rows) and the predictions ({len(audited.rows)} rows) hold "
             "different rows: materialize both from the same training set"
         )
     k = graph.nnz // graph.shape[0]
-    if task == "regression":
-        audited = _read_values(predictions)
-    else:
-        audited = (_read_classes if task == "classification" else _read_label_sets)(predictions, filter_by)
     all_parameters = _choose_parameters(graph, k=k, seed=seed, label_parameters=audited.label_parameters)
     parameters = {issue_type: all_parameters[issue_type] for issue_type in asked}
     issues, scores, failures = _run_datalab(audited, features, graph, parameters)
 
-    table = pd.DataFrame({"row_id": train_ids, "given_label": predictions["given_label"].array})
+    table = pd.DataFrame({"row_id": train_ids, "given_label": audited.rows["given_label"].array})
     table[audited.predicted.name] = audited.predicted
     for issue_type in asked:
         if issue_type not in failures:
@@ -158,56 +134,10 @@ def find_datalab_issues(
     )
 
 
-def _read_classes(predictions: pd.DataFrame, filter_by: FilterRule) -> _Audited:
-    given = predictions["given_label"]
-    all_probabilities = to_probabilities(predictions)
-    # Datalab works with the classes that occur as given labels.
-    present, compact_labels = np.unique(encode_labels(given), return_inverse=True)
-    probabilities = all_probabilities[:, present].astype(np.float64)
-    probabilities /= np.maximum(probabilities.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    # One process: a pool that cleanlab forks from a process full of threads and signal handlers may never end, and one
-    # that it spawns lacks the globals that it relies on.
-    rule = {"filter_by": filter_by, "n_jobs": 1, "min_examples_per_class": 1}
-    return _Audited(
-        task="classification",
-        labels=compact_labels,
-        predictions=probabilities,
-        label_parameters={"clean_learning_kwargs": {"find_label_issues_kwargs": rule}},
-        predicted=pd.Series(decode_labels(all_probabilities.argmax(axis=1), given), name="predicted_label"),
-    )
-
-
-def _read_label_sets(predictions: pd.DataFrame, filter_by: FilterRule) -> _Audited:
-    names, probabilities = class_names_of(predictions), to_label_set_probabilities(predictions).astype(np.float64)
-    aggregation = {"method": "softmin", "temperature": SOFTMIN_TEMPERATURE}
-    return _Audited(
-        task="multilabel",
-        labels=to_label_lists(encode_given_labels(predictions, names)),
-        predictions=probabilities,
-        label_parameters={"filter_by": filter_by, "n_jobs": 1, "aggregator_kwargs": aggregation},
-        predicted=pd.Series(decode_label_sets(probabilities >= LIKELY, names), name="predicted_label"),
-    )
-
-
-def _read_values(predictions: pd.DataFrame) -> _Audited:
-    labels, values, uncertainty = (
-        predictions[name].to_numpy(dtype=np.float64) for name in ("given_label", "predicted_value", "uncertainty")
-    )
-    # Scaled, so that Datalab's own score is the label quality of ``score_value_quality``, in linear memory.
-    scaled_labels, scaled_values = scale_by_uncertainty(labels, values, uncertainty)
-    return _Audited(
-        task="regression",
-        labels=scaled_labels,
-        predictions=scaled_values,
-        label_parameters={"method": "residual", "threshold": CLEANLAB_THRESHOLD},
-        predicted=pd.Series(values, name="predicted_value"),
-    )
-
-
 def _choose_parameters(
     graph: csr_matrix, *, k: int, seed: int, label_parameters: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    parameters: dict[str, dict[str, Any]] = {issue_type: {} for issue_type in CLASSIFICATION_ISSUE_TYPES}
+    parameters: dict[str, dict[str, Any]] = {issue_type: {} for issue_type in ISSUE_TYPES}
     for issue_type in _GRAPH_TYPES:
         parameters[issue_type] = {"metric": METRIC, "k": k}
     parameters["label"] = dict(label_parameters)
@@ -224,7 +154,7 @@ def _choose_parameters(
 
 
 def _run_datalab(
-    audited: _Audited,
+    audited: AuditedLabels,
     features: pd.DataFrame,
     graph: csr_matrix,
     parameters: Mapping[str, Mapping[str, Any]],

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleanlab_assets.compat import non_iid_issue_manager
+
 if TYPE_CHECKING:
     from cleanlab import Datalab
     from cleanlab.datalab.internal.issue_manager import NonIIDIssueManager
@@ -29,12 +31,13 @@ def build_non_iid_manager(lab: Datalab, **parameters: Any) -> NonIIDIssueManager
 @cache
 def _lean_manager_class() -> type[NonIIDIssueManager]:
     """Define the subclass on first use, since its base lives in cleanlab, which is slow to import."""
-    from cleanlab.datalab.internal.issue_manager import NonIIDIssueManager
     from scipy.stats import gaussian_kde
 
-    class LeanNonIIDIssueManager(NonIIDIssueManager):  # type: ignore[misc]
-        description = NonIIDIssueManager.description
-        issue_name = NonIIDIssueManager.issue_name
+    base = non_iid_issue_manager()
+
+    class LeanNonIIDIssueManager(base):  # type: ignore[misc, valid-type]
+        description = base.description
+        issue_name = base.issue_name
 
         def _permutation_test(self, num_permutations: int) -> float:
             random = np.random.RandomState(self.seed)  # the generator that Datalab seeds

@@ -42,6 +42,10 @@ class NeighborGraph:
     method: str
     recall: float
 
+    def to_matrix(self) -> csr_matrix:
+        """Return the graph of the fitted rows as Datalab takes it, see ``to_knn_matrix``."""
+        return _to_matrix(self.neighbors, self.distances)
+
 
 def build_neighbor_graph(
     train: np.ndarray, test: np.ndarray, *, k: int, exact_row_limit: int, seed: int
@@ -143,14 +147,17 @@ def to_graph_table(training_set: pd.DataFrame, graph: NeighborGraph, test_graph:
 
 def to_knn_matrix(graph_table: pd.DataFrame) -> csr_matrix:
     """Rebuild the train rows' graph as Datalab takes it: shape (n_train, n_train), k distances per row, ascending."""
-    from scipy.sparse import csr_matrix
-
     rows = train_rows(graph_table)
     neighbors = rows.filter(regex=r"^neighbor_\d+$").to_numpy()
-    distances = rows.filter(regex=r"^distance_\d+$").to_numpy(dtype=np.float64)
+    return _to_matrix(neighbors, rows.filter(regex=r"^distance_\d+$").to_numpy())
+
+
+def _to_matrix(neighbors: np.ndarray, distances: np.ndarray) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
     n_rows, k = neighbors.shape
     pointers = np.arange(0, n_rows * k + 1, k)
-    return csr_matrix((distances.ravel(), neighbors.ravel(), pointers), shape=(n_rows, n_rows))
+    return csr_matrix((distances.astype(np.float64).ravel(), neighbors.ravel(), pointers), shape=(n_rows, n_rows))
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ A family builds its own report around these parts and puts what only it knows, s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.families.report import build_report, describe_origin
 from cleanlab_assets.reports.formatting import format_column, format_number, format_p_value, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.issue_evidence import (
@@ -23,15 +24,17 @@ from cleanlab_assets.reports.issue_evidence import (
 )
 from cleanlab_assets.reports.issue_texts import get_issue_text
 from cleanlab_assets.reports.plots import plot_label_quality, plot_score_distribution
-from cleanlab_assets.reports.settings import list_settings, merge_facts, read_permutations
+from cleanlab_assets.reports.settings import list_settings, read_permutations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.step import PlainTable, StepContext, TrainingSetTable
+    from cleanlab_assets.families.tables.steps import DatalabTable
     from cleanlab_assets.reports.issue_texts import IssueText
 
-NOT_ABOUT_SINGLE_ROWS = frozenset({"class_imbalance", "identifier_column", "non_iid"})
+NOT_ABOUT_SINGLE_ROWS = frozenset({"class_imbalance", "non_iid"})
 SUMMARY_COLUMNS = (
     "issue_type",
     "description",
@@ -48,30 +51,78 @@ DUPLICATE_COLUMNS = ("duplicate_set", "row_id", "given_label", "label_quality", 
 
 
 @dataclass(frozen=True, kw_only=True)
-class TabularAudit:
-    """The inputs of a report, checked and joined.
+class AuditResults:
+    """What the report on a table is made of.
 
     Attributes:
-        dataset: The catalogue entry.
+        dataset: The catalogue entry; its gates decide which tiles ask for attention.
+        model: Name of the model whose out-of-sample predictions the audit used.
+        training_set: ``row_id`` (unique), ``given_label``, ``split``, ``fold``, features, and ``planted_error`` with
+            ``true_label`` and, where errors have kinds, ``planted_kind`` where labels were corrupted on purpose.
+        datalab_issues: One row per train row in source order: ``row_id``, ``given_label``, the prediction,
+            ``is_<type>_issue`` and ``<type>_score`` of every type that ran, ``nearest_neighbor``,
+            ``distance_to_nearest_neighbor`` and ``duplicate_set``.
+        datalab_summary: One row per issue type: ``issue_type``, ``description``, ``score``, ``n_issues``, ``share``,
+            ``metric``, ``k``, ``parameters`` (JSON), ``status`` (``ran`` or ``not run``) and ``reason``.
+        duplicate_sets: ``duplicate_set``, ``row_id``, ``given_label``, ``label_quality``, ``keep``, ``reason`` and
+            ``distance``, one row per row of a set.
+        facts: How the audit was made, for the last section of the report. A mapping is written in words; a fact that
+            the report states anyway, such as ``model``, is left out.
+        top_rows: Most rows of an evidence table.
+        full_table: Where the table with every row lies, in words; said where a table is cut.
+    """
+
+    dataset: Dataset
+    model: str
+    training_set: pd.DataFrame
+    datalab_issues: pd.DataFrame
+    datalab_summary: pd.DataFrame
+    duplicate_sets: pd.DataFrame
+    facts: Mapping[str, object]
+    top_rows: int = 25
+    full_table: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        context: StepContext,
+        training_set: TrainingSetTable,
+        datalab_issues: DatalabTable,
+        datalab_summary: PlainTable,
+        duplicate_sets: PlainTable,
+        *,
+        full_table: str,
+    ) -> AuditResults:
+        """Put the results of the steps together."""
+        return cls(
+            dataset=context.dataset,
+            model=context.model,
+            training_set=training_set.value,
+            datalab_issues=datalab_issues.value,
+            datalab_summary=datalab_summary.value,
+            duplicate_sets=duplicate_sets.value,
+            facts=describe_origin(context, training_set, datalab_issues, name="Datalab issues"),
+            full_table=full_table,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabularAudit(AuditResults):
+    """The results of an audit, checked and joined.
+
+    Attributes:
         rows: The audited rows: the findings joined with the features.
         features: Names of the feature columns.
         summary: The summary of each issue type that ran.
         not_run: ``issue_type`` and ``reason`` of the types that did not run.
-        duplicate_sets: Near-duplicate sets row by row.
         texts: The prose of the family's issue types, in the order of the sections.
-        top_rows: Most rows of an evidence table.
-        full_table: Where the table with every row lies, in words.
     """
 
-    dataset: Dataset
     rows: pd.DataFrame
     features: Sequence[str]
     summary: Mapping[str, Mapping[str, Any]]
     not_run: pd.DataFrame
-    duplicate_sets: pd.DataFrame
     texts: Mapping[str, IssueText]
-    top_rows: int
-    full_table: str
 
     def has_run(self, issue_type: str) -> bool:
         """Whether the issue type was looked for."""
@@ -95,45 +146,29 @@ class TabularAudit:
             return False
         if issue_type == "non_iid":
             return self.score(issue_type) < self.dataset.gates.non_iid_p_value
-        if issue_type in {"identifier_column", "null"} and self.score(issue_type) < 1:
+        if issue_type == "null" and self.score(issue_type) < 1:
             return True
         return bool(self.flags(issue_type).any())
 
 
-def join_tabular_audit(
-    *,
-    dataset: Dataset,
-    training_set: pd.DataFrame,
-    datalab_issues: pd.DataFrame,
-    datalab_summary: pd.DataFrame,
-    duplicate_sets: pd.DataFrame,
-    prediction: str,
-    texts: Mapping[str, IssueText],
-    top_rows: int,
-    full_table: str,
-) -> TabularAudit:
+def join_tabular_audit(results: AuditResults, *, prediction: str, texts: Mapping[str, IssueText]) -> TabularAudit:
     """Check the tables of an audit and join them.
 
     Args:
-        dataset: The catalogue entry.
-        training_set: ``row_id``, ``given_label``, ``split`` and features.
-        datalab_issues: One row per train row, with ``is_<type>_issue`` and ``<type>_score`` of every type that ran.
-        datalab_summary: One row per issue type.
-        duplicate_sets: One row per row of a near-duplicate set.
+        results: The tables.
         prediction: The column of ``datalab_issues`` that holds what the model predicts.
         texts: The prose of the family's issue types, in the order of the sections.
-        top_rows: Most rows of an evidence table.
-        full_table: Where the table with every row lies, in words.
 
     Raises:
         ValueError: a table lacks a column or a status is unknown, or the findings are not about exactly the train rows.
     """
+    datalab_issues, datalab_summary = results.datalab_issues, results.datalab_summary
     require_columns("datalab_summary", datalab_summary, SUMMARY_COLUMNS)
-    require_columns("duplicate_sets", duplicate_sets, DUPLICATE_COLUMNS)
+    require_columns("duplicate_sets", results.duplicate_sets, DUPLICATE_COLUMNS)
     unknown = sorted(set(datalab_summary["status"]) - {"ran", "not run"})
     if unknown:
         raise ValueError(f"unknown status {unknown} in datalab_summary: expected 'ran' or 'not run'")
-    rows, features = join_audited_rows(training_set, datalab_issues, prediction)
+    rows, features = join_audited_rows(results.training_set, datalab_issues, prediction)
     ran = {
         str(record["issue_type"]): {str(name): value for name, value in record.items()}
         for record in datalab_summary.to_dict("records")
@@ -144,51 +179,39 @@ def join_tabular_audit(
     not_run = datalab_summary.loc[datalab_summary["status"] == "not run", ["issue_type", "reason"]]
     reasons = [reason if isinstance(reason, str) and reason else "no reason was given" for reason in not_run["reason"]]
     return TabularAudit(
-        dataset=dataset,
+        **vars(results),
         rows=rows,
         features=features,
         summary=ran,
         not_run=not_run.assign(reason=reasons),
-        duplicate_sets=duplicate_sets,
         texts=texts,
-        top_rows=top_rows,
-        full_table=full_table,
     )
 
 
-def assemble_report(
-    audit: TabularAudit,
-    *,
-    model: str,
-    tiles_about_labels: Sequence[Tile],
-    sections: Sequence[Section],
-    facts: Mapping[str, object],
-) -> Report:
+def take_label_issues(audit: TabularAudit, summary: Mapping[str, Any]) -> TabularAudit:
+    """Let the label issues say what Datalab's own type of label issues would, whether that ran or not."""
+    label = {"metric": None, "k": None, "parameters": "", **summary}
+    not_run = audit.not_run[audit.not_run["issue_type"] != "label"]
+    return replace(audit, summary={**audit.summary, "label": label}, not_run=not_run)
+
+
+def assemble_report(audit: TabularAudit, *, tiles_about_labels: Sequence[Tile], sections: Sequence[Section]) -> Report:
     """Put a report together: tiles, sections with a finding, other sections, what did not run, and the facts.
 
     Args:
         audit: The audit.
-        model: Name of the model whose out-of-sample predictions the audit used.
         tiles_about_labels: The family's own tiles of the summary.
         sections: The sections in the order of the texts; one that gives advice has a finding and comes before those
             that give none.
-        facts: How the audit was made. A fact that the report states anyway, such as ``model``, is left out.
     """
-    dataset = audit.dataset
-    about = {
-        "Dataset": f"{dataset.title} ({dataset.name})",
-        "Source": dataset.homepage,
-        "Licence": dataset.licence,
-        "Citation": dataset.citation,
-        "Model": model,
-    }
-    return Report(
-        title=f"{dataset.title}: data audit",
-        subtitle=f"{dataset.description} Audited with the out-of-sample predictions of {model}.",
+    return build_report(
+        audit.dataset,
+        audit.model,
+        audit.facts,
+        title="data audit",
         tiles=_build_tiles(audit, tiles_about_labels),
         notes=_note_planted_errors(audit),
         sections=[*sorted(sections, key=lambda section: not section.advice), _list_not_run(audit.not_run)],
-        facts=merge_facts(about, facts),
     )
 
 
@@ -372,7 +395,7 @@ def _tabulate_duplicates(audit: TabularAudit) -> Table:
 
 def _list_not_run(not_run: pd.DataFrame) -> Section:
     explanation = (
-        "These issue types were not looked for. Nothing in this report speaks for or against them."
+        "These issue types were not checked, so this report says nothing about them."
         if len(not_run)
         else "Every issue type ran."
     )

@@ -6,10 +6,36 @@ sentences in a row and does the same.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.families.token_classification.training_set import sentence_numbers
+from cleanlab_assets.families.contracts import (
+    GIVEN_LABEL,
+    IS_LABEL_ISSUE,
+    LABEL_QUALITY,
+    RANK,
+    ROW_ID,
+    TableContract,
+    count,
+    filled,
+    text,
+)
+from cleanlab_assets.families.label_issues import store_label_issues
+from cleanlab_assets.families.step import PlainTable, PredictionsTable, StepContext, TrainingSetTable, step
+from cleanlab_assets.families.tables.class_labels import (
+    ClassLabelIssuesFacts,
+    ClassLabelIssuesTable,
+    LabelIssuesSettings,
+    audit_class_labels,
+    show_class_issues,
+)
+from cleanlab_assets.families.token_classification.sentences import sentence_numbers
+from cleanlab_assets.methods.ranking import rank_by_quality
+from cleanlab_assets.methods.result import NoFacts, Result
+from cleanlab_assets.methods.shown import WORST_ROWS, TableView
+from cleanlab_assets.methods.training_set import train_rows
 
 CONTEXT_WORDS = 6
 MARKS = ("«", "»")
@@ -62,7 +88,7 @@ def find_sentence_issues(token_issues: pd.DataFrame) -> pd.DataFrame:
             "label_quality": worst["label_quality"].to_numpy(),
             "worst_row_id": worst["row_id"].to_numpy(),
             "worst_token": worst["token"].astype(str).to_numpy(),
-            "rank": worst["rank"].rank(method="first").astype(np.int64).to_numpy(),
+            "rank": rank_by_quality(worst["rank"].to_numpy()),
         }
     )
 
@@ -82,3 +108,92 @@ def count_common_errors(token_issues: pd.DataFrame) -> pd.DataFrame:
     total = token_issues["token"].astype(str).value_counts()
     counts["share_of_token"] = counts["count"] / counts["token"].map(total).to_numpy(dtype=np.float64)
     return counts.sort_values(["count", *names], ascending=[False, True, True, True], ignore_index=True)
+
+
+WORST_COLUMNS = ("rank", "row_id", "context", "given_label", "suggested_label", "label_quality", "is_label_issue")
+
+
+@step(
+    "cleanlab",
+    code_version="2",
+    facts=ClassLabelIssuesFacts,
+    contract=TableContract(
+        "TokenLabelIssues",
+        "Every train token with its context, given and suggested tag, label quality, flag and rank (1 = worst).",
+        (
+            ROW_ID,
+            *filled("sentence_id"),
+            count("position", 1),
+            *filled("token", "context"),
+            GIVEN_LABEL,
+            *filled("suggested_label"),
+            LABEL_QUALITY,
+            IS_LABEL_ISSUE,
+            RANK,
+        ),
+    ),
+    settings=LabelIssuesSettings,
+)
+def label_issues(
+    context: StepContext, settings: LabelIssuesSettings, training_set: TrainingSetTable, predictions: PredictionsTable
+) -> ClassLabelIssuesTable:
+    """Every train token with its context, given tag, suggested tag, label quality, flag and rank (1 is the worst).
+
+    Lower quality is worse. The row id says file and line, so that the tag can be corrected at its source.
+    """
+    found, facts = audit_class_labels(context, settings, training_set, predictions)
+    rows, table = train_rows(training_set.value), found.table
+    table.insert(1, "sentence_id", rows["sentence_id"].array)
+    table["context"] = describe_contexts(rows)
+    show = partial(show_class_issues, noise_matrix=found.noise_matrix)
+    return store_label_issues(table, training_set.value, facts, columns=WORST_COLUMNS, show=show)
+
+
+@step(
+    "pandas",
+    code_version="2",
+    contract=TableContract(
+        "SentenceIssues",
+        "Every train sentence with the label quality of its worst token, and its rank (1 = worst).",
+        (
+            text("sentence_id", unique=True),
+            *filled("sentence"),
+            count("n_tokens", 1),
+            count("n_issues"),
+            LABEL_QUALITY,
+            RANK,
+        ),
+    ),
+)
+def sentence_issues(context: StepContext, label_issues: ClassLabelIssuesTable) -> PlainTable:
+    """Every train sentence with the label quality of its worst token: which sentences to read first."""
+    table = find_sentence_issues(label_issues.value)
+    columns = ("rank", "sentence_id", "worst_token", "label_quality", "n_issues", "sentence")
+    return Result(
+        value=table,
+        facts=NoFacts(),
+        show=lambda: {
+            "n_sentences": len(table),
+            "n_sentences_with_issues": int((table["n_issues"] > 0).sum()),
+            "worst_sentences": TableView.worst(table, columns),
+        },
+    )
+
+
+@step(
+    "pandas",
+    code_version="2",
+    contract=TableContract(
+        "CommonErrors",
+        "How often a word is flagged with the same given and suggested tag, most frequent first.",
+        (*filled("token"), GIVEN_LABEL, *filled("suggested_label"), count("count", 1)),
+    ),
+)
+def common_errors(context: StepContext, label_issues: ClassLabelIssuesTable) -> PlainTable:
+    """How often a word is flagged with the same given and suggested tag: what annotators mistake again and again."""
+    table = count_common_errors(label_issues.value)
+    return Result(
+        value=table,
+        facts=NoFacts(),
+        show=lambda: {"n_kinds": len(table), "most_common": TableView(table, WORST_ROWS)},
+    )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.families.report import describe_origin, store_page
+from cleanlab_assets.families.step import Page, PlainTable, PredictionsTable, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.token_classification.issues import describe_contexts
 from cleanlab_assets.families.token_classification.metrics import TAG_F1_PREFIX
 from cleanlab_assets.methods.training_set import TEST, TRAIN
@@ -18,86 +20,70 @@ from cleanlab_assets.reports.settings import merge_facts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
 
 WORDS_AROUND = 12
 MOST_COMMON = 40
+TOP_ROWS = 50
 _MARKS = (MARK_BEGIN, MARK_END)
 
 
-def build_token_report(
-    *,
-    dataset: Dataset,
-    model: str,
-    training_set: pd.DataFrame,
-    cross_validation: Mapping[str, float],
-    label_issues: pd.DataFrame,
-    sentence_issues: pd.DataFrame,
-    common_errors: pd.DataFrame,
-    facts: Mapping[str, object],
-    top_rows: int = 50,
-    full_table: str = "",
-) -> Report:
-    """Build the audit report of one dataset of tagged sentences and one model. Only the train rows are audited.
-
-    Args:
-        dataset: The catalogue entry.
-        model: Name of the model whose out-of-sample predictions the audit used.
-        training_set: The tokens with ``split``; its ``attrs`` hold ``notes``.
-        cross_validation: Metrics of the out-of-sample predictions, ``f1_<tag>`` among them.
-        label_issues: Label issues of all train tokens.
-        sentence_issues: Every train sentence with its worst token.
-        common_errors: Counts of flagged words by given and suggested tag.
-        facts: How the audit was made, for the last section of the report.
-        top_rows: Most rows of an evidence table.
-        full_table: Where the table with every row lies, in words.
-
-    Returns:
-        The report; ``render_report`` makes a page of it.
-    """
-    n_issues, n_tokens = int(label_issues["is_label_issue"].sum()), len(label_issues)
-    limit = dataset.gates.label_issue_rate
+@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+def token_report(
+    context: StepContext,
+    training_set: TrainingSetTable,
+    predictions: PredictionsTable,
+    label_issues: ClassLabelIssuesTable,
+    sentence_issues: PlainTable,
+    common_errors: PlainTable,
+) -> Page:
+    """A self-contained HTML report of the doubtful tags, each in its sentence; open it in any browser, offline."""
+    tokens, sentences, cross_validation = label_issues.value, sentence_issues.value, predictions.facts.cross_validation
+    n_issues, n_tokens = int(tokens["is_label_issue"].sum()), len(tokens)
+    dataset, limit = context.dataset, context.dataset.gates.label_issue_rate
     tiles = [
-        Tile("Tokens audited", f"{n_tokens:,}", f"in {len(sentence_issues):,} sentences"),
+        Tile("Tokens audited", f"{n_tokens:,}", f"in {len(sentences):,} sentences"),
         Tile(
             "Likely tag errors",
             format_share(n_issues / n_tokens),
             f"{n_issues:,} tokens; limit {format_share(limit)}",
             "warn" if n_issues / n_tokens > limit else "good",
         ),
-        Tile("Sentences with one", f"{(sentence_issues['n_issues'] > 0).sum():,}", f"of {len(sentence_issues):,}"),
+        Tile("Sentences with one", f"{(sentences['n_issues'] > 0).sum():,}", f"of {len(sentences):,}"),
         Tile(
             "Out-of-sample accuracy",
             format_share(cross_validation["accuracy"]),
             f"macro F1 {format_number(cross_validation['macro_f1'])}, against the given tags",
         ),
     ]
-    sizes = training_set["split"].value_counts()
-    return Report(
+    sizes = training_set.value["split"].value_counts()
+    report = Report(
         title=f"Tag audit of {dataset.title}",
-        subtitle=f"{dataset.name} with {model}: {sizes[TRAIN]:,} train tokens audited, {sizes[TEST]:,} test tokens "
-        "untouched",
+        subtitle=f"{dataset.name} with {context.model}: {sizes[TRAIN]:,} train tokens audited, {sizes[TEST]:,} test "
+        "tokens untouched",
         tiles=tiles,
         sections=[
-            _describe_tokens(label_issues, top_rows, full_table),
-            _describe_sentences(sentence_issues, label_issues, top_rows),
-            _describe_common_errors(common_errors),
-            _describe_tags(label_issues, cross_validation),
+            _describe_tokens(label_issues, context.path_of("label_issues")),
+            _describe_sentences(sentences, tokens),
+            _describe_common_errors(common_errors.value),
+            _describe_tags(tokens, cross_validation),
         ],
-        facts=merge_facts(facts),
-        notes=[*training_set.attrs["notes"], *label_issues.attrs["notes"]],
+        facts=merge_facts(describe_origin(context, training_set, label_issues)),
+        notes=[*training_set.facts.notes, *label_issues.facts.notes],
     )
+    return store_page(report)
 
 
-def _describe_tokens(label_issues: pd.DataFrame, top_rows: int, full_table: str) -> Section:
+def _describe_tokens(result: ClassLabelIssuesTable, full_table: str) -> Section:
+    label_issues, judged = result.value, result.facts
     flagged = label_issues[label_issues["is_label_issue"]].sort_values("rank")
-    shown = flagged.head(top_rows)
+    shown = flagged.head(TOP_ROWS)
     table = Table(
         "Tokens to look at first",
         _show_tokens(shown),
         "Flagged tokens, lowest label quality first; the token is marked in its sentence. The row says file and line.",
         total_rows=len(flagged),
-        max_rows=top_rows,
+        max_rows=TOP_ROWS,
         full_table=full_table,
         marked="in its sentence",
         highlight="planted_error" if "planted_error" in label_issues else None,
@@ -112,7 +98,7 @@ def _describe_tokens(label_issues: pd.DataFrame, top_rows: int, full_table: str)
         "uses of a word look like errors.",
     }
     if "planted_error" in label_issues:
-        advice["Planted errors"] = "Tags that were made wrong on purpose are set off."
+        advice["Planted errors"] = "Tags that were corrupted on purpose are highlighted."
     return Section(
         key="tokens",
         title="Likely tag errors",
@@ -122,9 +108,9 @@ def _describe_tokens(label_issues: pd.DataFrame, top_rows: int, full_table: str)
         figures=[Figure("Label quality of all tokens", png, alt)],
         tables=[table],
         facts={
-            "Rule of the flags": str(label_issues.attrs["filter_by"]),
-            "Label quality": str(label_issues.attrs["quality_method"]),
-            "Estimated tag errors": f"{label_issues.attrs['estimated_errors']:,}",
+            "Flagging rule": judged.filter_by,
+            "Label quality": judged.quality_method,
+            "Estimated tag errors": f"{judged.estimated_errors:,}",
         },
     )
 
@@ -145,23 +131,23 @@ def _show_tokens(rows: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def _describe_sentences(sentence_issues: pd.DataFrame, label_issues: pd.DataFrame, top_rows: int) -> Section:
+def _describe_sentences(sentence_issues: pd.DataFrame, label_issues: pd.DataFrame) -> Section:
     doubtful = sentence_issues[sentence_issues["n_issues"] > 0].sort_values(
         ["n_issues", "label_quality"], ascending=[False, True]
     )
-    worst = label_issues.set_index("row_id").loc[doubtful["worst_row_id"].head(top_rows)]
+    worst = label_issues.set_index("row_id").loc[doubtful["worst_row_id"].head(TOP_ROWS)]
     frame = pd.DataFrame(
         {
-            "sentence": doubtful["sentence_id"].head(top_rows).to_numpy(),
+            "sentence": doubtful["sentence_id"].head(TOP_ROWS).to_numpy(),
             "words": describe_contexts(worst, n_words=2 * WORDS_AROUND, marks=_MARKS),
-            "flagged tokens": doubtful["n_issues"].head(top_rows).to_numpy(),
-            "tokens": doubtful["n_tokens"].head(top_rows).to_numpy(),
-            "label_quality": doubtful["label_quality"].head(top_rows).to_numpy(),
+            "flagged tokens": doubtful["n_issues"].head(TOP_ROWS).to_numpy(),
+            "tokens": doubtful["n_tokens"].head(TOP_ROWS).to_numpy(),
+            "label_quality": doubtful["label_quality"].head(TOP_ROWS).to_numpy(),
         }
     )
     caption = "Most flagged tokens first; the worst one is marked, and its label quality is that of the sentence."
     table = Table(
-        "Sentences with several doubts", frame, caption, total_rows=len(doubtful), max_rows=top_rows, marked="words"
+        "Sentences with several doubts", frame, caption, total_rows=len(doubtful), max_rows=TOP_ROWS, marked="words"
     )
     return Section(
         key="sentences",
@@ -175,7 +161,7 @@ def _describe_sentences(sentence_issues: pd.DataFrame, label_issues: pd.DataFram
 def _describe_common_errors(common_errors: pd.DataFrame) -> Section:
     caption = "How often a word is flagged with the same two tags. The share is of all train tokens of this word."
     table = Table(
-        "Words in doubt again and again",
+        "Words that are flagged repeatedly",
         common_errors.head(MOST_COMMON),
         caption,
         total_rows=len(common_errors),
@@ -185,7 +171,7 @@ def _describe_common_errors(common_errors: pd.DataFrame) -> Section:
     return Section(
         key="common_errors",
         title="Common errors",
-        explanation="What is flagged many times in one way is a question for the guidelines, not for single tokens.",
+        explanation="What is flagged many times in the same way is a question for the annotation guidelines.",
         badge=f"{len(common_errors):,}",
         tables=[table],
     )

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
+from cleanlab_assets.families.contracts import FOLD, GIVEN_LABEL, ROW_ID, TableContract, category, count, filled
+from cleanlab_assets.families.step import DATASET, AnyTable, Settings, StepContext, TrainingSetTable, step
+from cleanlab_assets.families.token_classification.plant import measure_confusion
+from cleanlab_assets.families.training_set import store_training_set
+from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
+from cleanlab_assets.methods.facts import TrainingSetFacts
 from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample
-from cleanlab_assets.methods.training_set import NO_FOLD, TEST, TRAIN, TrainingSet
+from cleanlab_assets.methods.planted_errors import plant_label_errors, put_planted_errors, uniform_confusion
+from cleanlab_assets.methods.shown import TableView
+from cleanlab_assets.methods.training_set import NO_FOLD, TEST, TRAIN, TrainingSet, train_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.methods.shown import Shown
 
 VALIDATION = "validation"
 SPLITS = (TRAIN, VALIDATION, TEST)
@@ -99,11 +109,6 @@ def validation_rows(training_set: pd.DataFrame) -> pd.DataFrame:
     return training_set[training_set["split"] == VALIDATION].reset_index(drop=True)
 
 
-def sentence_numbers(rows: pd.DataFrame) -> np.ndarray:
-    """Return the number of the sentence of each row, from 0 in order of appearance: int64 of shape (n_rows,)."""
-    return pd.factorize(rows["sentence_id"])[0].astype(np.int64)
-
-
 def _draw_sentences(raw: pd.DataFrame, is_train: np.ndarray, max_sentences: int | None, *, seed: int) -> np.ndarray:
     """Return which rows stay: all but those of train sentences that are not in the sample."""
     if max_sentences is None:
@@ -141,3 +146,88 @@ def _describe_rare_tags(table: pd.DataFrame) -> list[str]:
         if not ((table["given_label"] == name) & (table["split"] == TEST)).any():
             notes.append(f"tag {name!r} has no test row: test metrics say nothing about it")
     return notes
+
+
+CONFUSED_MODEL = "logistic_regression"
+"""The model whose confusion structure errors are planted by."""
+
+
+class TrainingSetSettings(Settings):
+    """Which sentences are audited, how they are divided, and which tag errors are planted."""
+
+    max_sentences: int | None = Field(
+        None, ge=20, le=100_000_000, description="Random sample of the train sentences, alike by genre; all if absent."
+    )
+    validation_fraction: float = Field(
+        0.1, ge=0.05, le=0.4, description="Share of the train tokens that validate, where there is no dev file."
+    )
+    test_fraction: float = Field(
+        0.2, ge=0.05, le=0.4, description="Share of the train tokens kept untouched, where there is no test file."
+    )
+    folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation on the train rows, by document.")
+    seed: int = Field(42, ge=0, le=1_000_000, description="Seed of everything random in the chain.")
+    planted_error_fraction: float = Field(
+        0.0, ge=0.0, le=0.5, description="Share of the train tags made wrong on purpose, to measure detection."
+    )
+    planted_error_kind: Literal["uniform", "model_confusion"] = Field(
+        "uniform", description="Any other tag, or a tag that the logistic regression confuses with the right one."
+    )
+
+
+@step(
+    "pandas",
+    level=DATASET,
+    code_version="2",
+    facts=TrainingSetFacts,
+    contract=TableContract(
+        "TokenTrainingSet",
+        "Tokens under audit with their sentence, given tag, split and fold (-1 on rows that are not audited).",
+        (
+            ROW_ID,
+            *filled("sentence_id", "sentence", "token"),
+            count("position", 1),
+            GIVEN_LABEL,
+            category("split", *SPLITS),
+            FOLD,
+        ),
+    ),
+    settings=TrainingSetSettings,
+)
+def training_set(context: StepContext, settings: TrainingSetSettings, raw_dataset: AnyTable) -> TrainingSetTable:
+    """The tokens under audit: an optional sample of sentences, the split by file, and folds of whole documents.
+
+    The train file is audited, the dev file chooses between variants, the test file stays untouched. Tag errors can be
+    planted in the train rows to measure how well they are found; other tags are never touched.
+    """
+    built = build_token_training_set(
+        raw_dataset.value,
+        context.dataset,
+        max_sentences=settings.max_sentences,
+        validation_fraction=settings.validation_fraction,
+        test_fraction=settings.test_fraction,
+        folds=settings.folds,
+        seed=settings.seed,
+    )
+    table = built.table
+    if settings.planted_error_fraction > 0:
+        build = context.pipeline_factory(settings.seed, {}, model=CONFUSED_MODEL)
+        rows, seed = train_rows(table), settings.seed
+        codes = encode_labels(rows["given_label"])
+        confusion = uniform_confusion(len(context.dataset.class_names))
+        if settings.planted_error_kind == "model_confusion":
+            confusion = measure_confusion(rows, codes, build=build, seed=seed)
+        fraction = settings.planted_error_fraction
+        planted = plant_label_errors(codes, fraction=fraction, confusion=confusion, seed=seed)
+        labels = decode_labels(planted.labels, rows["given_label"])
+        table = put_planted_errors(table, planted, labels, fraction=fraction)
+    facts = TrainingSetFacts(seed=settings.seed, folds=settings.folds, notes=list(built.notes))
+    columns = ("row_id", "token", "given_label", "split", "fold", "sentence")
+    return store_training_set(table, facts, columns=columns, show=_show_sizes)
+
+
+def _show_sizes(table: pd.DataFrame) -> dict[str, Shown]:
+    balance = pd.crosstab(table["given_label"], table["split"]).reset_index().astype({"given_label": str})
+    return {
+        "train_sentences": int(table.loc[table["split"] == TRAIN, "sentence_id"].nunique()),
+        "class_balance": TableView(balance, len(balance)),
+    }

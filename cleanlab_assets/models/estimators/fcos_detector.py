@@ -162,7 +162,7 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
 
     def _load(self) -> Any:
         if not hasattr(self, "weights_"):
-            raise NotTrainedError("the detector was not trained: fit it, untrained weights find nothing")
+            raise NotTrainedError("the detector is not trained: call fit first")
         return load_weights(self._build(), self.weights_)
 
     def _build(self) -> FCOS:

@@ -31,6 +31,7 @@ from cleanlab_assets.models.estimators.torch_training import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from typing import Self
 
     from cleanlab_assets.datasets.images import AnnotatedImage
@@ -51,6 +52,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         score_threshold: predicted boxes with a lower score are left out.
         shortest_side: pictures are resized to it, as in the training of the weights; less is faster and coarser.
         random_state: seed of the new layer and of the order.
+        weights_dir: where the published weights are kept; ``fit`` needs it.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         score_threshold: float = 0.05,
         shortest_side: int = 800,
         random_state: int = 0,
+        weights_dir: Path | None = None,
     ) -> None:
         self.architecture = architecture
         self.epochs = epochs
@@ -71,6 +74,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
         self.score_threshold = score_threshold
         self.shortest_side = shortest_side
         self.random_state = random_state
+        self.weights_dir = weights_dir
 
     def knows(self, class_names: Sequence[str]) -> bool:
         """Whether COCO has all of some classes, so that nothing is trained."""
@@ -83,7 +87,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
             WeightsError: the published weights cannot be had, or are not the published ones.
         """
         self.class_names_ = tuple(images[0].class_names)
-        published = read_published(self.architecture)
+        published = read_published(self.architecture, self.weights_dir)
         if self.knows(self.class_names_):
             self.weights_ = export_weights(load_weights(self._build(), published))
             return self
@@ -110,7 +114,7 @@ class PretrainedDetector(BaseEstimator):  # type: ignore[misc]
             NotTrainedError: the detector has no weights.
         """
         if not hasattr(self, "weights_"):
-            raise NotTrainedError(f"{self.architecture} has no weights: fit it, untrained weights find nothing")
+            raise NotTrainedError(f"{self.architecture} has no weights: call fit first")
         network = self._build()
         if self.knows(self.class_names_):
             known = find_categories(self.architecture, self.class_names_)

@@ -39,6 +39,7 @@ from cleanlab_assets.models.estimators.torch_training import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
     from typing import Self
 
     from cleanlab_assets.datasets.images import AnnotatedImage
@@ -97,6 +98,7 @@ class PretrainedSegmenter(BaseEstimator):  # type: ignore[misc]
         learning_rate: highest rate of the cycle when the network is fine-tuned.
         shortest_side: pictures are resized to it, as in the training of the weights; less is faster and coarser.
         random_state: seed of the new layers, of the order and of dropout.
+        weights_dir: where the published weights are kept; ``fit`` needs it.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class PretrainedSegmenter(BaseEstimator):  # type: ignore[misc]
         learning_rate: float = 5e-4,
         shortest_side: int = 520,
         random_state: int = 0,
+        weights_dir: Path | None = None,
     ) -> None:
         self.architecture = architecture
         self.epochs = epochs
@@ -115,6 +118,7 @@ class PretrainedSegmenter(BaseEstimator):  # type: ignore[misc]
         self.learning_rate = learning_rate
         self.shortest_side = shortest_side
         self.random_state = random_state
+        self.weights_dir = weights_dir
 
     def knows(self, class_names: Sequence[str]) -> bool:
         """Whether the published weights know all of some classes, so that nothing is trained."""
@@ -128,7 +132,7 @@ class PretrainedSegmenter(BaseEstimator):  # type: ignore[misc]
             ValueError: the network has to be fine-tuned, and an image has no class mask.
         """
         self.class_names_ = tuple(images[0].class_names)
-        published = read_published(self.architecture)
+        published = read_published(self.architecture, self.weights_dir)
         if self.knows(self.class_names_):
             self.weights_ = export_weights(load_weights(self._build(), published))
             return self
@@ -158,7 +162,7 @@ class PretrainedSegmenter(BaseEstimator):  # type: ignore[misc]
             NotTrainedError: the network has no weights.
         """
         if not hasattr(self, "weights_"):
-            raise NotTrainedError(f"{self.architecture} has no weights: fit it, untrained weights find nothing")
+            raise NotTrainedError(f"{self.architecture} has no weights: call fit first")
         network = self._build()
         if self.knows(self.class_names_):
             known = find_categories(self.architecture, self.class_names_)
@@ -211,15 +215,23 @@ class InstanceSegmenter(BaseEstimator):  # type: ignore[misc]
         batch_size: images at a time.
         score_threshold: predicted objects with a lower score are left out.
         shortest_side: pictures are resized to it, as in the training of the weights; less is faster and coarser.
+        weights_dir: where the published weights are kept; ``fit`` needs it.
     """
 
     def __init__(
-        self, architecture: str, *, batch_size: int = 2, score_threshold: float = 0.05, shortest_side: int = 800
+        self,
+        architecture: str,
+        *,
+        batch_size: int = 2,
+        score_threshold: float = 0.05,
+        shortest_side: int = 800,
+        weights_dir: Path | None = None,
     ) -> None:
         self.architecture = architecture
         self.batch_size = batch_size
         self.score_threshold = score_threshold
         self.shortest_side = shortest_side
+        self.weights_dir = weights_dir
 
     def knows(self, class_names: Sequence[str]) -> bool:
         """Whether COCO has all of some classes."""
@@ -237,9 +249,9 @@ class InstanceSegmenter(BaseEstimator):  # type: ignore[misc]
         if lacking := [name for name in self.class_names_ if name not in known]:
             raise ValueError(
                 f"{self.architecture} knows only the classes of COCO, which lacks {', '.join(lacking)}, and cannot "
-                "learn from class masks, which do not tell one object from the next: take another segmentation model"
+                "be trained on class masks, which do not separate objects: choose another segmentation model"
             )
-        self.weights_ = export_weights(load_weights(self._build(), read_published(self.architecture)))
+        self.weights_ = export_weights(load_weights(self._build(), read_published(self.architecture, self.weights_dir)))
         return self
 
     def predict(self, images: Sequence[AnnotatedImage]) -> Iterator[np.ndarray]:
@@ -251,7 +263,7 @@ class InstanceSegmenter(BaseEstimator):  # type: ignore[misc]
             NotTrainedError: the network has no weights.
         """
         if not hasattr(self, "weights_"):
-            raise NotTrainedError(f"{self.architecture} has no weights: fit it, untrained weights find nothing")
+            raise NotTrainedError(f"{self.architecture} has no weights: call fit first")
         known = find_categories(self.architecture, self.class_names_)
         class_of = {known[name]: code for code, name in enumerate(self.class_names_, start=1)}
         device = pick_device()

@@ -8,11 +8,11 @@ import torch
 from torchvision.models import get_model, get_model_weights
 from torchvision.ops import FrozenBatchNorm2d
 
-from cleanlab_assets.datasets.weights import Weights, fetch_weights
-from cleanlab_assets.settings import load_settings
+from cleanlab_assets.datasets.weights import Weights, WeightsError, fetch_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 SYNONYMS = (
     frozenset({"person", "pedestrian"}),
@@ -35,16 +35,19 @@ def find_published(architecture: str) -> Any:
     return get_model_weights(architecture).DEFAULT
 
 
-def read_published(architecture: str) -> dict[str, Any]:
-    """Return the published weights by name; fetched into the data directory if absent, and verified.
+def read_published(architecture: str, weights_dir: Path | None) -> dict[str, Any]:
+    """Return the published weights by name; fetched into a directory if absent there, and verified.
 
     Raises:
-        WeightsError: the weights cannot be had, or are not the published ones; one line names file and address.
+        WeightsError: no directory is given, or the weights cannot be had, or are not the published ones; one line
+            names file and address.
     """
+    if weights_dir is None:
+        raise WeightsError(f"{architecture} needs its published weights, but no directory for them: set weights_dir")
     url = find_published(architecture).url
     # torchvision puts the first eight digits of the SHA-256 into the name of the file.
     weights = Weights(url=url, sha256=url.rpartition("-")[2].removesuffix(".pth"))
-    path = fetch_weights(weights, load_settings().data_dir)
+    path = fetch_weights(weights, weights_dir)
     loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return loaded
 

@@ -208,7 +208,7 @@ class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
             NotTrainedError: the network was not fitted.
         """
         if not hasattr(self, "weights_"):
-            raise NotTrainedError("the network was not trained: fit it, untrained weights find nothing")
+            raise NotTrainedError("the network is not trained: call fit first")
         device = pick_device()
         network = load_weights(self._build(), self.weights_).to(device).to(memory_format=torch.channels_last).eval()
         yield from predict_in_batches(

@@ -32,7 +32,7 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     A word that is left out of the rows keeps its place in its sentence and takes no part in the loss. Words seen once
     are replaced by the unknown word half of the time, so that its embedding is learned. A share of the sentences is
-    put aside to stop early; the weights of the epoch with the lowest loss there are kept, as numpy arrays.
+    held out to stop early; the weights of the epoch with the lowest loss there are kept, as numpy arrays.
 
     Args:
         word_size: size of a word's embedding.
@@ -43,8 +43,8 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         batch_words: most words of a batch, of sentences of about equal length.
         max_epochs: most passes over the sentences.
         patience: epochs without gain after which the fit stops.
-        stopping_share: share of the sentences put aside to stop early.
-        random_state: seed of weights, order, dropout and the sentences put aside.
+        stopping_share: share of the sentences held out to stop early.
+        random_state: seed of weights, order, dropout and the sentences held out.
     """
 
     def __init__(

@@ -27,7 +27,7 @@
     headers.forEach(function (header, position) {
       var button = document.createElement("button");
       button.type = "button";
-      button.title = "Sort: up, down, back to the first order";
+      button.title = "Sort: ascending, descending, original order";
       button.append.apply(button, Array.from(header.childNodes));
       header.append(button);
       button.addEventListener("click", function () {

@@ -117,7 +117,7 @@ def test_near_duplicates_without_sets_are_shown_as_rows(audited: Audited) -> Non
 
 def test_each_setting_is_stated_once_and_in_words(report: Report) -> None:
     assert section(report, "outlier").facts == {"Distance": "euclidean", "Neighbours (k)": "10", "Threshold": "0.37"}
-    assert section(report, "label").facts == {"Fewest rows left in a class": "1"}
+    assert section(report, "label").facts == {"Minimum rows left in a class": "1"}
 
 
 def test_facts_are_stated_once_and_a_mapping_is_written_in_words(audited: Audited) -> None:
@@ -132,7 +132,7 @@ def test_facts_are_stated_once_and_a_mapping_is_written_in_words(audited: Audite
 def test_findings_come_before_clean_types(report: Report) -> None:
     keys = [part.key for part in report.sections]
 
-    assert keys[-3:] == ["null", "identifier_column", "not_run"]
+    assert keys[-2:] == ["null", "not_run"]
 
 
 def test_little_is_said_about_a_type_without_a_finding(audited: Audited) -> None:

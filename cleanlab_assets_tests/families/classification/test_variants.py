@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.families.classification.variants import clean_rows, compare_variants, fit_variant
+from cleanlab_assets.families.tables.variants import AuditedTable, fit_rows
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
 from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
 from cleanlab_assets.methods.planted_errors import plant_errors_in_training_set
 from cleanlab_assets.methods.training_set import TrainingSet, build_training_set, train_rows
 from cleanlab_assets.methods.training_set import test_rows as held_out_rows
-from cleanlab_assets.methods.variants import CleanedRows, VariantComparison, to_differences_table
+from cleanlab_assets.methods.variants import ComparisonSettings, Variant, VariantComparison, to_differences_table
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets_tests.known_data import embedded
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sklearn.pipeline import Pipeline
+
+SETTINGS = ComparisonSettings(primary_metric="accuracy", prune_fraction=0.3, n_resamples=200, seed=0)
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,30 @@ class Audited:
         matrix = self.issues.noise_matrix
         return dict(zip(matrix.columns, np.diagonal(matrix), strict=True))
 
-    def compare(self, **changed: Any) -> VariantComparison:
-        settings: dict[str, Any] = {
-            "features": self.features,
-            "build": self.build,
-            "prune_fraction": 0.3,
-            "correct_rates": self.correct_rates,
-            "primary_metric": "accuracy",
-            "n_resamples": 200,
-            "seed": 0,
-        }
-        return compare_variants(self.issues.table, self.train, self.test, self.out_of_sample, **{**settings, **changed})
+    @property
+    def table(self) -> AuditedTable:
+        return AuditedTable(
+            train=self.train,
+            test=self.test,
+            label_issues=self.issues.table,
+            features=self.features,
+            build=self.build,
+        )
 
-    def clean(self, *, prune_fraction: float = 0.3, seed: int = 0) -> dict[Any, CleanedRows]:
+    def compare(
+        self,
+        find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues] = find_label_issues,
+        **changed: Any,
+    ) -> VariantComparison:
+        return compare_variants(
+            self.table,
+            self.out_of_sample,
+            correct_rates=self.correct_rates,
+            settings=replace(SETTINGS, **changed),
+            find_issues=find_issues,
+        )
+
+    def clean(self, *, prune_fraction: float = 0.3, seed: int = 0) -> dict[str, Variant]:
         return clean_rows(self.issues.table, prune_fraction=prune_fraction, correct_rates=self.correct_rates, seed=seed)
 
 
@@ -100,17 +114,9 @@ def toy_issues() -> pd.DataFrame:
     )
 
 
-def clean_toy(**changed: Any) -> dict[Any, CleanedRows]:
+def clean_toy(**changed: Any) -> dict[str, Variant]:
     settings: dict[str, Any] = {"prune_fraction": 1.0, "correct_rates": {"a": 0.5, "b": 0.8}, "seed": 0}
     return clean_rows(toy_issues(), **{**settings, **changed})
-
-
-def test_the_baseline_takes_every_row_as_it_is() -> None:
-    baseline = clean_toy()["baseline"]
-
-    assert baseline.keep.all()
-    assert baseline.labels.tolist() == [0, 1] * 5
-    assert baseline.weights is None
 
 
 @pytest.mark.parametrize(("prune_fraction", "worst"), [(1.0, [0, 2, 3, 8]), (0.2, [2, 3]), (0.0, [])])
@@ -120,7 +126,7 @@ def test_the_worst_flagged_rows_are_removed_or_relabelled(prune_fraction: float,
     assert np.flatnonzero(~cleaned["pruned"].keep).tolist() == worst
     assert cleaned["pruned"].labels.tolist() == [0, 1] * 5
     assert cleaned["relabelled"].keep.all()
-    changed = np.flatnonzero(cleaned["relabelled"].labels != cleaned["baseline"].labels)
+    changed = np.flatnonzero(cleaned["relabelled"].labels != cleaned["pruned"].labels)
     assert changed.tolist() == worst
     assert cleaned["relabelled"].labels[worst].tolist() == [1 - row % 2 for row in worst]
     assert (~cleaned["random_removal"].keep).sum() == len(worst)
@@ -169,6 +175,8 @@ def test_removed_and_relabelled_rows_are_named(noisy_digits: Audited, noisy_comp
     assert set(pruned.removed_rows) == set(worst)
     assert pruned.n_train == len(table) - len(worst)
     assert pruned.relabelled_rows == {}
+    baseline = noisy_comparison.result("baseline")
+    assert (baseline.n_train, baseline.removed_rows, baseline.relabelled_rows) == (len(table), [], {})
     assert relabelled.removed_rows == []
     suggested = table.set_index("row_id")["suggested_label"]
     assert all(suggested[row] == label for row, label in relabelled.relabelled_rows.items())
@@ -267,10 +275,7 @@ def test_the_chosen_variant_is_fitted_again_on_names(
     for chosen in ("baseline", "pruned", "relabelled", "cleanlearning"):
         fitted = fit_variant(
             noisy_comparison.model_copy(update={"chosen": chosen}),
-            noisy_digits.issues.table,
-            noisy_digits.train,
-            features=noisy_digits.features,
-            build=noisy_digits.build,
+            noisy_digits.table,
             correct_rates=noisy_digits.correct_rates,
         )
 
@@ -330,11 +335,11 @@ def test_cleanlearning_predicts_exactly_as_cleanlabs_own_class(name: str, seed: 
     def build() -> Pipeline:
         return Pipeline([("estimator", LogisticRegression(max_iter=2000))])
 
-    ours = audited.clean()["cleanlearning"].fit(build, pd.DataFrame(train))
+    ours = fit_rows(build, pd.DataFrame(train), audited.clean()["cleanlearning"])
 
     assert ours.named_steps["estimator"].n_features_in_ == train.shape[1]
     np.testing.assert_allclose(ours.predict_proba(pd.DataFrame(test)), original.predict_proba(test), rtol=1e-9)
-    weightless = replace(audited.clean()["cleanlearning"], weights=None).fit(build, pd.DataFrame(train))
+    weightless = fit_rows(build, pd.DataFrame(train), replace(audited.clean()["cleanlearning"], weights=None))
     assert np.abs(weightless.predict_proba(pd.DataFrame(test)) - original.predict_proba(test)).max() > 0.005
 
 
@@ -342,8 +347,8 @@ def test_an_estimator_without_weights_is_fitted_without_them() -> None:
     audited = audit("breast_cancer", "knn", planted=0.1)
     cleaned = audited.clean()["cleanlearning"]
 
-    weighted = cleaned.fit(audited.build, audited.train[audited.features])
-    unweighted = replace(cleaned, weights=None).fit(audited.build, audited.train[audited.features])
+    weighted = fit_rows(audited.build, audited.train[audited.features], cleaned)
+    unweighted = fit_rows(audited.build, audited.train[audited.features], replace(cleaned, weights=None))
 
     test = audited.test[audited.features]
     assert np.array_equal(weighted.predict_proba(test), unweighted.predict_proba(test))
@@ -354,8 +359,8 @@ def test_an_estimator_with_weights_is_fitted_with_them() -> None:
     audited = audit("breast_cancer", "logistic_regression", planted=0.1)
     cleaned = audited.clean()["cleanlearning"]
 
-    weighted = cleaned.fit(audited.build, audited.train[audited.features])
-    unweighted = replace(cleaned, weights=None).fit(audited.build, audited.train[audited.features])
+    weighted = fit_rows(audited.build, audited.train[audited.features], cleaned)
+    unweighted = fit_rows(audited.build, audited.train[audited.features], replace(cleaned, weights=None))
 
     test = audited.test[audited.features]
     assert not np.array_equal(weighted.predict_proba(test), unweighted.predict_proba(test))
@@ -364,7 +369,7 @@ def test_an_estimator_with_weights_is_fitted_with_them() -> None:
 def test_errors_say_what_is_wrong(noisy_digits: Audited) -> None:
     with pytest.raises(ValueError, match="primary_metric is 'beauty', expected one of accuracy, macro_f1"):
         noisy_digits.compare(primary_metric="beauty")
-    with pytest.raises(ValueError, match="no test rows to compare variants on"):
+    with pytest.raises(ValueError, match="no test items to compare variants on"):
         replace(noisy_digits, test=noisy_digits.test[:0]).compare()
     with pytest.raises(ValueError, match="are different rows: materialize both from the same training set"):
         replace(noisy_digits, train=noisy_digits.train[::-1]).compare()

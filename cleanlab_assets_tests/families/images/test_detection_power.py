@@ -9,12 +9,12 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes
-from cleanlab_assets.families.object_detection.detection_power import measure_box_detection_power
+from cleanlab_assets.families.detection_power import judge_detection_power_by_kind
+from cleanlab_assets.families.object_detection.detection_power import plant_and_audit_boxes
 from cleanlab_assets.families.object_detection.plant import BOX_ERROR_KINDS
-from cleanlab_assets.families.segmentation.detection_power import measure_mask_detection_power
-from cleanlab_assets.families.segmentation.issues import pack_probabilities
+from cleanlab_assets.families.segmentation.detection_power import plant_and_audit_masks
 from cleanlab_assets.families.segmentation.plant import MASK_ERROR_KINDS
-from cleanlab_assets.orchestration.tabular.checks import MINIMUM_LIFT
+from cleanlab_assets.families.segmentation.predictions import pack_probabilities
 from cleanlab_assets_tests.datasets.known_scenes import make_scenes
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def scenes() -> list[AnnotatedImage]:
 
 def has_power(measured: pd.DataFrame) -> bool:
     """What the check asks: every kind of error is found far better than by chance."""
-    return bool((measured["average_precision"] >= MINIMUM_LIFT * measured["chance"]).all())
+    return judge_detection_power_by_kind(measured).passed
 
 
 def see_masks(scenes: list[AnnotatedImage], rim: float) -> list[bytes]:
@@ -48,7 +48,7 @@ def see_masks(scenes: list[AnnotatedImage], rim: float) -> list[bytes]:
 
 @pytest.mark.parametrize("rim", [0, 1, 2])
 def test_every_kind_of_wrong_mask_ranks_worst_for_a_model_that_sees(scenes: list[AnnotatedImage], rim: float) -> None:
-    measured = measure_mask_detection_power(scenes, see_masks(scenes, rim), seed=7)
+    measured = plant_and_audit_masks(scenes, see_masks(scenes, rim), seed=7)
 
     assert measured["kind"].tolist() == sorted(MASK_ERROR_KINDS)
     assert measured["n_planted"].tolist() == [5] * 5
@@ -66,7 +66,7 @@ def test_a_model_that_tells_nothing_of_the_pixels_has_no_power(scenes: list[Anno
     of_another = see_masks([*scenes[1:], scenes[0]], rim=1)
 
     for predictions in (same, noise, of_another):
-        measured = measure_mask_detection_power(scenes, predictions, seed=7)
+        measured = plant_and_audit_masks(scenes, predictions, seed=7)
         assert not has_power(measured), measured
 
 
@@ -89,7 +89,7 @@ def test_every_kind_of_wrong_box_ranks_worst_for_a_detector_that_sees(
     scenes: list[AnnotatedImage], made_up: int
 ) -> None:
     """Also for one that predicts nothing but objects: all that it sees where no box is was dropped."""
-    measured = measure_box_detection_power(scenes, see_boxes(scenes, noise=1, made_up=made_up), seed=7)
+    measured = plant_and_audit_boxes(scenes, see_boxes(scenes, noise=1, made_up=made_up), seed=7)
 
     assert measured["kind"].tolist() == sorted(BOX_ERROR_KINDS)
     assert has_power(measured)
@@ -100,5 +100,5 @@ def test_every_kind_of_wrong_box_ranks_worst_for_a_detector_that_sees(
 def test_a_detector_that_sees_nothing_or_other_pictures_has_no_power(scenes: list[AnnotatedImage]) -> None:
     nothing = ScoredBoxes(boxes=np.zeros((0, 4)), codes=np.zeros(0, dtype=np.int64), scores=np.zeros(0))
     for predictions in ([nothing] * len(scenes), see_boxes([*scenes[1:], scenes[0]], noise=1)):
-        measured = measure_box_detection_power(scenes, predictions, seed=7)
+        measured = plant_and_audit_boxes(scenes, predictions, seed=7)
         assert not has_power(measured), measured

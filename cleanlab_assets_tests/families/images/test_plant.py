@@ -1,16 +1,25 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from cleanlab_assets.datasets.boxes import ScoredBoxes, box_iou, match_boxes
-from cleanlab_assets.families.object_detection.coco_metrics import measure_boxes
-from cleanlab_assets.families.object_detection.plant import BOX_ERROR_KINDS, PlantingError, plant_box_errors
+from cleanlab_assets.datasets.boxes import box_iou, match_boxes
+from cleanlab_assets.datasets.images import LABEL, decode_mask
+from cleanlab_assets.families.images.plant import put_planted_image_errors
+from cleanlab_assets.families.object_detection import plant as object_detection
+from cleanlab_assets.families.object_detection.plant import BOX_ERROR_KINDS, plant_box_errors
+from cleanlab_assets.families.segmentation import plant as segmentation
 from cleanlab_assets.families.segmentation.metrics import class_iou, count_pixel_confusion, measure_masks
 from cleanlab_assets.families.segmentation.plant import MASK_ERROR_KINDS, plant_mask_errors
+from cleanlab_assets.methods.planted_errors import PlantingError
 from cleanlab_assets_tests.datasets.known_scenes import make_image, make_scenes
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.images import AnnotatedImage
 
 
 def test_each_planted_box_error_is_what_its_record_says() -> None:
@@ -59,21 +68,60 @@ def test_each_planted_mask_error_is_what_its_record_says() -> None:
             assert error["class_before"] != error["class_after"]
 
 
-def test_mean_average_precision_of_worked_cases() -> None:
-    image = make_image([(0, 0, 10, 10)])
+def to_training_set(scenes: list[AnnotatedImage]) -> pd.DataFrame:
+    table = pd.DataFrame.from_records([scene.to_row() for scene in scenes])
+    is_test = np.arange(len(table)) % 4 == 0
+    return table.assign(
+        given_label=table[LABEL],
+        split=pd.Categorical(np.where(is_test, "test", "train"), categories=["train", "test"]),
+    )
 
-    def predict(*boxes: tuple[float, ...]) -> ScoredBoxes:
-        return ScoredBoxes(
-            boxes=np.array(boxes, dtype=np.float64).reshape(-1, 4),
-            codes=np.zeros(len(boxes), dtype=np.int64),
-            scores=np.full(len(boxes), 0.9),
-        )
 
-    assert measure_boxes([image], [predict((0, 0, 10, 10))]) == pytest.approx({"map_50": 1, "map_50_95": 1})
-    # An IoU of 0.72 is a hit at the thresholds 0.50, 0.55, 0.60, 0.65 and 0.70: five of ten.
-    assert measure_boxes([image], [predict((0, 0, 10, 7.2))]) == pytest.approx({"map_50": 1, "map_50_95": 0.5})
-    assert measure_boxes([image], [predict()]) == pytest.approx({"map_50": 0, "map_50_95": 0})
-    assert np.isnan(measure_boxes([make_image([], ())], [predict()])["map_50"])
+def test_planted_boxes_are_in_the_training_set_and_the_true_ones_beside_them() -> None:
+    scenes = make_scenes(24)
+    table = to_training_set(scenes)
+    train = [scene for scene, split in zip(scenes, table["split"], strict=True) if split == "train"]
+
+    changed_images, truth = plant_box_errors(train, fraction=0.5, seed=4)
+    planted = put_planted_image_errors(
+        table, changed_images, truth, fraction=0.5, kinds=BOX_ERROR_KINDS, true_columns=object_detection.TRUE_COLUMNS
+    )
+
+    changed = planted[planted["planted_error"]].set_index("row_id")
+    assert (changed["split"] == "train").all()
+    kinds = truth.set_index("row_id")["planted_kind"]
+    assert changed["planted_kind"].astype(str).to_dict() == kinds.to_dict()
+    assert (changed["boxes"] + changed["box_labels"] != changed["true_boxes"] + changed["true_box_labels"]).all()
+    assert changed["given_label"].tolist() == [
+        "|".join(sorted(set(json.loads(names)))) for names in changed["box_labels"]
+    ]
+    kept = planted[~planted["planted_error"]]
+    assert len(kept) == 24 - 9
+    for name, true in (("boxes", "true_boxes"), ("box_labels", "true_box_labels"), ("given_label", "true_label")):
+        assert (kept[name] == kept[true]).all()
+        assert (planted[true] == table[name]).all()
+
+
+def test_planted_masks_are_in_the_training_set_and_the_true_ones_beside_them() -> None:
+    scenes = make_scenes(24)
+    table = to_training_set(scenes)
+    train = [scene for scene, split in zip(scenes, table["split"], strict=True) if split == "train"]
+
+    changed_images, truth = plant_mask_errors(train, fraction=0.5, seed=4)
+    planted = put_planted_image_errors(
+        table, changed_images, truth, fraction=0.5, kinds=MASK_ERROR_KINDS, true_columns=segmentation.TRUE_COLUMNS
+    )
+
+    changed = planted[planted["planted_error"]].set_index("row_id")
+    assert (changed["split"] == "train").all()
+    for error in truth.to_dict("records"):
+        row = changed.loc[error["row_id"]]
+        assert row["planted_kind"] == error["planted_kind"]
+        differs = decode_mask(row["class_mask"]) != decode_mask(row["true_mask"])
+        assert differs.sum() == error["n_pixels_changed"]
+    kept = planted[~planted["planted_error"]]
+    assert (kept["class_mask"] == kept["true_mask"]).all()
+    assert (planted["true_mask"] == table["class_mask"]).all()
 
 
 def test_boxes_are_matched_one_to_one() -> None:

@@ -8,7 +8,11 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, hamming_loss, roc_auc_score
 
 from cleanlab_assets.datasets.synthetic_topics import generate_topics
-from cleanlab_assets.families.multilabel.issues import aggregate_quality, find_class_issues, summarize_classes
+from cleanlab_assets.families.multilabel.label_set_quality import (
+    aggregate_quality,
+    find_class_issues,
+    summarize_classes,
+)
 from cleanlab_assets.families.multilabel.metrics import ScoredLabelSets
 from cleanlab_assets.families.multilabel.plant import KINDS, plant_label_set_errors
 from cleanlab_assets.families.multilabel.predictions import calibrate_out_of_fold
@@ -114,17 +118,17 @@ def test_the_summary_of_classes_is_that_of_cleanlab(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("kind", [*KINDS, "mixed"])
 def test_planted_errors_are_of_the_wanted_kind_and_number(kind: str) -> None:
     planted = plant_label_set_errors(TOPICS, fraction=0.1, kind=kind, seed=5)  # type: ignore[arg-type]
-    changed = planted.is_named != TOPICS
+    changed = planted.labels != TOPICS
     assert (changed.any(axis=1) == planted.is_planted).all()
     assert planted.is_planted.sum() in (59, 60)
-    added, removed = planted.is_named & ~TOPICS, TOPICS & ~planted.is_named
+    added, removed = planted.labels & ~TOPICS, TOPICS & ~planted.labels
     expected = {"missing": (0, 1), "extra": (1, 0), "swapped": (1, 1)}
     for name, (n_added, n_removed) in expected.items():
         rows = planted.kinds == name
         assert (added[rows].sum(axis=1) == n_added).all()
         assert (removed[rows].sum(axis=1) == n_removed).all()
     assert (
-        planted.is_named[planted.kinds == "whole_set"].sum(axis=0) == TOPICS[planted.kinds == "whole_set"].sum(axis=0)
+        planted.labels[planted.kinds == "whole_set"].sum(axis=0) == TOPICS[planted.kinds == "whole_set"].sum(axis=0)
     ).all()
 
 

@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cleanlab_assets.families.multilabel.issues import ClassFigures, LabelSetIssuesFacts
 from cleanlab_assets.families.multilabel.report import build_multilabel_report
+from cleanlab_assets.families.tables.report import AuditResults
+from cleanlab_assets.methods.detection_power import KindDetectionPower, PlantedDetection, score_detection_power
 from cleanlab_assets.reports.formatting import NO_CLASS
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets_tests.reports.conftest import CLASSES, N_TEST, N_TRAIN, make_summary
@@ -31,6 +34,20 @@ BY_CLASS = pd.DataFrame(
         "roc_auc": [0.91, 0.82, 0.55],
     }
 )
+JUDGED = LabelSetIssuesFacts(
+    seed=0,
+    model_parameters={},
+    flag_rule="cleanlab's rule confident_learning",
+    notes=[],
+    filter_by="confident_learning",
+    quality_method="self_confidence",
+    aggregation="minimum",
+    calibration_method="platt",
+    calibration_error=0.01,
+    uncalibrated_error=0.06,
+    uncalibrated_flag_rate=0.1,
+    by_class=[ClassFigures.model_validate(record) for record in BY_CLASS.to_dict("records")],
+)
 
 
 def section(report: Report, key: str) -> Section:
@@ -41,11 +58,11 @@ def table(report: Report, key: str, title: str) -> Table:
     return next(item for item in section(report, key).tables if item.title == title)
 
 
-def label_issues(row_ids: pd.Series[str], given: pd.Series[str], **attrs: Any) -> pd.DataFrame:
+def label_issues(row_ids: pd.Series[str], given: pd.Series[str]) -> pd.DataFrame:
     """Three rows in doubt, the later the worse: one lacks a class, one has one too many, and one both."""
     quality = np.linspace(0.9, 0.8, N_TRAIN)
     quality[FLAGGED] = [0.3, 0.2, 0.1]
-    issues = pd.DataFrame(
+    return pd.DataFrame(
         {
             "row_id": row_ids,
             "given_label": given,
@@ -55,21 +72,9 @@ def label_issues(row_ids: pd.Series[str], given: pd.Series[str], **attrs: Any) -
             "is_label_issue": np.isin(np.arange(N_TRAIN), FLAGGED),
         }
     )
-    issues.attrs = {
-        "by_class": BY_CLASS.to_dict("records"),
-        "calibration_error": 0.01,
-        "uncalibrated_error": 0.06,
-        "uncalibrated_flag_rate": 0.1,
-        "calibration_method": "platt",
-        "filter_by": "confident_learning",
-        "aggregation": "minimum",
-    }
-    for name, value in attrs.items():
-        issues.attrs[name] = value
-    return issues
 
 
-def build(audited: Audited, **attrs: Any) -> Report:
+def build(audited: Audited, **judged: Any) -> Report:
     given = pd.Series(np.resize(LABELS, N_TRAIN + N_TEST), dtype=object)
     training_set = audited.training_set.assign(given_label=given)
     types = ("outlier", "near_duplicate", "non_iid", "null")
@@ -77,16 +82,17 @@ def build(audited: Audited, **attrs: Any) -> Report:
     found = audited.datalab_issues[["row_id", "duplicate_set", *columns]]
     found = found.assign(given_label=given.head(N_TRAIN), predicted_label="cat")
     sets = audited.duplicate_sets
-    return build_multilabel_report(
+    results = AuditResults(
         dataset=replace(audited.dataset, families=("multilabel",), label_separator="|"),
         model="logistic_regression",
         training_set=training_set,
-        label_issues=label_issues(training_set["row_id"].head(N_TRAIN), given.head(N_TRAIN), **attrs),
         datalab_issues=found,
         datalab_summary=make_summary(found, types),
         duplicate_sets=sets.assign(given_label=given.head(len(sets)).to_numpy()),
         facts={"Seed": "0"},
     )
+    issues = label_issues(training_set["row_id"].head(N_TRAIN), given.head(N_TRAIN))
+    return build_multilabel_report(results, issues, JUDGED.model_copy(update=judged))
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +140,12 @@ def test_rows_without_a_class_are_counted_and_named(sets_report: Report) -> None
 
 
 def test_the_kinds_of_planted_errors_are_shown_where_there_are_any(audited: Audited, sets_report: Report) -> None:
-    kinds = [{"kind": "missing", "n_planted": 3, "average_precision": 0.5, "auroc": 0.9, "recall": 0.7}]
-    shown = table(build(audited, detection_by_kind=kinds), "label", "Planted errors by kind").frame
+    kind = KindDetectionPower(
+        kind="missing", n_planted=3, average_precision=0.5, auroc=0.9, recall=0.7, chance=3 / N_TRAIN
+    )
+    overall = score_detection_power(np.linspace(0, 1, N_TRAIN), np.arange(N_TRAIN) < 3, np.arange(N_TRAIN) < 3)
+    planted = PlantedDetection(overall=overall, by_kind=[kind])
+    shown = table(build(audited, planted=planted), "label", "Planted errors by kind").frame
     assert shown[["kind", "planted", "flagged"]].to_numpy().tolist() == [["missing", 3, 0.7]]
     assert "Planted errors by kind" not in [item.title for item in section(sets_report, "label").tables]
 

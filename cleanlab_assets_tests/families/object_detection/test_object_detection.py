@@ -9,12 +9,7 @@ import pytest
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
-from cleanlab_assets.families.object_detection.calibration import (
-    calibrate_scores_out_of_fold,
-    measure_score_calibration,
-)
-from cleanlab_assets.families.object_detection.detection_power import average_precision, measure_box_detection
-from cleanlab_assets.families.object_detection.issues import (
+from cleanlab_assets.families.object_detection.box_quality import (
     BADLY_LOCATED,
     EXTRA,
     OVERLOOKED,
@@ -23,6 +18,11 @@ from cleanlab_assets.families.object_detection.issues import (
     find_box_issues,
     judge_boxes,
 )
+from cleanlab_assets.families.object_detection.calibration import (
+    calibrate_scores_out_of_fold,
+    measure_score_calibration,
+)
+from cleanlab_assets.families.object_detection.detection_power import average_precision, score_box_detection_power
 from cleanlab_assets.families.object_detection.plant import plant_box_errors
 from cleanlab_assets.families.object_detection.predictions import (
     predict_boxes_out_of_sample,
@@ -155,7 +155,7 @@ def test_planted_errors_rank_worst_kind_by_kind(images: list[AnnotatedImage]) ->
 
     found = find_box_issues(planted, [predict_truth(image) for image in images])
 
-    measured = measure_box_detection(found.boxes, truth).set_index("kind")
+    measured = score_box_detection_power(found.boxes, truth).set_index("kind")
     assert set(measured.index) == {"dropped_box", "shifted_box", "wrong_class", "extra_box"}
     assert (measured["average_precision"] > 0.9).all(), measured
     assert (measured["recall"] > 0.9).all(), measured
@@ -166,7 +166,7 @@ def test_a_blind_detector_finds_nothing(images: list[AnnotatedImage]) -> None:
     planted, truth = plant_box_errors(images, fraction=0.5, seed=4, kinds=["dropped_box", "wrong_class"])
     nothing = ScoredBoxes(boxes=np.zeros((0, 4)), codes=np.zeros(0, dtype=np.int64), scores=np.zeros(0))
 
-    measured = measure_box_detection(find_box_issues(planted, [nothing] * len(images)).boxes, truth)
+    measured = score_box_detection_power(find_box_issues(planted, [nothing] * len(images)).boxes, truth)
 
     by_kind = measured.set_index("kind")["average_precision"]
     assert by_kind["dropped_box"] == 0
@@ -235,8 +235,8 @@ def test_scores_become_the_share_of_right_boxes() -> None:
     scores = np.array([found.scores for found in calibrated])
     np.testing.assert_allclose(scores[:, :2], 1.0)
     assert 0.45 < scores[:, 2].mean() < 0.75
-    assert measure_score_calibration(many, predictions) > 0.3
-    assert measure_score_calibration(many, calibrated) < 0.05
+    assert measure_score_calibration(many, predictions).expected_calibration_error > 0.3
+    assert measure_score_calibration(many, calibrated).expected_calibration_error < 0.05
 
 
 def test_predictions_come_back_from_their_table(images: list[AnnotatedImage]) -> None:
@@ -250,6 +250,16 @@ def test_predictions_come_back_from_their_table(images: list[AnnotatedImage]) ->
     for before, after in zip(predictions, back, strict=True):
         np.testing.assert_allclose(after.boxes, before.boxes)
         np.testing.assert_array_equal(after.codes, before.codes)
+
+
+def test_a_box_that_has_no_area_at_two_decimals_is_not_stored(images: list[AnnotatedImage]) -> None:
+    boxes = np.array([[10.0, 10.0, 20.0, 20.0], [5.001, 5.0, 5.004, 9.0]])
+    found = ScoredBoxes(boxes=boxes, codes=np.array([0, 1]), scores=np.array([0.9, 0.2]))
+
+    (back,) = read_predictions_table(to_predictions_table(images[:1], ["x"], [found]), NAMES)
+
+    np.testing.assert_array_equal(back.boxes, boxes[:1])
+    assert (back.codes.tolist(), back.scores.tolist()) == ([0], [0.9])
 
 
 def test_average_precision_agrees_with_scikit_learn_where_all_are_ranked() -> None:

@@ -11,10 +11,19 @@ import pytest
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
-from cleanlab_assets.families.object_detection.issues import BADLY_LOCATED, EXTRA, OVERLOOKED, SWAPPED, find_box_issues
+from cleanlab_assets.families.images.report import ImageAudit
+from cleanlab_assets.families.object_detection.box_quality import (
+    BADLY_LOCATED,
+    EXTRA,
+    OVERLOOKED,
+    SWAPPED,
+    find_box_issues,
+)
 from cleanlab_assets.families.object_detection.report import build_object_detection_report
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.reports.html import render_report
+from cleanlab_assets.reports.image_overlays import ISSUE
+from cleanlab_assets_tests.pictures import Scaled, find_colour
 
 if TYPE_CHECKING:
     from cleanlab_assets.reports.html import Report, Section
@@ -28,6 +37,8 @@ FAULTS = {
     "extra": ((BOX, "dog"), (AWAY, "dog"), ((2.0, 18.0, 10.0, 28.0), "dog")),
 }
 """Given boxes of four images; each picture shows a dog at both places. The others are right."""
+MARKED = {OVERLOOKED: AWAY, BADLY_LOCATED: BESIDE, SWAPPED: BOX, EXTRA: (2.0, 18.0, 10.0, 28.0)}
+"""The box in question of each of them."""
 RIGHT = ((BOX, "dog"), (AWAY, "dog"))
 
 
@@ -46,17 +57,15 @@ def build(names: dict[str, Any]) -> Report:
     seen = ScoredBoxes(boxes=np.array([BOX, AWAY]), codes=np.array([1, 1]), scores=np.array([0.97, 0.96]))
     predictions = [seen] * len(images)
     found = find_box_issues(images, predictions)
-    return build_object_detection_report(
+    audit = ImageAudit(
         dataset=replace(get_dataset("digit_scenes"), class_names=CLASSES),
         model="small_detector",
         images=images,
-        predictions=predictions,
-        boxes=found.boxes,
         label_issues=found.table,
         cross_validation={"map_50": 0.625},
-        detection_by_kind=pd.DataFrame(),
         facts={},
     )
+    return build_object_detection_report(audit, predictions, found.boxes, pd.DataFrame())
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +96,24 @@ def test_each_kind_shows_its_box_and_no_column_that_it_has_nothing_for(
     assert ("box" in table.frame) == (kind != OVERLOOKED)
     (figure,) = part.figures
     assert figure.title.startswith(f"<i>{kind}</i>.png: ")
-    assert figure.png.startswith(b"\x89PNG")
+    x1, y1, x2, y2 = MARKED[kind]
+    drawn = Scaled(figure.png, 32, 40)
+    is_marked = find_colour(drawn.pixels, ISSUE)
+    for side in (
+        (x1, y1 - 1, x2, y1 + 1),
+        (x1, y2 - 1, x2, y2 + 1),
+        (x1 - 1, y1, x1 + 1, y2),
+        (x2 - 1, y1, x2 + 1, y2),
+    ):
+        assert is_marked[drawn.within(*side)].any(), side
+    assert not is_marked[~drawn.within(x1 - 2, y1 - 2, x2 + 2, y2 + 2)].any(), "nothing else is marked"
 
 
 def test_the_summary_counts_images_and_boxes(report: Report) -> None:
     tiles = {tile.label: tile for tile in report.tiles}
     assert (tiles["Images audited"].value, tiles["Images audited"].hint) == ("20", "40 given boxes")
     assert (tiles["Flagged images"].value, tiles["Flagged images"].hint) == ("4", "20 %; limit 10 %")
-    assert tiles["Cross-validated map_50"].value == "0.625"
+    assert tiles["Cross-validated mAP at IoU 0.5"].value == "0.625"
     (classes,) = section(report, "classes").tables
     assert classes.frame.set_index("class")["given boxes"].to_dict() == {"<b>cat</b>": 1, "dog": 39}
 

@@ -7,21 +7,20 @@ import numpy as np
 import pytest
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes
-from cleanlab_assets.families.object_detection.coco_metrics import measure_boxes
-from cleanlab_assets.families.object_detection.issues import find_box_issues
+from cleanlab_assets.families.images.variants import AuditedImages, apply_variant, clean_images
+from cleanlab_assets.families.object_detection.box_quality import find_box_issues
+from cleanlab_assets.families.object_detection.metrics import ScoredDetections
 from cleanlab_assets.families.object_detection.plant import plant_box_errors
-from cleanlab_assets.families.object_detection.variants import (
-    ScoredDetections,
-    apply_variant,
-    clean_images,
-    compare_detection_variants,
-)
-from cleanlab_assets_tests.datasets.known_scenes import make_scenes
+from cleanlab_assets.families.object_detection.variants import compare_detection_variants, suggest_boxes
+from cleanlab_assets.methods.variants import ComparisonSettings
+from cleanlab_assets_tests.coco_metrics import measure_as_coco
+from cleanlab_assets_tests.datasets.known_scenes import make_image, make_scenes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cleanlab_assets.datasets.images import AnnotatedImage
+    from cleanlab_assets.methods.variants import VariantComparison
 
 
 def predict_roughly(images: list[AnnotatedImage], seed: int) -> list[ScoredBoxes]:
@@ -70,8 +69,28 @@ def test_mean_average_precision_agrees_with_pycocotools() -> None:
     found = ScoredDetections(scenes, predictions).compute()
 
     assert 0.2 < found["map_50"] < 0.9
-    assert found["map_50"] == pytest.approx(measure_boxes(scenes, predictions)["map_50"], abs=1e-6)
     assert found["map_75"] < found["map_50"]
+    assert found == pytest.approx(measure_as_coco(scenes, predictions), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        ([(0, 0, 10, 10)], {"map_50": 1, "map_75": 1}),
+        ([(0, 0, 10, 7.2)], {"map_50": 1, "map_75": 0}),  # an IoU of 0.72
+        ([(20, 20, 30, 30)], {"map_50": 0, "map_75": 0}),
+        ([], {"map_50": 0, "map_75": 0}),
+    ],
+)
+def test_mean_average_precision_of_worked_cases(boxes: list[Sequence[float]], expected: dict[str, float]) -> None:
+    image = make_image([(0, 0, 10, 10)])
+    predicted = ScoredBoxes(
+        boxes=np.array(boxes, dtype=np.float64).reshape(-1, 4),
+        codes=np.zeros(len(boxes), dtype=np.int64),
+        scores=np.full(len(boxes), 0.9),
+    )
+
+    assert ScoredDetections([image], [predicted]).compute() == pytest.approx(expected)
 
 
 def test_a_weight_counts_an_image_as_often() -> None:
@@ -97,16 +116,15 @@ def test_variants_leave_out_or_correct_the_worst_images() -> None:
     memory = Memory(scenes).fit(scenes)
     issues = find_box_issues(planted, memory.predict(planted))
 
-    cleaned = clean_images(planted, issues, prune_fraction=0.1, seed=0)
+    cleaned = clean_images(planted, suggest_boxes(planted, issues.table, issues.boxes), prune_fraction=0.1, seed=0)
 
-    wrong = set(truth["row_id"])
-    assert set(cleaned["pruned"].removed) < wrong
-    assert len(cleaned["pruned"].images) == len(cleaned["random_removal"].images) == 27
-    assert set(cleaned["relabelled"].corrected) == set(cleaned["pruned"].removed)
-    true = {scene.row_id: scene.box_labels for scene in scenes}
-    for image in cleaned["relabelled"].images:
-        if image.row_id in cleaned["relabelled"].corrected:
-            assert image.box_labels == true[image.row_id]
+    worst = ~cleaned["pruned"].keep
+    assert {planted[position].row_id for position in np.flatnonzero(worst)} < set(truth["row_id"])
+    assert cleaned["pruned"].keep.sum() == cleaned["random_removal"].keep.sum() == 27
+    assert cleaned["relabelled"].keep.all()
+    for given, corrected, scene, is_worst in zip(planted, cleaned["relabelled"].labels, scenes, worst, strict=True):
+        assert (corrected is not given) == is_worst
+        assert not is_worst or corrected.box_labels == scene.box_labels
 
 
 def test_cleaning_is_shown_to_help_where_it_does_and_the_choice_is_applied() -> None:
@@ -117,17 +135,12 @@ def test_cleaning_is_shown_to_help_where_it_does_and_the_choice_is_applied() -> 
     perfect = Memory(scenes).fit(scenes)
     issues = find_box_issues(planted, perfect.predict(planted))
 
+    suggested = suggest_boxes(planted, issues.table, issues.boxes)
+
     comparison = compare_detection_variants(
-        planted,
-        folds,
-        issues,
-        Memory(scenes).fit(planted).predict(planted),
-        test,
-        build=lambda: Memory(scenes),
-        prune_fraction=0.4,
-        primary_metric="map_50",
-        n_resamples=100,
-        seed=0,
+        AuditedImages(train=planted, folds=folds, test=test, corrections=suggested, build=lambda: Memory(scenes)),
+        ComparisonSettings(primary_metric="map_50", prune_fraction=0.4, n_resamples=100, seed=0),
+        out_of_sample=Memory(scenes).fit(planted).predict(planted),
     )
 
     assert comparison.result("relabelled").verdict == "improves"
@@ -135,17 +148,28 @@ def test_cleaning_is_shown_to_help_where_it_does_and_the_choice_is_applied() -> 
     difference = comparison.result("relabelled").metrics["map_50"] - comparison.result("baseline").metrics["map_50"]
     assert difference > 0.1
     assert set(comparison.result("relabelled").relabelled_rows) == set(truth["row_id"])
-    assert {image.row_id for image in apply_variant(comparison, planted, issues.boxes)} >= {
+    assert {image.row_id for image in apply_variant(comparison, planted, correct=suggested.correct)} >= {
         image.row_id for image in planted
     } - set(comparison.result(comparison.chosen).removed_rows)
 
 
-def test_an_unknown_metric_and_absent_test_images_are_refused() -> None:
+def test_an_unknown_metric_absent_test_images_and_issues_of_other_images_are_refused() -> None:
     scenes = make_scenes(6)
-    issues = find_box_issues(scenes, predict_roughly(scenes, 1))
-    settings = {"build": lambda: Memory(scenes), "prune_fraction": 0.1, "n_resamples": 100, "seed": 0}
-    folds, out = np.arange(6) % 2, predict_roughly(scenes, 1)
+    predictions = predict_roughly(scenes, 1)
+    issues = find_box_issues(scenes, predictions)
+
+    def compare(train: Sequence[AnnotatedImage], test: Sequence[AnnotatedImage], metric: str) -> VariantComparison:
+        settings = ComparisonSettings(primary_metric=metric, prune_fraction=0.1, n_resamples=100, seed=0)
+        folds = np.arange(6) % 2
+        suggested = suggest_boxes(train, issues.table, issues.boxes)
+        audited = AuditedImages(
+            train=train, folds=folds, test=test, corrections=suggested, build=lambda: Memory(scenes)
+        )
+        return compare_detection_variants(audited, settings, out_of_sample=predictions)
+
     with pytest.raises(ValueError, match="primary_metric is 'accuracy', expected one of map_50, map_75"):
-        compare_detection_variants(scenes, folds, issues, out, scenes, primary_metric="accuracy", **settings)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="no test images"):
-        compare_detection_variants(scenes, folds, issues, out, [], primary_metric="map_50", **settings)  # type: ignore[arg-type]
+        compare(scenes, scenes, "accuracy")
+    with pytest.raises(ValueError, match="no test items to compare variants on"):
+        compare(scenes, [], "map_50")
+    with pytest.raises(ValueError, match="are different rows: materialize both from the same training set"):
+        compare(scenes[::-1], scenes, "map_50")

@@ -11,18 +11,15 @@ from cleanlab_assets.datasets.dataset import NumericLabel
 from cleanlab_assets.families.regression.cut_calibration import (
     CalibratedCut,
     calibrate_cut,
-    measure_value_detection_power,
-)
-from cleanlab_assets.families.regression.issues import (
-    find_value_issues,
-    predict_values_out_of_sample,
-    score_value_quality,
+    plant_and_audit_values,
 )
 from cleanlab_assets.families.regression.plant import PLANTED_KINDS, plant_errors_in_numeric_training_set
+from cleanlab_assets.families.regression.predictions import predict_values_out_of_sample
+from cleanlab_assets.families.regression.value_quality import find_value_issues, score_value_quality
 from cleanlab_assets_tests.known_values import FEATURES, build_linear, value_rows
 
 if TYPE_CHECKING:
-    from cleanlab_assets.methods.detection_power import DetectionMetrics
+    from cleanlab_assets.methods.detection_power import DetectionPower
 
 DOMAIN = NumericLabel(minimum=0)
 
@@ -137,8 +134,8 @@ def test_errors_of_the_same_seed_are_not_planted_over_each_other() -> None:
     assert calibrated.cut < calibrate(value_rows(2000, seed=0), seed=3).cut / 10
 
 
-def measure_power(rows: pd.DataFrame, *, seed: int, max_rows: int = 3000) -> DetectionMetrics:
-    return measure_value_detection_power(
+def measure_power(rows: pd.DataFrame, *, seed: int, max_rows: int = 3000) -> DetectionPower:
+    return plant_and_audit_values(
         rows,
         FEATURES,
         build=build_linear,

@@ -7,14 +7,12 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.dataset import NumericLabel
-from cleanlab_assets.families.regression.issues import (
-    ValueIssues,
+from cleanlab_assets.families.regression.predictions import (
     ValuePredictions,
-    find_value_issues,
     predict_values_out_of_sample,
-    score_value_quality,
     to_value_predictions_table,
 )
+from cleanlab_assets.families.regression.value_quality import ValueIssues, find_value_issues, score_value_quality
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -233,17 +231,17 @@ def test_the_rule_decides_the_flags_and_both_cuts_are_in_the_table() -> None:
 
 
 def test_cleanlabs_flags_are_those_of_its_own_function() -> None:
-    from cleanlab.datalab.internal.issue_manager.regression.label import find_issues_with_predictions
+    from cleanlab import Datalab
 
     found = noisy_audit()
     table = found.table
     unit = table["uncertainty"] * np.median(np.abs(table["residual"]) / table["uncertainty"])
-    plain = find_issues_with_predictions(
-        (table["predicted_value"] / unit).to_numpy(),
-        (table["given_label"] / unit).to_numpy(),
-        threshold=0.05,
-        method="residual",
+    lab = Datalab({"label": table["given_label"] / unit}, label_name="label", task="regression", verbosity=0)
+    lab.find_issues(
+        pred_probs=(table["predicted_value"] / unit).to_numpy(),
+        issue_types={"label": {"threshold": 0.05, "method": "residual"}},
     )
+    plain = lab.get_issues("label")
 
     assert plain["is_label_issue"].tolist() == table["is_label_issue"].tolist()
     assert found.cleanlab_cut == pytest.approx(0.05 * np.exp(-1), rel=0.02)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from cleanlab_assets.families.regression.metrics import (
     LOWER_IS_BETTER,
     VALUE_METRICS,
-    IntervalCalibration,
     ScoredValues,
     measure_interval_calibration,
 )
+from cleanlab_assets.methods.calibration import ReliabilityCurve
 
 
 def with_scikit_learn(labels: np.ndarray, values: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
@@ -86,8 +86,8 @@ def test_intervals_of_the_true_deviation_are_calibrated() -> None:
 
     calibration = measure_interval_calibration(labels, np.full(40_000, 100.0), uncertainty)
 
-    assert calibration.nominal == [0.5, 0.8, 0.9, 0.95]
-    assert calibration.observed == pytest.approx(calibration.nominal, abs=0.01)
+    assert calibration.mean_confidence == [0.5, 0.8, 0.9, 0.95]
+    assert calibration.accuracy == pytest.approx(calibration.mean_confidence, abs=0.01)
     assert calibration.expected_calibration_error < 0.01
 
 
@@ -96,8 +96,8 @@ def test_intervals_of_half_the_true_deviation_cover_as_much_as_the_normal_law_sa
 
     calibration = measure_interval_calibration(labels, np.zeros(40_000), np.ones(40_000))
 
-    assert calibration.observed == pytest.approx([0.264, 0.478, 0.589, 0.673], abs=0.01)
-    expected = np.mean(np.subtract(calibration.nominal, calibration.observed))
+    assert calibration.accuracy == pytest.approx([0.264, 0.478, 0.589, 0.673], abs=0.01)
+    expected = np.mean(np.subtract(calibration.mean_confidence, calibration.accuracy))
     assert calibration.expected_calibration_error == pytest.approx(expected)
 
 
@@ -107,6 +107,6 @@ def test_calibration_of_a_hand_made_case() -> None:
     calibration = measure_interval_calibration(labels, values, np.array([0.0, 1.0, 1.0, 1.0]))
 
     # z is 0.67, 1.28, 1.64 and 1.96
-    assert calibration.observed == [0.25, 0.5, 0.75, 0.75]
+    assert calibration.accuracy == [0.25, 0.5, 0.75, 0.75]
     assert calibration.expected_calibration_error == pytest.approx((0.25 + 0.3 + 0.15 + 0.2) / 4)
-    assert IntervalCalibration.model_validate_json(calibration.model_dump_json()) == calibration
+    assert ReliabilityCurve.model_validate_json(calibration.model_dump_json()) == calibration

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,11 +12,13 @@ from cleanlab_assets.datasets.dataset import NumericLabel
 from cleanlab_assets.families.regression.plant import (
     MINIMUM_CHANGE,
     PLANTED_KINDS,
-    PlantedValueErrors,
     ValueErrorKind,
     plant_errors_in_numeric_training_set,
     plant_value_errors,
 )
+
+if TYPE_CHECKING:
+    from cleanlab_assets.methods.planted_errors import PlantedErrors
 
 COUNTS = NumericLabel(minimum=0, is_integer=True)
 CAPPED = NumericLabel(minimum=0, maximum=5.00001)
@@ -68,11 +72,11 @@ def test_exactly_the_asked_share_changes_noticeably_within_the_domain(
     assert (change[planted.is_planted] >= MINIMUM_CHANGE * robust_deviation(labels)).all()
     assert domain.find_allowed(planted.labels).all()
     assert np.array_equal(pd.notna(planted.kinds), planted.is_planted)
-    assert kind == "mixed" or set(planted.kinds.dropna()) <= {kind}
+    assert kind == "mixed" or set(pd.Series(planted.kinds).dropna()) <= {kind}
     assert np.array_equal(labels, before), "the labels given are left as they are"
 
 
-def plant(labels: np.ndarray, domain: NumericLabel, kind: ValueErrorKind, fraction: float = 0.2) -> PlantedValueErrors:
+def plant(labels: np.ndarray, domain: NumericLabel, kind: ValueErrorKind, fraction: float = 0.2) -> PlantedErrors:
     return plant_value_errors(labels, domain, fraction=fraction, kind=kind, seed=1)
 
 

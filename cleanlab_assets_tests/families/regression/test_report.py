@@ -323,7 +323,7 @@ def test_cut_evidence_says_how_much_is_left_and_where(audited_values: AuditedVal
 def test_the_settings_of_the_flags_are_stated(values_report: Report) -> None:
     facts = section(values_report, "label").facts
 
-    assert facts["Rule of the flags"] == "calibrated"
+    assert facts["Flagging rule"] == "calibrated"
     assert facts["Measured false-flag rate"] == "0.012"
     assert "By kind" not in facts
 

@@ -2,30 +2,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.dataset import NumericLabel
-from cleanlab_assets.families.regression.issues import (
-    ValueIssues,
-    find_value_issues,
-    predict_values_out_of_sample,
-    to_value_predictions_table,
-)
 from cleanlab_assets.families.regression.plant import plant_errors_in_numeric_training_set
+from cleanlab_assets.families.regression.predictions import predict_values_out_of_sample, to_value_predictions_table
+from cleanlab_assets.families.regression.value_quality import ValueIssues, find_value_issues
 from cleanlab_assets.families.regression.variants import clean_value_rows, compare_value_variants
-from cleanlab_assets.methods.variants import (
-    CleanedRows,
-    VariantComparison,
-    fit_chosen_variant,
-    to_differences_table,
-)
+from cleanlab_assets.families.tables.variants import AuditedTable, fit_chosen_variant
+from cleanlab_assets.methods.variants import ComparisonSettings, Variant, VariantComparison, to_differences_table
 from cleanlab_assets_tests.known_values import FEATURES, build_linear, value_rows
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DOMAIN = NumericLabel(minimum=0)
+SETTINGS = ComparisonSettings(primary_metric="rmse", prune_fraction=0.2, n_resamples=200, seed=0)
 FIND_ISSUES = partial(find_value_issues, domain=DOMAIN, flag_by="calibrated", calibrated_cut=0.01)
 
 
@@ -37,16 +33,20 @@ class Audited:
     test: pd.DataFrame
     issues: pd.DataFrame
 
-    def compare(self, **changed: Any) -> VariantComparison:
-        settings: dict[str, Any] = {
-            "features": FEATURES,
-            "build": build_linear,
-            "prune_fraction": 0.2,
-            "n_resamples": 200,
-            "seed": 0,
-            "find_issues": FIND_ISSUES,
-        }
-        return compare_value_variants(self.issues, self.train, self.test, **settings | changed)
+    @property
+    def table(self) -> AuditedTable:
+        return AuditedTable(
+            train=self.train, test=self.test, label_issues=self.issues, features=FEATURES, build=build_linear
+        )
+
+    def compare(
+        self, find_issues: Callable[[pd.DataFrame, pd.DataFrame], ValueIssues] = FIND_ISSUES, **changed: Any
+    ) -> VariantComparison:
+        return compare_value_variants(
+            self.table,
+            find_issues=find_issues,
+            settings=replace(SETTINGS, **changed),
+        )
 
 
 def audit(*, planted: float, seed: int = 0, n_rows: int = 600) -> Audited:
@@ -81,15 +81,8 @@ def toy_issues() -> pd.DataFrame:
     )
 
 
-def clean_toy(*, prune_fraction: float = 1.0, seed: int = 0) -> dict[Any, CleanedRows]:
+def clean_toy(*, prune_fraction: float = 1.0, seed: int = 0) -> dict[str, Variant]:
     return clean_value_rows(toy_issues(), prune_fraction=prune_fraction, seed=seed)
-
-
-def test_the_baseline_takes_every_row_as_it_is() -> None:
-    baseline = clean_toy()["baseline"]
-
-    assert baseline.keep.all()
-    assert baseline.labels.tolist() == list(range(10))
 
 
 @pytest.mark.parametrize(("prune_fraction", "worst"), [(1.0, [0, 2, 3, 8]), (0.2, [2, 3]), (0.0, [])])
@@ -98,7 +91,7 @@ def test_the_worst_flagged_rows_are_removed_or_get_the_suggested_value(prune_fra
 
     assert np.flatnonzero(~cleaned["pruned"].keep).tolist() == worst
     assert cleaned["relabelled"].keep.all()
-    change = cleaned["relabelled"].labels - cleaned["baseline"].labels
+    change = cleaned["relabelled"].labels - np.arange(10.0)
     assert change.tolist() == [0.5 if row in worst else 0.0 for row in range(10)]
     assert (~cleaned["random_removal"].keep).sum() == len(worst)
     assert np.flatnonzero(~cleaned["cleanlearning"].keep).tolist() == [0, 2, 3, 8], "every flagged row"
@@ -113,7 +106,7 @@ def test_nothing_left_to_train_on_is_an_error() -> None:
 def test_cleaning_planted_errors_is_shown_to_improve(noisy: Audited, noisy_comparison: VariantComparison) -> None:
     baseline = noisy_comparison.result("baseline")
 
-    assert noisy_comparison.primary_metric == "rmse"
+    assert (baseline.n_train, baseline.removed_rows, baseline.relabelled_rows) == (len(noisy.train), [], {})
     assert [result.variant for result in noisy_comparison.variants] == [
         *("baseline", "pruned", "relabelled", "cleanlearning", "random_removal")
     ]
@@ -225,9 +218,7 @@ def test_the_comparison_survives_storage_and_lists_its_differences(noisy_compari
 
 def test_the_chosen_variant_is_fitted_again(noisy: Audited, noisy_comparison: VariantComparison) -> None:
     for chosen in ("baseline", "pruned", "relabelled", "cleanlearning"):
-        fitted = fit_chosen_variant(
-            noisy_comparison.model_copy(update={"chosen": chosen}), noisy.train, features=FEATURES, build=build_linear
-        )
+        fitted = fit_chosen_variant(noisy_comparison.model_copy(update={"chosen": chosen}), noisy.table)
 
         residual = noisy.test["given_label"] - fitted.predict(noisy.test[FEATURES])
         assert np.abs(residual).mean() == pytest.approx(noisy_comparison.result(chosen).metrics["mae"]), chosen

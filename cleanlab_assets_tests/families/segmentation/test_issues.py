@@ -6,15 +6,12 @@ import numpy as np
 import pytest
 
 from cleanlab_assets.datasets.images import AnnotatedImage, decode_mask, encode_png
-from cleanlab_assets.families.segmentation.issues import (
-    BACKGROUND,
-    find_mask_issues,
+from cleanlab_assets.families.segmentation.mask_quality import BACKGROUND, find_mask_issues, score_softmin, with_mask
+from cleanlab_assets.families.segmentation.predictions import (
     measure_pixel_calibration,
     pack_probabilities,
     predict_masks_out_of_sample,
-    score_softmin,
     unpack_probabilities,
-    with_mask,
 )
 from cleanlab_assets.families.segmentation.regions import find_regions
 from cleanlab_assets_tests.datasets.known_scenes import make_scenes
@@ -197,9 +194,9 @@ def test_class_summary_counts_pixels_by_hand() -> None:
 
 def test_calibration_is_the_gap_between_confidence_and_accuracy() -> None:
     image = make_blank("a", draw_square(20, 24))
-    assert measure_pixel_calibration([image], [pack_probabilities(to_certain(draw_square(20, 24)))]) == pytest.approx(
-        0.01, abs=0.002
-    )
+    curve = measure_pixel_calibration([image], [pack_probabilities(to_certain(draw_square(20, 24)))])
+    assert curve.expected_calibration_error == pytest.approx(0.01, abs=0.002)
+    assert sum(curve.counts) == 480
 
 
 class Counting:
@@ -229,8 +226,8 @@ def test_an_interrupted_prediction_goes_on_with_the_images_that_are_missing() ->
     folds = np.arange(12) % 3
     stored: dict[str, bytes] = {}
 
-    def keep(ids: Sequence[str], packed: Sequence[bytes]) -> None:
-        stored.update(zip(ids, packed, strict=True))
+    def keep(part: Sequence[AnnotatedImage], packed: Sequence[bytes]) -> None:
+        stored.update({image.row_id: content for image, content in zip(part, packed, strict=True)})
 
     Counting.fits = Counting.predicted = 0
     Counting.fails_after = 7
@@ -245,7 +242,7 @@ def test_an_interrupted_prediction_goes_on_with_the_images_that_are_missing() ->
     assert Counting.predicted == 6
     assert found.fit_seconds[0] == 0.0
     whole = predict_masks_out_of_sample(images, folds, build=Counting)
-    assert found.probabilities == whole.probabilities
+    assert found.predictions == whole.predictions
 
 
 def test_one_fold_is_an_error() -> None:

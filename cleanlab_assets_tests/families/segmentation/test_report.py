@@ -11,10 +11,14 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
-from cleanlab_assets.families.segmentation.issues import MaskIssues, find_mask_issues, pack_probabilities
+from cleanlab_assets.families.images.report import ImageAudit
+from cleanlab_assets.families.segmentation.mask_quality import MaskIssues, find_mask_issues
+from cleanlab_assets.families.segmentation.predictions import pack_probabilities
 from cleanlab_assets.families.segmentation.report import WORST_IMAGES, build_segmentation_report
+from cleanlab_assets.methods.detection_power import KindDetectionPower, PlantedDetection, score_detection_power
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.reports.html import render_report
+from cleanlab_assets_tests.pictures import Scaled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +29,7 @@ CLASSES = ("<b>cat</b>", 'dog "&" owl')
 ROW_ID = "<img src=x>_{}.png"
 N_IMAGES = 12
 WRONG = (2, 5, 7)
+MEASURED = ("label_quality", "is_label_issue", "planted_error")
 
 
 def make_image(number: int, code: int) -> AnnotatedImage:
@@ -50,19 +55,22 @@ def audit(wrong: Sequence[int]) -> tuple[list[AnnotatedImage], MaskIssues]:
 
 def build(images: list[AnnotatedImage], found: MaskIssues, **changed: Any) -> Report:
     pixel_issues = pd.concat([found.table, found.pixels.drop(columns=["row_id", "issue_share"])], axis=1)
+    audit = ImageAudit(
+        dataset=replace(get_dataset("digit_scenes"), class_names=CLASSES),
+        model="small_unet",
+        images=images,
+        label_issues=changed.pop("label_issues", found.table),
+        extra_sections=changed.pop("extra_sections", ()),
+        cross_validation={"mean_iou": 0.625, "pixel_accuracy": 0.875},
+        facts={"Seed": "42"},
+        full_table="label_issues",
+    )
     settings: dict[str, Any] = {
-        "dataset": replace(get_dataset("digit_scenes"), class_names=CLASSES),
-        "model": "small_unet",
-        "images": images,
         "pixel_issues": pixel_issues,
-        "label_issues": found.table,
         "class_summary": found.classes,
         "class_confusions": found.confusions,
-        "cross_validation": {"mean_iou": 0.625, "pixel_accuracy": 0.875},
-        "facts": {"Seed": "42"},
-        "full_table": "label_issues",
     }
-    return build_segmentation_report(**(settings | changed))
+    return build_segmentation_report(audit, **(settings | changed))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +100,7 @@ def test_the_summary_counts_what_the_tables_hold(audited: tuple[list[AnnotatedIm
     assert tiles["Pixel issues"].value == f"{n_issues:,}"
     assert n_issues == 300, "three squares of 100 pixels"
     assert tiles["Pixel issues"].hint == "5.2 % of all pixels"
-    assert [tiles[f"{name}, cross-validated"].value for name in ("Mean IoU", "Pixel accuracy")] == ["0.625", "0.875"]
+    assert [tiles[f"Cross-validated {name}"].value for name in ("mean IoU", "pixel accuracy")] == ["0.625", "0.875"]
     assert not report.notes
     assert "Planted errors flagged" not in tiles
 
@@ -125,7 +133,11 @@ def test_every_flagged_image_is_shown_worst_first_up_to_a_limit(
     figures = section(build(*audited), "images").figures
     assert [figure.title.partition(": ")[0] for figure in figures] == [ROW_ID.format(number) for number in WRONG]
     assert all(f"{CLASSES[1]} looks like {CLASSES[0]}" in figure.title for figure in figures)
-    assert all(figure.png.startswith(b"\x89PNG") for figure in figures)
+    for figure in figures:
+        drawn = Scaled(figure.png, 20, 24)
+        redness = drawn.pixels[..., 0] - drawn.pixels[..., 2]
+        assert np.median(redness[drawn.within(5, 5, 13, 13)]) > 50, "the whole square is wrong, and marked"
+        assert abs(np.median(redness[drawn.within(16, 1, 23, 19)])) < 5
 
     many = build(*audit(range(N_IMAGES - 2)))
     assert len(section(many, "images").figures) == WORST_IMAGES
@@ -149,15 +161,17 @@ def test_planted_errors_are_told_with_what_is_found_of_each_kind(
     images, found = audited
     # One of two planted errors is flagged, and two other images are.
     issues = found.table.assign(planted_error=[number in {2, 3} for number in range(N_IMAGES)])
-    record = {"kind": "swapped_class", "n_planted": 2, "average_precision": 0.75, "recall": 0.5, "chance": 0.2}
-    issues.attrs["detection_by_kind"] = [record]
+    power = KindDetectionPower(
+        kind="swapped_class", n_planted=2, average_precision=0.75, auroc=0.8, recall=0.5, chance=0.2
+    )
+    overall = score_detection_power(*(issues[name].to_numpy() for name in MEASURED))
 
-    report = build(images, found, label_issues=issues)
+    report = build(images, found, label_issues=issues, planted=PlantedDetection(overall=overall, by_kind=[power]))
 
     tile = next(tile for tile in report.tiles if tile.label == "Planted errors flagged")
     assert (tile.value, tile.hint) == ("1 of 2", "planted on purpose; 2 of 3 flags are on other images")
     assert report.notes[0].startswith("Masks were deliberately corrupted for evaluation: 2 of the 12 audited images")
-    assert table(report, "planted").frame.to_dict("records") == [record]
+    assert table(report, "planted").frame.to_dict("records") == [power.model_dump()]
     page = render_report(report)
     assert "How well planted errors are found" in page
     assert "0.75" in page

@@ -11,20 +11,18 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
-from cleanlab_assets.families.images.variants import apply_variant, clean_images
-from cleanlab_assets.families.segmentation.issues import (
-    find_mask_issues,
-    pack_probabilities,
-    predict_masks_out_of_sample,
-)
-from cleanlab_assets.families.segmentation.metrics import ScoredMasks
-from cleanlab_assets.families.segmentation.variants import compare_mask_variants, correct_mask, score_masks
+from cleanlab_assets.families.images.variants import AuditedImages, Corrections, apply_variant, clean_images
+from cleanlab_assets.families.segmentation.mask_quality import find_mask_issues
+from cleanlab_assets.families.segmentation.metrics import ScoredMasks, score_masks
+from cleanlab_assets.families.segmentation.predictions import pack_probabilities, predict_masks_out_of_sample
+from cleanlab_assets.families.segmentation.variants import compare_mask_variants, suggest_masks
+from cleanlab_assets.methods.variants import ComparisonSettings
 from cleanlab_assets_tests.datasets.known_scenes import make_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cleanlab_assets.methods.variants import VariantComparison
+    from cleanlab_assets.methods.variants import Variant, VariantComparison
 
 SIDE = 16
 COLOURS = np.array([[90, 90, 90], [200, 30, 30], [30, 200, 30]], dtype=np.uint8)
@@ -90,7 +88,7 @@ TEST = [draw(number) for number in range(200, 260)]
 IS_WRONG = (FOLDS > 0) & (np.arange(N_TRAIN) % 10 < 6)
 """Masks with a planted error: none in the first fold, which judges."""
 GIVEN = [with_wrong_class(image) if wrong else image for image, wrong in zip(TRUE, IS_WRONG, strict=True)]
-OUT_OF_SAMPLE = predict_masks_out_of_sample(GIVEN, FOLDS, build=Eye).probabilities
+OUT_OF_SAMPLE = predict_masks_out_of_sample(GIVEN, FOLDS, build=Eye).predictions
 WRONG_IDS = [image.row_id for image, wrong in zip(GIVEN, IS_WRONG, strict=True) if wrong]
 
 
@@ -111,16 +109,17 @@ def make_issues(flagged: np.ndarray, suggested: Sequence[AnnotatedImage], rank: 
 
 
 def compare(
-    issues: pd.DataFrame, images: Sequence[AnnotatedImage] = GIVEN, fits: list[Any] | None = None, **changed: Any
+    issues: pd.DataFrame,
+    images: Sequence[AnnotatedImage] = GIVEN,
+    test: Sequence[AnnotatedImage] = TEST,
+    fits: list[Any] | None = None,
+    **changed: Any,
 ) -> VariantComparison:
-    settings: dict[str, Any] = {
-        "build": lambda: Eye(fits),
-        "prune_fraction": 0.5,
-        "primary_metric": "mean_iou",
-        "n_resamples": 200,
-        "seed": 0,
-    }
-    return compare_mask_variants(images, FOLDS, issues, OUT_OF_SAMPLE, TEST, **(settings | changed))
+    settings = ComparisonSettings(primary_metric="mean_iou", prune_fraction=0.5, n_resamples=200, seed=0)
+    audited = AuditedImages(
+        train=images, folds=FOLDS, test=test, corrections=suggest_masks(images, issues), build=lambda: Eye(fits)
+    )
+    return compare_mask_variants(audited, replace(settings, **changed), out_of_sample=OUT_OF_SAMPLE)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +156,7 @@ def test_the_cleaned_variant_is_chosen_where_the_first_fold_shows_it_and_is_what
     issues = make_issues(IS_WRONG, TRUE)
     for chosen in ("relabelled", "pruned", "baseline"):
         comparison = cleaned.model_copy(update={"chosen": chosen})
-        images = apply_variant(comparison, GIVEN, correct=lambda position: correct_mask(GIVEN, issues, position))
+        images = apply_variant(comparison, GIVEN, correct=suggest_masks(GIVEN, issues).correct)
         n_wrong = sum(is_wrong(image) for image in images)
         assert (len(images), n_wrong) == {
             "relabelled": (N_TRAIN, 0),
@@ -185,28 +184,24 @@ def test_the_worst_flagged_images_are_left_out_and_no_others() -> None:
     rank = np.array([5, 1, 2, 9, 3, 10, 4, 6, 7, 8])
     issues = make_issues(flagged, images, rank)
 
-    def clean(prune_fraction: float) -> Any:
-        return clean_images(
-            images,
-            issues,
-            correct=lambda position: with_wrong_class(images[position]),
-            prune_fraction=prune_fraction,
-            seed=0,
-        )
+    def clean(prune_fraction: float) -> dict[str, Variant]:
+        found = Corrections(issues, lambda position: with_wrong_class(images[position]))
+        return clean_images(images, found, prune_fraction=prune_fraction, seed=0)
+
+    def removed(variant: Variant) -> set[int]:
+        return set(np.flatnonzero(~variant.keep).tolist())
 
     # Ranks 1 and 3 are not flagged; the flagged are worst first image 2, 6, 0 and 3.
-    assert set(clean(0.3)["pruned"].removed) == {"image_002", "image_006", "image_000"}
-    assert set(clean(1.0)["pruned"].removed) == {"image_002", "image_006", "image_000", "image_003"}
+    assert removed(clean(0.3)["pruned"]) == {2, 6, 0}
+    assert removed(clean(1.0)["pruned"]) == {2, 6, 0, 3}
     some = clean(0.2)
-    assert [image.row_id for image in some["pruned"].images] == [
-        image.row_id for image in images if image.row_id not in {"image_002", "image_006"}
-    ]
-    assert set(some["relabelled"].corrected) == {"image_002", "image_006"}
-    for before, after in zip(images, some["relabelled"].images, strict=True):
-        assert (after is before) == (before.row_id not in some["relabelled"].corrected)
-    assert len(some["random_removal"].removed) == 2
-    assert some["baseline"].images == images
-    assert clean(0.0)["pruned"].images == images
+    assert removed(some["pruned"]) == {2, 6}
+    assert removed(some["relabelled"]) == set()
+    for position, (before, after) in enumerate(zip(images, some["relabelled"].labels, strict=True)):
+        assert (after is before) == (position not in {2, 6})
+    assert len(removed(some["random_removal"])) == 2
+    assert [name for name, variant in some.items() if variant.is_control] == ["random_removal"]
+    assert removed(clean(0.0)["pruned"]) == set()
 
 
 def test_the_choice_never_sees_an_annotation_of_the_fold_that_judges() -> None:
@@ -237,23 +232,14 @@ def test_without_cleaning_only_the_baseline_is_trained() -> None:
     assert (comparison.chosen, comparison.verdict, comparison.n_test) == ("baseline", "not compared", len(TEST))
 
 
-def test_an_unknown_metric_and_absent_test_images_are_refused() -> None:
+def test_an_unknown_metric_absent_test_images_and_issues_of_other_images_are_refused() -> None:
     issues = make_issues(IS_WRONG, TRUE)
     with pytest.raises(ValueError, match="primary_metric is 'map_50', expected one of mean_iou, pixel_accuracy"):
         compare(issues, primary_metric="map_50")
-    with pytest.raises(ValueError, match="no test images"):
-        compare_mask_variants(
-            GIVEN,
-            FOLDS,
-            issues,
-            OUT_OF_SAMPLE,
-            [],
-            build=Eye,
-            prune_fraction=0.1,
-            primary_metric="mean_iou",
-            n_resamples=100,
-            seed=0,
-        )
+    with pytest.raises(ValueError, match="no test items to compare variants on"):
+        compare(issues, test=[])
+    with pytest.raises(ValueError, match="are different rows: materialize both from the same training set"):
+        compare(issues[::-1])
 
 
 def test_the_audit_of_such_a_model_finds_the_wrong_masks_that_it_does_not_misread() -> None:
@@ -261,7 +247,7 @@ def test_the_audit_of_such_a_model_finds_the_wrong_masks_that_it_does_not_misrea
     found = find_mask_issues(GIVEN, [pack_probabilities(to_certain(look_at(image))) for image in GIVEN])
     assert found.table.loc[found.table["is_label_issue"], "row_id"].tolist() == WRONG_IDS
     for position in np.flatnonzero(IS_WRONG):
-        suggested = correct_mask(GIVEN, found.pixels, int(position)).class_mask
+        suggested = suggest_masks(GIVEN, found.pixels).correct(int(position)).class_mask
         np.testing.assert_array_equal(suggested, TRUE[position].class_mask)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.families.tables.datalab import CLASSIFICATION_ISSUE_TYPES, DatalabIssues, find_datalab_issues
+from cleanlab_assets.families.classification.datalab import read_classes
+from cleanlab_assets.families.tables.datalab import ISSUE_TYPES, DatalabIssues, find_datalab_issues
 from cleanlab_assets.families.tables.neighbor_graph import build_neighbor_graph, to_graph_table, to_knn_matrix
 from cleanlab_assets_tests.known_data import predictions_for
 
@@ -24,7 +25,7 @@ class Planted:
     features: pd.DataFrame
 
     def find(self, *, k: int = 10, seed: int = 0) -> DatalabIssues:
-        return find_datalab_issues(self.predictions, self.features, self.graph_table(k=k), seed=seed)
+        return find_datalab_issues(read_classes(self.predictions), self.features, self.graph_table(k=k), seed=seed)
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -60,13 +61,13 @@ def summary_of(found: DatalabIssues, issue_type: str) -> pd.Series:
 def test_every_type_is_summarised_and_clean_rows_have_hardly_an_issue() -> None:
     found = plant().find()
 
-    assert found.summary["issue_type"].tolist() == list(CLASSIFICATION_ISSUE_TYPES)
+    assert found.summary["issue_type"].tolist() == list(ISSUE_TYPES)
     assert (found.summary["status"] == "ran").all(), found.summary[["issue_type", "reason"]].to_string()
     assert found.table["row_id"].tolist() == [f"row:{number}" for number in range(N_ROWS)]
     for issue_type in ("label", "near_duplicate", "non_iid", "class_imbalance", "underperforming_group", "null"):
         assert flagged(found, issue_type) == [], issue_type
     assert len(flagged(found, "outlier")) < 0.03 * N_ROWS
-    scores = found.table[[f"{issue_type}_score" for issue_type in CLASSIFICATION_ISSUE_TYPES]]
+    scores = found.table[[f"{issue_type}_score" for issue_type in ISSUE_TYPES]]
     assert ((scores >= 0) & (scores <= 1)).all(axis=None)
 
 
@@ -226,7 +227,7 @@ def test_flags_equal_those_of_a_plain_datalab_with_the_same_graph(seed: int) -> 
     )
     plain = lab.get_issues()
 
-    for issue_type in set(CLASSIFICATION_ISSUE_TYPES) - {"null"}:
+    for issue_type in set(ISSUE_TYPES) - {"null"}:
         assert np.array_equal(found.table[f"is_{issue_type}_issue"], plain[f"is_{issue_type}_issue"]), issue_type
         np.testing.assert_allclose(found.table[f"{issue_type}_score"], plain[f"{issue_type}_score"], atol=1e-6)
 
@@ -249,8 +250,9 @@ def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_predictions_and_graph_of_different_rows_are_an_error() -> None:
     planted = plant(n_rows=50)
+    graph, features = planted.graph_table(), planted.features
 
     with pytest.raises(ValueError, match=r"graph \(50 rows\) and the predictions \(49 rows\) hold different rows"):
-        find_datalab_issues(planted.predictions[:-1], planted.features[:-1], planted.graph_table(), seed=0)
+        find_datalab_issues(read_classes(planted.predictions[:-1]), features[:-1], graph, seed=0)
     with pytest.raises(ValueError, match="hold different rows"):
-        find_datalab_issues(planted.predictions[::-1], planted.features, planted.graph_table(), seed=0)
+        find_datalab_issues(read_classes(planted.predictions[::-1]), features, graph, seed=0)

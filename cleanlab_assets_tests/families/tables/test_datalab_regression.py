@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.dataset import NumericLabel
-from cleanlab_assets.families.regression.issues import ValuePredictions, find_value_issues, to_value_predictions_table
+from cleanlab_assets.families.classification.datalab import read_classes
+from cleanlab_assets.families.regression.datalab import REGRESSION_ISSUE_TYPES, read_values
+from cleanlab_assets.families.regression.predictions import ValuePredictions, to_value_predictions_table
+from cleanlab_assets.families.regression.value_quality import find_value_issues
 from cleanlab_assets.families.tables.datalab import (
-    CLASSIFICATION_ISSUE_TYPES,
-    REGRESSION_ISSUE_TYPES,
+    ISSUE_TYPES,
     DatalabIssues,
     find_datalab_issues,
 )
@@ -51,7 +53,7 @@ def find(
     predictions: pd.DataFrame, features: pd.DataFrame, *, issue_types: Sequence[str] | None = None
 ) -> DatalabIssues:
     graph = graph_of(features.to_numpy())
-    return find_datalab_issues(predictions, features, graph, seed=0, task="regression", issue_types=issue_types)
+    return find_datalab_issues(read_values(predictions), features, graph, seed=0, issue_types=issue_types)
 
 
 def flagged(found: DatalabIssues, issue_type: str) -> list[int]:
@@ -131,7 +133,7 @@ def test_a_value_fifty_times_too_large_in_one_heavy_tailed_column_is_an_outlier(
     graph = graph_of(encoded)
     predictions, _ = sold_houses(n_rows=2000)
 
-    found = find_datalab_issues(predictions, table, graph, seed=0, task="regression", issue_types=["outlier"])
+    found = find_datalab_issues(read_values(predictions), table, graph, seed=0, issue_types=["outlier"])
 
     worst = found.table["outlier_score"].nsmallest(40).index
     assert np.isin(planted, worst).mean() >= 0.9
@@ -151,7 +153,7 @@ def test_only_the_types_asked_for_run() -> None:
         record = summary_of(found, issue_type)
         assert (record["status"], record["reason"]) == ("not run", "not asked for")
         assert pd.isna(record["n_issues"])
-        assert record["description"] == REGRESSION_ISSUE_TYPES[issue_type]
+        assert record["description"] == ISSUE_TYPES[issue_type]
         assert f"{issue_type}_score" not in found.table
         assert f"is_{issue_type}_issue" not in found.table
     assert np.array_equal(found.table["outlier_score"], find(predictions, features).table["outlier_score"])
@@ -165,12 +167,12 @@ def test_types_of_classification_are_chosen_likewise(issue_types: list[str]) -> 
     features = pd.DataFrame(rng.normal(size=(60, 3)))
     predictions, graph = predictions_for(labels, probabilities), graph_of(features.to_numpy(), k=4)
 
-    some = find_datalab_issues(predictions, features, graph, seed=0, issue_types=issue_types)
+    some = find_datalab_issues(read_classes(predictions), features, graph, seed=0, issue_types=issue_types)
 
     ran = some.summary["status"] == "ran"
     assert sorted(some.summary.loc[ran, "issue_type"]) == sorted(issue_types)
-    assert some.summary["issue_type"].tolist() == list(CLASSIFICATION_ISSUE_TYPES)
-    whole = find_datalab_issues(predictions, features, graph, seed=0)
+    assert some.summary["issue_type"].tolist() == list(ISSUE_TYPES)
+    whole = find_datalab_issues(read_classes(predictions), features, graph, seed=0)
     pd.testing.assert_frame_equal(some.table, whole.table[some.table.columns])
     pd.testing.assert_frame_equal(some.summary[ran], whole.summary[ran], check_dtype=False)
 
@@ -205,9 +207,7 @@ def test_a_type_that_fails_alone_is_reported_with_its_reason() -> None:
     predictions, features = sold_houses()
     graph = graph_of(features.to_numpy()[:8], k=7)  # each row neighbours all others: no permutation differs
 
-    found = find_datalab_issues(
-        predictions[:8], features[:8], graph, seed=0, task="regression", issue_types=["non_iid"]
-    )
+    found = find_datalab_issues(read_values(predictions[:8]), features[:8], graph, seed=0, issue_types=["non_iid"])
 
     assert summary_of(found, "non_iid")["status"] == "not run"
     assert summary_of(found, "non_iid")["reason"] not in ("", "not asked for")

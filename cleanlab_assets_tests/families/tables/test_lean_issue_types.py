@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from cleanlab_assets.compat import non_iid_issue_manager
 from cleanlab_assets.families.tables.lean_issue_types import build_non_iid_manager, value_rows
 from cleanlab_assets.families.tables.neighbor_graph import build_neighbor_graph
 
@@ -46,13 +47,11 @@ def lab_of(n_rows: int) -> Any:
 @pytest.mark.parametrize(("n_rows", "k"), [(40, 3), (151, 10)])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_non_iid_equals_datalabs_own_test(kind: str, n_rows: int, k: int, seed: int) -> None:
-    from cleanlab.datalab.internal.issue_manager import NonIIDIssueManager
-
     graph, lab = graph_of(make_rows(kind, n_rows, seed=seed), k=k), lab_of(n_rows)
     settings = {"metric": "euclidean", "k": k, "num_permutations": 25, "seed": seed}
 
     lean = run(build_non_iid_manager(lab, **settings), graph)
-    original = run(NonIIDIssueManager(lab, **settings), graph)
+    original = run(non_iid_issue_manager()(lab, **settings), graph)
 
     assert lean.statistics["ks"] == pytest.approx(original.statistics["ks"], abs=1e-12)
     assert lean.p_value == pytest.approx(original.p_value, abs=1e-9)

@@ -1,0 +1,72 @@
+"""What this package needs of libraries beyond their public interface: one function each, and one test of each.
+
+A library may move or change these without notice. Then the test of the function fails, and this is the one module to
+mend. Libraries are imported inside the functions, since importing the code location stays light.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import dagster as dg
+    from cleanlab.datalab.internal.issue_manager import NonIIDIssueManager
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+
+
+def latest_check_executions(
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey], partition: str
+) -> Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]:
+    """Return the latest execution of each check for one partition; a check that never ran for it is left out.
+
+    Dagster's public interface has no filter by partition for checks: it returns the latest execution of any partition.
+    """
+    from dagster._core.event_api import PartitionKeyFilter
+
+    return instance.event_log_storage.get_latest_asset_check_execution_by_key(keys, PartitionKeyFilter(key=partition))
+
+
+def is_cron_schedule(text: str) -> bool:
+    """Whether Dagster takes a text as a cron schedule.
+
+    In public, Dagster says so by refusing a whole schedule, in words that do not name the setting at fault.
+    """
+    from dagster._utils.schedules import is_valid_cron_schedule
+
+    return is_valid_cron_schedule(text)
+
+
+def softmin(scores: np.ndarray, *, temperature: float) -> np.ndarray:
+    """Return the mean of each row of scores, in which low ones weigh most, and the more so the lower the temperature.
+
+    cleanlab's public functions average so only what they score themselves, from labels and probabilities.
+    """
+    from cleanlab.internal import multilabel_scorer
+
+    return np.asarray(multilabel_scorer.softmin(scores, temperature=temperature, axis=1))
+
+
+def exponential_moving_average(scores: np.ndarray, *, forgetting_factor: float) -> np.ndarray:
+    """Return the moving average of each row of scores, taken from the highest to the lowest, which weighs most.
+
+    cleanlab's public functions average so only what they score themselves, from labels and probabilities.
+    """
+    from cleanlab.internal import multilabel_scorer
+
+    return np.asarray(multilabel_scorer.exponential_moving_average(scores, alpha=forgetting_factor, axis=1))
+
+
+def non_iid_issue_manager() -> type[NonIIDIssueManager]:
+    """Return the class behind Datalab's ``non_iid`` issue type, to replace how it tests.
+
+    The public interface takes whole issue managers only, and has no place for a leaner test within Datalab's own. A
+    subclass may override ``_permutation_test`` and ``_get_statistics``.
+    """
+    from cleanlab.datalab.internal.issue_manager import NonIIDIssueManager
+
+    manager: type[NonIIDIssueManager] = NonIIDIssueManager
+    return manager

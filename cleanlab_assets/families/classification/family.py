@@ -1,0 +1,48 @@
+"""The classification family: single-label tables, binary and multi-class."""
+
+from __future__ import annotations
+
+from cleanlab_assets.families.classification.checks import class_imbalance, detection_power
+from cleanlab_assets.families.classification.datalab import datalab_issues
+from cleanlab_assets.families.classification.issues import label_issues
+from cleanlab_assets.families.classification.predictions import predictions
+from cleanlab_assets.families.classification.report import datalab_report
+from cleanlab_assets.families.classification.training_set import training_set
+from cleanlab_assets.families.classification.variants import VARIANTS
+from cleanlab_assets.families.family import TaskFamily
+from cleanlab_assets.families.tables.checks import (
+    TABLE_CHECKS,
+    every_class_in_every_part,
+    probabilities_are_valid,
+)
+from cleanlab_assets.families.tables.steps import (
+    collect_data_issues,
+    datalab_summary,
+    duplicate_sets,
+    neighbor_graph,
+)
+
+CLASSIFICATION = TaskFamily(
+    name="classification",
+    default_model="logistic_regression",
+    steps=(
+        training_set,
+        neighbor_graph,
+        predictions,
+        label_issues,
+        datalab_issues,
+        datalab_summary,
+        duplicate_sets,
+        datalab_report,
+    ),
+    checks=(
+        *TABLE_CHECKS,
+        every_class_in_every_part,
+        class_imbalance,
+        probabilities_are_valid,
+        detection_power,
+    ),
+    variants=VARIANTS,
+    data_issues=collect_data_issues,
+    reports=("label_issues", "datalab_report", "retrained_model"),
+)

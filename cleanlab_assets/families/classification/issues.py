@@ -1,0 +1,33 @@
+"""The issues of the classification family: label issues by confident learning, and Datalab's other types."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from cleanlab_assets.families.label_issues import store_label_issues
+from cleanlab_assets.families.step import PredictionsTable, StepContext, TrainingSetTable, step
+from cleanlab_assets.families.tables.class_labels import (
+    CLASS_LABEL_ISSUES,
+    ClassLabelIssuesFacts,
+    ClassLabelIssuesTable,
+    LabelIssuesSettings,
+    audit_class_labels,
+    show_class_issues,
+)
+
+
+@step(
+    "cleanlab", code_version="2", facts=ClassLabelIssuesFacts, contract=CLASS_LABEL_ISSUES, settings=LabelIssuesSettings
+)
+def label_issues(
+    context: StepContext, settings: LabelIssuesSettings, training_set: TrainingSetTable, predictions: PredictionsTable
+) -> ClassLabelIssuesTable:
+    """Every train row with its given label, suggested label, label quality, flag and rank (1 is the worst).
+
+    Lower quality is worse. The row id says file and line, so that the label can be corrected at its source. Rank and
+    flag follow different rules: the flags estimate how many labels of each class are wrong, so that a row of low
+    quality in a clean class may not be flagged.
+    """
+    found, facts = audit_class_labels(context, settings, training_set, predictions)
+    show = partial(show_class_issues, noise_matrix=found.noise_matrix)
+    return store_label_issues(found.table, training_set.value, facts, show=show)

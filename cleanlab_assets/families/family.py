@@ -1,0 +1,96 @@
+"""What a task family is: a value of pure functions, from which the orchestration builds a whole chain of assets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.step import Check, Settings, Step, StorageFormat
+    from cleanlab_assets.methods.variants import VariantComparison
+    from cleanlab_assets.reports.audit_facts import DataIssues, Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class FamilyVariants:
+    """Does cleaning help, and the final model, as one family answers it.
+
+    ``compare`` takes the context, its settings and upstream results by their step, and returns a
+    ``VariantComparison``; ``fit`` takes the context, the comparison and upstream results, and returns what is stored
+    as the final model. Their docstrings are the descriptions of ``variant_comparison`` and ``retrained_model``.
+
+    Attributes:
+        settings: Settings of the comparison.
+        metrics: Names of the metrics that people see, in their order.
+        compare: Compares the variants on untouched test rows.
+        fit: Fits the final model on the chosen variant.
+        storage: File format of the final model.
+        kind: Technology of the models, shown in the web UI.
+        comparison_version: Code version of the comparison.
+        model_version: Code version of the final model.
+    """
+
+    settings: type[Settings]
+    metrics: tuple[str, ...]
+    compare: Callable[..., VariantComparison]
+    fit: Callable[..., FittedModel]
+    storage: StorageFormat = "skops"
+    kind: str = "scikitlearn"
+    comparison_version: str
+    model_version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedModel:
+    """A final model and what its card says beside what every card says.
+
+    ``model`` is a fitted pipeline or a trained network's weights by name.
+    """
+
+    model: Any
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TaskFamily:
+    """A task family: its own steps and checks, and what the chain that is common to all families must know of it.
+
+    ``steps`` holds ``training_set``, ``predictions`` and ``label_issues`` and whatever else the family has, in the
+    order of its chain. The chain adds ``raw_dataset`` before them, and after them ``variant_comparison``,
+    ``retrained_model``, ``audit_facts``, ``ai_summary`` and the comparison of the models, each with its checks.
+
+    Attributes:
+        name: Name of the family: prefix of its assets, and the task that datasets and models name.
+        unit: What carries a label.
+        default_model: Model of commands that name none: a simple one.
+        steps: The family's own steps.
+        checks: The family's own checks.
+        variants: The comparison of variants and the final model.
+        data_issues: Makes ``DataIssues`` of results by the name of their step; None where the family looks for none.
+        check_model: Raises an error, before anything runs, if a model does not suit a dataset.
+        reports: Steps of the model level whose files are meant for people.
+        sample_setting: The setting, as ``step.setting``, that takes a sample.
+        libraries: Packages that decide its results, beside those that decide the results of all families.
+        columns: What the columns mean that only its tables have, by name.
+    """
+
+    name: str
+    unit: Unit = "row"
+    default_model: str
+    steps: tuple[Step, ...]
+    checks: tuple[Check, ...]
+    variants: FamilyVariants
+    data_issues: Callable[..., DataIssues] | None = None
+    check_model: Callable[[Dataset, str], None] | None = None
+    reports: tuple[str, ...] = ()
+    sample_setting: str = "training_set.max_rows"
+    libraries: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def report_asset(self) -> str:
+        """Name of the step that shows what an audit found: a page, or the label issues where the family has none."""
+        return next((step.name for step in self.steps if step.storage == "html"), "label_issues")

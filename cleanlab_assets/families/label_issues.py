@@ -1,0 +1,70 @@
+"""What the label issues of every family have in common: planted errors, counts and the worst rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from cleanlab_assets.methods.detection_power import measure_planted, to_power_table
+from cleanlab_assets.methods.facts import LabelIssuesFacts
+from cleanlab_assets.methods.result import Result
+from cleanlab_assets.methods.shown import Notes, TableView, keep_finite
+from cleanlab_assets.methods.training_set import train_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+
+    from cleanlab_assets.methods.detection_power import PlantedDetection
+    from cleanlab_assets.methods.shown import Shown
+
+WORST_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "label_quality", "is_label_issue")
+F = TypeVar("F", bound=LabelIssuesFacts)
+
+
+def store_label_issues(
+    table: pd.DataFrame,
+    training_set: pd.DataFrame,
+    facts: F,
+    *,
+    columns: Sequence[str] = WORST_COLUMNS,
+    show: Callable[[pd.DataFrame], Mapping[str, Shown]] = lambda _: {},
+) -> Result[pd.DataFrame, F]:
+    """Make the result of the audit of labels; where errors were planted, measure how well they were found.
+
+    Args:
+        table: one row for each train row or image, with ``label_quality``, ``is_label_issue`` and ``rank``.
+        training_set: the rows under audit.
+        facts: the facts but for ``planted``.
+        columns: columns of the worst rows that people see.
+        show: further figures of the table.
+    """
+    rows = train_rows(training_set)
+    if "planted_error" in rows:
+        table, planted = measure_planted(table, rows)
+        facts = facts.model_copy(update={"planted": planted})
+
+    def show_all() -> dict[str, Shown]:
+        n_issues = int(table["is_label_issue"].sum())
+        shown: dict[str, Shown] = {
+            "n_label_issues": n_issues,
+            "label_issue_rate": n_issues / len(table),
+            **({} if facts.estimated_errors is None else {"estimated_errors": facts.estimated_errors}),
+            "flag_rule": facts.flag_rule,
+            "worst_rows": TableView.worst(table, columns),
+            "notes": Notes(facts.notes),
+            **show(table),
+        }
+        return shown if facts.planted is None else shown | show_planted(facts.planted)
+
+    return Result(value=table, facts=facts, show=show_all)
+
+
+def show_planted(planted: PlantedDetection) -> dict[str, Shown]:
+    """Show how well planted errors were found, as a whole and by kind."""
+    shown: dict[str, Shown] = {
+        f"detection_{name}": value for name, value in keep_finite(planted.overall.model_dump()).items()
+    }
+    if planted.by_kind:
+        shown["detection_by_kind"] = TableView.whole(to_power_table(planted.by_kind))
+    return shown

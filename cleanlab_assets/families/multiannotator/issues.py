@@ -1,0 +1,337 @@
+"""What the annotators' labels reveal: quality of labels, consensus, annotators, label issues, what to label next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from cleanlab_assets.families.contracts import (
+    LABEL_QUALITY,
+    RANK,
+    ROW_ID,
+    TableContract,
+    count,
+    filled,
+    share,
+)
+from cleanlab_assets.families.label_issues import show_planted, store_label_issues
+from cleanlab_assets.families.multiannotator.active_learning import choose_batch, score_examples_to_label
+from cleanlab_assets.families.multiannotator.annotations import annotations_of, panel_of, to_label_matrix
+from cleanlab_assets.families.multiannotator.crowdlab import (
+    build_annotator_quality,
+    build_consensus,
+    find_consensus_issues,
+    score_labels,
+)
+from cleanlab_assets.families.multiannotator.metrics import measure_annotator_ranking, measure_consensus
+from cleanlab_assets.families.multiannotator.model import build_panel_model
+from cleanlab_assets.families.multiannotator.plant import score_annotation_detection_power
+from cleanlab_assets.families.multiannotator.plots import plot_annotators
+from cleanlab_assets.families.step import (
+    AnyTable,
+    LabelIssuesTable,
+    PlainTable,
+    PredictionsTable,
+    Settings,
+    StepContext,
+    step,
+)
+from cleanlab_assets.families.tables.class_labels import CLASS_LABEL_ISSUES
+from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.class_predictions import predict_all_classes, to_probabilities
+from cleanlab_assets.methods.detection_power import PlantedDetection
+from cleanlab_assets.methods.facts import LabelIssuesFacts
+from cleanlab_assets.methods.result import Facts, NoFacts, Result
+from cleanlab_assets.methods.shown import WORST_ROWS, Plots, TableView, keep_finite
+from cleanlab_assets.methods.training_set import read_features, require_same_rows, train_rows
+from cleanlab_assets.reports.plots import plot_label_quality
+
+if TYPE_CHECKING:
+    from cleanlab_assets.families.multiannotator.training_set import (
+        AnnotationsTable,
+        PanelTrainingSetTable,
+    )
+    from cleanlab_assets.methods.shown import Shown
+
+FLAG_RULE = "CROWDLAB's consensus, where it is another class than the majority vote"
+
+
+class AnnotatorFigures(Facts):
+    """What CROWDLAB says of one annotator."""
+
+    annotator: str
+    annotator_quality: float
+    agreement_with_consensus: float
+    worst_class: str
+    weight: float
+
+
+class LabelQualityFacts(Facts):
+    """How single labels were judged: the annotators' figures, the model's weight, and how planted errors were found."""
+
+    seed: int
+    annotators: list[AnnotatorFigures]
+    model_weight: float
+    planted: PlantedDetection | None = None
+
+
+LabelQualityTable: TypeAlias = Result[pd.DataFrame, LabelQualityFacts]
+
+
+class ConsensusFacts(Facts):
+    """How right each consensus is, by metric; None where no truth is known."""
+
+    with_truth: dict[str, float] | None = None
+
+
+ConsensusTable: TypeAlias = Result[pd.DataFrame, ConsensusFacts]
+
+
+class AnnotatorQualityFacts(Facts):
+    """How well the ranking of the annotators agrees with their true accuracy; None where no truth is known."""
+
+    spearman: float | None = None
+
+
+AnnotatorQualityTable: TypeAlias = Result[pd.DataFrame, AnnotatorQualityFacts]
+
+
+@step(
+    "cleanlab",
+    code_version="2",
+    facts=LabelQualityFacts,
+    contract=TableContract(
+        "AnnotationQuality",
+        "Every single label of the train examples with its quality, flag and rank (1 = worst).",
+        (
+            ROW_ID,
+            *filled("example", "annotator", "given_label", "suggested_label", "is_label_issue", "example_rank"),
+            LABEL_QUALITY,
+            share("consensus_quality"),
+            RANK,
+        ),
+    ),
+)
+def label_quality(
+    context: StepContext,
+    training_set: PanelTrainingSetTable,
+    annotations: AnnotationsTable,
+    predictions: PredictionsTable,
+) -> LabelQualityTable:
+    """Every single label, worst first, with its quality and that of its example's consensus, by CROWDLAB."""
+    require_same_rows(predictions.value, train_rows(training_set.value), what="predictions")
+    scored = score_labels(predictions.value, annotations.value)
+    table = scored.table
+    planted = None
+    if "planted_error" in table:
+        reference = pd.Series(training_set.facts.reference)
+        planted = PlantedDetection(overall=score_annotation_detection_power(table, reference), by_kind=[])
+    facts = LabelQualityFacts(
+        seed=training_set.facts.seed,
+        annotators=[
+            AnnotatorFigures(**{name: record[name] for name in AnnotatorFigures.model_fields})
+            for record in scored.annotators.to_dict("records")
+        ],
+        model_weight=scored.model_weight,
+        planted=planted,
+    )
+
+    def show() -> dict[str, Shown]:
+        n_flagged = int(table["is_label_issue"].sum())
+        columns = ("rank", "row_id", "annotator", "given_label", "suggested_label", "label_quality")
+        return {
+            "n_labels": len(table),
+            "n_flagged_labels": n_flagged,
+            "flagged_rate": n_flagged / len(table),
+            "model_weight": facts.model_weight,
+            "worst_labels": TableView(table, WORST_ROWS, columns),
+            **({} if planted is None else show_planted(planted)),
+        }
+
+    return Result(value=table, facts=facts, show=show)
+
+
+@step(
+    "cleanlab",
+    code_version="2",
+    facts=ConsensusFacts,
+    contract=TableContract(
+        "ConsensusLabels",
+        "The consensus label of every train example by every method, with CROWDLAB's quality.",
+        (
+            ROW_ID,
+            *filled("consensus_label", "majority_vote_label", "dawid_skene_label", "crowdlab_without_model_label"),
+            share("consensus_quality"),
+            share("annotator_agreement"),
+            count("n_annotations", 1),
+        ),
+    ),
+)
+def consensus_labels(
+    context: StepContext,
+    training_set: PanelTrainingSetTable,
+    annotations: AnnotationsTable,
+    predictions: PredictionsTable,
+    label_quality: LabelQualityTable,
+) -> ConsensusTable:
+    """One label for each train example by majority vote, CROWDLAB and Dawid-Skene, with and without the model."""
+    table = build_consensus(predictions.value, annotations.value, label_quality.value)
+    rows, with_truth = train_rows(training_set.value), None
+    if "true_label" in rows:
+        table["true_label"] = rows["true_label"]
+        with_truth = measure_consensus(table, rows["true_label"])
+
+    def show() -> dict[str, Shown]:
+        columns = ("row_id", "consensus_label", "consensus_quality", "majority_vote_label", "dawid_skene_label")
+        return {
+            "share_unlike_majority_vote": float((table["crowdlab_label"] != table["majority_vote_label"]).mean()),
+            "preview": TableView(table.sort_values("consensus_quality"), columns=columns),
+            **keep_finite(with_truth or {}),
+        }
+
+    return Result(value=table, facts=ConsensusFacts(with_truth=with_truth), show=show)
+
+
+@step(
+    "cleanlab",
+    code_version="2",
+    facts=AnnotatorQualityFacts,
+    contract=TableContract(
+        "AnnotatorQuality",
+        "One row for each annotator, worst first.",
+        (
+            *filled("annotator"),
+            RANK,
+            share("annotator_quality"),
+            share("agreement_with_consensus"),
+            *filled("worst_class"),
+            count("n_labels", 1),
+        ),
+    ),
+)
+def annotator_quality(
+    context: StepContext, training_set: PanelTrainingSetTable, label_quality: LabelQualityTable
+) -> AnnotatorQualityTable:
+    """Every annotator, worst first: quality, agreement with the consensus, worst class and number of labels."""
+    rows = train_rows(training_set.value)
+    truth = dict(zip(rows["row_id"], rows["true_label"], strict=True)) if "true_label" in rows else None
+    figures = pd.DataFrame.from_records([item.model_dump() for item in label_quality.facts.annotators])
+    table = build_annotator_quality(figures, label_quality.value, truth)
+    spearman = None if truth is None else measure_annotator_ranking(table)
+
+    def show() -> dict[str, Shown]:
+        return {
+            "n_annotators": len(table),
+            "annotators": TableView.whole(table),
+            "plots": Plots({"Annotators": plot_annotators(table)}),
+            **keep_finite({"spearman_with_true_accuracy": spearman}),
+        }
+
+    return Result(value=table, facts=AnnotatorQualityFacts(spearman=spearman), show=show)
+
+
+@step("cleanlab", code_version="2", facts=LabelIssuesFacts, contract=CLASS_LABEL_ISSUES)
+def label_issues(
+    context: StepContext,
+    training_set: PanelTrainingSetTable,
+    predictions: PredictionsTable,
+    label_quality: LabelQualityTable,
+    consensus_labels: ConsensusTable,
+) -> LabelIssuesTable:
+    """Every train example with its majority vote, CROWDLAB's consensus, label quality, flag and rank (1 = worst)."""
+    dataset, panel = context.dataset, panel_of(context.dataset)
+    rows = train_rows(training_set.value)
+    hidden = {panel.example, panel.annotator, dataset.label, panel.truth}
+    shown = rows[[column.name for column in dataset.columns if column.name not in hidden]]
+    table = find_consensus_issues(predictions.value, label_quality.value, consensus_labels.value, shown)
+    facts = LabelIssuesFacts(
+        seed=training_set.facts.seed,
+        model_parameters=predictions.facts.model_parameters,
+        flag_rule=FLAG_RULE,
+        notes=[],
+        planted=label_quality.facts.planted,
+    )
+
+    def show(table: pd.DataFrame) -> dict[str, Shown]:
+        quality = table["label_quality"].to_numpy(dtype=np.float64)
+        plot = plot_label_quality(quality, table["is_label_issue"].to_numpy(dtype=bool))
+        return {"plots": Plots({"Label quality of the majority vote": plot})}
+
+    return store_label_issues(table, training_set.value, facts, show=show)
+
+
+class LabelingBatchSettings(Settings):
+    """The next examples to label."""
+
+    batch_size: int = Field(20, ge=1, le=10_000, description="Examples of a batch.")
+
+
+@step(
+    "cleanlab",
+    code_version="2",
+    contract=TableContract(
+        "LabelingBatch",
+        "The examples to label next, lowest active learning score first, each with an annotator to ask.",
+        (
+            ROW_ID,
+            RANK,
+            share("active_learning_score"),
+            *filled("n_annotations", "suggested_annotator", "reason"),
+        ),
+    ),
+    settings=LabelingBatchSettings,
+    is_heavy=True,
+)
+def labeling_batch(
+    context: StepContext,
+    settings: LabelingBatchSettings,
+    raw_dataset: AnyTable,
+    training_set: PanelTrainingSetTable,
+    annotations: AnnotationsTable,
+    predictions: PredictionsTable,
+    annotator_quality: AnnotatorQualityTable,
+    consensus_labels: ConsensusTable,
+) -> PlainTable:
+    """The next examples to label, lowest active learning score first, each with the best annotator to ask and why.
+
+    Both train examples and examples without any label are looked at. New labels in the data directory lead to the next
+    batch.
+    """
+    dataset, panel, rows = context.dataset, panel_of(context.dataset), train_rows(training_set.value)
+    n_classes, raw = len(dataset.class_names), raw_dataset.value
+    build = build_panel_model(context, training_set.facts.seed, predictions.facts.model_parameters)
+    waiting = raw[raw[dataset.label].isna()]
+    waiting = waiting.assign(row_id=waiting[panel.example].astype(str)).reset_index(drop=True)
+    unlabelled = np.empty((0, n_classes), dtype=np.float32)
+    if len(waiting):
+        model = build().fit(rows[build.features], encode_labels(consensus_labels.value["consensus_label"]))
+        features = read_features(waiting, dataset)
+        unlabelled = predict_all_classes(model, features[build.features], n_classes=n_classes)
+    known = annotations_of(annotations.value, rows["row_id"])
+    labels = to_label_matrix(known, rows["row_id"])
+    scores = np.concatenate(score_examples_to_label(labels, to_probabilities(predictions.value), unlabelled))
+    names = list(known["annotator"].cat.categories)
+    quality = annotator_quality.value.set_index("annotator")["annotator_quality"].loc[names].to_numpy()
+    batch = choose_batch(
+        np.concatenate([labels, np.full((len(waiting), len(names)), -1)]),
+        scores,
+        [*rows["row_id"], *waiting["row_id"]],
+        names,
+        quality,
+        size=settings.batch_size,
+    )
+    titles = [column.name for column in dataset.columns if not column.is_feature and column.name in rows]
+    batch = batch.join(pd.concat([rows, waiting]).set_index("row_id")[titles], on="row_id")
+    return Result(
+        value=batch,
+        facts=NoFacts(),
+        show=lambda: {
+            "n_examples": len(batch),
+            "n_without_label": int((batch["n_annotations"] == 0).sum()),
+            "n_waiting": len(waiting),
+            "batch": TableView.whole(batch),
+        },
+    )

@@ -1,0 +1,39 @@
+"""Given labels that name several classes, and the probabilities of all classes, as Datalab judges them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.families.multilabel.label_set_quality import SOFTMIN_TEMPERATURE
+from cleanlab_assets.families.multilabel.predictions import class_names_of, to_label_set_probabilities
+from cleanlab_assets.families.tables.datalab import AuditedLabels
+from cleanlab_assets.families.tables.steps import build_datalab_issues
+from cleanlab_assets.methods.label_sets import LIKELY, decode_label_sets, encode_given_labels, to_label_lists
+
+if TYPE_CHECKING:
+    from cleanlab_assets.families.multilabel.issues import LabelSetIssuesTable
+    from cleanlab_assets.families.multilabel.predictions import LabelSetPredictionsTable
+
+MULTILABEL_ISSUE_TYPES = ("label", "outlier", "near_duplicate", "non_iid", "null")
+"""Those that Datalab has for labels that name several classes."""
+
+
+def _read(predictions: LabelSetPredictionsTable, label_issues: LabelSetIssuesTable) -> AuditedLabels:
+    table = predictions.value
+    names, probabilities = class_names_of(table), to_label_set_probabilities(table).astype(np.float64)
+    aggregation = {"method": "softmin", "temperature": SOFTMIN_TEMPERATURE}
+    return AuditedLabels(
+        task="multilabel",
+        issue_types=MULTILABEL_ISSUE_TYPES,
+        rows=table,
+        labels=to_label_lists(encode_given_labels(table, names)),
+        predictions=probabilities,
+        label_parameters={"filter_by": label_issues.facts.filter_by, "n_jobs": 1, "aggregator_kwargs": aggregation},
+        predicted=pd.Series(decode_label_sets(probabilities >= LIKELY, names), name="predicted_label"),
+    )
+
+
+datalab_issues = build_datalab_issues(_read)

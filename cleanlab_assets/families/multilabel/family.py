@@ -1,0 +1,49 @@
+"""The multilabel family: tables whose labels name any number of classes."""
+
+from __future__ import annotations
+
+from cleanlab_assets.families.family import TaskFamily
+from cleanlab_assets.families.multilabel.checks import class_imbalance, detection_power, probabilities_are_valid
+from cleanlab_assets.families.multilabel.datalab import datalab_issues
+from cleanlab_assets.families.multilabel.issues import label_issues, label_issues_by_class
+from cleanlab_assets.families.multilabel.predictions import predictions
+from cleanlab_assets.families.multilabel.report import datalab_report
+from cleanlab_assets.families.multilabel.training_set import training_set
+from cleanlab_assets.families.multilabel.variants import VARIANTS
+from cleanlab_assets.families.tables.checks import TABLE_CHECKS, every_class_in_every_part
+from cleanlab_assets.families.tables.steps import (
+    collect_data_issues,
+    datalab_summary,
+    duplicate_sets,
+    neighbor_graph,
+)
+
+MULTILABEL = TaskFamily(
+    name="multilabel",
+    default_model="logistic_regression",
+    steps=(
+        training_set,
+        neighbor_graph,
+        predictions,
+        label_issues,
+        label_issues_by_class,
+        datalab_issues,
+        datalab_summary,
+        duplicate_sets,
+        datalab_report,
+    ),
+    checks=(
+        *TABLE_CHECKS,
+        every_class_in_every_part,
+        class_imbalance,
+        probabilities_are_valid,
+        detection_power,
+    ),
+    variants=VARIANTS,
+    data_issues=collect_data_issues,
+    reports=("label_issues", "label_issues_by_class", "datalab_report", "retrained_model"),
+    columns={
+        "missing_labels": "Classes that the label likely lacks.",
+        "extra_labels": "Classes that the label likely names in error.",
+    },
+)

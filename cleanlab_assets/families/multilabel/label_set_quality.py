@@ -1,0 +1,257 @@
+"""The quality of labels that name several classes: of each class of each row, and of each row."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.compat import exponential_moving_average, softmin
+from cleanlab_assets.families.multilabel.predictions import (
+    class_names_of,
+    to_label_set_probabilities,
+)
+from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod, check_choice
+from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, to_label_lists
+from cleanlab_assets.methods.ranking import rank_by_quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+Aggregation = Literal["softmin", "exponential_moving_average", "minimum", "mean"]
+SOFTMIN_TEMPERATURE = 0.1
+"""cleanlab's own: how much more the worst class of a row counts than the others."""
+FORGETTING_FACTOR = 0.8
+"""cleanlab's own: weight of the worst class, then of the next of what is left, and so on."""
+REASONS = (
+    "not flagged",
+    "labels are likely missing",
+    "labels are likely extra",
+    "some are likely missing, others extra",
+)
+
+
+@dataclass(frozen=True)
+class ClassIssues:
+    """Quality and flag of each class of each row, shape (n_rows, n_classes), for a class that a label names or not."""
+
+    is_named: np.ndarray
+    quality: np.ndarray
+    is_issue: np.ndarray
+
+
+@dataclass(frozen=True)
+class LabelSetIssues:
+    """The label issues of a dataset.
+
+    ``table`` has one row for each train row, in source order; ``by_class`` one row for each class, see
+    ``summarize_classes``; ``notes`` says what limits the flags.
+    """
+
+    table: pd.DataFrame
+    by_class: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def find_class_issues(
+    is_named: np.ndarray,
+    probabilities: np.ndarray,
+    *,
+    filter_by: FilterRule = "confident_learning",
+    quality_method: QualityMethod = "self_confidence",
+) -> ClassIssues:
+    """Score and flag every class of every row: whether the label should name it, or should not.
+
+    Each class is a binary problem of its own. A class that all labels name, or none, has no flags.
+
+    Source: ``cleanlab.multilabel_classification.filter.find_multilabel_issues_per_class`` and
+    ``cleanlab.multilabel_classification.rank.get_label_quality_scores_per_class`` (Thyagarajan, Snorrason, Northcutt
+    and Mueller, Identifying Incorrect Annotations in Multi-Label Classification Data, 2022).
+
+    Args:
+        is_named: which classes each label names, bool of shape (n_rows, n_classes).
+        probabilities: out-of-sample probabilities, shape (n_rows, n_classes).
+        filter_by: rule that decides which classes of a row are flagged.
+        quality_method: score of a class of a row.
+
+    Returns:
+        Quality in [0, 1] (lower is worse) and flag of each class of each row.
+
+    Raises:
+        ValueError: ``filter_by`` or ``quality_method`` is none of the allowed values.
+    """
+    from cleanlab.multilabel_classification.filter import find_multilabel_issues_per_class
+    from cleanlab.multilabel_classification.rank import get_label_quality_scores_per_class
+
+    check_choice("filter_by", filter_by, get_args(FilterRule))
+    check_choice("quality_method", quality_method, get_args(QualityMethod))
+    exact = probabilities.astype(np.float64)
+    varies = is_named.any(axis=0) & ~is_named.all(axis=0)
+    is_issue = np.zeros(is_named.shape, dtype=bool)
+    if varies.any():
+        with warnings.catch_warnings():
+            # A class that a single row has, or lacks: said in the notes.
+            warnings.filterwarnings("ignore", message="May not flag all label issues in class")
+            is_issue[:, varies] = find_multilabel_issues_per_class(
+                to_label_lists(is_named[:, varies]), exact[:, varies], filter_by=filter_by, n_jobs=1
+            )
+    quality = get_label_quality_scores_per_class(to_label_lists(is_named), exact, method=quality_method)
+    return ClassIssues(is_named=is_named, quality=quality.clip(0.0, 1.0), is_issue=is_issue)
+
+
+def aggregate_quality(quality: np.ndarray, aggregation: Aggregation) -> np.ndarray:
+    """Return one label quality for each row from those of its classes.
+
+    Source: ``cleanlab.internal.multilabel_scorer`` for ``softmin`` and ``exponential_moving_average``, which weigh the
+    worst class most; ``minimum`` takes the worst class alone, ``mean`` all alike.
+
+    Args:
+        quality: shape (n_rows, n_classes), in [0, 1].
+        aggregation: how to aggregate.
+
+    Returns:
+        float64 array of shape (n_rows,), in [0, 1].
+
+    Raises:
+        ValueError: the aggregation is unknown.
+    """
+    check_choice("aggregation", aggregation, get_args(Aggregation))
+    if aggregation == "softmin":
+        aggregated = softmin(quality, temperature=SOFTMIN_TEMPERATURE)
+    elif aggregation == "exponential_moving_average":
+        aggregated = exponential_moving_average(quality, forgetting_factor=FORGETTING_FACTOR)
+    else:
+        aggregated = quality.min(axis=1) if aggregation == "minimum" else quality.mean(axis=1)
+    return np.asarray(aggregated, dtype=np.float64).clip(0.0, 1.0)
+
+
+def find_label_set_issues(
+    predictions: pd.DataFrame,
+    features: pd.DataFrame,
+    *,
+    filter_by: FilterRule = "confident_learning",
+    quality_method: QualityMethod = "self_confidence",
+    aggregation: Aggregation = "softmin",
+    calibrated: bool = True,
+) -> LabelSetIssues:
+    """Score, flag and rank the given label of every row; the suggested one has each flagged class put in or taken out.
+
+    Args:
+        predictions: predictions table (``row_id``, ``given_label``, ``probability_<class>``,
+            ``uncalibrated_<class>``).
+        features: feature columns of the same rows, in the same order.
+        filter_by: rule that decides which classes of a row are flagged; a row is flagged if one of its classes is.
+        quality_method: score of a class of a row.
+        aggregation: how the scores of a row's classes become that of the row, see ``aggregate_quality``.
+        calibrated: whether calibrated probabilities are used, or those of the models.
+
+    Returns:
+        Table with ``row_id``, ``given_label``, ``suggested_label``, ``missing_labels`` and ``extra_labels`` (texts, may
+        be empty), ``label_quality`` in [0, 1] (lower is worse), ``is_label_issue``, ``rank`` (1 = worst), ``reason``
+        and the features; with the summary of the classes.
+
+    Raises:
+        ValueError: ``filter_by``, ``quality_method`` or ``aggregation`` is none of the allowed values.
+    """
+    names = class_names_of(predictions)
+    is_named = encode_given_labels(predictions, names)
+    probabilities = to_label_set_probabilities(predictions, calibrated=calibrated)
+    found = find_class_issues(is_named, probabilities, filter_by=filter_by, quality_method=quality_method)
+    quality = aggregate_quality(found.quality, aggregation)
+    missing, extra = found.is_issue & ~is_named, found.is_issue & is_named
+    has_missing, has_extra = missing.any(axis=1), extra.any(axis=1)
+    reason = np.select([has_missing & has_extra, has_missing, has_extra], REASONS[:0:-1], default=REASONS[0])
+    table = pd.DataFrame(
+        {
+            "row_id": predictions["row_id"].to_numpy(),
+            "given_label": predictions["given_label"].to_numpy(),
+            "suggested_label": decode_label_sets(is_named ^ found.is_issue, names),
+            "missing_labels": decode_label_sets(missing, names),
+            "extra_labels": decode_label_sets(extra, names),
+            "label_quality": quality.astype(np.float32),
+            "is_label_issue": has_missing | has_extra,
+            "rank": rank_by_quality(quality),
+            "reason": pd.Categorical(reason, categories=list(REASONS)),
+        }
+    )
+    counts = is_named.sum(axis=0)
+    notes = [f"no train row has the class {names[code]!r}" for code in np.flatnonzero(counts == 0)]
+    notes += [f"every train row has the class {names[code]!r}" for code in np.flatnonzero(counts == len(is_named))]
+    notes += [
+        f"a single train row has the class {names[code]!r}, so that its flags mean little"
+        for code in np.flatnonzero(counts == 1)
+    ]
+    return LabelSetIssues(
+        table=pd.concat([table, features.reset_index(drop=True)], axis=1),
+        by_class=summarize_classes(found, names),
+        notes=tuple(notes),
+    )
+
+
+def summarize_classes(found: ClassIssues, class_names: Sequence[str]) -> pd.DataFrame:
+    """Summarize the flags of each class: where labels name it in error, and where they leave it out in error.
+
+    The counts are those of ``cleanlab.multilabel_classification.dataset.common_multilabel_issues``, which knows no
+    other rule than cleanlab's default one.
+
+    Returns:
+        One row for each class, in class order: ``class_name``, ``n_rows`` (labels that name it), ``n_missing`` and
+        ``n_extra`` (rows flagged for lacking it, or for having it), ``missing_share`` and ``extra_share`` (of the rows
+        that lack or have it; NaN where there are none) and ``mean_quality``.
+    """
+    n_named, n_rows = found.is_named.sum(axis=0), len(found.is_named)
+    n_missing, n_extra = (found.is_issue & ~found.is_named).sum(axis=0), (found.is_issue & found.is_named).sum(axis=0)
+    return pd.DataFrame(
+        {
+            "class_name": list(class_names),
+            "n_rows": n_named,
+            "n_missing": n_missing,
+            "n_extra": n_extra,
+            "missing_share": _divide(n_missing, n_rows - n_named),
+            "extra_share": _divide(n_extra, n_named),
+            "mean_quality": found.quality.mean(axis=0),
+        }
+    )
+
+
+def list_class_issues(
+    predictions: pd.DataFrame, *, filter_by: FilterRule, quality_method: QualityMethod
+) -> pd.DataFrame:
+    """List every class of every row with its quality, flag and rank among the rows of its class.
+
+    Args:
+        predictions: predictions table.
+        filter_by: rule of the flags.
+        quality_method: score of a class of a row.
+
+    Returns:
+        Table with ``row_id``, ``class_name``, ``is_given``, ``probability`` (that the class belongs to the label),
+        ``label_quality``, ``is_label_issue`` and ``rank`` (1 = worst of its class), row by row, classes in order.
+    """
+    names = class_names_of(predictions)
+    probabilities = to_label_set_probabilities(predictions)
+    found = find_class_issues(
+        encode_given_labels(predictions, names), probabilities, filter_by=filter_by, quality_method=quality_method
+    )
+    ranks = np.column_stack([rank_by_quality(quality) for quality in found.quality.T])
+    codes = np.tile(np.arange(len(names)), len(predictions))
+    return pd.DataFrame(
+        {
+            "row_id": np.repeat(predictions["row_id"].to_numpy(), len(names)),
+            "class_name": pd.Categorical.from_codes(cast("Sequence[int]", codes), dtype=pd.CategoricalDtype(names)),
+            "is_given": found.is_named.reshape(-1),
+            "probability": probabilities.reshape(-1),
+            "label_quality": found.quality.astype(np.float32).reshape(-1),
+            "is_label_issue": found.is_issue.reshape(-1),
+            "rank": ranks.reshape(-1),
+        }
+    )
+
+
+def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    shares: np.ndarray = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    return shares

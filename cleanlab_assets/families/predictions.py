@@ -1,0 +1,114 @@
+"""What out-of-sample predictions have in common: metrics, reliability and the seconds of the fits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from cleanlab_assets.families.contracts import GIVEN_LABEL, ROW_ID, TableContract
+from cleanlab_assets.families.settings import PredictionsSettings
+from cleanlab_assets.families.step import StepContext, step
+from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.class_metrics import measure_calibration
+from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.methods.facts import PredictionsFacts
+from cleanlab_assets.methods.result import Result
+from cleanlab_assets.methods.shown import Plots, TableView, keep_finite
+from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.reports.plots import plot_reliability
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+
+    from cleanlab_assets.families.step import PredictionsTable, Step, TrainingSetTable
+    from cleanlab_assets.methods.bootstrap import ScoredRows
+    from cleanlab_assets.methods.calibration import ReliabilityCurve
+    from cleanlab_assets.methods.shown import Shown
+    from cleanlab_assets.models.catalogue import PipelineFactory
+
+F = TypeVar("F", bound=PredictionsFacts)
+CLASS_PREDICTIONS = TableContract(
+    "ClassPredictions", "Out-of-sample predicted probabilities, one column for each class.", (ROW_ID, GIVEN_LABEL)
+)
+
+
+def store_predictions(
+    table: pd.DataFrame,
+    facts: F,
+    *,
+    fit_seconds: Sequence[float],
+    metrics: Sequence[str] | None = None,
+    show: Callable[[], Mapping[str, Shown]] = dict,
+) -> Result[pd.DataFrame, F]:
+    """Make the result of out-of-sample predictions.
+
+    Args:
+        table: one row for each train row or image.
+        facts: metrics and reliability among them.
+        fit_seconds: seconds of each fit.
+        metrics: names of the metrics that people see; all if absent.
+        show: further figures.
+    """
+
+    def show_all() -> dict[str, Shown]:
+        scores = {name: facts.cross_validation[name] for name in metrics or facts.cross_validation}
+        curve = plot_curve(facts.reliability) if facts.reliability.counts else None
+        return {
+            **{f"cross_validated_{name}": value for name, value in keep_finite(scores).items()},
+            "expected_calibration_error": facts.reliability.expected_calibration_error,
+            **({} if curve is None else {"plots": Plots({"Reliability": curve})}),
+            "preview": TableView(table),
+            **show(),
+        }
+
+    return Result(value=table, facts=facts, durations={"fit_seconds": float(sum(fit_seconds))}, show=show_all)
+
+
+def plot_curve(curve: ReliabilityCurve) -> bytes:
+    """Draw how often the model is right at each confidence, as a PNG."""
+    return plot_reliability(np.array(curve.mean_confidence), np.array(curve.accuracy), np.array(curve.counts))
+
+
+def build_class_predictions(
+    description: str,
+    *,
+    build: Callable[[StepContext, int, dict[str, Any]], PipelineFactory] = StepContext.pipeline_factory,
+    score: Callable[[StepContext, np.ndarray, np.ndarray], ScoredRows],
+    metrics: Sequence[str] | None = None,
+) -> Step:
+    """Make the step that predicts the probabilities of each class for every train row by a model that never saw it.
+
+    Args:
+        description: of the step.
+        build: returns what builds the model, from the context, the seed and its parameters.
+        score: from the context, class codes and probabilities to metrics.
+        metrics: names of the metrics that people see; all if absent.
+    """
+
+    def run(context: StepContext, settings: PredictionsSettings, training_set: TrainingSetTable) -> PredictionsTable:
+        names, rows = context.dataset.class_names, train_rows(training_set.value)
+        model = build(context, training_set.facts.seed, settings.parameters)
+        labels, folds = encode_labels(rows["given_label"]), rows["fold"].to_numpy()
+        predicted = predict_out_of_sample(rows[model.features], labels, folds, n_classes=len(names), build=model)
+        facts = PredictionsFacts(
+            seed=training_set.facts.seed,
+            model_parameters=settings.parameters,
+            cross_validation=keep_finite(score(context, labels, predicted.probabilities).compute()),
+            reliability=measure_calibration(labels, predicted.probabilities),
+        )
+        table = to_predictions_table(rows, predicted.probabilities, names)
+        return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, metrics=metrics)
+
+    run.__doc__ = description
+    return step(
+        "scikitlearn",
+        name="predictions",
+        code_version="2",
+        facts=PredictionsFacts,
+        contract=CLASS_PREDICTIONS,
+        settings=PredictionsSettings,
+        is_heavy=True,
+    )(run)

@@ -1,0 +1,47 @@
+"""The regression family: tables with a numeric label, rows in any order or a series."""
+
+from __future__ import annotations
+
+from cleanlab_assets.families.family import TaskFamily
+from cleanlab_assets.families.regression.checks import detection_power, outlier_detection_power, values_are_valid
+from cleanlab_assets.families.regression.datalab import datalab_issues
+from cleanlab_assets.families.regression.issues import label_issues
+from cleanlab_assets.families.regression.outlier_detectors import outlier_detectors
+from cleanlab_assets.families.regression.predictions import predictions
+from cleanlab_assets.families.regression.report import datalab_report
+from cleanlab_assets.families.regression.training_set import training_set
+from cleanlab_assets.families.regression.variants import VARIANTS
+from cleanlab_assets.families.tables.checks import TABLE_CHECKS
+from cleanlab_assets.families.tables.steps import (
+    collect_data_issues,
+    datalab_summary,
+    duplicate_sets,
+    neighbor_graph,
+)
+
+REGRESSION = TaskFamily(
+    name="regression",
+    default_model="ridge",
+    steps=(
+        training_set,
+        neighbor_graph,
+        outlier_detectors,
+        predictions,
+        label_issues,
+        datalab_issues,
+        datalab_summary,
+        duplicate_sets,
+        datalab_report,
+    ),
+    checks=(*TABLE_CHECKS, outlier_detection_power, values_are_valid, detection_power),
+    variants=VARIANTS,
+    data_issues=collect_data_issues,
+    reports=("label_issues", "datalab_report", "retrained_model"),
+    columns={
+        "predicted_value": "Out-of-sample predicted value.",
+        "uncertainty": "Estimated standard deviation of the label around the prediction, in the label's unit.",
+        "residual": "Given label less predicted value.",
+        "is_below_cleanlab_cut": "Label quality is below cleanlab's own cut.",
+        "is_below_calibrated_cut": "Label quality is below the cut of known false-flag rate.",
+    },
+)

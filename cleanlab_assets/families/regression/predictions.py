@@ -1,0 +1,186 @@
+"""The out-of-sample predictions of the regression family: values with their uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.families.contracts import ROW_ID, TableContract, number
+from cleanlab_assets.families.predictions import store_predictions
+from cleanlab_assets.families.regression.metrics import ScoredValues, measure_interval_calibration
+from cleanlab_assets.families.regression.plots import plot_given_against_predicted
+from cleanlab_assets.families.regression.training_set import VALUE
+from cleanlab_assets.families.settings import PredictionsSettings
+from cleanlab_assets.families.step import StepContext, TrainingSetTable, step
+from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_each_fold
+from cleanlab_assets.methods.facts import PredictionsFacts
+from cleanlab_assets.methods.result import Result
+from cleanlab_assets.methods.shown import Plots, keep_finite
+from cleanlab_assets.methods.training_set import train_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sklearn.pipeline import Pipeline
+
+    from cleanlab_assets.methods.shown import Shown
+
+PREDICTED_VALUE = number("predicted_value")
+_MEAN_TO_DEVIATION = 1.2533
+"""Standard deviation of a normal distribution over its mean absolute deviation."""
+_MEDIAN_TO_DEVIATION = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
+_DOUBTFUL_DEVIATIONS = 4.0
+_MOST_DOUBTFUL = 0.2
+"""Largest share of the rows that may be left out: the largest that cleanlab's ``CleanLearning`` tries."""
+_CAP_QUANTILE = 0.95
+_FLOOR = 0.75
+
+
+@dataclass(frozen=True)
+class ValuePredictions:
+    """Out-of-sample predictions of a numeric label.
+
+    ``values`` are the predictions and ``uncertainty`` the estimated standard deviations of the labels around them,
+    positive and in the unit of the label: both float64 of shape (n_rows,). ``fit_seconds`` are those of the model that
+    predicts each fold's values; ``n_left_out`` rows had labels too doubtful to learn from.
+    """
+
+    values: np.ndarray
+    uncertainty: np.ndarray
+    fit_seconds: tuple[float, ...]
+    n_left_out: int = 0
+
+
+def predict_values_out_of_sample(
+    features: pd.DataFrame, labels: np.ndarray, folds: np.ndarray, *, build: Callable[[], Pipeline]
+) -> ValuePredictions:
+    """Predict the label of every row, and its spread there, by models that never saw the row.
+
+    A value that is ten times too large bends a model of squares for all rows near it. So a first round finds the rows
+    whose label lies more than four standard deviations (robustly estimated) from its prediction, and the models that
+    count learn from the others, as in cleanlab's ``CleanLearning``; every row is predicted.
+
+    The same kind of model then learns the absolute residuals, which says how far labels lie from predictions in each
+    region: otherwise the busy hours of a series would hide the wrong labels of its quiet ones. Source: the locally
+    weighted residuals of Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-Free Predictive Inference for
+    Regression, JASA 2018, section 5.2. Residuals above their 95% quantile count as that quantile, lest wrong labels
+    vouch for each other, and no uncertainty is below three quarters of the overall one, so that a lucky stretch does
+    not make its rows suspicious.
+
+    Args:
+        features: feature columns, shape (n_rows, n_features).
+        labels: given labels, float64 of shape (n_rows,).
+        folds: fold of each row, shape (n_rows,); each fold is predicted by a model fitted on all the others.
+        build: returns a new unfitted pipeline.
+
+    Returns:
+        Predicted values, uncertainties, fit seconds and the number of rows left out.
+
+    Raises:
+        ValueError: there are fewer than two folds.
+    """
+    everywhere = np.ones(len(labels), dtype=bool)
+    values, seconds = _predict_each_fold(features, labels, folds, learn_from=everywhere, build=build)
+    deviations = np.abs(labels - values)
+    limit = max(_DOUBTFUL_DEVIATIONS * _estimate_spread(deviations), np.quantile(deviations, 1 - _MOST_DOUBTFUL))
+    is_doubtful = deviations > limit
+    if is_doubtful.any():
+        values, seconds = _predict_each_fold(features, labels, folds, learn_from=~is_doubtful, build=build)
+        deviations = np.abs(labels - values)
+
+    cap = np.quantile(deviations, _CAP_QUANTILE)
+    local, _ = _predict_each_fold(features, np.minimum(deviations, cap), folds, learn_from=everywhere, build=build)
+    # A model may extrapolate beyond what it was shown; nothing shown was above the cap.
+    uncertainty = np.maximum(_MEAN_TO_DEVIATION * np.minimum(local, cap), _FLOOR * _estimate_spread(deviations))
+    return ValuePredictions(values, uncertainty, seconds, n_left_out=int(is_doubtful.sum()))
+
+
+def _predict_each_fold(
+    features: pd.DataFrame,
+    targets: np.ndarray,
+    folds: np.ndarray,
+    *,
+    learn_from: np.ndarray,
+    build: Callable[[], Pipeline],
+) -> tuple[np.ndarray, tuple[float, ...]]:
+    turns = hold_out_each_fold(folds)
+    predicted = np.empty(len(targets), dtype=np.float64)
+    for fold in turns:
+        learned = learn_from & fold.others
+        with fold.time_fit():
+            model = build().fit(features[learned], targets[learned])
+        predicted[fold.held_out] = model.predict(features[fold.held_out])
+    return predicted, fit_seconds_of(turns)
+
+
+def _estimate_spread(deviations: np.ndarray) -> float:
+    """Return a positive standard deviation: by the median, else by the mean, else 1 where every prediction is exact."""
+    by_median = _MEDIAN_TO_DEVIATION * float(np.median(deviations))
+    return by_median or _MEAN_TO_DEVIATION * float(deviations.mean()) or 1.0
+
+
+def to_value_predictions_table(rows: pd.DataFrame, predicted: ValuePredictions) -> pd.DataFrame:
+    """Put ``predicted_value`` and ``uncertainty`` beside ``row_id`` and ``given_label``."""
+    return pd.DataFrame(
+        {
+            "row_id": rows["row_id"],
+            "given_label": rows["given_label"],
+            "predicted_value": predicted.values,  # noqa: PD011 - no pandas object
+            "uncertainty": predicted.uncertainty,
+        }
+    )
+
+
+class ValuePredictionsFacts(PredictionsFacts):
+    """How values were predicted; ``n_left_out`` rows had labels too doubtful to learn from."""
+
+    n_left_out: int
+
+
+ValuePredictionsTable: TypeAlias = Result[pd.DataFrame, ValuePredictionsFacts]
+
+
+@step(
+    "scikitlearn",
+    code_version="2",
+    facts=ValuePredictionsFacts,
+    contract=TableContract(
+        "ValuePredictions",
+        "Out-of-sample predicted values with their uncertainty, a standard deviation in the label's unit.",
+        (ROW_ID, VALUE, PREDICTED_VALUE, number("uncertainty")),
+    ),
+    settings=PredictionsSettings,
+    is_heavy=True,
+)
+def predictions(
+    context: StepContext, settings: PredictionsSettings, training_set: TrainingSetTable
+) -> ValuePredictionsTable:
+    """Out-of-sample predicted values with their uncertainty: each train row by models that never saw it."""
+    rows = train_rows(training_set.value)
+    labels = rows["given_label"].to_numpy()
+    build = context.pipeline_factory(training_set.facts.seed, settings.parameters)
+    predicted = predict_values_out_of_sample(rows[build.features], labels, rows["fold"].to_numpy(), build=build)
+    values = predicted.values  # noqa: PD011 - no pandas object
+    facts = ValuePredictionsFacts(
+        seed=training_set.facts.seed,
+        model_parameters=settings.parameters,
+        cross_validation=keep_finite(ScoredValues(labels, values).compute()),
+        reliability=measure_interval_calibration(labels, values, predicted.uncertainty),
+        n_left_out=predicted.n_left_out,
+    )
+
+    def show() -> dict[str, Shown]:
+        no_flags = np.zeros(len(labels), dtype=bool)
+        plot = plot_given_against_predicted(labels, values, no_flags, context.dataset.label_domain.unit)
+        return {
+            "median_uncertainty": float(np.median(predicted.uncertainty)),
+            "rows_too_doubtful_to_learn_from": predicted.n_left_out,
+            "plots": Plots({"Given against predicted": plot}),
+        }
+
+    table = to_value_predictions_table(rows, predicted)
+    return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, show=show)

@@ -1,0 +1,34 @@
+"""The segmentation family: images with a class for every pixel."""
+
+from __future__ import annotations
+
+from cleanlab_assets.families.family import TaskFamily
+from cleanlab_assets.families.images.checks import IMAGE_CHECKS
+from cleanlab_assets.families.images.steps import collect_data_issues, image_issues
+from cleanlab_assets.families.segmentation.checks import detection_power, probabilities_are_valid
+from cleanlab_assets.families.segmentation.issues import class_confusions, class_summary, label_issues, pixel_issues
+from cleanlab_assets.families.segmentation.predictions import predictions
+from cleanlab_assets.families.segmentation.report import mask_report
+from cleanlab_assets.families.segmentation.training_set import training_set
+from cleanlab_assets.families.segmentation.variants import VARIANTS
+
+SEGMENTATION = TaskFamily(
+    name="segmentation",
+    unit="image",
+    default_model="small_unet",
+    steps=(
+        training_set,
+        image_issues,
+        predictions,
+        pixel_issues,
+        label_issues,
+        class_summary,
+        class_confusions,
+        mask_report,
+    ),
+    checks=(*IMAGE_CHECKS, probabilities_are_valid, detection_power),
+    variants=VARIANTS,
+    data_issues=collect_data_issues,
+    reports=("label_issues", "mask_report", "retrained_model"),
+    libraries=("torch", "torchvision", "cleanvision", "pillow", "safetensors"),
+)

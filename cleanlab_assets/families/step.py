@@ -1,0 +1,285 @@
+"""A step of a family's chain and a check of its result, as values of pure functions: nothing here knows of Dagster."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.methods.facts import LabelIssuesFacts, PredictionsFacts, TrainingSetFacts
+from cleanlab_assets.methods.result import Facts, NoFacts, Result
+from cleanlab_assets.methods.shown import Json
+from cleanlab_assets.methods.variants import VariantComparison
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
+    from pathlib import Path
+
+    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.contracts import TableContract
+    from cleanlab_assets.methods.shown import Shown
+    from cleanlab_assets.models.catalogue import PipelineFactory
+
+Level = Literal["dataset", "model", "comparison"]
+DATASET: Final = "dataset"
+MODEL: Final = "model"
+COMPARISON: Final = "comparison"
+"""The level above the models: one result for each dataset, read from all of its models."""
+StorageFormat = Literal["parquet", "json", "html", "skops", "safetensors"]
+
+TrainingSetTable: TypeAlias = Result[pd.DataFrame, TrainingSetFacts]
+PredictionsTable: TypeAlias = Result[pd.DataFrame, PredictionsFacts]
+LabelIssuesTable: TypeAlias = Result[pd.DataFrame, LabelIssuesFacts]
+PlainTable: TypeAlias = Result[pd.DataFrame, NoFacts]
+AnyTable: TypeAlias = Result[pd.DataFrame, Facts]
+Page: TypeAlias = Result[str, NoFacts]
+Comparison: TypeAlias = Result[VariantComparison, NoFacts]
+
+
+class Settings(BaseModel):
+    """The settings of a step; each setting lives on exactly one step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Parts(Protocol):
+    """Where a long step keeps its finished parts, so that an interrupted run goes on with those that are missing."""
+
+    def read(self) -> pd.DataFrame | None:
+        """Return the parts at hand as one table, in the order they were added; None without any."""
+
+    def add(self, table: pd.DataFrame) -> None:
+        """Keep one more part."""
+
+
+class NoParts:
+    """Keeps no parts: a step that is interrupted starts anew."""
+
+    def read(self) -> pd.DataFrame | None:
+        """Return None."""
+        return None
+
+    def add(self, table: pd.DataFrame) -> None:
+        """Keep nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepContext:
+    """What a step may depend on beside its settings and inputs.
+
+    Attributes:
+        family: Name of the task family.
+        dataset: The dataset of the partition.
+        model: Name of the model; empty on levels without one.
+        data_dir: Directory of downloaded files, among them published weights.
+        reserved_columns: Columns that the audit writes; no feature may have one of these names.
+        parts: Where the step keeps its finished parts.
+    """
+
+    family: str
+    dataset: Dataset
+    model: str = ""
+    data_dir: Path
+    reserved_columns: frozenset[str] = frozenset()
+    parts: Parts = field(default_factory=NoParts)
+
+    def pipeline_factory(
+        self, seed: int, parameters: Mapping[str, Any], *, model: str | None = None
+    ) -> PipelineFactory:
+        """Return the factory of the model: the same for the folds, the variants, the checks and the final fit.
+
+        Args:
+            seed: seed of the estimator.
+            parameters: estimator parameters that replace the defaults.
+            model: another model of the family than that of the partition.
+        """
+        from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
+        from cleanlab_assets.models.encoding import FeatureKinds
+
+        build_context = BuildContext(
+            kinds=FeatureKinds.of(self.dataset.columns),
+            n_classes=len(self.dataset.class_names),
+            seed=seed,
+            data_dir=self.data_dir,
+        )
+        return PipelineFactory(self.family, model or self.model, build_context, parameters)
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the columns that a model may see."""
+        return [column.name for column in self.dataset.features]
+
+    def path_of(self, step: str, *, of_dataset: bool = False) -> str:
+        """Say in words where the table of a step lies, for readers of a report."""
+        model = "" if of_dataset else f"/{self.model}"
+        return f"{self.family}/{step}/{self.dataset.name}{model}.parquet of the artifacts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of a chain.
+
+    ``run`` takes the context, ``settings`` if the step has some, and the results of upstream steps by their name; a
+    step of the comparison level gets those of the model level as a mapping from model to result. Its docstring is the
+    description that users read.
+
+    Attributes:
+        name: Name of the step; its parameters and files are found under it.
+        level: ``dataset``, ``model`` (dataset times model) or ``comparison`` (one for each dataset again).
+        run: The pure function.
+        code_version: To be raised with every change of the result.
+        kinds: Technologies, shown in the web UI.
+        value: Type of the result's value.
+        facts: Type of its facts.
+        storage: File format.
+        contract: What the table must fulfil, else the step fails.
+        settings: Type of the settings, None without any.
+        is_heavy: Whether the step uses all cores for long; such steps take turns.
+        shows_catalogue: Whether the result holds the catalogue's texts for people or the limits of the dataset's gates.
+        maximum_age: How old the result may be before the web UI says so; any age if absent.
+    """
+
+    name: str
+    level: Level
+    run: Callable[..., Result[Any, Any]]
+    code_version: str
+    kinds: frozenset[str]
+    value: type = pd.DataFrame
+    facts: type[Facts] = NoFacts
+    storage: StorageFormat = "parquet"
+    contract: TableContract | None = None
+    settings: type[Settings] | None = None
+    is_heavy: bool = False
+    shows_catalogue: bool = False
+    maximum_age: timedelta | None = None
+    description: str = ""
+    inputs: tuple[str, ...] = ()
+
+
+def step(
+    tool: str | None = None,
+    *,
+    code_version: str,
+    level: Level = MODEL,
+    name: str | None = None,
+    value: type = pd.DataFrame,
+    facts: type[Facts] = NoFacts,
+    storage: StorageFormat = "parquet",
+    contract: TableContract | None = None,
+    settings: type[Settings] | None = None,
+    is_heavy: bool = False,
+    shows_catalogue: bool = False,
+    maximum_age: timedelta | None = None,
+) -> Callable[[Callable[..., Result[Any, Any]]], Step]:
+    """Turn a function into a step, by default of its name and of the model level; see ``Step`` for the arguments.
+
+    The kinds of the step are its tool, which computes the result, and its file format.
+    """
+
+    def decorate(run: Callable[..., Result[Any, Any]]) -> Step:
+        return Step(
+            name=name or run.__name__,
+            level=level,
+            run=run,
+            code_version=code_version,
+            kinds=frozenset({tool or storage, storage}),
+            value=value,
+            facts=facts,
+            storage=storage,
+            contract=contract,
+            settings=settings,
+            is_heavy=is_heavy,
+            shows_catalogue=shows_catalogue,
+            maximum_age=maximum_age,
+            description=inspect.getdoc(run) or "",
+            inputs=inputs_of(run),
+        )
+
+    return decorate
+
+
+def inputs_of(run: Callable[..., object]) -> tuple[str, ...]:
+    """Names of the upstream steps that a function of a step or a check takes."""
+    return tuple(name for name in inspect.signature(run).parameters if name not in ("context", "settings"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What a check found.
+
+    Attributes:
+        passed: Whether all is well.
+        description: What was found and what was wanted, in a sentence.
+        figures: Figures and tables beside it.
+        severity: ``gate`` warns or fails by the settings of the code location; ``error`` and ``warn`` always do.
+    """
+
+    passed: bool
+    description: str
+    figures: Mapping[str, Shown] = field(default_factory=dict)
+    severity: Literal["gate", "warn", "error"] = "gate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A check of the result of a step.
+
+    ``run`` takes the context and results by the name of their step. Its docstring is the description.
+
+    Attributes:
+        name: Name of the check.
+        step: Name of the step whose result is checked.
+        run: The pure function.
+        is_blocking: Whether a failure holds back what follows.
+        is_heavy: Whether it fits models; such checks and steps take turns.
+    """
+
+    name: str
+    step: str
+    run: Callable[..., CheckResult]
+    is_blocking: bool = False
+    is_heavy: bool = False
+    description: str = ""
+    inputs: tuple[str, ...] = ()
+
+
+def check(
+    step: str, *, name: str | None = None, is_blocking: bool = False, is_heavy: bool = False
+) -> Callable[[Callable[..., CheckResult]], Check]:
+    """Turn a function into a check, by default of its name; see ``Check`` for the arguments."""
+
+    def decorate(run: Callable[..., CheckResult]) -> Check:
+        return Check(
+            name=name or run.__name__,
+            step=step,
+            run=run,
+            is_blocking=is_blocking,
+            is_heavy=is_heavy,
+            description=inspect.getdoc(run) or "",
+            inputs=inputs_of(run),
+        )
+
+    return decorate
+
+
+def gate(*, passed: bool, description: str, figures: Mapping[str, Shown] | None = None) -> CheckResult:
+    """Judge data quality: a failure warns, unless the settings make gates errors."""
+    return CheckResult(passed=passed, description=description, figures=figures or {})
+
+
+def rule(*, passed: bool, description: str, figures: Mapping[str, Shown] | None = None) -> CheckResult:
+    """Judge by a rule that must hold: a failure is an error."""
+    return CheckResult(passed=passed, description=description, figures=figures or {}, severity="error")
+
+
+def rule_on_rows(invalid: Sequence[str], n_rows: int, what: str) -> CheckResult:
+    """Judge by a rule that must hold for every row or image; ``what`` says which of them break it."""
+    return rule(
+        passed=len(invalid) == 0,
+        description=f"{len(invalid):,} of {n_rows:,} {what}",
+        figures={"n_invalid": len(invalid), "rows": Json(list(invalid[:20]))},
+    )

@@ -1,0 +1,58 @@
+"""The training set of families on tables: which rows are audited, and how they are divided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.families.contracts import FOLD, GIVEN_LABEL, ROW_ID, SPLIT, TableContract
+from cleanlab_assets.families.training_set import store_training_set
+from cleanlab_assets.methods.facts import TrainingSetFacts
+from cleanlab_assets.methods.training_set import SHARED_COLUMNS, build_training_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from cleanlab_assets.families.step import StepContext, TrainingSetTable
+    from cleanlab_assets.families.tables.settings import TrainingSetSettings
+    from cleanlab_assets.methods.shown import Shown
+
+TRAINING_SET = TableContract(
+    "TrainingSet",
+    "Rows under audit: row id, features, given label, split and fold (-1 on test rows).",
+    (ROW_ID, GIVEN_LABEL, SPLIT, FOLD),
+)
+
+
+def make_training_set(
+    context: StepContext,
+    settings: TrainingSetSettings,
+    raw_dataset: pd.DataFrame,
+    *,
+    plant: Callable[..., pd.DataFrame],
+    show: Callable[[pd.DataFrame], Mapping[str, Shown]],
+) -> TrainingSetTable:
+    """Sample, split and fold the rows, and plant errors in the train labels where the settings ask for them.
+
+    Args:
+        context: of the step.
+        settings: sample, division and planted errors.
+        raw_dataset: the source.
+        plant: returns a training set with planted errors, from one without, a ``fraction`` and a ``seed``.
+        show: further figures of the table.
+    """
+    built = build_training_set(
+        raw_dataset,
+        context.dataset,
+        max_rows=settings.max_rows,
+        test_fraction=settings.test_fraction,
+        folds=settings.folds,
+        seed=settings.seed,
+        reserved=SHARED_COLUMNS | context.reserved_columns,
+    )
+    table, fraction = built.table, settings.planted_error_fraction
+    if fraction > 0:
+        table = plant(table, fraction=fraction, seed=settings.seed)
+    facts = TrainingSetFacts(seed=settings.seed, folds=settings.folds, notes=list(built.notes))
+    return store_training_set(table, facts, show=show)

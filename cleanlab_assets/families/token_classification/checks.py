@@ -1,0 +1,63 @@
+"""The checks that only the token classification family has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.families.detection_power import judge_detection_power
+from cleanlab_assets.families.step import CheckResult, StepContext, TrainingSetTable, check, gate, rule
+from cleanlab_assets.families.token_classification.plant import draw_sentences
+from cleanlab_assets.methods.detection_power import plant_and_audit_classes
+from cleanlab_assets.methods.shown import Json
+
+if TYPE_CHECKING:
+    from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
+
+DETECTION_TOKENS = 10_000
+"""Tokens, of whole sentences, that detection power is measured on."""
+
+
+@check("training_set", is_blocking=True)
+def no_sentence_in_two_parts(context: StepContext, training_set: TrainingSetTable) -> CheckResult:
+    """No sentence is in two splits or two folds, and no row id occurs twice."""
+    rows = training_set.value
+    part = rows.groupby("sentence_id", observed=True)[["split", "fold"]].nunique()
+    torn = part.index[(part > 1).any(axis=1)].astype(str)
+    repeated = rows.loc[rows["row_id"].duplicated(), "row_id"]
+    return rule(
+        passed=len(torn) == 0 and repeated.empty,
+        description=f"{len(torn):,} of {len(part):,} sentences are in two parts, {len(repeated):,} row ids occur twice",
+        figures={
+            "n_torn": len(torn),
+            "n_repeated": len(repeated),
+            "examples": Json([*torn[:10], *repeated.head(10)]),
+        },
+    )
+
+
+@check("training_set")
+def every_class_in_every_part(context: StepContext, training_set: TrainingSetTable) -> CheckResult:
+    """Every tag has train rows in two folds or more, and test rows."""
+    notes = [note for note in training_set.facts.notes if " tag '" in f" {note}"]
+    description = "; ".join(notes) or "every tag is in several folds and among the test rows"
+    return gate(passed=not notes, description=description, figures={"n_notes": len(notes)})
+
+
+@check("label_issues", is_heavy=True)
+def detection_power(context: StepContext, label_issues: ClassLabelIssuesTable) -> CheckResult:
+    """Planted tag errors rank far worse than by chance: the detector has signal. Measured on a sample of sentences."""
+    table, facts = label_issues.value, label_issues.facts
+    rows = table[draw_sentences(table, DETECTION_TOKENS, seed=facts.seed)].reset_index(drop=True)
+    if "true_label" in rows:
+        rows = rows.assign(given_label=rows["true_label"])
+    build = context.pipeline_factory(facts.seed, facts.model_parameters)
+    power = plant_and_audit_classes(
+        rows,
+        build.features,
+        build=build,
+        seed=facts.seed,
+        max_rows=len(rows),
+        find_issues=facts.same_audit,
+        keep_together=["sentence"],
+    )
+    return judge_detection_power(power, among=f" in {len(rows):,} tokens")

@@ -1,0 +1,12 @@
+"""The out-of-sample predictions of the token classification family."""
+
+from __future__ import annotations
+
+from cleanlab_assets.families.predictions import build_class_predictions
+from cleanlab_assets.families.token_classification.metrics import TOKEN_METRICS, ScoredTokens
+
+predictions = build_class_predictions(
+    "Out-of-sample predicted probabilities: every train token is predicted by a model that never saw its document.",
+    score=lambda context, labels, found: ScoredTokens(labels, found, tags=context.dataset.class_names),
+    metrics=TOKEN_METRICS,
+)

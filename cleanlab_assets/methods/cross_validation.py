@@ -1,0 +1,53 @@
+"""The loop over folds in which every row is predicted by a model that never saw it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Fold:
+    """One fold: ``held_out`` are its rows, ``others`` those to learn from, bool masks of shape (n_rows,).
+
+    ``fit_seconds`` is the time spent in ``time_fit``, 0 where nothing was fitted.
+    """
+
+    name: int
+    held_out: np.ndarray
+    others: np.ndarray
+    fit_seconds: float = 0.0
+
+    @contextmanager
+    def time_fit(self) -> Iterator[None]:
+        """Time the fit of this fold's model."""
+        started = perf_counter()
+        yield
+        self.fit_seconds = perf_counter() - started
+
+
+def hold_out_each_fold(folds: np.ndarray) -> list[Fold]:
+    """Return the folds in order, each with the rows to predict and the rows to learn from.
+
+    Args:
+        folds: fold of each row, integers of shape (n_rows,).
+
+    Raises:
+        ValueError: there are fewer than two folds, so that a fold has no other rows to learn from.
+    """
+    names = np.unique(folds)
+    if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training rows
+        raise ValueError(f"cross-validation needs at least two folds, got {len(names)}")
+    return [Fold(name=int(name), held_out=folds == name, others=folds != name) for name in names]
+
+
+def fit_seconds_of(folds: list[Fold]) -> tuple[float, ...]:
+    """Return the seconds of each fold's fit, in order."""
+    return tuple(fold.fit_seconds for fold in folds)

@@ -1,0 +1,45 @@
+"""The facts that the steps of every family have in common; a family's own facts derive from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cleanlab_assets.methods.calibration import ReliabilityCurve
+from cleanlab_assets.methods.detection_power import PlantedDetection
+from cleanlab_assets.methods.result import Facts
+
+
+class TrainingSetFacts(Facts):
+    """How the rows under audit were made: the seed of everything random, the folds, and what a reader must know."""
+
+    seed: int
+    folds: int
+    notes: list[str]
+
+
+class PredictionsFacts(Facts):
+    """How the rows were predicted.
+
+    ``cross_validation`` holds the metrics of the out-of-sample predictions by name; ``reliability`` how often the model
+    is right at each confidence.
+    """
+
+    seed: int
+    model_parameters: dict[str, Any]
+    cross_validation: dict[str, float]
+    reliability: ReliabilityCurve
+
+
+class LabelIssuesFacts(Facts):
+    """How labels were judged.
+
+    ``flag_rule`` says in words how rows are flagged; ``estimated_errors`` estimates the number of label errors, None
+    where the family has no estimate; ``planted`` says how well planted errors were found, None without any.
+    """
+
+    seed: int
+    model_parameters: dict[str, Any]
+    flag_rule: str
+    notes: list[str]
+    estimated_errors: int | None = None
+    planted: PlantedDetection | None = None

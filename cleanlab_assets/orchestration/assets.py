@@ -1,0 +1,229 @@
+"""How a step becomes an asset: keys, partitions, versions, timing and provenance, once for all.
+
+What a step computes is in its family's folder, and knows nothing of Dagster.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import ValidationError, create_model
+
+from cleanlab_assets.datasets.download import DownloadError, InsecureAddressError
+from cleanlab_assets.families.step import COMPARISON, MODEL, StepContext
+from cleanlab_assets.methods.result import Provenance
+from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
+from cleanlab_assets.orchestration.contracts import to_dagster_type
+from cleanlab_assets.orchestration.datasets import get_dataset
+from cleanlab_assets.orchestration.history import latest_provenance, read_data_version
+from cleanlab_assets.orchestration.metadata import to_metadata
+from cleanlab_assets.orchestration.partial_results import PartialResults
+from cleanlab_assets.orchestration.partitions import Partition, partitions_of
+from cleanlab_assets.orchestration.provenance import (
+    PROVENANCE,
+    catalogue_hash,
+    display_hash,
+    hash_result,
+    library_versions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cleanlab_assets.families.family import TaskFamily
+    from cleanlab_assets.families.step import Settings, Step
+    from cleanlab_assets.methods.result import Result
+
+CONFIG = "config"
+"""Name of the metadata entry that holds the settings of the step."""
+GATHERS = "allow_missing_partitions"
+"""Name of the metadata of an input that comes with all of its materialized models, by their name."""
+KEEP_SETTINGS_TAG = "cleanlab_assets/keep_settings"
+"""Tag of runs that nobody configured: their steps take the settings of the partition's latest materialization."""
+_UNATTENDED_TAGS = (KEEP_SETTINGS_TAG, "dagster/from_automation_condition")
+DOWNLOAD_RETRIES = 2
+RETRY_SECONDS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainContext(StepContext):
+    """What the chain's own steps and checks see beside what those of families see: Dagster's context."""
+
+    dagster: dg.AssetExecutionContext | dg.AssetCheckExecutionContext
+
+
+def build_context(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, family: TaskFamily, reserved: frozenset[str]
+) -> ChainContext:
+    """Say to a step or check which partition it is about."""
+    partition = Partition.parse(context.partition_key)
+    return ChainContext(
+        family=family.name,
+        dataset=get_dataset(partition.dataset),
+        model=partition.model,
+        data_dir=context.resources.settings.data_dir,
+        reserved_columns=reserved,
+        dagster=context,
+    )
+
+
+def input_of(family: str, upstream: Step, *, reader: str) -> dg.AssetIn:
+    """Describe an input; a step of the comparison level reads those of the model level of every model that exists."""
+    gathers = reader == COMPARISON and upstream.level == MODEL
+    return dg.AssetIn(key=[family, upstream.name], metadata={GATHERS: True} if gathers else {})
+
+
+def build_asset(
+    family: TaskFamily, step: Step, upstream: Sequence[Step], *, shared: Sequence[str], reserved: frozenset[str]
+) -> dg.AssetsDefinition:
+    """Turn a step into the asset ``<family>/<step>``.
+
+    Every materialization gets a content-hash data version and provenance. A run that a schedule, a sensor or an
+    automation condition started keeps the settings of the partition's latest materialization.
+
+    Args:
+        family: task family: key prefix and group.
+        step: the step.
+        upstream: the steps whose results it takes.
+        shared: steps of the dataset level that its models are made from.
+        reserved: columns that the audit writes.
+    """
+
+    def materialize(context: dg.AssetExecutionContext, **arguments: Any) -> dg.Output[Any]:
+        given = arguments.pop(CONFIG, None)
+        settings = None if given is None else step.settings(**_choose_settings(context, given).model_dump())  # type: ignore[misc]
+        config = {} if settings is None else settings.model_dump(mode="json")
+        inputs = _input_versions(context)
+        started, clock = datetime.now(UTC), perf_counter()
+        parts = PartialResults(
+            context.resources.settings.artifacts_dir,
+            context.asset_key.to_user_string(),
+            context.partition_key,
+            {"inputs": inputs, CONFIG: config, "code_version": step.code_version},
+        )
+        ours = replace(build_context(context, family, reserved), parts=parts)
+        if settings is not None:
+            arguments["settings"] = settings
+        result = _run_with_retries(step, ours, arguments)
+        parts.clear()
+        provenance = Provenance(
+            asset=context.asset_key.to_user_string(),
+            partition=context.partition_key,
+            code_version=step.code_version,
+            run_id=context.run.run_id,
+            config=config,
+            inputs=inputs,
+            catalogue_hash=catalogue_hash(ours.dataset),
+            display_hash=display_hash(ours.dataset),
+            data_hash=hash_result(result, config),
+            versions=library_versions(family.libraries),
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(perf_counter() - clock, 3),
+            durations=dict(result.durations),
+        )
+        metadata = {
+            **to_metadata({**result.show(), **result.durations}),
+            CONFIG: dg.MetadataValue.json(config),
+            "seconds": provenance.seconds,
+            PROVENANCE: dg.MetadataValue.json(provenance.model_dump(mode="json")),
+        }
+        return dg.Output(
+            replace(result, provenance=provenance),
+            metadata=metadata,
+            data_version=dg.DataVersion(provenance.data_hash),
+        )
+
+    parameters: dict[str, Any] = {"context": dg.AssetExecutionContext}
+    if step.settings is not None:
+        parameters[CONFIG] = to_dagster_config(step.settings)
+    parameters |= {item.name: Any for item in upstream}
+    declare_parameters(materialize, step.name, parameters)
+    return dg.asset(
+        key_prefix=family.name,
+        group_name=family.name,
+        partitions_def=partitions_of(family.name, step.level),
+        ins={item.name: input_of(family.name, item, reader=step.level) for item in upstream},
+        io_manager_key=step.storage,
+        dagster_type=None if step.contract is None else to_dagster_type(step.contract),
+        code_version=step.code_version,
+        kinds=set(step.kinds),
+        description=step.description,
+        pool="heavy" if step.is_heavy else None,
+        required_resource_keys={"settings", "families"},
+        automation_condition=refresh_when_changed(family.name, step.level, shared),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=step.maximum_age) if step.maximum_age else None,
+    )(materialize)
+
+
+def declare_parameters(function: Any, name: str, parameters: Mapping[str, Any]) -> None:
+    """Give a function the name, parameters and annotations that Dagster reads from it."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    function.__name__ = name
+    function.__signature__ = inspect.Signature(
+        [inspect.Parameter(parameter, kind, annotation=given) for parameter, given in parameters.items()]
+    )
+    function.__annotations__ = {**parameters, "return": dg.Output}
+
+
+def to_dagster_config(settings: type[Settings]) -> type[dg.Config]:
+    """Turn a step's settings into the form that Dagster reads a run config by."""
+    fields: dict[str, Any] = {name: (item.annotation, item) for name, item in settings.model_fields.items()}
+    return create_model(settings.__name__, __base__=dg.Config, __doc__=settings.__doc__, **fields)
+
+
+def _run_with_retries(step: Step, context: ChainContext, arguments: Mapping[str, Any]) -> Result[Any, Any]:
+    """Run a step; a failed download asks for another try later."""
+    try:
+        return step.run(context, **arguments)
+    except InsecureAddressError:
+        raise  # the address is as insecure later
+    except DownloadError as error:
+        # After the last retry the run shows the first line of the cause: it must say all that was tried.
+        cause = type(error)("; ".join(line.strip() for line in str(error).splitlines()))
+        raise dg.RetryRequested(
+            max_retries=DOWNLOAD_RETRIES, seconds_to_wait=RETRY_SECONDS * 2**context.dagster.retry_number
+        ) from cause
+
+
+def _choose_settings(context: dg.AssetExecutionContext, given: dg.Config) -> dg.Config:
+    """Return the settings of the run, or those of the latest materialization where nobody configured the run.
+
+    Recorded settings that the step has no longer are left out, with a warning; new settings have their default.
+
+    Raises:
+        ValueError: a recorded value is not allowed any more.
+    """
+    if not any(tag in context.run.tags for tag in _UNATTENDED_TAGS):
+        return given
+    record = latest_provenance(context.instance, context.asset_key, context.partition_key)
+    if record is None:
+        return given
+    kept = {name: value for name, value in record.config.items() if name in type(given).model_fields}
+    gone = sorted(record.config.keys() - kept.keys())
+    if gone:
+        message = "%s has no setting %s any more: left out of the settings that are kept from run %s"
+        context.log.warning(message, context.asset_key.to_user_string(), ", ".join(gone), record.run_id)
+    try:
+        return type(given)(**kept)
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = ".".join(str(part) for part in first["loc"])
+        raise ValueError(
+            f"{context.asset_key.to_user_string()} of {context.partition_key} cannot keep {setting} = "
+            f"{first['input']!r} of its last run: {first['msg']}. Run it once with other settings."
+        ) from error
+
+
+def _input_versions(context: dg.AssetExecutionContext) -> dict[str, str]:
+    """Data versions of the upstream partitions that this step read."""
+    return {
+        key.to_user_string(): read_data_version(
+            context.instance, key, sorted(context.asset_partition_keys_for_input(name))
+        )
+        for name, key in context.assets_def.keys_by_input_name.items()
+    }

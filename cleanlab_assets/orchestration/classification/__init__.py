@@ -1,1 +1,0 @@
-"""The classification family: its assets level by level, its checks, its settings."""

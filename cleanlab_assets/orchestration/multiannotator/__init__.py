@@ -1,1 +1,0 @@
-"""The family of panels: several annotators label the same examples."""

@@ -1,1 +1,0 @@
-"""The multilabel family: labels that name any number of classes."""

@@ -1,1 +1,0 @@
-"""The object detection family: its assets level by level, its checks, its settings."""

@@ -1,1 +1,0 @@
-"""The regression family: its assets level by level, its checks, its settings."""

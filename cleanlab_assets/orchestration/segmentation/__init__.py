@@ -1,1 +1,0 @@
-"""The segmentation family: its assets level by level, its checks, its settings."""

@@ -1,1 +1,0 @@
-"""What the families on images share in the orchestration."""

@@ -1,0 +1,1 @@
+"""Golden files: what the code location declares and computes, so that a change of either shows as a difference."""

@@ -1,0 +1,20 @@
+"""The audit of each family, made once for all tests that only look at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cleanlab_assets_tests.orchestration.chains import Audits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def audits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audits]:
+    """The audits by name of the family."""
+    made = Audits(tmp_path_factory)
+    yield made
+    made.close()

@@ -1,0 +1,94 @@
+"""What libraries keep private behaves as this package relies on: a test that fails names what a library changed."""
+
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pytest
+
+from cleanlab_assets import compat
+
+SCORES = np.array([[0.9, 0.2, 0.7], [0.5, 0.5, 0.5]])
+
+
+def test_the_latest_execution_of_a_check_is_that_of_the_asked_partition() -> None:
+    partitions = dg.StaticPartitionsDefinition(["a", "b", "never"])
+
+    @dg.asset(partitions_def=partitions)
+    def source() -> None: ...
+
+    @dg.asset_check(asset=source, partitions_def=partitions)
+    def fine(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=context.partition_key == "b", metadata=dict(context.run.tags))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        for partition, turn in (("a", "first"), ("b", "first"), ("a", "second")):
+            dg.materialize([source, fine], partition_key=partition, instance=instance, tags={"turn": turn})
+        latest = {
+            name: compat.latest_check_executions(instance, [fine.check_key], name).get(fine.check_key)
+            for name in ("a", "b", "never")
+        }
+
+    def read(name: str) -> tuple[bool, Any]:
+        record = latest[name]
+        assert record is not None
+        assert isinstance(record.evaluation, dg.AssetCheckEvaluation)
+        return record.evaluation.passed, record.evaluation.metadata["turn"].value
+
+    assert read("a") == (False, "second")
+    assert read("b") == (True, "first")
+    assert latest["never"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_schedule"),
+    [("0 2 * * *", True), ("*/15 1-5 * * MON", True), ("@daily", True), ("61 2 * * *", False), ("nightly", False)],
+)
+def test_a_cron_schedule_is_told_from_other_texts(text: str, *, is_schedule: bool) -> None:
+    assert compat.is_cron_schedule(text) is is_schedule
+
+
+def test_softmin_is_a_mean_that_nears_the_lowest_score() -> None:
+    weights = np.exp((1 - SCORES) / 0.5)
+    expected = (weights * SCORES).sum(axis=1) / weights.sum(axis=1)
+
+    np.testing.assert_allclose(compat.softmin(SCORES, temperature=0.5), expected)
+    np.testing.assert_allclose(compat.softmin(SCORES, temperature=0.01), [0.2, 0.5])
+
+
+def test_the_moving_average_runs_from_the_highest_to_the_lowest_score() -> None:
+    expected = 0.8 * 0.2 + 0.2 * (0.8 * 0.7 + 0.2 * 0.9)
+
+    np.testing.assert_allclose(compat.exponential_moving_average(SCORES, forgetting_factor=0.8), [expected, 0.5])
+
+
+def test_the_test_of_order_takes_its_statistics_and_its_p_value_from_the_overridden_methods() -> None:
+    from cleanlab import Datalab
+    from scipy.sparse import csr_matrix
+
+    base = compat.non_iid_issue_manager()
+    n_rows, k = 20, 3
+    neighbors = (np.arange(n_rows)[:, None] + np.arange(1, k + 1)) % n_rows
+    seen: dict[str, Any] = {}
+
+    class Recording(base):  # type: ignore[misc, valid-type]
+        description = base.description
+        issue_name = base.issue_name
+
+        def _get_statistics(self, distances: np.ndarray) -> dict[str, float]:
+            seen["distances"] = distances
+            return {"ks": 0.25}
+
+        def _permutation_test(self, num_permutations: int) -> float:
+            seen.update(num_permutations=num_permutations, neighbors=self.neighbor_index_choices)
+            seen.update(n_rows=self.N, seed=self.seed, statistics=self.statistics)
+            return 0.0125
+
+    manager = Recording(Datalab({"row": np.arange(n_rows)}), k=k, metric="euclidean", num_permutations=7, seed=5)
+    manager.find_issues(knn_graph=csr_matrix((np.ones(n_rows * k), neighbors.ravel(), np.arange(0, n_rows * k + 1, k))))
+
+    assert np.array_equal(seen.pop("neighbors"), neighbors)
+    assert np.array_equal(seen.pop("distances"), np.abs(np.arange(n_rows)[:, None] - neighbors))
+    assert seen == {"num_permutations": 7, "n_rows": n_rows, "seed": 5, "statistics": {"ks": 0.25}}
+    assert manager.p_value == 0.0125
+    assert manager.summary["score"].tolist() == [0.0125]
