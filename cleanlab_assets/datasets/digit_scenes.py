@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cleanlab_assets.datasets import digits
-from cleanlab_assets.datasets.dataset import Dataset
 from cleanlab_assets.datasets.images import (
     IMAGE_COLUMNS,
     LABEL,
@@ -139,7 +139,8 @@ def _paint(canvas: np.ndarray, ink: np.ndarray, rng: np.random.Generator) -> Non
     canvas += weight * colour
 
 
-DATASET = Dataset(
+DATASET = replace(
+    digits.DATASET,
     name="digit_scenes",
     families=("object_detection", "segmentation"),
     title="Digit scenes (synthetic)",
@@ -147,14 +148,9 @@ DATASET = Dataset(
         "Find and read the handwritten digits in synthetic pictures of 128 x 128 pixels, composed from scikit-learn's "
         "digits with exact boxes and masks."
     ),
-    homepage=digits.DATASET.homepage,
-    licence=digits.DATASET.licence,
-    citation=digits.DATASET.citation,
-    files=digits.DATASET.files,
     load=load_digit_scenes,
     label=LABEL,
     label_separator=SEPARATOR,
-    class_names=digits.CLASS_NAMES,
     columns=IMAGE_COLUMNS,
     expected_rows=N_SCENES,
 )

@@ -18,6 +18,7 @@ CLASS_NAMES = tuple(str(digit) for digit in range(10))
 LABEL = "digit"
 SIDE = 8
 PIXELS = tuple(f"pixel_{row}_{column}" for row in range(SIDE) for column in range(SIDE))
+PIXEL_COLUMNS = tuple(Column(name=name, kind="numeric", minimum=0, maximum=16) for name in PIXELS)
 
 
 def load_digits(files: Mapping[str, Path]) -> pd.DataFrame:
@@ -50,7 +51,7 @@ DATASET = Dataset(
     label=LABEL,
     class_names=CLASS_NAMES,
     columns=(
-        *(Column(name=name, kind="numeric", minimum=0, maximum=16) for name in PIXELS),
+        *PIXEL_COLUMNS,
         Column(name=LABEL, kind="categorical", is_feature=False, description="The digit that was written."),
     ),
     expected_rows=1797,

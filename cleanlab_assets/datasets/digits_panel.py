@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets import digits
-from cleanlab_assets.datasets.dataset import Column, Dataset, Gates, Panel
+from cleanlab_assets.datasets.dataset import Column, Gates, Panel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,8 @@ def load_digits_panel(files: Mapping[str, Path], *, seed: int = PANEL_SEED) -> p
     return table.iloc[order].reset_index(drop=True)
 
 
-DATASET = Dataset(
+DATASET = replace(
+    digits.DATASET,
     name="digits_panel",
     families=("multiannotator",),
     title="Digits labelled by a simulated panel",
@@ -105,18 +106,13 @@ DATASET = Dataset(
         "Read the digit in an 8x8 image. The labels are simulated: twelve annotators of different skill, with "
         "confusions of their own, two of whom answer at random; the true digit is kept to measure with."
     ),
-    homepage=digits.DATASET.homepage,
-    licence=digits.DATASET.licence,
-    citation=digits.DATASET.citation,
-    files=digits.DATASET.files,
     load=load_digits_panel,
     label=LABEL,
-    class_names=digits.CLASS_NAMES,
     columns=(
         Column(name="example", kind="categorical", is_feature=False, description="File and line of the image."),
         Column(name="annotator", kind="categorical", is_feature=False, nullable=True, description="Who labelled it."),
         Column(name=LABEL, kind="categorical", is_feature=False, nullable=True, description="The digit as labelled."),
-        *(Column(name=name, kind="numeric", minimum=0, maximum=16) for name in digits.PIXELS),
+        *digits.PIXEL_COLUMNS,
         Column(name=TRUTH, kind="categorical", is_feature=False, description="The digit that was written."),
     ),
     expected_rows=N_ROWS,

@@ -143,14 +143,7 @@ def materialize_level(
         asset_selection=list(reasons),
         raise_on_error=False,
     )
-    outcome = RunOutcome(
-        level,
-        partition,
-        reasons,
-        success=result.success,
-        error=None if result.success else _describe_failure(result),
-        checks=_read_checks(result),
-    )
+    outcome = RunOutcome(level, partition, reasons, **_read_result(result))
     return _judge_again(definitions, instance, family, outcome) if result.success else outcome
 
 
@@ -162,25 +155,20 @@ def _judge_again(
     if not gates:
         return outcome
     result = _execute_checks(definitions, instance, family, outcome.level, outcome.partition, only=gates)
-    return replace(
-        outcome,
-        success=result.success,
-        error=None if result.success else _describe_failure(result),
-        checks=[*outcome.checks, *_read_checks(result)],
-    )
+    found = RunOutcome(outcome.level, outcome.partition, outcome.reasons, **_read_result(result))
+    return replace(found, checks=[*outcome.checks, *found.checks])
 
 
 def evaluate_checks(
     definitions: dg.Definitions, instance: dg.DagsterInstance, family: Family, dataset: str, model: str
 ) -> list[RunOutcome]:
     """Evaluate every check of a dataset and model on the stored artifacts, without materializing anything."""
-    outcomes = []
-    for level, partition in partition_keys(dataset, model).items():
-        result = _execute_checks(definitions, instance, family, level, partition)
-        checks = _read_checks(result)
-        error = None if result.success else _describe_failure(result)
-        outcomes.append(RunOutcome(level, partition, {}, success=result.success, error=error, checks=checks))
-    return outcomes
+    return [
+        RunOutcome(
+            level, partition, {}, **_read_result(_execute_checks(definitions, instance, family, level, partition))
+        )
+        for level, partition in partition_keys(dataset, model).items()
+    ]
 
 
 def _execute_checks(
@@ -220,8 +208,13 @@ def _use_loggers(definitions: dg.Definitions) -> dict[str, Any]:
     return {"loggers": {name: {} for name in definitions.loggers}} if definitions.loggers else {}
 
 
-def _read_checks(result: dg.ExecuteInProcessResult) -> list[CheckOutcome]:
-    return [_to_outcome(evaluation) for evaluation in result.get_asset_check_evaluations()]
+def _read_result(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """Return how a run ended, as ``RunOutcome`` has it."""
+    return {
+        "success": result.success,
+        "error": None if result.success else _describe_failure(result),
+        "checks": [_to_outcome(evaluation) for evaluation in result.get_asset_check_evaluations()],
+    }
 
 
 def _to_outcome(evaluation: dg.AssetCheckEvaluation) -> CheckOutcome:

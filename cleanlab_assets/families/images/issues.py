@@ -45,7 +45,6 @@ _EMBEDDING_TYPES = {
 }
 IMAGE_ISSUE_TYPES: Mapping[str, str] = _CLEANVISION_TYPES | _EMBEDDING_TYPES
 """What each issue type means."""
-DUPLICATE_TYPES = ("exact_duplicate", "hash_duplicate", "near_duplicate")
 INFORMATIVE_TYPES = ("grayscale",)
 """Types that say something about an image without calling it bad."""
 ALL_GREY = "every image is grey"

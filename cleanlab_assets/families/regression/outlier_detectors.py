@@ -113,28 +113,34 @@ def detect_outliers(
     return scores
 
 
+def find_natural_outliers(untouched: pd.DataFrame, kinds: FeatureKinds, *, k: int = 10, seed: int) -> np.ndarray:
+    """Return the rows that any detector flags before anything is planted, bool of shape (n_rows,)."""
+    flags = [found.is_flagged for found in detect_outliers(untouched, kinds, k=k, seed=seed).values()]
+    natural: np.ndarray = np.logical_or.reduce(flags)
+    return natural
+
+
 def compare_outlier_detectors(
     features: pd.DataFrame,
     kinds: FeatureKinds,
     is_planted: np.ndarray,
+    is_natural: np.ndarray,
     *,
     k: int = 10,
     seed: int,
-    untouched: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Compare how the detectors of ``detect_outliers`` rank and flag planted outliers.
 
     A real table holds outliers of its own, which rightly rank among the worst and push planted ones out of a list of
-    fixed length. Given the untouched features, the rows that any detector flags in them are left out of the measures
-    (not of what the detectors see), unless an outlier was planted in them.
+    fixed length. They are left out of the measures (not of what the detectors see), unless one was planted in them.
 
     Args:
         features: feature columns with planted outliers, shape (n_rows, n_features).
         kinds: the columns by kind.
         is_planted: rows with a planted outlier, bool of shape (n_rows,).
+        is_natural: rows that were outliers before planting, bool of shape (n_rows,).
         k: neighbours of the detectors that use distances.
         seed: seed of the detectors.
-        untouched: the same rows before planting; None counts every other row as no outlier.
 
     Returns:
         One row for each detector: ``detector``, ``n_planted``, ``recall_at_budget`` (share of the planted rows among
@@ -144,24 +150,7 @@ def compare_outlier_detectors(
     Raises:
         ValueError: no row, or every row, is planted.
     """
-    is_natural = np.zeros(len(features), dtype=bool)
-    if untouched is not None:
-        is_natural = _find_natural_outliers(untouched, kinds, k=k, seed=seed)
-    return _compare_on_measured_rows(features, kinds, is_planted, is_planted | ~is_natural, k=k, seed=seed)
-
-
-def _find_natural_outliers(untouched: pd.DataFrame, kinds: FeatureKinds, *, k: int, seed: int) -> np.ndarray:
-    """Return the rows that any detector flags before anything is planted, bool of shape (n_rows,)."""
-    flags = [found.is_flagged for found in detect_outliers(untouched, kinds, k=k, seed=seed).values()]
-    natural: np.ndarray = np.logical_or.reduce(flags)
-    return natural
-
-
-def _compare_on_measured_rows(
-    features: pd.DataFrame, kinds: FeatureKinds, is_planted: np.ndarray, is_measured: np.ndarray, *, k: int, seed: int
-) -> pd.DataFrame:
-    """Measure each detector, which sees all rows, on the measured ones."""
-    records = []
+    is_measured, records = is_planted | ~is_natural, []
     for name, found in detect_outliers(features, kinds, k=k, seed=seed).items():
         score, planted = found.score[is_measured], is_planted[is_measured]
         measured = score_detection_power(score, found.is_flagged[is_measured], planted)
@@ -204,14 +193,14 @@ def compare_detectors_at_budgets(
         The rows of ``compare_outlier_detectors`` for each budget, with ``planted_share`` and ``column``; none for a
         budget whose share of rows has no values in any numeric column that multiplication changes.
     """
-    is_natural = _find_natural_outliers(features, kinds, k=k, seed=seed)
+    is_natural = find_natural_outliers(features, kinds, k=k, seed=seed)
     tables = []
     for budget in budgets:
         column = _find_plantable_column(features, kinds, budget)
         if column is None:
             continue
         planted, is_planted = plant_feature_outliers(features, column, fraction=budget, factor=factor, seed=seed)
-        table = _compare_on_measured_rows(planted, kinds, is_planted, is_planted | ~is_natural, k=k, seed=seed)
+        table = compare_outlier_detectors(planted, kinds, is_planted, is_natural, k=k, seed=seed)
         table.insert(1, "planted_share", budget)
         table.insert(2, "column", column)
         tables.append(table)

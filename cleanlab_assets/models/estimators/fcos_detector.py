@@ -145,21 +145,6 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
             found += [_to_scored_boxes(result) for result in results]
         return found
 
-    def embed(self, images: Sequence[AnnotatedImage]) -> np.ndarray:
-        """Return the mean of the feature map of each image, float32 of shape (n_images, 2 * width).
-
-        Raises:
-            NotTrainedError: the detector was not fitted.
-        """
-        device = pick_device()
-        network = self._load().to(device).eval()
-        features = []
-        for batch in iterate_batches(images, self.batch_size * 4):
-            with torch.inference_mode():
-                scaled, _ = network.transform([to_pixels(image).to(device) for image in batch])
-                features.append(network.backbone(scaled.tensors)["0"].mean(dim=(2, 3)).cpu().numpy())
-        return np.concatenate(features).astype(np.float32)
-
     def _load(self) -> Any:
         if not hasattr(self, "weights_"):
             raise NotTrainedError("the detector is not trained: call fit first")

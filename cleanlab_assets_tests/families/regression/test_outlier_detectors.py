@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from cleanlab_assets.families.regression.outlier_detectors import (
     compare_detectors_at_budgets,
     compare_outlier_detectors,
     detect_outliers,
+    find_natural_outliers,
     plant_feature_outliers,
 )
 from cleanlab_assets.models.encoding import FeatureKinds
@@ -58,7 +60,7 @@ def test_missing_values_and_zeros_are_passed_over() -> None:
 def test_datalabs_score_finds_planted_outliers(seed: int) -> None:
     planted, is_planted = plant_feature_outliers(households(1000, seed=seed), "income", fraction=0.05, seed=seed)
 
-    table = compare_outlier_detectors(planted, KINDS, is_planted, seed=seed)
+    table = compare_outlier_detectors(planted, KINDS, is_planted, np.zeros(1000, dtype=bool), seed=seed)
 
     assert table["detector"].tolist() == ["datalab", "isolation_forest", "local_outlier_factor"]
     assert (table["n_planted"] == 50).all()
@@ -96,12 +98,12 @@ def test_outliers_of_the_table_itself_are_left_out_once_it_is_known_untouched() 
     planted, is_planted = plant_feature_outliers(features, "income", fraction=0.05, seed=0)
     own = np.arange(1000) < 80
 
-    plain = compare_outlier_detectors(planted, KINDS, is_planted, seed=0).set_index("detector").to_dict("index")
-    fair = (
-        compare_outlier_detectors(planted, KINDS, is_planted, seed=0, untouched=features)
-        .set_index("detector")
-        .to_dict("index")
-    )
+    def compare(is_natural: np.ndarray) -> dict[Any, Any]:
+        table = compare_outlier_detectors(planted, KINDS, is_planted, is_natural, seed=0)
+        return table.set_index("detector").to_dict("index")
+
+    plain = compare(np.zeros(1000, dtype=bool))
+    fair = compare(find_natural_outliers(features, KINDS, seed=0))
 
     assert plain["datalab"]["recall_at_budget"] < 0.3
     assert fair["datalab"]["recall_at_budget"] >= 0.9
