@@ -58,7 +58,7 @@ class ChainContext(StepContext):
 
 
 def build_context(
-    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, family: TaskFamily, reserved: frozenset[str]
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, family: TaskFamily
 ) -> ChainContext:
     """Say to a step or check which partition it is about."""
     partition = Partition.parse(context.partition_key)
@@ -67,7 +67,7 @@ def build_context(
         dataset=get_dataset(partition.dataset),
         model=partition.model,
         data_dir=context.resources.settings.data_dir,
-        reserved_columns=reserved,
+        reserved_columns=frozenset(family.columns),
         dagster=context,
     )
 
@@ -79,7 +79,7 @@ def input_of(family: str, upstream: Step, *, reader: str) -> dg.AssetIn:
 
 
 def build_asset(
-    family: TaskFamily, step: Step, upstream: Sequence[Step], *, shared: Sequence[str], reserved: frozenset[str]
+    family: TaskFamily, step: Step, upstream: Sequence[Step], *, shared: Sequence[str]
 ) -> dg.AssetsDefinition:
     """Turn a step into the asset ``<family>/<step>``.
 
@@ -91,7 +91,6 @@ def build_asset(
         step: the step.
         upstream: the steps whose results it takes.
         shared: steps of the dataset level that its models are made from.
-        reserved: columns that the audit writes.
     """
 
     def materialize(context: dg.AssetExecutionContext, **arguments: Any) -> dg.Output[Any]:
@@ -106,7 +105,7 @@ def build_asset(
             context.partition_key,
             {"inputs": inputs, CONFIG: config, "code_version": step.code_version},
         )
-        ours = replace(build_context(context, family, reserved), parts=parts)
+        ours = replace(build_context(context, family), parts=parts)
         if settings is not None:
             arguments["settings"] = settings
         result = _run_with_retries(step, ours, arguments)

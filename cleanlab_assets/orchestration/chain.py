@@ -32,11 +32,9 @@ def build_family(task: TaskFamily) -> Family:
     """
     chain = (*steps_of(task), ai_summary, *COMPARISON_STEPS)
     steps = _by_name(task.name, chain)
-    reserved = frozenset(task.columns)
     shared = list_shared_steps(chain)
     assets = {
-        step.name: build_asset(task, step, [steps[name] for name in step.inputs], shared=shared, reserved=reserved)
-        for step in chain
+        step.name: build_asset(task, step, [steps[name] for name in step.inputs], shared=shared) for step in chain
     }
     checks = (*RAW_DATASET_CHECKS, *checks_of(task), *AI_SUMMARY_CHECKS, *COMPARISON_CHECKS)
     for check in checks:
@@ -47,7 +45,7 @@ def build_family(task: TaskFamily) -> Family:
         task=task,
         steps={level: [step for step in chain if step.level == level] for level in _LEVELS},
         assets={level: [assets[step.name] for step in chain if step.level == level] for level in _LEVELS},
-        checks=[build_check(task, check, assets[check.step], steps, reserved=reserved) for check in checks],
+        checks=[build_check(task, check, assets[check.step], steps) for check in checks],
     )
 
 

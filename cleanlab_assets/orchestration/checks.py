@@ -27,8 +27,6 @@ def build_check(
     check: Check,
     asset: dg.AssetsDefinition,
     steps: Mapping[str, Step],
-    *,
-    reserved: frozenset[str],
 ) -> dg.AssetChecksDefinition:
     """Turn a check into a partitioned asset check.
 
@@ -37,13 +35,12 @@ def build_check(
         check: the check.
         asset: asset that is checked.
         steps: the steps of the family by name.
-        reserved: columns that the audit writes.
     """
     level = steps[check.step].level
     others = [name for name in check.inputs if name != check.step]
 
     def evaluate(context: dg.AssetCheckExecutionContext, **results: Any) -> dg.AssetCheckResult:
-        ours = build_context(context, family, reserved)
+        ours = build_context(context, family)
         found = check.run(ours, **{name: results[name] for name in check.inputs})
         return _to_result(found, ours.dataset.gates, context.resources.settings.gate_severity)
 

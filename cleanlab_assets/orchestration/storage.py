@@ -157,10 +157,9 @@ class ParquetIOManager(ArtifactIOManager):
         import pyarrow.parquet as pq
 
         table = pq.read_table(io.BytesIO(content))
-        record = json.loads((table.schema.metadata or {}).get(_ATTRS, b"{}"))
-        frame = table.to_pandas()
-        frame.attrs = {}  # facts travel in the result
-        return frame, record
+        metadata = dict(table.schema.metadata or {})
+        record = json.loads(metadata.pop(_ATTRS, b"{}"))
+        return table.replace_schema_metadata(metadata).to_pandas(), record
 
 
 class JsonIOManager(ArtifactIOManager):

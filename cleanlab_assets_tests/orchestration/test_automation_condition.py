@@ -93,9 +93,7 @@ class Chain:
         steps = {name: self._make_step(name) for name in UPSTREAM}
         shared = list_shared_steps(list(steps.values()))
         assets = [
-            build_asset(
-                CLASSIFICATION, item, [steps[name] for name in item.inputs], shared=shared, reserved=frozenset()
-            )
+            build_asset(CLASSIFICATION, item, [steps[name] for name in item.inputs], shared=shared)
             for item in steps.values()
         ]
         by_level: dict[Level, list[Step]] = {
