@@ -11,7 +11,6 @@ from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from measurements import describe_machine
 
@@ -33,15 +32,13 @@ from cleanlab_assets.families.multiannotator.learning_curve import (
     CURVE_MODEL,
     CURVE_PARAMETERS,
     STRATEGIES,
-    LabelPool,
     LearningCurveSettings,
     compare_curves,
-    simulate_rounds,
+    simulate_curves,
 )
 from cleanlab_assets.families.multiannotator.metrics import measure_annotator_ranking, measure_consensus
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
-from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
@@ -101,27 +98,11 @@ def measure_curves(files: Mapping[str, Path], seeds: int) -> None:
     settings = LearningCurveSettings.model_validate({})
     table, annotations = read_panel(files, panel_seed=PANEL_SEED, seed=0)
     train, test = train_rows(table), test_rows(table)
-    build = _factory(CURVE_PARAMETERS)
-    labels, truth = to_label_matrix(annotations, train["row_id"]), encode_labels(train["true_label"])
-    started, curves = process_time(), []
-    for seed in range(seeds):
-        drawn = np.sort(seed_generator(seed, "pool").permutation(len(train))[: settings.max_examples])
-        pool = LabelPool(train[build.features].iloc[drawn], labels[drawn], truth[drawn], 10)
-        curves += [
-            simulate_rounds(
-                pool,
-                test[build.features],
-                encode_labels(test["true_label"]),
-                strategy=strategy,
-                build=build,
-                start=settings.start,
-                batch=settings.batch_size,
-                rounds=settings.rounds,
-                seed=seed,
-            )
-            for strategy in STRATEGIES
-        ]
-    rounds = pd.concat(curves, ignore_index=True)
+    labels = to_label_matrix(annotations, train["row_id"])
+    started = process_time()
+    rounds = simulate_curves(
+        train, test, labels, build=_factory(CURVE_PARAMETERS), n_classes=10, settings=settings, seeds=range(seeds)
+    )
     print("| strategy | accuracy of | area | low | high |", "| --- | --- | ---: | ---: | ---: |", sep="\n")
     for strategy in STRATEGIES:
         for metric in ("test_accuracy", "pool_accuracy"):

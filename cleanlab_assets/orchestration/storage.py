@@ -137,7 +137,7 @@ class ArtifactIOManager(dg.UPathIOManager, ABC):
 
 
 class ParquetIOManager(ArtifactIOManager):
-    """Tables; facts and provenance lie in the file's metadata, where pandas reads ``DataFrame.attrs`` from."""
+    """Tables; facts and provenance lie in the file's metadata, where pandas keeps what it knows of a table."""
 
     extension = ".parquet"
 

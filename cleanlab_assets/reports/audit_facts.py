@@ -5,7 +5,6 @@ One shape for every task family, so that none of them needs code for single fami
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -138,10 +137,6 @@ class AuditFacts(_Facts):
     notes: list[str]
     worst_rows: list[WorstRow]
     is_used_as_published: bool = False
-
-    def content_hash(self) -> str:
-        """Hash everything."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def variant(self, name: str) -> VariantFacts:
         """Return the facts of one variant.

@@ -7,7 +7,6 @@ the caveats and the key figures.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import textwrap
@@ -128,10 +127,6 @@ class AuditSummary(SummaryProse):
     model: str | None = None
     fallback_reason: str | None = None
     template: SummaryProse | None = None
-
-    def content_hash(self) -> str:
-        """Hash the whole summary."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 def summarize_by_rules(facts: AuditFacts, *, fallback_reason: str | None = None) -> AuditSummary:

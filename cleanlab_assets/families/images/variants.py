@@ -11,7 +11,7 @@ import numpy as np
 
 from cleanlab_assets.families.family import FittedModel
 from cleanlab_assets.methods.folds import divide_rows
-from cleanlab_assets.methods.training_set import test_rows, train_rows
+from cleanlab_assets.methods.training_set import require_same_rows, test_rows, train_rows
 from cleanlab_assets.methods.variants import (
     HeldOutFold,
     Variant,
@@ -53,6 +53,9 @@ class AuditedImages:
         test: untouched test images.
         corrections: issues of the train images, in the same order.
         build: returns a new model that is not trained.
+
+    Raises:
+        ValueError: the issues are of other images.
     """
 
     train: Sequence[AnnotatedImage]
@@ -60,6 +63,10 @@ class AuditedImages:
     test: Sequence[AnnotatedImage]
     corrections: Corrections
     build: Callable[[], Any]
+
+    def __post_init__(self) -> None:
+        """Refuse issues of other images."""
+        require_issues_of([image.row_id for image in self.train], self.corrections.label_issues)
 
     @classmethod
     def of(
@@ -79,8 +86,12 @@ class AuditedImages:
             predictions: their predictions, of which the model is known.
             read: reads annotated images from rows of the training set.
             correct: puts label issues beside the train images.
+
+        Raises:
+            ValueError: they were made from different training sets.
         """
         names, rows = context.dataset.class_names, train_rows(training_set.value)
+        require_same_rows(predictions.value, rows, what="predictions")
         train = read(rows, names)
         return cls(
             train=train,
@@ -146,11 +157,10 @@ def compare_image_variants(
         The comparison, with the chosen variant.
 
     Raises:
-        ValueError: there are no test images, the primary metric is unknown, or the issues are of other images.
+        ValueError: there are no test images, or the primary metric is unknown.
     """
     images, label_issues = audited.train, audited.corrections.label_issues
     row_ids = [image.row_id for image in images]
-    require_issues_of(row_ids, label_issues)
     suggested = label_issues["suggested_label"].to_numpy()
     worst_first = np.argsort(label_issues["rank"].to_numpy()).tolist()
     clean = partial(clean_images, prune_fraction=settings.prune_fraction, seed=settings.seed)

@@ -24,7 +24,7 @@ from cleanlab_assets.methods.shown import Json, Notes, Plots
 from cleanlab_assets.methods.training_set import test_rows, train_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sklearn.pipeline import Pipeline
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         PanelTrainingSetTable,
     )
     from cleanlab_assets.methods.shown import Shown
+    from cleanlab_assets.models.catalogue import PipelineFactory
 
 Strategy = Literal["active_pairs", "active_examples", "random"]
 STRATEGIES: tuple[Strategy, ...] = ("active_pairs", "active_examples", "random")
@@ -210,6 +211,52 @@ class LearningCurveSettings(Settings):
     rounds: int = Field(5, ge=1, le=100, description="Rounds after the beginning.")
 
 
+def simulate_curves(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    labels: np.ndarray,
+    *,
+    build: PipelineFactory,
+    n_classes: int,
+    settings: LearningCurveSettings,
+    seeds: Iterable[int],
+) -> pd.DataFrame:
+    """Simulate the rounds of every strategy for every seed, each seed on train examples of its own.
+
+    Args:
+        train: train rows with ``true_label`` and the features.
+        test: test rows with the same.
+        labels: labels of the train rows, shape (n_train, n_annotators), -1 where none exists.
+        build: returns a new unfitted pipeline.
+        n_classes: number of classes.
+        settings: size of the pool and of the rounds.
+        seeds: seeds of the draws.
+
+    Returns:
+        The rounds of all, see ``simulate_rounds``.
+    """
+    features, truth, test_truth = build.features, encode_labels(train["true_label"]), encode_labels(test["true_label"])
+    curves = []
+    for seed in seeds:
+        drawn = np.sort(seed_generator(seed, "pool").permutation(len(train))[: settings.max_examples])
+        pool = LabelPool(train[features].iloc[drawn], labels[drawn], truth[drawn], n_classes)
+        curves += [
+            simulate_rounds(
+                pool,
+                test[features],
+                test_truth,
+                strategy=strategy,
+                build=build,
+                start=settings.start,
+                batch=settings.batch_size,
+                rounds=settings.rounds,
+                seed=seed,
+            )
+            for strategy in STRATEGIES
+        ]
+    return pd.concat(curves, ignore_index=True)
+
+
 class CurveGain(Facts):
     """Mean area between the curve of a strategy and that of random choice, with its interval over the seeds."""
 
@@ -268,26 +315,11 @@ def learning_curve(
         return Result(value=empty, facts=facts, show=lambda: {"notes": Notes([why_empty])})
     seed, train, test = training_set.facts.seed, train_rows(rows), test_rows(rows)
     build = context.pipeline_factory(seed, CURVE_PARAMETERS, model=CURVE_MODEL)
-    labels, truth = to_label_matrix(annotations.value, train["row_id"]), encode_labels(train["true_label"])
-    curves = []
-    for number in range(seed, seed + settings.seeds):
-        drawn = np.sort(seed_generator(number, "pool").permutation(len(train))[: settings.max_examples])
-        pool = LabelPool(train[features].iloc[drawn], labels[drawn], truth[drawn], len(context.dataset.class_names))
-        curves += [
-            simulate_rounds(
-                pool,
-                test[features],
-                encode_labels(test["true_label"]),
-                strategy=strategy,
-                build=build,
-                start=settings.start,
-                batch=settings.batch_size,
-                rounds=settings.rounds,
-                seed=number,
-            )
-            for strategy in STRATEGIES
-        ]
-    table = pd.concat(curves, ignore_index=True)
+    labels = to_label_matrix(annotations.value, train["row_id"])
+    seeds = range(seed, seed + settings.seeds)
+    table = simulate_curves(
+        train, test, labels, build=build, n_classes=len(context.dataset.class_names), settings=settings, seeds=seeds
+    )
     facts = LearningCurveFacts(
         gains={
             strategy: {

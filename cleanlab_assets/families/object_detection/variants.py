@@ -6,7 +6,6 @@ from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
 from pydantic import Field
 
 from cleanlab_assets.families.family import FamilyVariants, FittedModel
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
+    import pandas as pd
 
     from cleanlab_assets.datasets.boxes import ScoredBoxes
     from cleanlab_assets.datasets.images import AnnotatedImage
@@ -88,7 +88,7 @@ def compare(
     Variants: baseline, pruned (flagged images left out), relabelled (their boxes corrected as suggested), and the
     random removal of as many images. Differences have paired bootstrap intervals over the images.
     """
-    audited = _read_audit(context, training_set, predictions, box_issues, label_issues.value)
+    audited = _read_audit(context, training_set, predictions, box_issues, label_issues)
     out_of_sample = read_predictions_table(predictions.value, context.dataset.class_names)
     compare_variants = partial(compare_detection_variants, out_of_sample=out_of_sample)
     return compare_if_it_learns(context, settings, training_set.facts.seed, audited, compare_variants)
@@ -99,11 +99,11 @@ def fit(
     training_set: ImagesTrainingSetTable,
     predictions: PredictionsTable,
     box_issues: BoxIssuesTable,
+    label_issues: LabelIssuesTable,
     variant_comparison: Comparison,
 ) -> FittedModel:
     """The final detector: the chosen variant trained on all train images, with its model card, as safetensors."""
-    # Label issues are not needed: the comparison lists the rows that are corrected.
-    audited = _read_audit(context, training_set, predictions, box_issues, pd.DataFrame())
+    audited = _read_audit(context, training_set, predictions, box_issues, label_issues)
     return train_final_network(context, variant_comparison.value, audited)
 
 
@@ -112,9 +112,9 @@ def _read_audit(
     training_set: ImagesTrainingSetTable,
     predictions: PredictionsTable,
     box_issues: BoxIssuesTable,
-    label_issues: pd.DataFrame,
+    label_issues: LabelIssuesTable,
 ) -> AuditedImages:
-    correct = partial(suggest_boxes, label_issues=label_issues, boxes=box_issues.value)
+    correct = partial(suggest_boxes, label_issues=label_issues.value, boxes=box_issues.value)
     return AuditedImages.of(context, training_set, predictions, read=read_boxed_images, correct=correct)
 
 

@@ -25,7 +25,6 @@ from cleanlab_assets.families.segmentation.predictions import (
     unpack_probabilities,
 )
 from cleanlab_assets.families.segmentation.training_set import read_masked_images
-from cleanlab_assets.methods.training_set import require_same_rows, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,9 +109,6 @@ def _read_audit(
     predictions: PredictionsTable,
     pixel_issues: PixelIssuesTable,
 ) -> AuditedImages:
-    rows = train_rows(training_set.value)
-    require_same_rows(predictions.value, rows, what="predictions")
-    require_same_rows(pixel_issues.value, rows, what="pixel_issues")
     suggest = partial(suggest_masks, issues=pixel_issues.value)
     return AuditedImages.of(context, training_set, predictions, read=read_masked_images, correct=suggest)
 
