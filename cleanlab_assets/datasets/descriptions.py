@@ -37,6 +37,19 @@ class OwnDataset(BaseModel):
     files: dict[str, str] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict)
 
+    def to_dataset(self, **known: Any) -> Dataset:
+        """Make the catalogue entry; ``known`` are the fields of ``Dataset`` that the form of the data decides."""
+        from cleanlab_assets.datasets.dataset import Dataset
+
+        said = ("name", "description", "homepage", "licence", "citation")
+        return Dataset(
+            **{name: getattr(self, name) for name in said},
+            title=self.title or self.name,
+            families=(self.family,),
+            expected_rows=None,
+            **known,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Format:

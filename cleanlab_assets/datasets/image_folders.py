@@ -1,11 +1,11 @@
-"""What the user's own image datasets share: their catalogue entry, and files of a folder."""
+"""What the forms of the user's own image datasets share: their catalogue entry, and files of a folder."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.datasets.dataset import Dataset, SourceFile
-from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, OwnDatasetError
+from cleanlab_assets.datasets.dataset import SourceFile
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError
 from cleanlab_assets.datasets.images import IMAGE_COLUMNS, LABEL, SEPARATOR, AnnotationError
 
 if TYPE_CHECKING:
@@ -14,53 +14,42 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.datasets.descriptions import OwnDataset
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 
 
-def describe_images(
-    description: OwnDataset,
-    folder: Path,
-    *,
-    roles: Mapping[str, bool],
-    load: Callable[[Mapping[str, Path]], pd.DataFrame],
-) -> Dataset:
-    """Make the catalogue entry of a user's own annotated images.
+def image_format(name: str, family: str, load: Callable[..., pd.DataFrame], *, roles: Mapping[str, bool]) -> Format:
+    """Return the form of a user's own annotated images.
+
+    Its ``describe`` raises ``OwnDatasetError`` if a role is missing or unknown, or no class is named.
 
     Args:
-        description: the description.
-        folder: its folder.
+        name: name of the form.
+        family: the task family that it can hold.
+        load: reads the raw table from the paths by role and ``class_names``.
         roles: the roles that ``files`` must have, and whether each is a folder.
-        load: reads the raw table from the paths by role.
-
-    Raises:
-        OwnDatasetError: a role is missing or unknown, or no class is named.
     """
-    path = folder / DESCRIPTION_FILE
-    if set(description.files) != set(roles):
-        raise OwnDatasetError(f"{path}: files: found {', '.join(description.files)}, expected {', '.join(roles)}")
-    if not description.class_names:
-        raise OwnDatasetError(f"{path}: class_names: found none, expected the classes without the background")
-    return Dataset(
-        name=description.name,
-        families=(description.family,),
-        title=description.title or description.name,
-        description=description.description,
-        homepage=description.homepage,
-        licence=description.licence,
-        citation=description.citation,
-        files=tuple(
-            SourceFile(name=description.files[role], sha256=(), is_folder=is_folder)
-            for role, is_folder in roles.items()
-        ),
-        load=lambda files: load({role: files[name] for role, name in description.files.items()}),
-        label=LABEL,
-        label_separator=SEPARATOR,
-        class_names=description.class_names,
-        columns=IMAGE_COLUMNS,
-        expected_rows=None,
-    )
+
+    def describe(description: OwnDataset, folder: Path) -> Dataset:
+        path = folder / DESCRIPTION_FILE
+        if set(description.files) != set(roles):
+            raise OwnDatasetError(f"{path}: files: found {', '.join(description.files)}, expected {', '.join(roles)}")
+        if not description.class_names:
+            raise OwnDatasetError(f"{path}: class_names: found none, expected the classes without the background")
+        return description.to_dataset(
+            files=tuple(SourceFile(name=description.files[role], sha256=(), is_folder=roles[role]) for role in roles),
+            load=lambda files: load(
+                {role: files[file] for role, file in description.files.items()}, class_names=description.class_names
+            ),
+            label=LABEL,
+            label_separator=SEPARATOR,
+            class_names=description.class_names,
+            columns=IMAGE_COLUMNS,
+        )
+
+    return Format(name=name, families=(family,), describe=describe)
 
 
 def read_picture(folder: Path, name: str, *, named_in: str) -> bytes:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.dataset import Column
+from cleanlab_assets.datasets.dataset import Column, SourceFile
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import label_column, row_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
+    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.datasets.descriptions import OwnDataset
+
+FAMILY = "token_classification"
 PARTS = ("train", "dev", "test")
 LABEL = "tag"
 NO_BREAK_SPACE = "\u00a0"
@@ -81,6 +88,51 @@ def to_token_table(
             LABEL: label_column((tag for sentence in sentences for tag in sentence.tags), class_names),
         }
     )
+
+
+def load_tagged_files(
+    files: Mapping[str, Path],
+    *,
+    read: Callable[[Path], Sequence[TaggedSentence]],
+    parts: Mapping[str, str],
+    class_names: Sequence[str],
+) -> pd.DataFrame:
+    """Return the raw table of files of tagged sentences: one row for each token.
+
+    Args:
+        files: paths by name.
+        read: reads the sentences of a file.
+        parts: name of the file of each part (``train``, and perhaps ``dev`` and ``test``).
+        class_names: the tags that may occur.
+    """
+    found = [(part, parts[part], read(files[parts[part]])) for part in PARTS if part in parts]
+    return to_token_table(found, class_names)
+
+
+def describe_own_tokens(
+    description: OwnDataset, read: Callable[[Path], Sequence[TaggedSentence]], class_names: Sequence[str]
+) -> Dataset:
+    """Make the catalogue entry of a user's own tagged sentences; ``read`` reads those of a file."""
+    return description.to_dataset(
+        files=tuple(SourceFile(name=file, sha256=()) for file in dict.fromkeys(description.files.values())),
+        load=partial(load_tagged_files, read=read, parts=description.files, class_names=class_names),
+        label=LABEL,
+        class_names=tuple(class_names),
+        columns=TOKEN_COLUMNS,
+    )
+
+
+def check_parts(description: OwnDataset, folder: Path) -> None:
+    """Refuse a description whose files are not those of a tagged dataset.
+
+    Raises:
+        OwnDatasetError: there is no ``train`` file, or a role is none of ``train``, ``dev`` and ``test``.
+    """
+    if "train" not in description.files or not set(description.files) <= set(PARTS):
+        raise OwnDatasetError(
+            f"{folder / DESCRIPTION_FILE}: files: found {', '.join(description.files)}, "
+            "expected train, and optionally dev and test"
+        )
 
 
 def _repeat(values: Sequence[str], owners: np.ndarray, categories: Sequence[str] | None = None) -> pd.Categorical:

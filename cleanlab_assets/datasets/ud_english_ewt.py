@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from cleanlab_assets.datasets.dataset import Dataset, Gates, Location, SourceFile
-from cleanlab_assets.datasets.formats.conllu import FAMILY, UPOS, load_conllu
-from cleanlab_assets.datasets.tagged_sentences import LABEL, TOKEN_COLUMNS
+from cleanlab_assets.datasets.formats.conllu import UPOS, read_conllu
+from cleanlab_assets.datasets.tagged_sentences import FAMILY, LABEL, TOKEN_COLUMNS, load_tagged_files
 
 RELEASE = "r2.16"
 _SHA256 = {
@@ -32,7 +32,7 @@ DATASET = Dataset(
         SourceFile(name=name, sha256=(_SHA256[part],), locations=(Location(url=f"{_ADDRESS}/{RELEASE}/{name}"),))
         for part, name in FILES.items()
     ),
-    load=partial(load_conllu, parts=FILES, class_names=UPOS),
+    load=partial(load_tagged_files, read=read_conllu, parts=FILES, class_names=UPOS),
     label=LABEL,
     class_names=UPOS,
     columns=TOKEN_COLUMNS,

@@ -194,34 +194,31 @@ class HtmlIOManager(ArtifactIOManager):
         return page, {PROVENANCE: json.loads(comment.strip().removesuffix("-->"))}
 
 
-class SkopsIOManager(ArtifactIOManager):
-    """Fitted scikit-learn pipelines with their model card, stored without pickle."""
+class CardIOManager(ArtifactIOManager):
+    """Trained models with their card, stored without pickle; the card holds the provenance."""
 
-    extension = ".skops"
+    kind: type[TrainedModel | TrainedNetwork]
 
-    def pack(self, value: TrainedModel, record: Mapping[str, Any]) -> bytes:
+    def pack(self, value: TrainedModel | TrainedNetwork, record: Mapping[str, Any]) -> bytes:
         """Serialize a trained model."""
         return value.to_bytes(record[PROVENANCE])
 
-    def unpack(self, content: bytes, expected_type: type) -> tuple[TrainedModel, Mapping[str, Any]]:  # noqa: ARG002
-        """Read a trained model; only scikit-learn's and numpy's own types are trusted."""
-        model = TrainedModel.from_bytes(content)
+    def unpack(self, content: bytes, expected_type: type) -> tuple[Any, Mapping[str, Any]]:  # noqa: ARG002
+        """Read a trained model; of a pipeline only the types that skops and the catalogue trust are read."""
+        model = self.kind.from_bytes(content)
         return model, model.card
 
 
-class SafetensorsIOManager(ArtifactIOManager):
-    """Weights of trained networks with their model card, stored without pickle."""
+class SkopsIOManager(CardIOManager):
+    """Fitted scikit-learn pipelines."""
 
-    extension = ".safetensors"
+    extension, kind = ".skops", TrainedModel
 
-    def pack(self, value: TrainedNetwork, record: Mapping[str, Any]) -> bytes:
-        """Serialize a trained network."""
-        return value.to_bytes(record[PROVENANCE])
 
-    def unpack(self, content: bytes, expected_type: type) -> tuple[TrainedNetwork, Mapping[str, Any]]:  # noqa: ARG002
-        """Read a trained network."""
-        network = TrainedNetwork.from_bytes(content)
-        return network, network.card
+class SafetensorsIOManager(CardIOManager):
+    """Weights of trained networks."""
+
+    extension, kind = ".safetensors", TrainedNetwork
 
 
 _MANAGERS: Mapping[StorageFormat, type[ArtifactIOManager]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.reports.formatting import name_metric
+from cleanlab_assets.reports.formatting import in_words, name_metric
 
 if TYPE_CHECKING:
     from cleanlab_assets.reports.audit_facts import AuditFacts
@@ -33,7 +33,7 @@ def digest_audit(facts: AuditFacts) -> list[str]:
             f"(chance {found.planted_share:.3f}), precision {found.precision:.3f}, recall {found.recall:.3f}"
         )
         lines += [
-            f"  {_in_words(item.kind)}: {item.n_planted:,}; average precision {item.average_precision:.3f} "
+            f"  {in_words(item.kind)}: {item.n_planted:,}; average precision {item.average_precision:.3f} "
             f"(chance {item.chance:.3f}), AUROC {item.auroc:.3f}, recall {item.recall:.3f}"
             for item in found.by_kind
         ]
@@ -42,11 +42,11 @@ def digest_audit(facts: AuditFacts) -> list[str]:
 
 def _describe_issue_types(facts: AuditFacts) -> str:
     counts = [
-        f"{_in_words(item.issue_type)} {item.n_issues:,}"
+        f"{in_words(item.issue_type)} {item.n_issues:,}"
         for item in facts.issue_types
         if item.n_issues is not None and item.issue_type != "label"
     ]
-    not_run = [_in_words(item.issue_type) for item in facts.issue_types if item.status == "not run"]
+    not_run = [in_words(item.issue_type) for item in facts.issue_types if item.status == "not run"]
     return (
         f"flagged {facts.unit}s by issue type: {', '.join(counts) or 'none checked'}; near-duplicate sets: "
         f"{facts.n_duplicate_sets:,}" + (f"; not run: {', '.join(not_run)}" if not_run else "")
@@ -65,7 +65,3 @@ def _describe_variants(facts: AuditFacts) -> list[str]:
         if item.difference is not None
     ]
     return [headline, *details]
-
-
-def _in_words(name: str) -> str:
-    return name.replace("_", " ")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from cleanlab_assets.reports.formatting import format_difference, format_number, format_share, name_metric
+from cleanlab_assets.reports.formatting import format_difference, format_number, format_share, in_words, name_metric
 from cleanlab_assets.reports.issue_texts import get_issue_text
 from cleanlab_assets.reports.placeholders import describe_interval, fill_in, find_refused, list_placeholders
 
@@ -209,7 +209,7 @@ def list_caveats(facts: AuditFacts) -> list[str]:
     for item in facts.issue_types:
         if item.status == "not run":
             reason = f": {item.reason}" if item.reason else ""
-            caveats.append(f"{_in_words(item.issue_type).capitalize()} was not checked{reason}.")
+            caveats.append(f"{in_words(item.issue_type).capitalize()} was not checked{reason}.")
     caveats += [f"A flag is a suspicion. Labels are flagged by {facts.flag_rule}.", *facts.notes]
     if len(caveats) > MOST_CAVEATS:
         caveats = [*caveats[: MOST_CAVEATS - 1], "Further notes are among the facts of the audit."]
@@ -341,7 +341,7 @@ def _judge_cleaning(facts: AuditFacts) -> Finding:
         better = "lower" if facts.lower_is_better else "higher"
         interval = describe_interval(chosen)
         evidence = (
-            f"{_in_words(chosen.variant).capitalize()}: {metric} differs by {format_difference(chosen.difference)}"
+            f"{in_words(chosen.variant).capitalize()}: {metric} differs by {format_difference(chosen.difference)}"
             f"{f', {interval},' if interval else ''} on {facts.n_test:,} untouched test {facts.unit}s; "
             f"{better} is better."
         )
@@ -359,7 +359,7 @@ def _judge_detection(found: DetectionFacts) -> Finding:
     if len(found.by_kind) > 1:
         ranked = sorted(found.by_kind, key=lambda item: item.auroc)
         evidence += " AUROC by kind, the hardest first: "
-        evidence += ", ".join(f"{_in_words(item.kind)} {format_number(item.auroc)}" for item in ranked) + "."
+        evidence += ", ".join(f"{in_words(item.kind)} {format_number(item.auroc)}" for item in ranked) + "."
     if found.average_precision <= found.planted_share:
         return Finding(title="Planted errors found no better than by chance", evidence=evidence, severity="warning")
     return Finding(title="Planted errors", evidence=evidence, severity="info")
@@ -417,10 +417,6 @@ def _write_headline(facts: AuditFacts) -> str:
 
 def _find_chosen(facts: AuditFacts) -> VariantFacts | None:
     return next((item for item in facts.variants if item.variant == facts.chosen), None)
-
-
-def _in_words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _shorten(text: str, longest: int = LONGEST_TEXT) -> str:

@@ -80,6 +80,11 @@ def format_difference(value: float) -> str:
     return f"{'+' if value > 0 else ''}{format_number(value)}"
 
 
+def in_words(name: str) -> str:
+    """Return a name of code with spaces between its words."""
+    return name.replace("_", " ")
+
+
 def name_metric(name: str) -> str:
     """Return what a metric is called in prose.
 
@@ -88,7 +93,7 @@ def name_metric(name: str) -> str:
     """
     if name in METRIC_NAMES:
         return METRIC_NAMES[name]
-    return f"F1 of {name.removeprefix('f1_')}" if name.startswith("f1_") else name.replace("_", " ")
+    return f"F1 of {name.removeprefix('f1_')}" if name.startswith("f1_") else in_words(name)
 
 
 def format_share(share: float) -> str:

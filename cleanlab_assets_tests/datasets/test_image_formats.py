@@ -14,7 +14,7 @@ from cleanlab_assets.datasets.formats.mask_pairs import load_mask_pairs
 from cleanlab_assets.datasets.formats.voc import load_voc
 from cleanlab_assets.datasets.images import AnnotationError, encode_png
 from cleanlab_assets.datasets.penn_fudan_ped import FILE, load_penn_fudan_ped
-from cleanlab_assets.datasets.weights import Weights, WeightsError, fetch_weights
+from cleanlab_assets.datasets.weights import WeightsError, fetch_weights
 from cleanlab_assets_tests.datasets.source_server import Reply, run_source_server
 
 if TYPE_CHECKING:
@@ -108,10 +108,9 @@ def test_weights_are_fetched_once_and_verified(tmp_path: Path) -> None:
     with run_source_server() as server:
         url = server.serve("/net-1.pth", Reply(body=b"weights"))
         for _ in range(2):
-            path = fetch_weights(Weights(url=url, sha256=digest[:8]), tmp_path)
+            path = fetch_weights(url, tmp_path, sha256=digest[:8])
         assert path.read_bytes() == b"weights"
         assert server.requests == ["/net-1.pth"]
-        absent = Weights(url=f"{server.base_url}/absent.pth", sha256="00")
         with pytest.raises(WeightsError, match=r"absent\.pth from http.*are not available: HTTP 404") as caught:
-            fetch_weights(absent, tmp_path)
+            fetch_weights(f"{server.base_url}/absent.pth", tmp_path, sha256="00")
         assert "\n" not in str(caught.value)

@@ -6,10 +6,11 @@ import pytest
 
 from cleanlab_assets.datasets.descriptions import OwnDatasetError
 from cleanlab_assets.datasets.formats.conll2003 import read_conll2003
-from cleanlab_assets.datasets.formats.conllu import load_conllu, read_conllu
+from cleanlab_assets.datasets.formats.conllu import read_conllu
 from cleanlab_assets.datasets.grammar_sentences import DATASET as GRAMMAR
 from cleanlab_assets.datasets.own_datasets import find_own_datasets
 from cleanlab_assets.datasets.source_tables import SourceFormatError
+from cleanlab_assets.datasets.tagged_sentences import load_tagged_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +35,9 @@ def _write(folder: Path, text: str, name: str = "train.conllu") -> Path:
 
 
 def test_conllu_words_keep_line_document_and_genre(tmp_path: Path) -> None:
-    raw = load_conllu(
+    raw = load_tagged_files(
         {"train.conllu": _write(tmp_path, CONLLU)},
+        read=read_conllu,
         parts={"train": "train.conllu"},
         class_names=("AUX", "PART", "PROPN"),
     )

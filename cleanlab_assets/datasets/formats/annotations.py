@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cleanlab_assets.datasets.dataset import Column, Dataset, Panel, SourceFile
+from cleanlab_assets.datasets.dataset import Column, Panel, SourceFile
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, parse_numbers
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.datasets.descriptions import OwnDataset
 
 LABEL_COLUMNS = ("example", "annotator", "label")
@@ -77,22 +78,14 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
         field = ".".join(str(part) for part in first["loc"])
         raise OwnDatasetError(f"{place}: options.{field}: {first['msg']}, found {first['input']!r}") from error
     newer = sorted(path.name for path in folder.glob(NEW_LABELS) if path.name not in description.files.values())
-    columns = (
-        _describe_features(folder / description.files["features"], options) if "features" in description.files else ()
-    )
-    return Dataset(
-        name=description.name,
-        families=(description.family,),
-        title=description.title or description.name,
-        description=description.description,
-        homepage=description.homepage,
-        licence=description.licence,
-        citation=description.citation,
+    features = description.files.get("features")
+    columns = _describe_features(folder / features, options) if features else ()
+    return description.to_dataset(
         files=tuple(SourceFile(name=name, sha256=()) for name in (*description.files.values(), *newer)),
         load=partial(
             load_annotations,
             label_files=(description.files["labels"], *newer),
-            feature_file=description.files.get("features"),
+            feature_file=features,
             columns=columns,
             class_names=description.class_names,
         ),
@@ -104,7 +97,6 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
             *columns,
         ),
         class_names=description.class_names,
-        expected_rows=None,
         panel=Panel(has_ordered_classes=options.ordered_classes, is_preference=options.preference),
     )
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanlab_assets.datasets.descriptions import Format
-from cleanlab_assets.datasets.image_folders import describe_images, read_picture
+from cleanlab_assets.datasets.image_folders import image_format, read_picture
 from cleanlab_assets.datasets.images import AnnotatedImage, AnnotationError, make_image_table
 
 if TYPE_CHECKING:
@@ -17,14 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-
-    from cleanlab_assets.datasets.dataset import Dataset
-    from cleanlab_assets.datasets.descriptions import OwnDataset
-
-
-def _describe(description: OwnDataset, folder: Path) -> Dataset:
-    load = partial(load_coco, class_names=description.class_names)
-    return describe_images(description, folder, roles={"annotations": False, "images": True}, load=load)
 
 
 def load_coco(files: Mapping[str, Path], *, class_names: tuple[str, ...]) -> pd.DataFrame:
@@ -84,4 +74,4 @@ def _read_box(bbox: Any, where: str) -> list[float]:
     return [x, y, round(x + width, 6), round(y + height, 6)]
 
 
-FORMAT = Format(name="coco", families=("object_detection",), describe=_describe)
+FORMAT = image_format("coco", "object_detection", load_coco, roles={"annotations": False, "images": True})

@@ -9,19 +9,14 @@ https://aclanthology.org/W03-0419
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.descriptions import Format, OwnDataset, OwnDatasetError
-from cleanlab_assets.datasets.formats.conllu import FAMILY, check_parts, describe_own_tokens
 from cleanlab_assets.datasets.source_tables import SourceFormatError
-from cleanlab_assets.datasets.tagged_sentences import PARTS, TaggedSentence, to_token_table
+from cleanlab_assets.datasets.tagged_sentences import FAMILY, TaggedSentence, check_parts, describe_own_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    import pandas as pd
 
     from cleanlab_assets.datasets.dataset import Dataset
 
@@ -70,13 +65,6 @@ def read_conll2003(path: Path) -> list[TaggedSentence]:
     return sentences
 
 
-def load_conll2003(files: Mapping[str, Path], *, parts: Mapping[str, str], class_names: Sequence[str]) -> pd.DataFrame:
-    """Return the raw table of CoNLL-2003 files, one row for each token; arguments as those of ``load_conllu``."""
-    return to_token_table(
-        [(part, parts[part], read_conll2003(files[parts[part]])) for part in PARTS if part in parts], class_names
-    )
-
-
 def _describe(description: OwnDataset, folder: Path) -> Dataset:
     check_parts(description, folder)
     if description.options or not description.class_names:
@@ -84,11 +72,7 @@ def _describe(description: OwnDataset, folder: Path) -> Dataset:
             f"{folder / 'dataset.toml'}: found options {description.options!r} and class_names "
             f"{list(description.class_names)}, expected no options, and the possible tags as class_names"
         )
-    return describe_own_tokens(
-        description,
-        description.class_names,
-        partial(load_conll2003, parts=description.files, class_names=description.class_names),
-    )
+    return describe_own_tokens(description, read_conll2003, description.class_names)
 
 
 FORMAT = Format(name="conll2003", families=(FAMILY,), describe=_describe)

@@ -13,18 +13,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.datasets.dataset import Dataset, SourceFile
 from cleanlab_assets.datasets.descriptions import Format, OwnDataset, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError
-from cleanlab_assets.datasets.tagged_sentences import LABEL, PARTS, TOKEN_COLUMNS, TaggedSentence, to_token_table
+from cleanlab_assets.datasets.tagged_sentences import FAMILY, TaggedSentence, check_parts, describe_own_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    import pandas as pd
+    from cleanlab_assets.datasets.dataset import Dataset
 
-FAMILY = "token_classification"
 UPOS = (
     *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM"),
     *("PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"),
@@ -120,36 +118,6 @@ def _read_sentence(
     return sentence, document
 
 
-def load_conllu(
-    files: Mapping[str, Path], *, parts: Mapping[str, str], class_names: Sequence[str], tag_field: str = "upos"
-) -> pd.DataFrame:
-    """Return the raw table of CoNLL-U files: one row for each word.
-
-    Args:
-        files: paths by name.
-        parts: name of the file of each part (``train``, and perhaps ``dev`` and ``test``).
-        class_names: the tags that may occur.
-        tag_field: ``upos`` or ``xpos``.
-    """
-    return to_token_table(
-        [(part, parts[part], read_conllu(files[parts[part]], tag_field=tag_field)) for part in PARTS if part in parts],
-        class_names,
-    )
-
-
-def check_parts(description: OwnDataset, folder: Path) -> None:
-    """Refuse a description whose files are not those of a tagged dataset.
-
-    Raises:
-        OwnDatasetError: there is no ``train`` file, or a role is none of ``train``, ``dev`` and ``test``.
-    """
-    if "train" not in description.files or not set(description.files) <= set(PARTS):
-        raise OwnDatasetError(
-            f"{folder / 'dataset.toml'}: files: found {', '.join(description.files)}, "
-            "expected train, and optionally dev and test"
-        )
-
-
 def _describe(description: OwnDataset, folder: Path) -> Dataset:
     check_parts(description, folder)
     tag_field = description.options.get("tag_field", "upos")
@@ -161,30 +129,7 @@ def _describe(description: OwnDataset, folder: Path) -> Dataset:
     class_names = description.class_names or (UPOS if tag_field == "upos" else ())
     if not class_names:
         raise OwnDatasetError(f"{folder / 'dataset.toml'}: class_names: found none, expected the possible tags")
-    return describe_own_tokens(
-        description,
-        class_names,
-        partial(load_conllu, parts=description.files, class_names=class_names, tag_field=tag_field),
-    )
-
-
-def describe_own_tokens(description: OwnDataset, class_names: Sequence[str], load: object) -> Dataset:
-    """Make the catalogue entry of a user's own tagged sentences; ``load`` reads them."""
-    return Dataset(
-        name=description.name,
-        families=(FAMILY,),
-        title=description.title or description.name,
-        description=description.description,
-        homepage=description.homepage,
-        licence=description.licence,
-        citation=description.citation,
-        files=tuple(SourceFile(name=file, sha256=()) for file in dict.fromkeys(description.files.values())),
-        load=load,  # type: ignore[arg-type]
-        label=LABEL,
-        class_names=tuple(class_names),
-        columns=TOKEN_COLUMNS,
-        expected_rows=None,
-    )
+    return describe_own_tokens(description, partial(read_conllu, tag_field=tag_field), class_names)
 
 
 FORMAT = Format(name="conllu", families=(FAMILY,), describe=_describe)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.datasets.descriptions import Format
-from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES, describe_images, list_files, read_picture
+from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES, image_format, list_files, read_picture
 from cleanlab_assets.datasets.images import AnnotatedImage, make_image_table, read_mask
 
 if TYPE_CHECKING:
@@ -16,14 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-
-    from cleanlab_assets.datasets.dataset import Dataset
-    from cleanlab_assets.datasets.descriptions import OwnDataset
-
-
-def _describe(description: OwnDataset, folder: Path) -> Dataset:
-    load = partial(load_mask_pairs, class_names=description.class_names)
-    return describe_images(description, folder, roles={"images": True, "masks": True}, load=load)
 
 
 def load_mask_pairs(files: Mapping[str, Path], *, class_names: tuple[str, ...]) -> pd.DataFrame:
@@ -49,4 +39,4 @@ def _read_image(picture: Path, masks: Path, class_names: tuple[str, ...]) -> Ann
     )
 
 
-FORMAT = Format(name="mask_pairs", families=("segmentation",), describe=_describe)
+FORMAT = image_format("mask_pairs", "segmentation", load_mask_pairs, roles={"images": True, "masks": True})

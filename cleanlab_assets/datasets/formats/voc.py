@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from cleanlab_assets.datasets.descriptions import Format
-from cleanlab_assets.datasets.image_folders import describe_images, list_files, read_picture
+from cleanlab_assets.datasets.image_folders import image_format, list_files, read_picture
 from cleanlab_assets.datasets.images import AnnotatedImage, AnnotationError, make_image_table
 
 if TYPE_CHECKING:
@@ -17,14 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-
-    from cleanlab_assets.datasets.dataset import Dataset
-    from cleanlab_assets.datasets.descriptions import OwnDataset
-
-
-def _describe(description: OwnDataset, folder: Path) -> Dataset:
-    load = partial(load_voc, class_names=description.class_names)
-    return describe_images(description, folder, roles={"annotations": True, "images": True}, load=load)
 
 
 def load_voc(files: Mapping[str, Path], *, class_names: tuple[str, ...]) -> pd.DataFrame:
@@ -66,4 +56,4 @@ def _number(element: ET.Element, field: str, file: str, number: int) -> float:
         raise AnnotationError(f"{file}, box {number}, field {field}: found {text!r}, expected a number") from error
 
 
-FORMAT = Format(name="voc", families=("object_detection",), describe=_describe)
+FORMAT = image_format("voc", "object_detection", load_voc, roles={"annotations": True, "images": True})

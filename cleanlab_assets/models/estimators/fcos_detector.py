@@ -7,35 +7,32 @@ backbone of eight small convolution layers with one feature level of stride 8.
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 from torchvision.models.detection import FCOS
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
 
-from cleanlab_assets.datasets.boxes import ScoredBoxes, codes_of
-from cleanlab_assets.models.estimators.image_batches import to_pixels
-from cleanlab_assets.models.estimators.torch_training import (
-    NotTrainedError,
-    Schedule,
-    convolve,
-    export_weights,
-    iterate_batches,
-    load_weights,
-    pick_device,
-    predicting,
-    seeded,
-    train_network,
+from cleanlab_assets.models.estimators.image_batches import (
+    find_objects,
+    sum_losses,
+    to_pixels,
+    to_scored_boxes,
+    to_targets,
+    vary_colours,
 )
+from cleanlab_assets.models.estimators.torch_training import TrainedEstimator, convolve, export_weights, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    import numpy as np
+
+    from cleanlab_assets.datasets.boxes import ScoredBoxes
     from cleanlab_assets.datasets.images import AnnotatedImage
 
 STRIDE = 8
@@ -65,40 +62,24 @@ class SmallBackbone(nn.Module):
         return OrderedDict([("0", self.merge(middle + coarse))])
 
 
-class FcosDetector(BaseEstimator):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False, repr=False)
+class FcosDetector(TrainedEstimator):
     """Finds objects in images: ``fit`` and ``predict`` take annotated images, in batches that bound the memory.
 
     Args:
-        epochs: passes over the training images.
-        batch_size: images at a time, in training and in prediction.
-        learning_rate: highest rate of the cycle of AdamW, which trains all but the kernels.
         kernel_learning_rate: highest rate of the cycle of Muon, which trains the kernels inside the network.
         width: channels of the backbone's first stage; a multiple of 16.
         image_size: pixels of the shorter side that images are scaled to; at most twice as many on the longer side.
         score_threshold: predicted boxes with a lower score are left out.
-        random_state: seed of weights, order and augmentation.
     """
 
-    def __init__(
-        self,
-        *,
-        epochs: int = 30,
-        batch_size: int = 4,
-        learning_rate: float = 6e-3,
-        kernel_learning_rate: float = 0.05,
-        width: int = 32,
-        image_size: int = 128,
-        score_threshold: float = 0.05,
-        random_state: int = 0,
-    ) -> None:
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.kernel_learning_rate = kernel_learning_rate
-        self.width = width
-        self.image_size = image_size
-        self.score_threshold = score_threshold
-        self.random_state = random_state
+    epochs: int = 30
+    batch_size: int = 4
+    learning_rate: float = 6e-3
+    kernel_learning_rate: float = 0.05
+    width: int = 32
+    image_size: int = 128
+    score_threshold: float = 0.05
 
     def fit(self, images: Sequence[AnnotatedImage], labels: object = None) -> Self:  # noqa: ARG002 - scikit-learn's form
         """Train a new network on images and their given boxes.
@@ -109,22 +90,14 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
         if not any(len(image.boxes) for image in images):
             raise ValueError(f"none of {len(images)} training images has a box: there is nothing to learn")
         self.class_names_ = tuple(images[0].class_names)
-        device = pick_device()
         with seeded(self.random_state):
-            network = self._build().to(device)
-            self.loss_ = train_network(
+            network = self._build()
+            self._train(
                 network,
-                [_to_example(image) for image in images],
+                [(image, to_targets(image)) for image in images],  # encoded: pixels are decoded batch by batch
                 _compute_loss,
-                schedule=Schedule(
-                    epochs=self.epochs,
-                    batch_size=self.batch_size,
-                    learning_rate=self.learning_rate,
-                    kernel_learning_rate=self.kernel_learning_rate,
-                ),
-                device=device,
-                seed=self.random_state,
                 kernels=_find_inner_kernels(network),
+                kernel_learning_rate=self.kernel_learning_rate,
             )
         self.weights_ = export_weights(network)
         return self
@@ -135,20 +108,11 @@ class FcosDetector(BaseEstimator):  # type: ignore[misc]
         Raises:
             NotTrainedError: the detector was not fitted.
         """
-        found = []
-        device = pick_device()
-        network = self._load().to(device).eval()
-        for batch in iterate_batches(images, self.batch_size * 4):
-            pixels = [to_pixels(image).to(device) for image in batch]
-            with predicting(device):
-                results = network(pixels)
-            found += [_to_scored_boxes(result) for result in results]
-        return found
-
-    def _load(self) -> Any:
-        if not hasattr(self, "weights_"):
-            raise NotTrainedError("the detector is not trained: call fit first")
-        return load_weights(self._build(), self.weights_)
+        network = self._restore("the detector is not trained")
+        codes = range(len(self.class_names_))
+        return [
+            to_scored_boxes(found, codes) for found in find_objects(network, images, batch_size=self.batch_size * 4)
+        ]
 
     def _build(self) -> FCOS:
         backbone = SmallBackbone(self.width)
@@ -174,30 +138,16 @@ def _find_inner_kernels(network: FCOS) -> list[nn.Conv2d]:
     return [part for owner in (network.backbone, *towers) for part in owner.modules() if isinstance(part, nn.Conv2d)]
 
 
-def _to_example(image: AnnotatedImage) -> tuple[AnnotatedImage, dict[str, torch.Tensor]]:
-    """Pair an image, still encoded, with its boxes; pixels are decoded batch by batch."""
-    return image, {
-        "boxes": torch.from_numpy(image.boxes.astype(np.float32)),
-        "labels": torch.from_numpy(codes_of(image)),
-    }
-
-
 def _compute_loss(network: nn.Module, batch: list[Any], rng: np.random.Generator) -> torch.Tensor:
-    device = next(network.parameters()).device
     varied = [_vary(to_pixels(image), target, rng) for image, target in batch]
-    pixels = [picture.to(device) for picture, _ in varied]
-    targets = [{name: values.to(device) for name, values in target.items()} for _, target in varied]
-    return torch.stack(list(network(pixels, targets).values())).sum()
+    return sum_losses(network, [picture for picture, _ in varied], [target for _, target in varied])
 
 
 def _vary(
     pixels: torch.Tensor, target: dict[str, torch.Tensor], rng: np.random.Generator
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Change colours, brightness, contrast and place; mirror images of digits and letters would be wrong."""
-    pixels = pixels[torch.from_numpy(rng.permutation(3))]
-    if rng.random() < 0.5:  # noqa: PLR2004 - light on dark as often as dark on light
-        pixels = 1 - pixels
-    pixels = (pixels * rng.uniform(0.7, 1.3) + rng.uniform(-0.15, 0.15)).clamp(0, 1)
+    pixels = vary_colours(pixels, rng)
     height, width = pixels.shape[-2:]
     right, down = (int(rng.integers(-side // 6, side // 6 + 1)) for side in (width, height))
     # The rows and columns that come free repeat the border.
@@ -212,13 +162,3 @@ def _vary(
 
 def _areas(boxes: torch.Tensor) -> torch.Tensor:
     return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=1)
-
-
-def _to_scored_boxes(result: dict[str, torch.Tensor]) -> ScoredBoxes:
-    boxes, codes, scores = (result[name].float().cpu().numpy() for name in ("boxes", "labels", "scores"))
-    has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    return ScoredBoxes(
-        boxes=boxes[has_area].astype(np.float64),
-        codes=codes[has_area].astype(np.int64),
-        scores=scores[has_area].astype(np.float64).clip(0, 1),
-    )

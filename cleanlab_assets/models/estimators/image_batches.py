@@ -1,7 +1,7 @@
-"""Batches of images of any size for networks that predict the class of every pixel.
+"""Batches of images of any size for networks that predict boxes or the class of every pixel.
 
-Training pictures of a batch are padded to one size. Padding has no class in training (``IGNORED``) and is cut off the
-predictions, so that it never enters a loss or a score.
+For the latter, training pictures of a batch are padded to one size. Padding has no class in training (``IGNORED``) and
+is cut off the predictions, so that it never enters a loss or a score.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from cleanlab_assets.datasets.boxes import ScoredBoxes, codes_of
 from cleanlab_assets.models.estimators.torch_training import iterate_batches, predicting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cleanlab_assets.datasets.images import AnnotatedImage
 
@@ -38,6 +39,30 @@ def to_mask(image: AnnotatedImage) -> torch.Tensor:
     if image.class_mask is None:
         raise ValueError(f"image {image.row_id} has no class mask")
     return torch.from_numpy(image.class_mask.astype(np.float32))[None]
+
+
+def to_targets(image: AnnotatedImage, *, first: int = 0) -> dict[str, torch.Tensor]:
+    """Return the given boxes as torchvision's detectors take them; the classes are counted from ``first``."""
+    boxes = torch.from_numpy(image.boxes.astype(np.float32))
+    return {"boxes": boxes, "labels": torch.from_numpy(codes_of(image) + first)}
+
+
+def sum_losses(
+    network: torch.nn.Module, pictures: Sequence[torch.Tensor], targets: Sequence[dict[str, torch.Tensor]]
+) -> torch.Tensor:
+    """Return the sum of the losses that a detector of torchvision gives for a batch, which is put on its device."""
+    device = next(network.parameters()).device
+    moved = [{name: values.to(device) for name, values in target.items()} for target in targets]
+    losses = network([picture.to(device) for picture in pictures], moved)
+    return torch.stack(list(losses.values())).sum()
+
+
+def vary_colours(pixels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Change colours, brightness and contrast of a picture with values from 0 to 1."""
+    pixels = pixels[torch.from_numpy(rng.permutation(3))]
+    if rng.random() < 0.5:  # noqa: PLR2004 - light on dark as often as dark on light
+        pixels = 1 - pixels
+    return (pixels * rng.uniform(0.7, 1.3) + rng.uniform(-0.15, 0.15)).clamp(0, 1)
 
 
 def shrink_to_limit(values: torch.Tensor, longest_side: int) -> torch.Tensor:
@@ -64,6 +89,41 @@ def pad_to_common_size(pictures: Sequence[torch.Tensor], stride: int, *, fill: f
             functional.pad(picture, (0, width - picture.shape[-1], 0, height - picture.shape[-2]), value=fill)
             for picture in pictures
         ]
+    )
+
+
+def find_objects(
+    network: torch.nn.Module, images: Sequence[AnnotatedImage], *, batch_size: int
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield what a detector of torchvision finds in each image: ``boxes``, ``labels``, ``scores`` and perhaps more."""
+    device = next(network.parameters()).device
+    for batch in iterate_batches(images, batch_size):
+        pictures = [to_pixels(image).to(device) for image in batch]
+        with predicting(device):
+            found = network(pictures)
+        yield from found
+
+
+def to_arrays(found: Mapping[str, torch.Tensor], *names: str) -> list[np.ndarray]:
+    """Return parts of what ``find_objects`` yields, as float32 on the CPU."""
+    return [found[name].float().cpu().numpy() for name in names]
+
+
+def to_scored_boxes(found: Mapping[str, torch.Tensor], categories: Sequence[int]) -> ScoredBoxes:
+    """Return the boxes that have an area and are of a class.
+
+    Args:
+        found: what ``find_objects`` yields: best boxes first.
+        categories: the label of each class; boxes with other labels are left out.
+    """
+    code_of = np.full(max(categories) + 1, -1)
+    code_of[list(categories)] = np.arange(len(categories))
+    boxes, labels, scores = to_arrays(found, "boxes", "labels", "scores")
+    labels = labels.astype(np.int64)
+    codes = np.where(labels < len(code_of), code_of[labels.clip(max=len(code_of) - 1)], -1)
+    keep = (codes >= 0) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    return ScoredBoxes(
+        boxes=boxes[keep].astype(np.float64), codes=codes[keep], scores=scores[keep].astype(np.float64).clip(0, 1)
     )
 
 

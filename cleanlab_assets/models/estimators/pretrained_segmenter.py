@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn import functional
 
 from cleanlab_assets.models.estimators.image_batches import (
     IGNORED,
+    find_objects,
     pad_to_common_size,
     predict_in_batches,
     shrink_to_limit,
+    to_arrays,
     to_mask,
     to_pixels,
 )
 from cleanlab_assets.models.estimators.published_weights import (
+    FineTunedEstimator,
+    PublishedEstimator,
     build_network,
     find_categories,
     find_published,
-    knows_all,
-    read_published,
 )
-from cleanlab_assets.models.estimators.torch_training import (
-    NotTrainedError,
-    Schedule,
-    export_weights,
-    iterate_batches,
-    load_weights,
-    pick_device,
-    predicting,
-    seeded,
-    train_network,
-)
+from cleanlab_assets.models.estimators.torch_training import export_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
     from typing import Self
 
     from cleanlab_assets.datasets.images import AnnotatedImage
@@ -84,73 +75,17 @@ class SizedNetwork(nn.Module):
         return found
 
 
-class PretrainedSegmenter(BaseEstimator):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False, repr=False)
+class PretrainedSegmenter(FineTunedEstimator):
     """Predicts the class of every pixel with a network of torchvision that was trained on everyday pictures.
 
-    Where its weights know all classes of the images, they are used as they are: they never saw the images, so every
-    prediction is out of sample. Else the last layers are replaced and the network is fine-tuned on the training images.
-    Without the published weights nothing is predicted: ``fit`` ends with one line that names file and address.
-
-    Args:
-        architecture: name of the network in ``torchvision.models``; one with an auxiliary classifier.
-        epochs: passes over the training images when the network is fine-tuned.
-        batch_size: images at a time, in training and in prediction.
-        learning_rate: highest rate of the cycle when the network is fine-tuned.
-        shortest_side: pictures are resized to it, as in the training of the weights; less is faster and coarser.
-        random_state: seed of the new layers, of the order and of dropout.
-        weights_dir: where the published weights are kept; ``fit`` needs it.
+    The architecture has an auxiliary classifier, which takes part in fine-tuning.
     """
 
-    def __init__(
-        self,
-        architecture: str,
-        *,
-        epochs: int = 5,
-        batch_size: int = 4,
-        learning_rate: float = 5e-4,
-        shortest_side: int = 520,
-        random_state: int = 0,
-        weights_dir: Path | None = None,
-    ) -> None:
-        self.architecture = architecture
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.shortest_side = shortest_side
-        self.random_state = random_state
-        self.weights_dir = weights_dir
-
-    def knows(self, class_names: Sequence[str]) -> bool:
-        """Whether the published weights know all of some classes, so that nothing is trained."""
-        return knows_all(self.architecture, class_names)
-
-    def fit(self, images: Sequence[AnnotatedImage], labels: object = None) -> Self:  # noqa: ARG002 - scikit-learn's form
-        """Fetch the weights, and fine-tune them on the given class masks if they do not know all classes.
-
-        Raises:
-            WeightsError: the published weights cannot be had, or are not the published ones.
-            ValueError: the network has to be fine-tuned, and an image has no class mask.
-        """
-        self.class_names_ = tuple(images[0].class_names)
-        published = read_published(self.architecture, self.weights_dir)
-        if self.knows(self.class_names_):
-            self.weights_ = export_weights(load_weights(self._build(), published))
-            return self
-        device = pick_device()
-        with seeded(self.random_state):
-            network = load_weights(self._build(), published)
-            self._replace_last_layers(network)
-            sized = self._size(network).to(device)
-            self.loss_ = train_network(
-                sized,
-                list(images),
-                self._compute_loss,
-                schedule=Schedule(epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate),
-                device=device,
-                seed=self.random_state,
-            )
-        self.weights_ = export_weights(network)
-        return self
+    epochs: int = 5
+    batch_size: int = 4
+    learning_rate: float = 5e-4
+    shortest_side: int = 520
 
     def predict(self, images: Sequence[AnnotatedImage]) -> Iterator[np.ndarray]:
         """Yield the predicted probabilities of each image, float32 of shape (n_classes + 1, height, width).
@@ -161,34 +96,24 @@ class PretrainedSegmenter(BaseEstimator):  # type: ignore[misc]
         Raises:
             NotTrainedError: the network has no weights.
         """
-        if not hasattr(self, "weights_"):
-            raise NotTrainedError(f"{self.architecture} has no weights: call fit first")
-        network = self._build()
-        if self.knows(self.class_names_):
-            known = find_categories(self.architecture, self.class_names_)
-            categories = [known[name] for name in self.class_names_]
-        else:
-            self._replace_last_layers(network)
-            categories = list(range(1, len(self.class_names_) + 1))
-        sized = self._size(load_weights(network, self.weights_)).to(pick_device()).eval()
         predicted = predict_in_batches(
-            sized, images, batch_size=self.batch_size, longest_side=self._longest_side, stride=1
+            self._restore(), images, batch_size=self.batch_size, longest_side=self._longest_side, stride=1
         )
-        yield from (keep_categories(found, categories) for found in predicted)
+        yield from (keep_categories(found, self._categories) for found in predicted)
 
     @property
     def _longest_side(self) -> int:
         return LONGEST_TO_SHORTEST * self.shortest_side
 
-    def _build(self) -> Any:
+    def _build_published(self) -> Any:
         n_categories = len(find_published(self.architecture).meta["categories"])
         return build_network(self.architecture, num_classes=n_categories, aux_loss=True)
 
-    def _size(self, network: nn.Module) -> SizedNetwork:
+    def _wrap(self, network: nn.Module) -> SizedNetwork:
         transforms = find_published(self.architecture).transforms()
         return SizedNetwork(network, mean=transforms.mean, std=transforms.std, shortest_side=self.shortest_side)
 
-    def _replace_last_layers(self, network: Any) -> None:
+    def _replace_head(self, network: Any) -> None:
         for head in (network.classifier, network.aux_classifier):
             head[-1] = nn.Conv2d(head[-1].in_channels, len(self.class_names_) + 1, 1)
 
@@ -204,38 +129,21 @@ class PretrainedSegmenter(BaseEstimator):  # type: ignore[misc]
         return main + AUXILIARY_WEIGHT * auxiliary
 
 
-class InstanceSegmenter(BaseEstimator):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False, repr=False)
+class InstanceSegmenter(PublishedEstimator):
     """Predicts the class of every pixel from the objects that Mask R-CNN, trained on COCO, finds.
 
     The published weights are used as they are, which never saw the images. They cannot be fine-tuned here: a class mask
     does not tell one object from the next.
 
     Args:
-        architecture: name of a Mask R-CNN in ``torchvision.models``.
         batch_size: images at a time.
         score_threshold: predicted objects with a lower score are left out.
-        shortest_side: pictures are resized to it, as in the training of the weights; less is faster and coarser.
-        weights_dir: where the published weights are kept; ``fit`` needs it.
     """
 
-    def __init__(
-        self,
-        architecture: str,
-        *,
-        batch_size: int = 2,
-        score_threshold: float = 0.05,
-        shortest_side: int = 800,
-        weights_dir: Path | None = None,
-    ) -> None:
-        self.architecture = architecture
-        self.batch_size = batch_size
-        self.score_threshold = score_threshold
-        self.shortest_side = shortest_side
-        self.weights_dir = weights_dir
-
-    def knows(self, class_names: Sequence[str]) -> bool:
-        """Whether COCO has all of some classes."""
-        return knows_all(self.architecture, class_names)
+    batch_size: int = 2
+    score_threshold: float = 0.05
+    shortest_side: int = 800
 
     def fit(self, images: Sequence[AnnotatedImage], labels: object = None) -> Self:  # noqa: ARG002 - scikit-learn's form
         """Fetch the weights.
@@ -251,7 +159,7 @@ class InstanceSegmenter(BaseEstimator):  # type: ignore[misc]
                 f"{self.architecture} knows only the classes of COCO, which lacks {', '.join(lacking)}, and cannot "
                 "be trained on class masks, which do not separate objects: choose another segmentation model"
             )
-        self.weights_ = export_weights(load_weights(self._build(), read_published(self.architecture, self.weights_dir)))
+        self.weights_ = export_weights(self._load_published())
         return self
 
     def predict(self, images: Sequence[AnnotatedImage]) -> Iterator[np.ndarray]:
@@ -262,22 +170,18 @@ class InstanceSegmenter(BaseEstimator):  # type: ignore[misc]
         Raises:
             NotTrainedError: the network has no weights.
         """
-        if not hasattr(self, "weights_"):
-            raise NotTrainedError(f"{self.architecture} has no weights: call fit first")
+        network = self._restore()
         known = find_categories(self.architecture, self.class_names_)
         class_of = {known[name]: code for code, name in enumerate(self.class_names_, start=1)}
-        device = pick_device()
-        network = load_weights(self._build(), self.weights_).to(device).eval()
-        for batch in iterate_batches(images, self.batch_size):
-            with predicting(device):
-                results = network([to_pixels(image).to(device) for image in batch])
-            for result in results:
-                masks, labels, scores = (result[name].float().cpu().numpy() for name in ("masks", "labels", "scores"))
-                ids = np.array([class_of.get(int(label), 0) for label in labels], dtype=np.int64)
-                yield combine_instances(masks[:, 0], ids, scores, n_classes=len(self.class_names_))
+        for found in find_objects(network, images, batch_size=self.batch_size):
+            masks, labels, scores = to_arrays(found, "masks", "labels", "scores")
+            ids = np.array([class_of.get(int(label), 0) for label in labels], dtype=np.int64)
+            yield combine_instances(masks[:, 0], ids, scores, n_classes=len(self.class_names_))
 
-    def _build(self) -> nn.Module:
+    def _build(self) -> Any:
         return build_network(self.architecture, box_score_thresh=self.score_threshold, min_size=self.shortest_side)
+
+    _build_published = _build
 
 
 def keep_categories(probabilities: np.ndarray, categories: Sequence[int]) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn.utils import parametrize
 
@@ -220,3 +221,68 @@ def load_weights(network: Network, weights: dict[str, Any]) -> Network:
     """
     network.load_state_dict({name: torch.as_tensor(values) for name, values in weights.items()})
     return network
+
+
+class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
+    """An estimator on annotated images: ``fit`` leaves the weights of a network that ``predict`` builds anew."""
+
+    weights_: dict[str, np.ndarray]
+    class_names_: tuple[str, ...]
+
+    def _build(self) -> Any:
+        """Return the network for ``class_names_`` with untrained weights, which those of the fit replace."""
+        raise NotImplementedError
+
+    def _wrap(self, network: nn.Module) -> nn.Module:
+        """Return what sees the pictures: the network itself, or one around it."""
+        return network
+
+    def _restore(self, absence: str) -> Any:
+        """Return the network with the weights of the fit, ready to predict.
+
+        Raises:
+            NotTrainedError: there are none; the message begins with ``absence``.
+        """
+        if not hasattr(self, "weights_"):
+            raise NotTrainedError(f"{absence}: call fit first")
+        return self._wrap(load_weights(self._build(), self.weights_)).to(pick_device()).eval()
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TrainedEstimator(NetworkEstimator):
+    """An estimator that trains its network.
+
+    Args:
+        epochs: passes over the training images.
+        batch_size: images at a time.
+        learning_rate: highest rate of the cycle of AdamW, which trains all but the kernels that Muon trains.
+        random_state: seed of all that is drawn: weights, order and augmentation.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    random_state: int = 0
+
+    def _train(
+        self,
+        network: nn.Module,
+        items: Sequence[Any],
+        compute_loss: Callable[[Any, list[Any], np.random.Generator], torch.Tensor],
+        *,
+        kernels: Sequence[nn.Conv2d] = (),
+        **rates: float,
+    ) -> None:
+        """Train a network, see ``train_network``, and keep its last loss as ``loss_``."""
+        device = pick_device()
+        self.loss_ = train_network(
+            self._wrap(network).to(device),
+            items,
+            compute_loss,
+            schedule=Schedule(
+                epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate, **rates
+            ),
+            device=device,
+            seed=self.random_state,
+            kernels=kernels,
+        )

@@ -9,11 +9,11 @@ Objects of one picture are pasted over another in training (Ghiasi et al., Simpl
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 from torch.nn import functional
 
@@ -24,17 +24,9 @@ from cleanlab_assets.models.estimators.image_batches import (
     shrink_to_limit,
     to_mask,
     to_pixels,
+    vary_colours,
 )
-from cleanlab_assets.models.estimators.torch_training import (
-    NotTrainedError,
-    Schedule,
-    convolve,
-    export_weights,
-    load_weights,
-    pick_device,
-    seeded,
-    train_network,
-)
+from cleanlab_assets.models.estimators.torch_training import TrainedEstimator, convolve, export_weights, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -135,37 +127,23 @@ def _resize(values: torch.Tensor, size: torch.Size) -> torch.Tensor:
     return functional.interpolate(values, size=list(size), mode="bilinear", align_corners=False)
 
 
-class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False, repr=False)
+class UNetSegmenter(TrainedEstimator):
     """Predicts the class of every pixel: ``fit`` and ``predict`` take annotated images, in batches that bound memory.
 
     Args:
-        epochs: passes over the training images.
         batch_size: images at a time in training; four times as many in prediction.
-        learning_rate: highest rate of the cycle of AdamW, which trains all but the kernels.
         kernel_learning_rate: highest rate of the cycle of Muon, which trains the kernels.
         width: channels of the finest level.
         longest_side: images with a longer side are shrunk to it, and their predictions grown back.
-        random_state: seed of weights, order and augmentation.
     """
 
-    def __init__(
-        self,
-        *,
-        epochs: int = 20,
-        batch_size: int = 4,
-        learning_rate: float = 5e-3,
-        kernel_learning_rate: float = 0.05,
-        width: int = 16,
-        longest_side: int = 256,
-        random_state: int = 0,
-    ) -> None:
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.kernel_learning_rate = kernel_learning_rate
-        self.width = width
-        self.longest_side = longest_side
-        self.random_state = random_state
+    epochs: int = 20
+    batch_size: int = 4
+    learning_rate: float = 5e-3
+    kernel_learning_rate: float = 0.05
+    width: int = 16
+    longest_side: int = 256
 
     def fit(self, images: Sequence[AnnotatedImage], labels: object = None) -> Self:  # noqa: ARG002 - scikit-learn's form
         """Train a new network on images and their given class masks.
@@ -178,23 +156,15 @@ class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
             found = f"image {lacking[0]} has none" if lacking else "there is no image"
             raise ValueError(f"training a segmentation model needs images with class masks: {found}")
         self.class_names_ = tuple(images[0].class_names)
-        device = pick_device()
         with seeded(self.random_state):
-            network = self._build().to(device).to(memory_format=torch.channels_last)
-            self.loss_ = train_network(
+            network = self._build()
+            self._train(
                 network,
                 images,
                 self._compute_loss,
-                schedule=Schedule(
-                    epochs=self.epochs,
-                    batch_size=self.batch_size,
-                    learning_rate=self.learning_rate,
-                    weight_decay=WEIGHT_DECAY,
-                    kernel_learning_rate=self.kernel_learning_rate,
-                ),
-                device=device,
-                seed=self.random_state,
                 kernels=network.kernels,
+                weight_decay=WEIGHT_DECAY,
+                kernel_learning_rate=self.kernel_learning_rate,
             )
         self.weights_ = export_weights(network)
         return self
@@ -207,10 +177,7 @@ class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
         Raises:
             NotTrainedError: the network was not fitted.
         """
-        if not hasattr(self, "weights_"):
-            raise NotTrainedError("the network is not trained: call fit first")
-        device = pick_device()
-        network = load_weights(self._build(), self.weights_).to(device).to(memory_format=torch.channels_last).eval()
+        network = self._restore("the network is not trained")
         yield from predict_in_batches(
             network,
             images,
@@ -222,7 +189,7 @@ class UNetSegmenter(BaseEstimator):  # type: ignore[misc]
         )
 
     def _build(self) -> SmallUNet:
-        return SmallUNet(len(self.class_names_), self.width)
+        return SmallUNet(len(self.class_names_), self.width).to(memory_format=torch.channels_last)
 
     def _compute_loss(self, network: SmallUNet, batch: list[AnnotatedImage], rng: np.random.Generator) -> torch.Tensor:
         device = next(network.parameters()).device
@@ -299,10 +266,7 @@ def vary_image(pixels: torch.Tensor, mask: torch.Tensor, rng: np.random.Generato
     Returns:
         Picture and mask of the same shapes; pixels that come free repeat the border in both.
     """
-    pixels = pixels[torch.from_numpy(rng.permutation(3))]
-    if rng.random() < 0.5:  # noqa: PLR2004 - light on dark as often as dark on light
-        pixels = 1 - pixels
-    pixels = (pixels * rng.uniform(0.7, 1.3) + rng.uniform(-0.15, 0.15)).clamp(0, 1)
+    pixels = vary_colours(pixels, rng)
     height, width = pixels.shape[-2:]
     # Turned, stretched and slanted: coordinates run from -1 to 1 on both axes, whatever the sides.
     turn = np.exp(rng.uniform(-0.08, 0.08)) * np.eye(2) + rng.uniform(-0.09, 0.09, (2, 2))

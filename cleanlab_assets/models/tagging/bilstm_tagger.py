@@ -7,16 +7,20 @@ Models and Auxiliary Loss, ACL 2016, without the auxiliary loss; letters by conv
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
+from torch import Tensor, nn
+
+from cleanlab_assets.models.estimators.torch_training import load_weights, pick_device, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
-    from torch import Tensor, nn
 
 _PADDING, _UNKNOWN = 0, 1
 _N_RESERVED = 2
@@ -27,6 +31,7 @@ _IGNORED = -100
 """Target of words that take no part in the loss: padding, rows left out, the stopping share."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Tags words with a bidirectional LSTM over word and letter embeddings; same seed, same result on the CPU.
 
@@ -47,30 +52,16 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         random_state: seed of weights, order, dropout and the sentences held out.
     """
 
-    def __init__(
-        self,
-        *,
-        word_size: int = 96,
-        letter_size: int = 32,
-        hidden_size: int = 128,
-        dropout: float = 0.4,
-        learning_rate: float = 4e-3,
-        batch_words: int = 1200,
-        max_epochs: int = 8,
-        patience: int = 2,
-        stopping_share: float = 0.05,
-        random_state: int = 0,
-    ) -> None:
-        self.word_size = word_size
-        self.letter_size = letter_size
-        self.hidden_size = hidden_size
-        self.dropout = dropout
-        self.learning_rate = learning_rate
-        self.batch_words = batch_words
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.stopping_share = stopping_share
-        self.random_state = random_state
+    word_size: int = 96
+    letter_size: int = 32
+    hidden_size: int = 128
+    dropout: float = 0.4
+    learning_rate: float = 4e-3
+    batch_words: int = 1200
+    max_epochs: int = 8
+    patience: int = 2
+    stopping_share: float = 0.05
+    random_state: int = 0
 
     def fit(self, rows: pd.DataFrame, labels: np.ndarray) -> Self:
         """Learn from rows with ``sentence`` (words apart by single spaces) and ``position`` (from 1).
@@ -79,8 +70,6 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rows: shape (n_rows, 2 or more columns).
             labels: class codes or names, shape (n_rows,).
         """
-        import torch
-
         self.classes_, targets = np.unique(labels, return_inverse=True)
         sentences, owner, place = _split_sentences(rows)
         words, counts = np.unique([word.lower() for words in sentences for word in words], return_counts=True)
@@ -95,9 +84,8 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         order = rng.permutation(len(sentences))
         n_aside = min(max(1, round(self.stopping_share * len(sentences))), len(sentences) - 1)
         aside, learned = order[:n_aside], order[n_aside:]
-        device = _choose_device()
-        with _one_thread(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(self.random_state)
+        device = pick_device()
+        with _one_thread(), seeded(self.random_state):
             network = self._build_network().to(device)
             optimizer = torch.optim.Adam(network.parameters(), lr=self.learning_rate, betas=(0.9, 0.99))
             inputs = self._encode(sentences)
@@ -136,13 +124,9 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
         """Return the probability of each class, float64 of shape (n_rows, n_classes), in the order of ``classes_``."""
-        import torch
-
         sentences, owner, place = _split_sentences(rows)
-        device = _choose_device()
-        network = self._build_network()
-        network.load_state_dict({name: torch.from_numpy(values) for name, values in self.weights_.items()})
-        network.to(device).eval()
+        device = pick_device()
+        network = load_weights(self._build_network(), self.weights_).to(device).eval()
         inputs = self._encode(sentences)
         found: list[np.ndarray] = [np.empty(0)] * len(sentences)
         with _one_thread(), torch.no_grad():
@@ -161,8 +145,6 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return likeliest
 
     def _build_network(self) -> nn.ModuleDict:
-        from torch import nn
-
         joined = self.word_size + 2 * self.letter_size
         return nn.ModuleDict(
             {
@@ -175,10 +157,8 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             }
         )
 
-    def _score(self, network: nn.ModuleDict, words: np.ndarray, letters: np.ndarray, device: Any) -> Tensor:
+    def _score(self, network: nn.ModuleDict, words: np.ndarray, letters: np.ndarray, device: torch.device) -> Tensor:
         """Return the unnormalized scores of a batch, shape (n_sentences, longest, n_classes)."""
-        import torch
-
         distinct, which = np.unique(letters.reshape(-1, letters.shape[-1]), axis=0, return_inverse=True)
         embedded = network["letters"](torch.from_numpy(distinct).to(device)).transpose(1, 2)
         patterns = torch.relu(network["patterns"](embedded)).amax(dim=2)
@@ -192,10 +172,13 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return scores
 
     def _measure_loss(
-        self, network: nn.ModuleDict, inputs: _Inputs, sentences: np.ndarray, targets: list[np.ndarray], device: Any
+        self,
+        network: nn.ModuleDict,
+        inputs: _Inputs,
+        sentences: np.ndarray,
+        targets: list[np.ndarray],
+        device: torch.device,
     ) -> float:
-        import torch
-
         total, n_words = 0.0, 0
         network.eval()
         with torch.no_grad():
@@ -286,17 +269,9 @@ def _split_sentences(rows: pd.DataFrame) -> tuple[list[list[str]], np.ndarray, n
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Use one thread: the steps of a small LSTM are too short to share, and waiting threads cost more than they do."""
-    import torch
-
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(n_threads)
-
-
-def _choose_device() -> Any:
-    import torch
-
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
