@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ import dagster as dg
 import pytest
 
 from cleanlab_assets.definitions import build_definitions
-from cleanlab_assets.families.step import DATASET, MODEL
 from cleanlab_assets.orchestration.families import get_family
 from cleanlab_assets.orchestration.history import latest_materialization
 from cleanlab_assets.orchestration.runs import materialize_level, resolve_configs
@@ -36,8 +36,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class AuditsOnce(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             scope: str = super()._split_scope(nodeid)
-            if scope.endswith("chain.py"):
-                return "chains"
             return next((name for name in ("cli", "orchestration") if f"_tests/{name}/" in scope), scope)
 
     return AuditsOnce(config, log)
@@ -45,21 +43,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @dataclass(frozen=True)
 class Workbench:
-    """A code location with its own instance and artifacts directory, for one task family."""
+    """A code location with its own instance and artifacts directory, for one task family.
+
+    Plots stay empty unless ``draws`` is set: drawing them takes a quarter of the time of a small audit.
+    """
 
     definitions: dg.Definitions
     instance: dg.DagsterInstance
     settings: Settings
     family: Family
+    draws: bool = False
 
     def materialize(
         self, level: Level, partition: str, run_config: Mapping[str, Any] | None = None, *, force: bool = False
     ) -> RunOutcome:
         """Materialize what is out of date on a level of the family's chain."""
         configs = resolve_configs(self.family, run_config or {})
-        return materialize_level(
-            self.definitions, self.instance, self.family, level, partition, configs=configs, force=force
-        )
+        with nullcontext() if self.draws else empty_plots():
+            return materialize_level(
+                self.definitions, self.instance, self.family, level, partition, configs=configs, force=force
+            )
 
     def latest(self, asset: str, partition: str) -> dg.AssetMaterialization:
         """The latest materialization of an asset's partition, which must exist."""
@@ -84,10 +87,22 @@ class Workbench:
         return self.result(asset, partition).origin
 
 
-def build_workbench(directory: Path, instance: dg.DagsterInstance, family: str = "classification") -> Workbench:
+def build_workbench(
+    directory: Path, instance: dg.DagsterInstance, family: str = "classification", *, draws: bool = False
+) -> Workbench:
     """Build a workbench that keeps its artifacts in a directory."""
     settings = Settings(_env_file=None, artifacts_dir=str(directory / "artifacts"), data_dir=directory / "data")
-    return Workbench(build_definitions(settings), instance, settings, get_family(family))
+    # Dagster's own logger writes each event to the screen.
+    loggers = {"warnings": dg.LoggerDefinition(lambda _: logging.getLogger("cleanlab_assets_tests"))}
+    return Workbench(build_definitions(settings, loggers=loggers), instance, settings, get_family(family), draws)
+
+
+@contextmanager
+def empty_plots() -> Iterator[None]:
+    """Leave plots empty inside the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.draw", lambda _figure, _renderer: None)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -107,53 +122,3 @@ def workbench(tmp_path: Path) -> Iterator[Workbench]:
     """An empty workbench."""
     with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
         yield build_workbench(tmp_path, instance)
-
-
-@contextmanager
-def audit(
-    factory: pytest.TempPathFactory, family: str, partition: str, config: Mapping[str, Any]
-) -> Iterator[Workbench]:
-    """Audit a partition of the model level in a workbench of its own."""
-    directory = factory.mktemp(family)
-    with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
-        bench = build_workbench(directory, instance, family)
-        levels: tuple[tuple[Level, str], ...] = ((DATASET, partition.partition("|")[0]), (MODEL, partition))
-        for level, key in levels:
-            outcome = bench.materialize(level, key, config)
-            assert outcome.success, outcome.error
-        yield bench
-
-
-def plant(family: str) -> dict[str, Any]:
-    """Return the run config that makes a tenth of the train labels wrong."""
-    settings = {"planted_error_fraction": 0.1, "folds": 4, "seed": 3}
-    return {"ops": {f"{family}__training_set": {"config": settings}}}
-
-
-PLANTED = "breast_cancer|logistic_regression"
-PLANTED_CONFIG = plant("classification")
-PLANTED_VALUES = "diabetes|ridge"
-PLANTED_VALUES_CONFIG = plant("regression")
-PLANTED_SETS = "synthetic_topics|logistic_regression"
-PLANTED_SETS_CONFIG = plant("multilabel")
-
-
-@pytest.fixture(scope="session")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    """A workbench where breast_cancer, with a tenth of its train labels wrong, is audited. Not to be changed."""
-    with audit(tmp_path_factory, "classification", PLANTED, PLANTED_CONFIG) as bench:
-        yield bench
-
-
-@pytest.fixture(scope="session")
-def audited_values(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    """A workbench where diabetes, with a tenth of its train labels wrong, is audited. Not to be changed."""
-    with audit(tmp_path_factory, "regression", PLANTED_VALUES, PLANTED_VALUES_CONFIG) as bench:
-        yield bench
-
-
-@pytest.fixture(scope="session")
-def audited_sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    """A workbench where synthetic_topics, with a tenth of its train labels wrong, is audited. Not to be changed."""
-    with audit(tmp_path_factory, "multilabel", PLANTED_SETS, PLANTED_SETS_CONFIG) as bench:
-        yield bench

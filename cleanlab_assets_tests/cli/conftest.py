@@ -18,6 +18,7 @@ from cleanlab_assets.cli import app
 from cleanlab_assets.cli.terminal import WIDTH_OF_FILES, ExitCode, console
 from cleanlab_assets.models.catalogue import get_model
 from cleanlab_assets.orchestration.audit_result import AuditResult
+from cleanlab_assets_tests.conftest import empty_plots
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -44,9 +45,10 @@ class Home:
         return self.path / "artifacts"
 
     def run(self, *arguments: str, **settings: str) -> Result:
-        """Run `cleanlab-demo` in this process."""
+        """Run `cleanlab-demo` in this process; plots stay empty."""
         environment: dict[str, str | None] = dict.fromkeys(filter(_is_setting, os.environ))
-        return CliRunner().invoke(app, arguments, env={**environment, **self._settings(), **settings})
+        with empty_plots():
+            return CliRunner().invoke(app, arguments, env={**environment, **self._settings(), **settings})
 
     def run_process(self, command: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run an installed command as a user does."""

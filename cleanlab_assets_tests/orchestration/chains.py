@@ -28,7 +28,7 @@ SEED = 3
 N_SCENES = 24
 ON_TABLES = {"planted_error_fraction": 0.1, "folds": 3, "seed": SEED}
 ON_IMAGES = {"planted_error_fraction": 0.3, "folds": 2, "seed": SEED}
-COMMON_SETTINGS: dict[str, dict[str, Any]] = {"variant_comparison": {"resamples": 100}, "ai_summary": {"use_ai": False}}
+COMMON_SETTINGS: dict[str, dict[str, Any]] = {"variant_comparison": {"resamples": 100}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class Audit:
 AUDITS = {
     "classification": Audit(
         dataset="breast_cancer",
-        settings={"training_set": {**ON_TABLES, "max_rows": 300}},
+        settings={"training_set": ON_TABLES},
     ),
     "regression": Audit(
         dataset="diabetes",
@@ -115,6 +115,16 @@ AUDITS = {
 }
 
 
+def run_config_of(family: str) -> dict[str, Any]:
+    """The settings of a family's audit as a run config."""
+    settings = AUDITS[family].all_settings
+    return {"ops": {f"{family}__{step}": {"config": dict(values)} for step, values in settings.items()}}
+
+
+PLANTED = AUDITS["classification"].partitions[MODEL]
+PLANTED_CONFIG = run_config_of("classification")
+
+
 @dataclass(frozen=True)
 class Audited:
     """The one audit of a family, of all levels of its chain. Not to be changed."""
@@ -127,14 +137,6 @@ class Audited:
     def steps(self) -> list[Step]:
         """The steps of all levels, in the order of the chain."""
         return [step for steps in self.bench.family.steps.values() for step in steps]
-
-    @property
-    def run_config(self) -> dict[str, Any]:
-        """The settings of the audit as a run config."""
-        family = self.bench.family.name
-        return {
-            "ops": {f"{family}__{step}": {"config": dict(values)} for step, values in self.audit.all_settings.items()}
-        }
 
     def partition_of(self, step: str) -> str:
         """The partition of a step's level."""
@@ -188,7 +190,8 @@ class Audited:
     def materialize(self, level: Level, *, force: bool = False) -> RunOutcome:
         """Materialize a level with the settings of the audit."""
         with few_scenes():
-            outcome = self.bench.materialize(level, self.audit.partitions[level], self.run_config, force=force)
+            config = run_config_of(self.bench.family.name)
+            outcome = self.bench.materialize(level, self.audit.partitions[level], config, force=force)
         assert outcome.success, outcome.error
         return outcome
 
@@ -221,7 +224,7 @@ class Audits:
         """Audit a family in a workbench of its own."""
         directory = self._factory.mktemp(family)
         instance = self._open.enter_context(dg.DagsterInstance.ephemeral(tempdir=str(directory)))
-        audited = Audited(AUDITS[family], build_workbench(directory, instance, family))
+        audited = Audited(AUDITS[family], build_workbench(directory, instance, family, draws=True))
         for level in audited.audit.partitions:
             audited.outcomes[level] = audited.materialize(level)
         return audited

@@ -9,7 +9,7 @@ from cleanlab_assets.families.tables.steps import collect_data_issues
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.provenance import hash_result
 from cleanlab_assets.reports.audit_facts import AuditFacts, collect_facts
-from cleanlab_assets_tests.conftest import PLANTED
+from cleanlab_assets_tests.orchestration.chains import PLANTED
 
 if TYPE_CHECKING:
     import pandas as pd

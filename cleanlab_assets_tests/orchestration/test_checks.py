@@ -15,7 +15,7 @@ from cleanlab_assets.families.raw_dataset import SourceFacts
 from cleanlab_assets.methods.issue_summary import NOT_ASKED_FOR
 from cleanlab_assets.orchestration import assets
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets_tests.conftest import PLANTED
+from cleanlab_assets_tests.orchestration.chains import PLANTED
 
 if TYPE_CHECKING:
     from cleanlab_assets.methods.result import Result

@@ -36,7 +36,7 @@ from cleanlab_assets.orchestration.provenance import (
     library_versions,
 )
 from cleanlab_assets.orchestration.runs import resolve_configs
-from cleanlab_assets_tests.conftest import PLANTED, PLANTED_CONFIG, PLANTED_SETS, PLANTED_VALUES
+from cleanlab_assets_tests.orchestration.chains import AUDITS, PLANTED, PLANTED_CONFIG, few_scenes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.methods.result import Result
     from cleanlab_assets.orchestration.family import Family
     from cleanlab_assets_tests.conftest import Workbench
+    from cleanlab_assets_tests.orchestration.chains import Audits
 
 
 def _stale(bench: Workbench, level: Level, partition: str, run_config: Mapping[str, object]) -> dict[str, str]:
@@ -70,7 +71,7 @@ def test_what_was_never_made_is_stale(audited: Workbench) -> None:
 def test_another_setting_makes_its_asset_and_all_downstream_stale_and_says_why(audited: Workbench) -> None:
     stale = _stale(audited, "dataset", "breast_cancer", {})
     assert set(stale) == {"training_set", "neighbor_graph"}
-    assert "folds 4 -> 5" in stale["training_set"]
+    assert "folds 3 -> 5" in stale["training_set"]
     assert "seed 3 -> 42" in stale["training_set"]
     assert stale["neighbor_graph"] == "classification/training_set is out of date"
 
@@ -354,32 +355,26 @@ def test_what_an_edit_of_the_catalogue_makes_stale_follows_from_what_the_steps_d
 
 
 @pytest.mark.parametrize(
-    ("bench_name", "partition"),
-    [
-        ("audited", PLANTED),
-        pytest.param("audited_values", PLANTED_VALUES, marks=pytest.mark.slow),
-        pytest.param("audited_sets", PLANTED_SETS, marks=pytest.mark.slow),
-    ],
+    "family", [pytest.param(name, marks=() if name == "classification" else pytest.mark.slow) for name in AUDITS]
 )
-def test_the_steps_that_show_texts_or_limits_are_those_that_say_so(
-    bench_name: str, partition: str, request: pytest.FixtureRequest
-) -> None:
+def test_the_steps_that_show_texts_or_limits_are_those_that_say_so(audits: Audits, family: str) -> None:
     """Every step runs again on the stored results under other texts and limits: nothing else changes its result.
 
     The licence is also on the card of the final model, which is not fitted anew for it.
     """
-    bench: Workbench = request.getfixturevalue(bench_name)
-    entry = get_dataset(Partition.parse(partition).dataset)
-    gates = replace(entry.gates, **{name: limit / 2 for name, limit in asdict(entry.gates).items()})
-    texts: dict[str, Any] = {text: f"Another {text}" for text in TEXTS if text != "licence"}
-    changed = {
-        item.name
-        for level in (DATASET, MODEL)
-        for item in bench.family.steps[level]
-        if item.name != "ai_summary"  # which needs Dagster for its keys, and the entry for nothing
-        if _run_again(bench, item, partition, replace(entry, gates=gates, **texts))
-        != bench.provenance(item.name, _partition_of(item, partition)).data_hash
-    }
+    bench, partition = audits[family].bench, AUDITS[family].partitions[MODEL]
+    with few_scenes():
+        entry = get_dataset(Partition.parse(partition).dataset)
+        gates = replace(entry.gates, **{name: limit / 2 for name, limit in asdict(entry.gates).items()})
+        texts: dict[str, Any] = {text: f"Another {text}" for text in TEXTS if text != "licence"}
+        changed = {
+            item.name
+            for level in (DATASET, MODEL)
+            for item in bench.family.steps[level]
+            if item.name != "ai_summary"  # which needs Dagster for its keys, and the entry for nothing
+            if _run_again(bench, item, partition, replace(entry, gates=gates, **texts))
+            != bench.provenance(item.name, _partition_of(item, partition)).data_hash
+        }
     assert changed == {item.name for item in bench.family.steps[MODEL] if item.shows_catalogue}
 
 

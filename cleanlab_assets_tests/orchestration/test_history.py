@@ -13,7 +13,7 @@ from cleanlab_assets.orchestration.history import (
     latest_provenance,
     read_data_version,
 )
-from cleanlab_assets_tests.conftest import PLANTED
+from cleanlab_assets_tests.orchestration.chains import PLANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

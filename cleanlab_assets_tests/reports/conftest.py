@@ -17,6 +17,7 @@ from cleanlab_assets.families.classification.report import build_classification_
 from cleanlab_assets.families.regression.report import build_regression_report
 from cleanlab_assets.families.tables.report import AuditResults
 from cleanlab_assets.reports.html import render_report
+from cleanlab_assets_tests.conftest import empty_plots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,8 @@ class Audited:
             duplicate_sets=self.duplicate_sets,
             **{"facts": {"Seed": "0"}, **options},
         )
-        return build_classification_report(results)
+        with empty_plots():
+            return build_classification_report(results)
 
     def with_planted_errors(self, row_ids: list[str]) -> Audited:
         is_planted = self.training_set["row_id"].isin(row_ids)
@@ -110,7 +112,8 @@ class AuditedValues:
             duplicate_sets=self.duplicate_sets,
             **{"facts": {"Seed": "0"}, **options},
         )
-        return build_regression_report(results, self.label_issues, calibration)
+        with empty_plots():
+            return build_regression_report(results, self.label_issues, calibration)
 
     def with_planted_errors(self, row_ids: list[str]) -> AuditedValues:
         is_planted = self.training_set["row_id"].isin(row_ids)

@@ -9,6 +9,7 @@ from cleanlab_assets.methods.model_agreement import build_consensus_issues
 from cleanlab_assets.reports.comparison_report import build_comparison_report
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.model_comparison import compare_models
+from cleanlab_assets_tests.conftest import empty_plots
 from cleanlab_assets_tests.reports.test_model_comparison import make_facts, make_issues
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def build(
 ) -> Report:
     """A report on models with these flags; each row has a colour."""
     comparison, consensus = compare_flags(flags, not_compared or {}, columns or {})
-    return build_comparison_report(comparison, consensus, **{"dataset": DATASET, "facts": {"Seed": 0}, **options})
+    with empty_plots():
+        return build_comparison_report(comparison, consensus, **{"dataset": DATASET, "facts": {"Seed": 0}, **options})
 
 
 def compare_flags(

@@ -13,6 +13,7 @@ from cleanlab_assets.families.tables.report import AuditResults
 from cleanlab_assets.methods.detection_power import KindDetectionPower, PlantedDetection, score_detection_power
 from cleanlab_assets.reports.formatting import NO_CLASS
 from cleanlab_assets.reports.html import render_report
+from cleanlab_assets_tests.conftest import empty_plots
 from cleanlab_assets_tests.reports.conftest import CLASSES, N_TEST, N_TRAIN, make_summary
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def build(audited: Audited, **judged: Any) -> Report:
         facts={"Seed": "0"},
     )
     issues = label_issues(training_set["row_id"].head(N_TRAIN), given.head(N_TRAIN))
-    return build_multilabel_report(results, issues, JUDGED.model_copy(update=judged))
+    with empty_plots():
+        return build_multilabel_report(results, issues, JUDGED.model_copy(update=judged))
 
 
 @pytest.fixture(scope="module")
