@@ -207,6 +207,7 @@ def test_the_shorter_side_is_resized_to_that_of_the_training(use_deeplab: Publis
     np.testing.assert_allclose(seen[0].mean(dim=(0, 2, 3)).numpy(), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_deeplab_is_fine_tuned_where_its_weights_lack_a_class(use_deeplab: Published) -> None:
     images = [*make_pictures(4, SHAPES), make_wide(SHAPES)]  # a batch of four, one of a single image
     short = make_deeplab(epochs=1, weights_dir=use_deeplab.weights_dir).fit(images)
@@ -357,6 +358,7 @@ def test_a_detector_is_fine_tuned_where_a_class_is_unknown(
         assert set(boxes.codes) <= {0, 1}
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_mask_rcnn_finds_boxes_without_its_branch_of_masks(
     monkeypatch: pytest.MonkeyPatch, mask_rcnn: Published
 ) -> None:
