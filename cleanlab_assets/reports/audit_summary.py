@@ -78,7 +78,8 @@ _CLEANING_STEPS = {
 
 def to_line(text: str) -> str:
     """Put a text on one line and drop what does not print, such as the control sequences of a terminal."""
-    return "".join(character for character in " ".join(text.split()) if character.isprintable())
+    # What does not print goes first: between two spaces it would leave both, and the line would change once more.
+    return " ".join("".join(character for character in text if character.isprintable() or character.isspace()).split())
 
 
 Headline = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_HEADLINE), AfterValidator(to_line)]

@@ -21,6 +21,7 @@ from cleanlab_assets.reports.audit_summary import (
     judge_health,
     summarize_by_rules,
     summarize_by_template,
+    to_line,
     to_markdown,
 )
 
@@ -464,6 +465,13 @@ def any_facts(draw: st.DrawFn) -> AuditFacts:
         label_distribution=classes,
         detection=DETECTION,
     )
+
+
+@pytest.mark.parametrize("text", [" \x1b\r", "a \x1b\n b", "\u200b x \u200b ", "a\tb"])
+def test_a_line_stays_as_it_is_when_it_is_read_again(text: str) -> None:
+    line = to_line(text)
+    assert line == to_line(line) == " ".join(line.split())
+    assert line.isprintable()
 
 
 @settings(max_examples=60, deadline=None)
