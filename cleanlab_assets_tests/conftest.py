@@ -117,8 +117,14 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+def open_instance(directory: Path) -> dg.DagsterInstance:
+    """Open an instance that is kept in memory, with files in a directory; it records what that of the project does."""
+    settings = {"python_logs": {"python_log_level": "INFO"}}
+    return dg.DagsterInstance.ephemeral(tempdir=str(directory), settings=settings)
+
+
 @pytest.fixture
 def workbench(tmp_path: Path) -> Iterator[Workbench]:
     """An empty workbench."""
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
+    with open_instance(tmp_path / "dagster") as instance:
         yield build_workbench(tmp_path, instance)

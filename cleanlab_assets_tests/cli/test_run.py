@@ -96,6 +96,7 @@ def test_without_cleanlab_old_issues_are_not_in_the_result(audited_home: Audited
     assert "label issues" not in printed.stdout
 
 
+@pytest.mark.slow
 def test_without_cleanlab_only_predictions_are_made_with_the_parameters_that_were_set(
     audited_home: AuditedHome,
 ) -> None:
@@ -182,6 +183,7 @@ def test_a_blocking_check_that_fails_is_a_failed_gate(home: Home, monkeypatch: p
     assert not (home.artifacts / "classification/training_set").exists()
 
 
+@pytest.mark.slow
 def test_a_step_that_breaks_is_a_failed_run_told_in_one_line(
     copied_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def _assert_key_is_nowhere(printed: Result, home: Home) -> None:
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
 
 
+@pytest.mark.slow
 def test_a_stored_audit_is_told_by_rules_on_demand(copied_home: Home, server: ChatServer) -> None:
     printed = _ask(copied_home, server, "--no-ai")
     assert printed.exit_code == ExitCode.FINE, printed.output
@@ -66,6 +67,7 @@ def test_a_language_model_tells_a_stored_audit_and_its_key_is_stored_nowhere(
     _assert_key_is_nowhere(printed, copied_home)
 
 
+@pytest.mark.slow
 def test_a_new_summary_keeps_the_settings_of_the_last_one(copied_home: Home, server: ChatServer) -> None:
     own_model = ("--set", "ai_summary.model=openai:own-model", "--set", "ai_summary.use_ai=false")
     assert copied_home.run("run", *FAST, *own_model).exit_code == ExitCode.FINE

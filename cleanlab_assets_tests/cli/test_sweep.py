@@ -76,6 +76,7 @@ def test_a_sweep_of_unchanged_models_says_so_and_starts_no_run(swept_home: Swept
     assert swept_home.count_runs() == n_runs
 
 
+@pytest.mark.slow
 def test_a_gate_that_is_an_error_fails_a_sweep(swept_home: SweptHome) -> None:
     printed = swept_home.run(*SWEEP, "-m", AUDITED, CLEANLAB_DEMO_GATE_SEVERITY="error")
     assert printed.exit_code == ExitCode.GATE_FAILED, printed.output

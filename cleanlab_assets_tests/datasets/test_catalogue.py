@@ -119,7 +119,9 @@ def test_a_numeric_label_says_what_it_allows() -> None:
     assert str(NumericLabel(minimum=0, maximum=5.00001)) == "numbers from 0 to 5.00001"
 
 
-@pytest.mark.parametrize("name", TABULAR)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if get_dataset(name).is_embedded else pytest.mark.slow) for name in TABULAR]
+)
 def test_the_whole_source_fits_its_entry(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     dataset = get_dataset(name)
     data_dir = tmp_path if dataset.is_embedded else request.getfixturevalue("real_data_dir")

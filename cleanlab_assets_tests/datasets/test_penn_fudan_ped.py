@@ -18,7 +18,7 @@ from cleanlab_assets.datasets.images import AnnotationError, decode_mask, encode
 from cleanlab_assets.datasets.penn_fudan_ped import DATASET, FILE, load_penn_fudan_ped
 from cleanlab_assets.orchestration.contracts import find_schema_violation
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets_tests.conftest import build_workbench
+from cleanlab_assets_tests.conftest import build_workbench, open_instance
 from cleanlab_assets_tests.datasets.source_server import Reply, SourceServer
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def test_the_table_and_its_check_say_that_the_hash_was_recorded_on_first_use(tmp
     place = tmp_path / "data" / "penn_fudan_ped" / FILE
     place.parent.mkdir(parents=True)
     place.write_bytes(make_archive())
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+    with open_instance(tmp_path) as instance:
         bench = build_workbench(tmp_path, instance, "segmentation")
         job = bench.definitions.resolve_job_def(bench.family.job_name("dataset"))
 

@@ -6,18 +6,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import pytest
 
 from cleanlab_assets.datasets import digit_scenes
 from cleanlab_assets.families.chain import checks_of
 from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL, StepContext
 from cleanlab_assets.orchestration import datasets as catalogue
-from cleanlab_assets_tests.conftest import Workbench, build_workbench
+from cleanlab_assets_tests.conftest import Workbench, build_workbench, open_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import dagster as dg
     import pandas as pd
 
     from cleanlab_assets.families.step import CheckResult, Level, Step
@@ -220,11 +220,11 @@ class Audits:
             self._made[family] = self.make(family)
         return self._made[family]
 
-    def make(self, family: str) -> Audited:
+    def make(self, family: str, *, draws: bool = False) -> Audited:
         """Audit a family in a workbench of its own."""
         directory = self._factory.mktemp(family)
-        instance = self._open.enter_context(dg.DagsterInstance.ephemeral(tempdir=str(directory)))
-        audited = Audited(AUDITS[family], build_workbench(directory, instance, family, draws=True))
+        instance = self._open.enter_context(open_instance(directory))
+        audited = Audited(AUDITS[family], build_workbench(directory, instance, family, draws=draws))
         for level in audited.audit.partitions:
             audited.outcomes[level] = audited.materialize(level)
         return audited

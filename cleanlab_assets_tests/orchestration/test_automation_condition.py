@@ -20,6 +20,7 @@ from cleanlab_assets.orchestration.history import latest_provenance, read_data_v
 from cleanlab_assets.orchestration.partitions import Partition, partitions_of, upstream_partitions
 from cleanlab_assets.orchestration.storage import build_io_managers
 from cleanlab_assets.settings import Settings
+from cleanlab_assets_tests.conftest import open_instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -207,7 +208,7 @@ class Chain:
 @pytest.fixture
 def chain(tmp_path: Path) -> Iterator[Chain]:
     """A chain where the conditions were evaluated once, before anything was materialized."""
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
+    with open_instance(tmp_path / "dagster") as instance:
         chain = Chain(instance, tmp_path)
         assert chain.evaluate() == {}
         yield chain
@@ -239,6 +240,7 @@ def test_equal_content_refreshes_nothing(audited: Chain) -> None:
     assert audited.follow() == []
 
 
+@pytest.mark.slow
 def test_new_raw_content_refreshes_exactly_what_was_made_from_it_level_by_level(audited: Chain) -> None:
     audited.audit("breast_cancer", "knn")
     audited.content["raw_dataset"] = "new"
@@ -274,6 +276,7 @@ def test_new_code_on_several_levels_runs_from_the_bottom_up(audited: Chain) -> N
     ]
 
 
+@pytest.mark.slow
 def test_models_wait_for_the_end_of_the_dataset_level_and_then_start_as_one_run_each(audited: Chain) -> None:
     seen: list[Requests] = []
     audited.content["raw_dataset"] = "new"

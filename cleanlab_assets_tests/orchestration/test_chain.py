@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 NAMES = [family.name for family in FAMILIES]
 LEARNING = [name for name in NAMES if AUDITS[name].can_learn]
 BEGINNINGS = {"parquet": b"PAR1", "json": b"{", "html": b"<!DOCTYPE html>", "skops": b"PK"}
-QUICKLY_REPEATED = "classification"
-"""The family whose second run is made with the fast tests."""
 
 
 @pytest.fixture(scope="session", params=NAMES)
@@ -93,11 +91,10 @@ def test_a_second_run_finds_nothing_to_do(chain: Audited) -> None:
         assert chain.materialize(level).reasons == {}
 
 
-@pytest.mark.parametrize(
-    "family", [pytest.param(name, marks=() if name == QUICKLY_REPEATED else pytest.mark.slow) for name in NAMES]
-)
-def test_a_second_run_elsewhere_gives_the_same(audits: Audits, family: str) -> None:
-    first, second = audits[family], audits.make(family)
+@pytest.mark.slow
+@pytest.mark.parametrize("family", NAMES)
+def test_a_second_run_elsewhere_gives_the_same_also_with_plots(audits: Audits, family: str) -> None:
+    first, second = audits[family], audits.make(family, draws=True)
     for step in first.steps:
         one, other = (_as_made(audited.result(step.name)) for audited in (first, second))
         assert one.facts == other.facts, step.name

@@ -10,7 +10,7 @@ import pytest
 from cleanlab_assets.orchestration import history
 from cleanlab_assets.orchestration.freshness import find_stale_assets
 from cleanlab_assets.orchestration.runs import RunOutcome, resolve_configs
-from cleanlab_assets_tests.conftest import build_workbench
+from cleanlab_assets_tests.conftest import build_workbench, open_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def _compare(bench: Workbench) -> ModelComparison:
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     """A workbench where ridge and knn are audited and compared, and extra_trees failed."""
     directory = tmp_path_factory.mktemp("compared")
-    with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
+    with open_instance(directory) as instance:
         found = build_workbench(directory, instance, "regression")
         assert found.materialize("dataset", "diabetes", DATASET_CONFIG).success
         for model in ("ridge", "knn"):

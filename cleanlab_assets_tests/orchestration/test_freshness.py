@@ -115,6 +115,7 @@ def test_a_deleted_file_and_a_new_upstream_version_make_results_stale(workbench:
     assert stale["training_set"] == "classification/raw_dataset is out of date"
 
 
+@pytest.mark.slow
 def test_a_new_version_of_an_input_makes_a_result_stale(workbench: Workbench) -> None:
     assert workbench.materialize("dataset", "breast_cancer").success
     assert workbench.materialize("model", "breast_cancer|knn").success

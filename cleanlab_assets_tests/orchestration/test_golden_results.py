@@ -13,12 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets_tests.conftest import build_workbench
+from cleanlab_assets_tests.conftest import build_workbench, open_instance
 from cleanlab_assets_tests.golden.files import is_update_wanted, read_golden, update_command, write_golden
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def _audit(family: str, directory: Path) -> None:
         ("model", f"{dataset}|{model}"),
         ("comparison", dataset),
     )
-    with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
+    with open_instance(directory) as instance:
         bench = build_workbench(directory, instance, family)
         for level, partition in levels:
             outcome = bench.materialize(level, partition, {"ops": ops})

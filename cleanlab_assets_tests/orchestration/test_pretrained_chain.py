@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import numpy as np
 import pytest
 
@@ -13,7 +12,7 @@ from cleanlab_assets.methods.variants import USED_AS_PUBLISHED
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets_tests.conftest import Workbench, build_workbench
+from cleanlab_assets_tests.conftest import Workbench, build_workbench, open_instance
 from cleanlab_assets_tests.models.published import Published, publish, use_published
 from cleanlab_assets_tests.orchestration.chains import few_scenes
 
@@ -44,7 +43,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workbenc
         torch.manual_seed(0)
         network = get_model(MODEL, weights=None, weights_backbone=None, num_classes=len(categories), aux_loss=True)
     directory = tmp_path_factory.mktemp("pretrained")
-    with dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
+    with open_instance(directory) as instance:
         bench = build_workbench(directory, instance, "segmentation")
         published = publish(bench.settings.data_dir / "weights", network.state_dict())
         with few_scenes(), pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from cleanlab_assets.families.step import DATASET, MODEL, Level
-from cleanlab_assets_tests.conftest import Workbench, build_workbench
+from cleanlab_assets_tests.conftest import Workbench, build_workbench, open_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,7 +90,7 @@ def _materialize(bench: Workbench, level: Level, partition: str, *assets: str) -
 @pytest.mark.parametrize(("family", "model"), [("segmentation", "small_unet"), ("object_detection", "small_detector")])
 def test_a_run_that_broke_off_goes_on_where_it_stopped(tmp_path: Path, family: str, model: str, power: Power) -> None:
     partition = f"digit_scenes|{model}"
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+    with open_instance(tmp_path) as instance:
         bench = build_workbench(tmp_path, instance, family)
         assert _materialize(bench, DATASET, "digit_scenes", "raw_dataset", "training_set")
         training = bench.read("training_set", "digit_scenes")

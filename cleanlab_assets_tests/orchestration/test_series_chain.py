@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +13,7 @@ from cleanlab_assets.datasets.bike_sharing import DATASET, FILE
 from cleanlab_assets.datasets.dataset import SourceFile
 from cleanlab_assets.datasets.download import file_sha256
 from cleanlab_assets.orchestration import datasets as catalogue
-from cleanlab_assets_tests.conftest import build_workbench
+from cleanlab_assets_tests.conftest import build_workbench, open_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +84,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         time_block=24,
     )
     datasets = {**catalogue.all_datasets(), "bike_sharing": entry}
-    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral(tempdir=str(directory)) as instance:
+    with pytest.MonkeyPatch.context() as patch, open_instance(directory) as instance:
         patch.setattr(catalogue, "all_datasets", lambda: datasets)
         bench = build_workbench(directory, instance, "regression")
         for level, partition in (("dataset", "bike_sharing"), ("model", SERIES)):

@@ -58,6 +58,7 @@ def test_a_plot_is_a_small_png_whatever_the_number_and_names_of_the_models(
         assert image.width < WIDEST_PIXELS
 
 
+@pytest.mark.slow
 @each_plot
 def test_a_plot_changes_with_the_data_and_only_with_the_data(draw: Callable[[int, int], bytes]) -> None:
     assert draw(4, 0) == draw(4, 0)

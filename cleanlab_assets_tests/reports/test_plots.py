@@ -93,6 +93,7 @@ def test_a_plot_is_a_small_png(draw: Callable[[np.random.Generator], bytes]) -> 
         assert min(image.size) > 200
 
 
+@pytest.mark.slow
 @each_plot
 def test_a_plot_changes_with_the_data_and_only_with_the_data(draw: Callable[[np.random.Generator], bytes]) -> None:
     assert draw(np.random.default_rng(0)) == draw(np.random.default_rng(0))

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, hamming_loss, roc_auc_score
 
-from cleanlab_assets.datasets.synthetic_topics import generate_topics
 from cleanlab_assets.families.multilabel.label_set_quality import (
     aggregate_quality,
     find_class_issues,
@@ -21,7 +20,7 @@ from cleanlab_assets.methods.label_set_folds import divide_label_sets, draw_labe
 from cleanlab_assets.methods.label_sets import LabelSetError, decode_label_sets, encode_label_sets, to_label_lists
 
 NAMES = ("a", "b", "c")
-TOPICS = generate_topics(600, 4, 20, seed=1)[1]
+TOPICS = np.random.default_rng(1).random((600, 4)) < (0.5, 0.4, 0.3, 0.2)
 
 
 def _encode(*labels: object) -> np.ndarray:

@@ -62,6 +62,7 @@ def test_a_plot_of_few_or_many_rows_is_a_small_png(draw: Callable[..., bytes], n
         assert 200 < min(image.size) < max(image.size) < 750
 
 
+@pytest.mark.slow
 @each_plot
 def test_a_plot_changes_with_the_data_and_only_with_the_data(draw: Callable[[np.random.Generator], bytes]) -> None:
     assert draw(np.random.default_rng(0)) == draw(np.random.default_rng(0))
