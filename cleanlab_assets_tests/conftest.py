@@ -41,6 +41,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return AuditsOnce(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave repetitions with further seeds to the slow tests."""
+    first: dict[tuple[str, str], int] = {}
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "seed" in item.callspec.params:
+            seed = item.callspec.params["seed"]
+            if seed != first.setdefault((item.path.as_posix(), item.originalname), seed):
+                item.add_marker(pytest.mark.slow)
+
+
 @dataclass(frozen=True)
 class Workbench:
     """A code location with its own instance and artifacts directory, for one task family.

@@ -77,6 +77,7 @@ def test_a_new_summary_keeps_the_settings_of_the_last_one(copied_home: Home, ser
     assert "written by openai:own-model" in printed.stdout or "written by own-model" in printed.stdout
 
 
+@pytest.mark.slow
 def test_a_server_that_repeats_the_key_in_an_error_does_not_get_it_stored(
     copied_home: Home, server: ChatServer
 ) -> None:

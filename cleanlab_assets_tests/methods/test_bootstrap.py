@@ -58,6 +58,7 @@ def test_a_lower_log_loss_improves_and_a_higher_one_harms() -> None:
     assert compare(timid, bold)["accuracy"].verdict == "no effect shown"
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_known_difference_nearly_always() -> None:
     covered = []
     for seed in range(40):
@@ -70,6 +71,7 @@ def test_the_interval_covers_the_known_difference_nearly_always() -> None:
     assert np.mean(covered) >= 0.85  # 0.95 is expected; three standard errors of 40 draws are 0.10
 
 
+@pytest.mark.slow
 def test_equally_good_models_are_rarely_told_apart() -> None:
     shown = []
     for seed in range(40):
@@ -151,6 +153,7 @@ def compare_series(correlation: float, seed: int, blocks: np.ndarray | None) -> 
     return next(difference for difference in compared if difference.metric == "mae")
 
 
+@pytest.mark.slow
 def test_blocks_give_the_width_that_the_dependence_of_a_series_demands_and_single_rows_do_not() -> None:
     correlation = 0.8
     # The variance of a mean of an AR(1) is (1 + r) / (1 - r) times that of independent rows: here 9, so 3 in width.

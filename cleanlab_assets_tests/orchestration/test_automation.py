@@ -232,6 +232,7 @@ def test_all_sensors_are_stopped_until_they_are_switched_on(workbench: Workbench
     assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in sensors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tag", [KEEP_SETTINGS_TAG, "dagster/from_automation_condition"])
 def test_unattended_runs_keep_the_settings_of_the_last_run(workbench: Workbench, tag: str) -> None:
     config = {"ops": {"classification__training_set": {"config": {"max_rows": 300, "seed": 7}}}}
@@ -270,6 +271,7 @@ def test_a_recorded_setting_that_is_out_of_bounds_now_fails_the_step_and_is_name
     assert "classification/training_set of breast_cancer cannot keep folds = 1 of its last run" in error
 
 
+@pytest.mark.slow
 def test_a_download_that_fails_is_tried_again_later(
     workbench: Workbench, server: SourceServer, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,6 +337,7 @@ def test_raw_data_has_a_freshness_policy_that_a_missed_weekly_refresh_violates(f
     assert set(policies.values()) == {None}
 
 
+@pytest.mark.slow
 def test_raw_data_counts_as_verified_lately_until_it_is_too_old(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,6 +162,7 @@ def test_other_limits_make_only_what_tells_them_stale(audited: Workbench, monkey
     }
 
 
+@pytest.mark.slow
 def test_other_limits_are_judged_anew_by_the_next_run_and_by_no_other(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +218,7 @@ def test_a_summary_that_a_language_model_failed_at_is_not_asked_for_again_and_ag
     assert _stale(audited, "model", PLANTED, PLANTED_CONFIG) == {}
 
 
+@pytest.mark.slow
 def test_a_users_own_file_of_another_content_is_read_anew(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,7 +314,13 @@ TEXTS = ("title", "description", "homepage", "licence", "citation")
 TOLD = "the dataset's texts or limits have changed"
 
 
-@pytest.mark.parametrize("family", all_families(), ids=lambda family: family.name)
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, id=family.name, marks=() if family.name == "classification" else pytest.mark.slow)
+        for family in all_families()
+    ],
+)
 def test_what_an_edit_of_the_catalogue_makes_stale_follows_from_what_the_steps_declare(
     family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

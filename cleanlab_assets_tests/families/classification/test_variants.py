@@ -217,6 +217,7 @@ def test_without_errors_no_improvement_is_claimed(seed: int) -> None:
     assert all(result.verdict != "improves" for result in comparison.variants)
 
 
+@pytest.mark.slow
 def test_the_choice_never_looks_at_the_test_rows(noisy_digits: Audited, noisy_comparison: VariantComparison) -> None:
     labels = noisy_digits.test["given_label"]
     shuffled = np.random.default_rng(0).permutation(encode_labels(labels))

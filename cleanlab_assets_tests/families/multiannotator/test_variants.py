@@ -132,6 +132,7 @@ def test_changed_examples_are_named_with_the_label_of_the_method(
     assert len(comparison.result("random_removal").removed_rows) == len(worst)
 
 
+@pytest.mark.slow
 def test_the_variant_is_chosen_by_the_votes_of_the_first_fold_and_never_by_the_truth(
     audited: Audited, comparison: VariantComparison
 ) -> None:
