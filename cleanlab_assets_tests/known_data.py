@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
+FEWER_TREES = {name: {"n_estimators": 60} for name in ("extra_trees", "random_forest")}
+"""A forest of less than half of the usual trees finds in small tables what the usual one does."""
+
+
 @dataclass(frozen=True)
 class Labelled:
     """Features, true integer codes and what a model must know about both."""
@@ -31,7 +35,7 @@ class Labelled:
 
     def build(self, model: str, *, seed: int = 0) -> Callable[[], Pipeline]:
         context = BuildContext(kinds=self.kinds, n_classes=len(self.class_names), seed=seed, n_jobs=1)
-        return lambda: build_model("classification", model, context)
+        return lambda: build_model("classification", model, context, parameters=FEWER_TREES.get(model))
 
     def take(self, rows: np.ndarray) -> Labelled:
         return Labelled(

@@ -173,6 +173,7 @@ def test_deeplab_is_used_as_it_is_where_its_weights_know_all_classes(
         np.testing.assert_allclose(found, np.stack([1 - person, person]), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_deeplab_predicts_images_of_any_size_alike_in_every_batch(use_deeplab: Published) -> None:
     images = [*make_pictures(3), make_wide(), *make_pictures(1)]
     segmenter = make_deeplab(batch_size=2, weights_dir=use_deeplab.weights_dir).fit(images)
@@ -273,6 +274,7 @@ def test_mask_rcnn_tells_pixels_from_the_objects_it_finds(
         np.testing.assert_array_equal(found, np.stack([np.ones(found.shape[1:]), np.zeros(found.shape[1:])]))
 
 
+@pytest.mark.slow
 def test_the_oldest_weights_add_nothing_to_variances_as_in_torchvision() -> None:
     from torchvision.ops import FrozenBatchNorm2d
 
@@ -338,6 +340,7 @@ def test_a_detector_is_used_as_it_is_where_all_classes_are_known(
         assert set(boxes.codes) <= {0, 1}
 
 
+@pytest.mark.slow
 def test_a_detector_is_fine_tuned_where_a_class_is_unknown(
     monkeypatch: pytest.MonkeyPatch, faster_rcnn: Published
 ) -> None:

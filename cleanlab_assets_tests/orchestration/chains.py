@@ -15,7 +15,7 @@ from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets_tests.conftest import Workbench, build_workbench, open_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import dagster as dg
     import pandas as pd
@@ -43,6 +43,7 @@ class Audit:
         labelled: the step whose table has these columns.
         metric: metric of the model card by which the final model is known again.
         can_learn: whether so few examples are enough to learn anything.
+        is_slow: whether it takes so long that the tests that look at it are slow ones.
     """
 
     dataset: str
@@ -52,6 +53,7 @@ class Audit:
     labelled: str = "training_set"
     metric: str = "accuracy"
     can_learn: bool = True
+    is_slow: bool = False
 
     @property
     def partitions(self) -> dict[Level, str]:
@@ -91,6 +93,7 @@ AUDITS = {
             "learning_curve": {"seeds": 2, "max_examples": 60, "start": 40, "batch_size": 20, "rounds": 1},
         },
         labelled="annotations",
+        is_slow=True,
     ),
     "object_detection": Audit(
         dataset="digit_scenes",
@@ -101,6 +104,7 @@ AUDITS = {
         },
         labels={"boxes": "true_boxes", "box_labels": "true_box_labels"},
         can_learn=False,
+        is_slow=True,
     ),
     "segmentation": Audit(
         dataset="digit_scenes",
@@ -111,8 +115,17 @@ AUDITS = {
         },
         labels={"class_mask": "true_mask"},
         can_learn=False,
+        is_slow=True,
     ),
 }
+
+
+def mark_slow(families: Iterable[str], *, but: str | None = None) -> list[Any]:
+    """Families as parameters of a test: with slow marks where the audit is slow, or on all but one."""
+    return [
+        pytest.param(name, marks=pytest.mark.slow if (AUDITS[name].is_slow if but is None else name != but) else ())
+        for name in families
+    ]
 
 
 def run_config_of(family: str) -> dict[str, Any]:

@@ -162,6 +162,7 @@ def set_time(path: Path, changed: datetime) -> None:
     os.utime(path, (changed.timestamp(), changed.timestamp()))
 
 
+@pytest.mark.slow
 def test_a_changed_source_file_is_asked_for_once(
     workbench: Workbench, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +247,7 @@ def test_unattended_runs_keep_the_settings_of_the_last_run(workbench: Workbench,
     assert read_data_version(workbench.instance, TRAINING_SET, ["breast_cancer"]) == version
 
 
+@pytest.mark.slow
 def test_settings_that_a_step_has_no_longer_are_left_out_and_named(
     workbench: Workbench, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -260,6 +262,7 @@ def test_settings_that_a_step_has_no_longer_are_left_out_and_named(
     assert "classification/training_set has no setting shuffle_rows any more" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_recorded_setting_that_is_out_of_bounds_now_fails_the_step_and_is_named(workbench: Workbench) -> None:
     assert workbench.materialize("dataset", "breast_cancer").success
     record_settings(workbench, "training_set", "breast_cancer", folds=1)

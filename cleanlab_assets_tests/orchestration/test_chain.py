@@ -22,7 +22,7 @@ from cleanlab_assets.orchestration.history import NO_VERSION, read_data_version
 from cleanlab_assets.orchestration.partitions import upstream_partitions
 from cleanlab_assets.orchestration.provenance import hash_result
 from cleanlab_assets.orchestration.runs import read_latest_checks
-from cleanlab_assets_tests.orchestration.chains import AUDITS, SEED, Audited, few_scenes
+from cleanlab_assets_tests.orchestration.chains import AUDITS, SEED, Audited, few_scenes, mark_slow
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.step import Step
@@ -34,7 +34,7 @@ LEARNING = [name for name in NAMES if AUDITS[name].can_learn]
 BEGINNINGS = {"parquet": b"PAR1", "json": b"{", "html": b"<!DOCTYPE html>", "skops": b"PK"}
 
 
-@pytest.fixture(scope="session", params=NAMES)
+@pytest.fixture(scope="session", params=mark_slow(NAMES))
 def chain(request: pytest.FixtureRequest, audits: Audits) -> Audited:
     return audits[request.param]
 
@@ -200,7 +200,7 @@ def test_tables_of_train_rows_have_each_of_them_once_in_their_order(chain: Audit
         assert issues["given_label"].astype(str).tolist() == chain.train_rows["given_label"].astype(str).tolist()
 
 
-@pytest.mark.parametrize("family", LEARNING)
+@pytest.mark.parametrize("family", mark_slow(LEARNING))
 def test_planted_errors_are_found_better_than_by_chance(audits: Audits, family: str) -> None:
     planted = audits[family].facts("label_issues").planted.overall
     assert planted.n_planted > 10

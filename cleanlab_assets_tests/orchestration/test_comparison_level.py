@@ -56,8 +56,13 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         yield found
 
 
-def test_every_model_of_the_family_is_told_with_what_became_of_it(bench: Workbench) -> None:
-    comparison = _compare(bench)
+@pytest.fixture(scope="module")
+def comparison(bench: Workbench) -> ModelComparison:
+    """The comparison of these models."""
+    return _compare(bench)
+
+
+def test_every_model_of_the_family_is_told_with_what_became_of_it(comparison: ModelComparison) -> None:
     assert {result.model: result.status for result in comparison.results} == {
         "ridge": "compared",
         "knn": "compared",
@@ -68,8 +73,7 @@ def test_every_model_of_the_family_is_told_with_what_became_of_it(bench: Workben
     assert "max_depth" in str(comparison.result("extra_trees").error)
 
 
-def test_the_best_cross_validated_model_is_selected(bench: Workbench) -> None:
-    comparison = _compare(bench)
+def test_the_best_cross_validated_model_is_selected(bench: Workbench, comparison: ModelComparison) -> None:
     rmse = {
         model: bench.facts("predictions", f"diabetes|{model}").cross_validation["rmse"] for model in ("ridge", "knn")
     }
@@ -77,8 +81,7 @@ def test_the_best_cross_validated_model_is_selected(bench: Workbench) -> None:
     assert comparison.result("knn").cv_metric == pytest.approx(rmse["knn"])
 
 
-def test_agreement_is_that_of_the_flags(bench: Workbench) -> None:
-    comparison = _compare(bench)
+def test_agreement_is_that_of_the_flags(bench: Workbench, comparison: ModelComparison) -> None:
     flags = {
         model: bench.read("label_issues", f"diabetes|{model}")["is_label_issue"].to_numpy()
         for model in ("ridge", "knn")

@@ -36,7 +36,7 @@ from cleanlab_assets.orchestration.provenance import (
     library_versions,
 )
 from cleanlab_assets.orchestration.runs import resolve_configs
-from cleanlab_assets_tests.orchestration.chains import AUDITS, PLANTED, PLANTED_CONFIG, few_scenes
+from cleanlab_assets_tests.orchestration.chains import AUDITS, PLANTED, PLANTED_CONFIG, few_scenes, mark_slow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,6 +126,7 @@ def test_a_new_version_of_an_input_makes_a_result_stale(workbench: Workbench) ->
     assert "predictions" not in stale
 
 
+@pytest.mark.slow
 def test_a_second_identical_run_does_nothing(workbench: Workbench) -> None:
     first = workbench.materialize("dataset", "breast_cancer")
     assert first.success
@@ -182,6 +183,7 @@ def test_other_limits_are_judged_anew_by_the_next_run_and_by_no_other(
     assert workbench.materialize("dataset", "breast_cancer").checks == ()
 
 
+@pytest.mark.slow
 def test_another_severity_is_judged_anew(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert workbench.materialize("dataset", "breast_cancer").success
     monkeypatch.setenv("CLEANLAB_DEMO_GATE_SEVERITY", "error")
@@ -363,9 +365,7 @@ def test_what_an_edit_of_the_catalogue_makes_stale_follows_from_what_the_steps_d
     assert of_data[DATASET]["raw_dataset"] == "the dataset's catalogue entry has changed"
 
 
-@pytest.mark.parametrize(
-    "family", [pytest.param(name, marks=() if name == "classification" else pytest.mark.slow) for name in AUDITS]
-)
+@pytest.mark.parametrize("family", mark_slow(AUDITS, but="classification"))
 def test_the_steps_that_show_texts_or_limits_are_those_that_say_so(audits: Audits, family: str) -> None:
     """Every step runs again on the stored results under other texts and limits: nothing else changes its result.
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from cleanlab_assets_tests.orchestration.chains import Audited, Audits
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="session")
 def panel(audits: Audits) -> Audited:
     return audits["multiannotator"]

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from cleanlab_assets_tests.orchestration.chains import Audited, Audits
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="session")
 def scenes(audits: Audits) -> Audited:
     return audits["object_detection"]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from cleanlab_assets_tests.orchestration.chains import Audited, Audits
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="session")
 def masks(audits: Audits) -> Audited:
     return audits["segmentation"]

@@ -284,6 +284,7 @@ def test_the_chosen_variant_is_fitted_again_on_names(
         assert right.mean() == pytest.approx(noisy_comparison.result(chosen).metrics["accuracy"], abs=0.005), chosen
 
 
+@pytest.mark.slow
 def test_the_comparison_survives_storage_and_its_hash_ignores_durations(
     noisy_digits: Audited, noisy_comparison: VariantComparison
 ) -> None:
