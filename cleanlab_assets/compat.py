@@ -70,3 +70,18 @@ def non_iid_issue_manager() -> type[NonIIDIssueManager]:
 
     manager: type[NonIIDIssueManager] = NonIIDIssueManager
     return manager
+
+
+def order_schema_versions() -> list[str]:
+    """Return the versions that the tables of Dagster's databases may have, the oldest first.
+
+    Dagster's public interface migrates to the newest version and names none.
+    """
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION
+
+    config = Config()
+    config.set_main_option("script_location", ALEMBIC_SCRIPTS_LOCATION)
+    newest_first = ScriptDirectory.from_config(config).walk_revisions()
+    return [script.revision for script in newest_first][::-1]

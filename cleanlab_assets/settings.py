@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(ValueError):
+    """A variable of the environment with a value that is not allowed; the message names it in one line."""
 
 
 def project_root() -> Path:
@@ -46,6 +50,15 @@ class Settings(BaseSettings):
         """Whether a language model can be asked: a key or the address of a server is set."""
         return any((self.openai_api_key, self.anthropic_api_key, self.openai_base_url))
 
+    @field_validator("embedded_cron", "download_cron")
+    @classmethod
+    def _check_cron(cls, value: str) -> str:
+        from cleanlab_assets.compat import is_cron_schedule  # imports Dagster: only where a schedule was set
+
+        if not is_cron_schedule(value):
+            raise ValueError("expected a cron expression such as '0 2 * * *'")
+        return value
+
     @field_validator("data_dir")
     @classmethod
     def _resolve_data_dir(cls, value: Path) -> Path:
@@ -61,6 +74,12 @@ def load_settings() -> Settings:
     """Read the settings afresh.
 
     Raises:
-        pydantic.ValidationError: a variable has a value that is not allowed; the message names it.
+        SettingsError: a variable has a value that is not allowed.
     """
-    return Settings(_env_file=project_root() / ".env")
+    try:
+        return Settings(_env_file=project_root() / ".env")
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper().removeprefix("CLEANLAB_DEMO_")
+        reason = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"CLEANLAB_DEMO_{name} is {first['input']!r}: {reason}") from None

@@ -44,7 +44,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave repetitions with further seeds to the slow tests."""
-    first: dict[tuple[str, str], int] = {}
+    first: dict[tuple[str, str], object] = {}
     for item in items:
         if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "seed" in item.callspec.params:
             seed = item.callspec.params["seed"]
@@ -129,7 +129,7 @@ def one_thread() -> Iterator[None]:
 
 
 def open_instance(directory: Path) -> dg.DagsterInstance:
-    """Open an instance that is kept in memory, with files in a directory; it records what that of the project does."""
+    """Open an instance that is kept in memory, with files in a directory, and records no debug messages of Dagster."""
     settings = {"python_logs": {"python_log_level": "INFO"}}
     return dg.DagsterInstance.ephemeral(tempdir=str(directory), settings=settings)
 

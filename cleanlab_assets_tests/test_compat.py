@@ -1,5 +1,8 @@
 """What libraries keep private behaves as this package relies on: a test that fails names what a library changed."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -92,3 +95,11 @@ def test_the_test_of_order_takes_its_statistics_and_its_p_value_from_the_overrid
     assert seen == {"num_permutations": 7, "n_rows": n_rows, "seed": 5, "statistics": {"ks": 0.25}}
     assert manager.p_value == 0.0125
     assert manager.summary["score"].tolist() == [0.0125]
+
+
+def test_the_versions_of_the_tables_end_with_that_of_a_new_instance(tmp_path: Path) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)), closing(sqlite3.connect(tmp_path / "history/runs.db")) as runs:
+        made = [version for (version,) in runs.execute("SELECT version_num FROM alembic_version")]
+    known = compat.order_schema_versions()
+    assert made == known[-1:]
+    assert len(known) == len(set(known)) > 10

@@ -18,7 +18,6 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.cli.terminal import ExitCode
-from cleanlab_assets.datasets.descriptions import OwnDatasetError
 from cleanlab_assets.definitions import build_definitions
 from cleanlab_assets.families import registry
 from cleanlab_assets.models.catalogue import all_models, get_model
@@ -150,8 +149,8 @@ def test_a_format_reads_own_data_of_any_family_that_it_can_hold(home: Home) -> N
     description.write_text(description.read_text(encoding="utf-8").replace("table =", "rows ="), encoding="utf-8")
     all_datasets.cache_clear()
     printed = home.run("run", "-d", "bulbs")
-    assert isinstance(printed.exception, OwnDatasetError)
-    assert f"{description}: files: found rows, expected a file of the role table" in str(printed.exception)
+    assert printed.exit_code == ExitCode.WRONG_USE
+    assert f"{description}: files: found rows, expected a file of the role table" in printed.stderr
 
 
 def test_the_code_location_holds_the_family(home: Home) -> None:

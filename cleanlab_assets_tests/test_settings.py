@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from cleanlab_assets.settings import Settings, load_settings, project_root
+from cleanlab_assets.settings import Settings, SettingsError, load_settings, project_root
 
 
 def test_relative_directories_are_taken_from_the_project_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -27,7 +27,19 @@ def test_keys_never_show_in_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sk-very-secret" not in repr(settings) + str(settings) + settings.model_dump_json()
 
 
-def test_an_unknown_executor_is_refused_with_the_allowed_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLEANLAB_DEMO_EXECUTOR", "cluster")
-    with pytest.raises(ValidationError, match="in_process"):
+@pytest.mark.parametrize(
+    ("variable", "value", "allowed"),
+    [
+        ("EXECUTOR", "cluster", "'in_process' or 'multiprocess'"),
+        ("GATE_SEVERITY", "fatal", "'warn' or 'error'"),
+        ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("EMBEDDED_CRON", "99", "a cron expression such as '0 2 * * *'"),
+        ("DOWNLOAD_CRON", "every night", "a cron expression such as '0 2 * * *'"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_named_with_its_variable_and_with_what_is(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(f"CLEANLAB_DEMO_{variable}", value)
+    with pytest.raises(SettingsError, match=rf"^CLEANLAB_DEMO_{variable} is '{value}': .*{re.escape(allowed)}$"):
         load_settings()

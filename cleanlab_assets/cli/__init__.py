@@ -1,6 +1,6 @@
 """``cleanlab-demo``: a thin layer over the assets, in the same Dagster instance that the web UI shows.
 
-Commands know nothing of single task families. Exit codes: 0 success, 1 a gate failed, 2 usage error, 3 a run failed.
+Commands know nothing of single task families. ``terminal.ExitCode`` lists the exit codes.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import logging
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from cleanlab_assets import __version__
 from cleanlab_assets.cli import audits, catalogue, summaries
-from cleanlab_assets.cli.terminal import ExitCode, console, errors
+from cleanlab_assets.cli.endings import Commands, run_app
+from cleanlab_assets.cli.terminal import ExitCode, console
 
 # Failed attempts of a download are reported once, at its end.
 logging.getLogger("cleanlab_assets").addHandler(logging.NullHandler())
@@ -29,12 +29,14 @@ cleanlab-demo ai-report result.json"""
 __all__ = ["ExitCode", "app", "main"]
 
 app = typer.Typer(
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help=f"Audit a dataset for label errors and other data issues.\n\n{_EXAMPLES}",
-    epilog="Exit codes: 0 success, 1 a gate failed, 2 usage error, 3 a run failed.",
+    epilog="Exit codes: 0 fine, 1 a gate or a blocking check failed, 2 wrong use, a wrong setting or data that cannot "
+    "be read, 3 any other failed run, 130 interrupted, 143 terminated.",
 )
 app.command()(audits.run)
 app.command()(audits.sweep)
@@ -61,14 +63,5 @@ def _main(
 
 
 def main() -> None:
-    """Run the command; an unexpected error keeps its traceback, and does not look like a failed gate."""
-    from cleanlab_assets.datasets.descriptions import OwnDatasetError
-
-    try:
-        app()
-    except OwnDatasetError as error:
-        errors.print(f"[red]error:[/red] {escape(str(error))}")
-        raise SystemExit(ExitCode.WRONG_USE) from None
-    except Exception:  # noqa: BLE001 - the traceback is shown in full
-        errors.print_exception()
-        raise SystemExit(ExitCode.RUN_FAILED) from None
+    """Run the command as a process, see ``endings.run_app``."""
+    run_app(app)

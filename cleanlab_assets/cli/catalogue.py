@@ -8,8 +8,9 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from cleanlab_assets.cli.instance import open_instance, read_settings
+from cleanlab_assets.cli.instance import open_instance
 from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail
+from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ def describe(name: Annotated[str, typer.Argument(help="A dataset, a model or a t
 
     families = {family.name: family for family in all_families()}
     if name in all_datasets():
-        _describe_dataset(all_datasets()[name], read_settings().data_dir)
+        _describe_dataset(all_datasets()[name], load_settings().data_dir)
     elif name in all_models():
         _describe_model(all_models()[name])
     elif name in families:
@@ -80,7 +81,7 @@ def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.
         datasets = list(all_datasets().values()) if name == ALL else [get_dataset(name)]
     except UnknownDatasetError as error:
         fail(ExitCode.WRONG_USE, f"{error}, {ALL}")
-    data_dir = read_settings().data_dir
+    data_dir = load_settings().data_dir
     failed = 0
     for dataset in datasets:
         try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.cli.instance import read_settings
 from cleanlab_assets.cli.terminal import ExitCode, fail, print_checks
+from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def end_on_failed_gates(checks: Sequence[CheckOutcome]) -> None:
 
     Where the settings make gates errors, every failed check counts, also one that was evaluated when gates only warned.
     """
-    if read_settings().gate_severity == "error":
+    if load_settings().gate_severity == "error":
         failed = [check.model_copy(update={"severity": "ERROR"}) for check in checks if not check.passed]
     else:
         failed = [check for check in checks if check.is_error]

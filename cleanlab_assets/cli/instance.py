@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Self
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail
-from cleanlab_assets.settings import Settings, load_settings, project_root
+from cleanlab_assets.cli.endings import raise_if_interrupted
+from cleanlab_assets.cli.terminal import console, errors
+from cleanlab_assets.settings import load_settings, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,29 +27,16 @@ _EXPECTED_WARNING = "allow_missing_partitions=True"
 @contextmanager
 def open_instance() -> Iterator[dg.DagsterInstance]:
     """Open the project's Dagster instance: ``DAGSTER_HOME``, or else ``data/dagster_home`` of the project."""
-    import dagster as dg
-
+    load_settings()  # a wrong one ends the command before anything is touched
     home = Path(os.environ.get("DAGSTER_HOME") or project_root() / "data" / "dagster_home").expanduser().resolve()
     os.environ["DAGSTER_HOME"] = str(home)  # Dagster takes an absolute path only
-    home.mkdir(parents=True, exist_ok=True)
+    from cleanlab_assets.orchestration import instances
     from cleanlab_assets.orchestration.dead_runs import end_dead_runs
 
-    with dg.DagsterInstance.get() as instance:
+    with instances.open_instance(home) as instance:
         for run_id in end_dead_runs(instance):
             errors.print(f"[yellow]note:[/yellow] run {run_id} was interrupted and is now marked as failed")
         yield instance
-
-
-def read_settings() -> Settings:
-    """Read the settings; a variable with a bad value ends the command with one line that names it."""
-    from pydantic import ValidationError
-
-    try:
-        return load_settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper().removeprefix("CLEANLAB_DEMO_")
-        fail(ExitCode.WRONG_USE, f"CLEANLAB_DEMO_{name} is {first['input']!r}: {first['msg']}")
 
 
 class RunProgress:
@@ -80,6 +68,7 @@ class RunProgress:
 
     def name(self, title: str) -> None:
         """Name what is at work."""
+        raise_if_interrupted()
         self._title = title
         self._bar.update(self._task, description=title)
 
@@ -89,7 +78,7 @@ class RunProgress:
 
     def load_definitions(self) -> dg.Definitions:
         """Load the code location with a logger that moves the bar."""
-        settings = read_settings()
+        settings = load_settings()
         import dagster as dg
 
         from cleanlab_assets.definitions import build_definitions
@@ -104,6 +93,7 @@ class RunProgress:
 
     def start_step(self, step: str) -> None:
         """Show the step at work."""
+        raise_if_interrupted()
         self._bar.update(self._task, description=f"{self._title}: {step.partition('__')[2].replace('_', ' ')}")
 
     def end_step(self) -> None:

@@ -9,8 +9,9 @@ import typer
 
 from cleanlab_assets.cli import options
 from cleanlab_assets.cli.gates import end_on_failed_gates, end_on_failure
-from cleanlab_assets.cli.instance import RunProgress, open_instance, read_settings
+from cleanlab_assets.cli.instance import RunProgress, open_instance
 from cleanlab_assets.cli.terminal import ExitCode, fail, print_summary
+from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -69,7 +70,7 @@ def _report_file(path: Path, *, use_ai: bool) -> None:
         fail(ExitCode.WRONG_USE, f"{path} contains no audit: it was created with --no-cleanlab")
     print_summary(
         write_summary(
-            audit.facts, writer=build_writer(AiSummarySettings.model_validate({"use_ai": use_ai}), read_settings())
+            audit.facts, writer=build_writer(AiSummarySettings.model_validate({"use_ai": use_ai}), load_settings())
         )
     )
 

@@ -24,12 +24,18 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class ExitCode(IntEnum):
-    """What the exit code of a command says."""
+    """What the exit code of a command says.
+
+    A gate is also a blocking check. Wrong use is also a wrong setting, and a description or a source file that cannot
+    be read. Interrupts have the codes that shells give them: 128 and the number of the signal.
+    """
 
     FINE = 0
     GATE_FAILED = 1
     WRONG_USE = 2
     RUN_FAILED = 3
+    INTERRUPTED = 130
+    TERMINATED = 143
 
 
 def fail(code: ExitCode, message: str) -> NoReturn:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from cleanlab_assets.compat import is_cron_schedule
 from cleanlab_assets.datasets.dataset import Dataset
 from cleanlab_assets.families.step import DATASET
 from cleanlab_assets.orchestration.assets import KEEP_SETTINGS_TAG
@@ -24,14 +23,7 @@ SECONDS_BETWEEN_LOOKS = 60
 
 
 def build_schedules(families: Sequence[Family], settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Build for each family a schedule of its embedded datasets and one of its downloaded datasets, if it has any.
-
-    Raises:
-        ValueError: a setting is no cron expression; the message names its environment variable.
-    """
-    for variable, cron in (("EMBEDDED_CRON", settings.embedded_cron), ("DOWNLOAD_CRON", settings.download_cron)):
-        if not is_cron_schedule(cron):
-            raise ValueError(f"CLEANLAB_DEMO_{variable} is {cron!r}: expected a cron expression such as '0 2 * * *'")
+    """Build for each family a schedule of its embedded datasets and one of its downloaded datasets, if it has any."""
     schedules = []
     for family in families:
         for name, cron, is_embedded in (

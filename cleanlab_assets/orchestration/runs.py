@@ -209,7 +209,15 @@ def _use_loggers(definitions: dg.Definitions) -> dict[str, Any]:
 
 
 def _read_result(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    """Return how a run ended, as ``RunOutcome`` has it."""
+    """Return how a run ended, as ``RunOutcome`` has it.
+
+    Raises:
+        dagster.DagsterExecutionInterruptedError: the run was interrupted, which Dagster tells as a failure.
+    """
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    errors += [event.job_failure_data.error for event in result.all_events if event.is_job_failure]
+    if any(error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__ for error in errors):
+        raise dg.DagsterExecutionInterruptedError
     return {
         "success": result.success,
         "error": None if result.success else _describe_failure(result),

@@ -38,7 +38,7 @@ def test_the_help_shows_examples_and_exit_codes(home: Home) -> None:
     printed = home.run("--help")
     assert printed.exit_code == ExitCode.FINE
     assert "cleanlab-demo run -d adult_income -m random_forest" in printed.stdout
-    assert "0 success, 1 a gate failed, 2 usage error, 3 a run failed" in printed.stdout
+    assert "0 fine, 1 a gate or a blocking check failed" in printed.stdout
 
 
 def test_the_version_is_printed(home: Home) -> None:

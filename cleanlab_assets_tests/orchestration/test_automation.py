@@ -14,7 +14,6 @@ import yaml
 
 from cleanlab_assets.datasets.dataset import Dataset, Location, SourceFile
 from cleanlab_assets.datasets.download import resolve_source_files
-from cleanlab_assets.definitions import build_definitions
 from cleanlab_assets.families.raw_dataset import MAXIMUM_AGE
 from cleanlab_assets.families.registry import FAMILIES as TASKS
 from cleanlab_assets.families.step import DATASET, Step
@@ -117,13 +116,6 @@ def test_each_family_has_a_stopped_schedule_for_embedded_and_one_for_downloaded_
             assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
             assert schedule.job_name == family.job_name(DATASET)
     assert schedules == {}
-
-
-def test_a_cron_expression_that_is_none_stops_the_code_location_and_is_quoted(workbench: Workbench) -> None:
-    settings = workbench.settings.model_copy(update={"embedded_cron": "every night"})
-
-    with pytest.raises(ValueError, match=r"CLEANLAB_DEMO_EMBEDDED_CRON is 'every night': expected a cron expression"):
-        build_definitions(settings)
 
 
 def test_a_schedule_asks_only_for_datasets_that_were_audited_and_keeps_their_settings(
