@@ -21,7 +21,7 @@ from cleanlab_assets.cli.terminal import ExitCode
 from cleanlab_assets.definitions import build_definitions
 from cleanlab_assets.families import registry
 from cleanlab_assets.models.catalogue import all_models, get_model
-from cleanlab_assets.orchestration.datasets import all_datasets
+from cleanlab_assets.orchestration.datasets import forget_datasets
 from cleanlab_assets.orchestration.families import get_family
 from cleanlab_assets.settings import Settings
 from cleanlab_assets_tests.cli.conftest import Home
@@ -56,7 +56,7 @@ def make_lamps(separator: str) -> tuple[str, set[int]]:
 
 def forget_catalogues() -> None:
     all_models.cache_clear()
-    all_datasets.cache_clear()
+    forget_datasets()
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_format_reads_own_data_of_any_family_that_it_can_hold(home: Home) -> N
 
     description = home.path / "data/bulbs/dataset.toml"
     description.write_text(description.read_text(encoding="utf-8").replace("table =", "rows ="), encoding="utf-8")
-    all_datasets.cache_clear()
+    forget_datasets()
     printed = home.run("run", "-d", "bulbs")
     assert printed.exit_code == ExitCode.WRONG_USE
     assert f"{description}: files: found rows, expected a file of the role table" in printed.stderr

@@ -29,7 +29,7 @@ def list_audits() -> None:
     """
     from cleanlab_assets.families.step import COMPARISON, MODEL
     from cleanlab_assets.models.catalogue import models_of
-    from cleanlab_assets.orchestration.datasets import datasets_of
+    from cleanlab_assets.orchestration.datasets import broken_datasets, datasets_of
     from cleanlab_assets.orchestration.families import all_families
 
     with open_instance() as instance:
@@ -46,6 +46,11 @@ def list_audits() -> None:
                 is_compared = "yes" if dataset.name in compared else "-"
                 table.add_row(dataset.name, _format_rows(dataset), source, "\n".join(audited) or "-", is_compared)
             console.print(table)
+    if broken := broken_datasets():
+        table = Table("your own", Column("why it cannot be described", overflow="fold"), title="left out")
+        for name, error in broken.items():
+            table.add_row(escape(name), escape(str(error)))
+        console.print(table)
 
 
 def describe(name: Annotated[str, typer.Argument(help="A dataset, a model or a task family.")]) -> None:
@@ -54,12 +59,12 @@ def describe(name: Annotated[str, typer.Argument(help="A dataset, a model or a t
     Example: cleanlab-demo describe adult_income
     """
     from cleanlab_assets.models.catalogue import all_models
-    from cleanlab_assets.orchestration.datasets import all_datasets
+    from cleanlab_assets.orchestration.datasets import all_datasets, broken_datasets, get_dataset
     from cleanlab_assets.orchestration.families import all_families
 
     families = {family.name: family for family in all_families()}
-    if name in all_datasets():
-        _describe_dataset(all_datasets()[name], load_settings().data_dir)
+    if name in all_datasets() or name in broken_datasets():
+        _describe_dataset(get_dataset(name), load_settings().data_dir)
     elif name in all_models():
         _describe_model(all_models()[name])
     elif name in families:

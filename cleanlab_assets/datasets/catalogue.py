@@ -19,19 +19,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def find_datasets(data_dir: Path) -> Mapping[str, Dataset]:
+def find_datasets(data_dir: Path) -> Mapping[str, Dataset | OwnDatasetError]:
     """Return every dataset by name, in alphabetical order: those of this package and the user's own.
+
+    In place of one of the user's own that cannot be described stands the error that says why. A folder with the name of
+    a dataset of this package does not replace it: its error stands under the name of its description.
 
     Args:
         data_dir: directory that holds the user's own datasets, each in a folder with a ``dataset.toml``.
 
     Raises:
-        ValueError: two datasets have the same name.
-        OwnDatasetError: a description of the user's own data is wrong.
+        ValueError: two datasets of this package have the same name.
     """
     known = find_entries(cleanlab_assets.datasets, "DATASET", Dataset)
     own = find_own_datasets(data_dir)
     for name in own.keys() & known.keys():
         path = data_dir / name / DESCRIPTION_FILE
-        raise OwnDatasetError(f"{path}: {name} is already a dataset of the catalogue: rename the folder")
+        del own[name]
+        own[f"{name}/{DESCRIPTION_FILE}"] = OwnDatasetError(
+            f"{path}: {name} is already a dataset of the catalogue: rename the folder"
+        )
     return dict(sorted((known | own).items()))

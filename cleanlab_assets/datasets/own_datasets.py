@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.datasets.dataset import Dataset
 
+LONGEST_REASON = 300
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -40,17 +42,29 @@ def all_formats() -> Mapping[str, Format]:
     return find_entries(cleanlab_assets.datasets.formats, "FORMAT", Format)
 
 
-def find_own_datasets(data_dir: Path) -> dict[str, Dataset]:
+def find_own_datasets(data_dir: Path) -> dict[str, Dataset | OwnDatasetError]:
     """Return the user's own datasets by name, in alphabetical order; empty where there is no data directory.
 
-    Raises:
-        OwnDatasetError: a description is not readable, or says what its form cannot hold.
+    In place of one that cannot be described stands the error that says why: it concerns nobody but who asks for it.
     """
     descriptions = sorted(data_dir.glob(f"*/{DESCRIPTION_FILE}"))
     if not descriptions:
         return {}
     formats = all_formats()
-    return {path.parent.name: _read_description(path, formats) for path in descriptions}
+    return {path.parent.name: _try_to_read(path, formats) for path in descriptions}
+
+
+def _try_to_read(path: Path, formats: Mapping[str, Format]) -> Dataset | OwnDatasetError:
+    try:
+        return _read_description(path, formats)
+    except OwnDatasetError as error:
+        return error
+    except OSError as error:
+        return OwnDatasetError(f"{error.filename or path}: cannot be read: {error.strerror or error}")
+    except RecursionError:
+        return OwnDatasetError(f"{path}: is nested too deep")
+    except (ValueError, TypeError) as error:  # what the readers of TOML and of the form say of a value
+        return OwnDatasetError(f"{path}: {shorten(str(error), LONGEST_REASON, placeholder=' …')}")
 
 
 def _read_description(path: Path, formats: Mapping[str, Format]) -> Dataset:

@@ -19,7 +19,7 @@ from cleanlab_assets.families.step import COMPARISON, MODEL, StepContext
 from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
 from cleanlab_assets.orchestration.contracts import to_dagster_type
-from cleanlab_assets.orchestration.datasets import get_dataset
+from cleanlab_assets.orchestration.datasets import broken_datasets, get_dataset
 from cleanlab_assets.orchestration.history import latest_provenance, read_data_version
 from cleanlab_assets.orchestration.metadata import to_metadata
 from cleanlab_assets.orchestration.partial_results import PartialResults
@@ -151,12 +151,19 @@ def build_asset(
         dagster_type=None if step.contract is None else to_dagster_type(step.contract),
         code_version=step.code_version,
         kinds=set(step.kinds),
+        metadata={} if step.inputs else _list_broken_datasets(),
         description=step.description,
         pool="heavy" if step.is_heavy else None,
         required_resource_keys={"settings", "families"},
         automation_condition=refresh_when_changed(family.name, step.level, shared),
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=step.maximum_age) if step.maximum_age else None,
     )(materialize)
+
+
+def _list_broken_datasets() -> dict[str, dg.MetadataValue]:
+    """Say which of the user's own datasets have no partition because they cannot be described, and why."""
+    broken = broken_datasets()
+    return {"left_out": dg.MetadataValue.json({name: str(error) for name, error in broken.items()})} if broken else {}
 
 
 def declare_parameters(function: Any, name: str, parameters: Mapping[str, Any]) -> None:

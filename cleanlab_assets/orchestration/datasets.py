@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.catalogue import find_datasets
+from cleanlab_assets.datasets.descriptions import OwnDatasetError
 from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -19,9 +20,23 @@ class UnknownDatasetError(ValueError):
 
 
 @cache
-def all_datasets() -> Mapping[str, Dataset]:
-    """Return every dataset by name, in alphabetical order; raises what ``find_datasets`` raises."""
+def _find_all() -> Mapping[str, Dataset | OwnDatasetError]:
     return find_datasets(load_settings().data_dir)
+
+
+def forget_datasets() -> None:
+    """Look for the datasets anew when they are asked for next."""
+    _find_all.cache_clear()
+
+
+def all_datasets() -> Mapping[str, Dataset]:
+    """Return every dataset by name, in alphabetical order, but for the user's own that cannot be described."""
+    return {name: entry for name, entry in _find_all().items() if not isinstance(entry, OwnDatasetError)}
+
+
+def broken_datasets() -> Mapping[str, OwnDatasetError]:
+    """Return why some of the user's own datasets cannot be described, by name."""
+    return {name: entry for name, entry in _find_all().items() if isinstance(entry, OwnDatasetError)}
 
 
 def datasets_of(family: str) -> Mapping[str, Dataset]:
@@ -34,7 +49,10 @@ def get_dataset(name: str) -> Dataset:
 
     Raises:
         UnknownDatasetError: the catalogue has no such dataset; the message lists those it has.
+        OwnDatasetError: the dataset cannot be described.
     """
+    if name in (broken := broken_datasets()):
+        raise broken[name]
     datasets = all_datasets()
     if name not in datasets:
         raise UnknownDatasetError(f"unknown dataset {name!r}: expected one of {', '.join(datasets)}")

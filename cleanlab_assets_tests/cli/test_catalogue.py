@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cleanlab_assets.cli.terminal import ExitCode
-from cleanlab_assets.orchestration.datasets import all_datasets
+from cleanlab_assets.orchestration.datasets import all_datasets, forget_datasets
+from cleanlab_assets_tests.datasets.test_broken_datasets import write_fault
 
 if TYPE_CHECKING:
     from cleanlab_assets_tests.cli.conftest import AuditedHome, Home
@@ -79,3 +80,22 @@ def test_each_dataset_that_cannot_be_reached_is_told_in_its_own_line_and_the_oth
     for name, line in zip(absent, errors, strict=True):
         assert line.startswith("error: cannot download ")
         assert str(home.path / "data" / name) in line, "it says where to put the file by hand"
+
+
+def test_a_dataset_that_cannot_be_described_stops_only_commands_that_name_it(home: Home) -> None:
+    (home.path / "data").mkdir()
+    write_fault(home.path / "data", "latin_1")
+    forget_datasets()
+    try:
+        listed = home.run("list")
+        assert listed.exit_code == ExitCode.FINE, listed.output
+        assert "latin_1" in listed.stdout
+        assert "is not UTF-8" in listed.stdout
+        assert home.run("describe", "digits").exit_code == ExitCode.FINE
+        for command in ("describe latin_1", "run -d latin_1", "sweep latin_1", "gate -d latin_1"):
+            ended = home.run(*command.split())
+            assert ended.exit_code == ExitCode.WRONG_USE, command
+            (line,) = ended.stderr.splitlines()
+            assert "latin_1/examples.csv is not UTF-8" in line
+    finally:
+        forget_datasets()

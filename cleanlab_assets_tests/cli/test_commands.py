@@ -69,15 +69,6 @@ def test_a_family_that_the_dataset_does_not_belong_to_is_wrong_use(arguments: li
     assert "--family 'regression': digits belongs to classification" in " ".join(printed.stderr.split())
 
 
-def test_a_wrong_description_of_own_data_is_wrong_use(home: Home) -> None:
-    folder = home.path / "data" / "tickets"
-    folder.mkdir(parents=True)
-    (folder / "dataset.toml").write_text("family = ")
-    done = home.run_process("cleanlab-demo", "list", CLEANLAB_DEMO_DATA_DIR=str(folder.parent))
-    assert done.returncode == ExitCode.WRONG_USE
-    assert "dataset.toml is not TOML" in " ".join(done.stderr.split())
-
-
 def test_a_terminal_shows_the_step_at_work_and_how_many_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(instance, "console", Console(file=screen, force_terminal=True, width=120))

@@ -13,7 +13,7 @@ import pytest
 from cleanlab_assets.datasets.download import file_sha256, resolve_source_files
 from cleanlab_assets.datasets.images import AnnotationError, decode_mask, encode_png, read_image_table
 from cleanlab_assets.orchestration.contracts import find_schema_violation
-from cleanlab_assets.orchestration.datasets import all_datasets, datasets_of, get_dataset
+from cleanlab_assets.orchestration.datasets import datasets_of, forget_datasets, get_dataset
 from cleanlab_assets_tests.datasets.table_checks import hash_table
 
 if TYPE_CHECKING:
@@ -93,9 +93,9 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             f'[files]\nimages = "images"\n{write(folder)}\n'
         )
     monkeypatch.setenv("CLEANLAB_DEMO_DATA_DIR", str(tmp_path))
-    all_datasets.cache_clear()
+    forget_datasets()
     yield tmp_path
-    all_datasets.cache_clear()
+    forget_datasets()
 
 
 def load(data_dir: Path, form: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from cleanlab_assets.datasets.digits_panel import PANEL, SPAMMERS
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.movielens_100k import GENRES
 from cleanlab_assets.datasets.source_tables import SourceFormatError
-from cleanlab_assets.orchestration.datasets import all_datasets, get_dataset
+from cleanlab_assets.orchestration.datasets import forget_datasets, get_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +42,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "examples.csv").write_text(
         'example,weight,camera,title\na,4.5,m1,"Tom, the cat"\nb,,m2,Rex\nc,7,m1,Ada\n'
     )
-    all_datasets.cache_clear()
+    forget_datasets()
     yield folder
-    all_datasets.cache_clear()
+    forget_datasets()
 
 
 def _load(folder: Path) -> object:
-    all_datasets.cache_clear()
+    forget_datasets()
     dataset = get_dataset("pets")
     return dataset.load(resolve_source_files(dataset, folder.parent))
 
@@ -135,6 +135,6 @@ def test_wrong_files_of_a_panel_are_named_with_line_and_column(
 
 def test_wrong_options_are_named(folder: Path) -> None:
     (folder / "dataset.toml").write_text(DESCRIPTION.replace('"camera"', '"lens"'))
-    all_datasets.cache_clear()
+    forget_datasets()
     with pytest.raises(OwnDatasetError, match="options name columns that do not exist: lens"):
         get_dataset("pets")

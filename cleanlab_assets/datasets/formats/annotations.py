@@ -143,6 +143,10 @@ def _describe_features(path: Path, options: Options) -> tuple[Column, ...]:
             header = next(csv.reader(stream), [])
     except FileNotFoundError:
         raise OwnDatasetError(f"{path} does not exist: put the file there, or correct {DESCRIPTION_FILE}") from None
+    except UnicodeDecodeError as error:
+        raise OwnDatasetError(f"{path} is not UTF-8: byte {error.object[error.start]:#04x}: save it as UTF-8") from None
+    except csv.Error as error:
+        raise OwnDatasetError(f"{path}, line 1: {error}") from None
     if "example" not in header:
         raise OwnDatasetError(f"{path}, line 1: found the columns {', '.join(header)}, expected example among them")
     if unknown := {*options.categorical, *options.descriptive} - set(header):
