@@ -172,14 +172,20 @@ def gate(
     family_name: options.FamilyOption = "",
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
 ) -> None:
-    """Evaluate every check of a dataset and model; exit with 1 if an ERROR check fails.
+    """Evaluate every check of a dataset and model; exit with 1 if an ERROR check fails, or a stored file is damaged.
 
     Example: cleanlab-demo gate -d adult_income -m random_forest --strict
     """
     family, model = options.choose_model(dataset, model, family_name)
+    from cleanlab_assets.orchestration.partitions import partition_keys
     from cleanlab_assets.orchestration.runs import evaluate_checks
+    from cleanlab_assets.orchestration.verification import find_faults
 
     with open_instance() as instance, RunProgress("evaluating checks") as progress:
+        if faults := find_faults(instance, family, partition_keys(dataset, model)):
+            for fault in faults:
+                errors.print(f"[red]FAIL[/red]  {escape(fault)}")
+            fail(ExitCode.GATE_FAILED, f"{len(faults)} stored files are not what was recorded")
         _warn_of_stale_assets(instance, family, dataset, model)
         outcomes = evaluate_checks(progress.load_definitions(), instance, family, dataset, model)
     checks = [check for outcome in outcomes for check in outcome.checks]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cleanlab_assets.models.catalogue import trusted_types
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sklearn.pipeline import Pipeline
+
+_PROVENANCE_FILE = "provenance.json"
+"""Where the provenance lies once more in the archive, to be read without the model."""
 
 
 class UntrustedModelError(ValueError):
@@ -37,9 +41,23 @@ class TrainedModel:
 
         card = json.dumps({**self.card, "provenance": provenance})
         # Forests are tables of numbers of some hundred megabytes; the lowest level already halves them.
-        return bytes(
+        buffer = io.BytesIO(
             skops.io.dumps({"pipeline": self.pipeline, "card": card}, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
         )
+        with zipfile.ZipFile(buffer, "a") as archive:
+            archive.writestr(_PROVENANCE_FILE, json.dumps(provenance))
+        return buffer.getvalue()
+
+    @staticmethod
+    def read_provenance(stream: BinaryIO) -> Any:
+        """Read the provenance alone, which takes none of the libraries that made the model.
+
+        Raises:
+            zipfile.BadZipFile: the file is cut short or no archive.
+            KeyError: the archive holds no provenance.
+        """
+        with zipfile.ZipFile(stream) as archive:
+            return json.loads(archive.read(_PROVENANCE_FILE))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> TrainedModel:

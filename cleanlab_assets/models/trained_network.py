@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,26 @@ class TrainedNetwork:
         """Read a network that ``to_bytes`` wrote."""
         from safetensors.numpy import load
 
-        header_length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + header_length])
+        header = _read_header(io.BytesIO(content))
         return cls(weights=load(content), card=json.loads(header["__metadata__"]["card"]))
+
+    @staticmethod
+    def read_provenance(stream: BinaryIO) -> Any:
+        """Read the provenance alone, from the beginning of the file.
+
+        Raises:
+            ValueError: the file is cut short.
+            KeyError: it holds no card.
+        """
+        header = _read_header(stream)
+        end = max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+        begin = stream.tell()
+        if stream.seek(0, io.SEEK_END) != begin + end:
+            raise ValueError(f"it has {stream.tell():,} bytes, its header says {begin + end:,}")
+        return json.loads(header["__metadata__"]["card"])["provenance"]
+
+
+def _read_header(stream: BinaryIO) -> Any:
+    """Read the header of a safetensors file: its length in 8 bytes, then JSON."""
+    length = int.from_bytes(stream.read(8), "little")
+    return json.loads(stream.read(length))

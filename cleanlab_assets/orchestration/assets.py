@@ -20,7 +20,12 @@ from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
 from cleanlab_assets.orchestration.contracts import to_dagster_type
 from cleanlab_assets.orchestration.datasets import broken_datasets, get_dataset
-from cleanlab_assets.orchestration.history import latest_provenance, read_data_version
+from cleanlab_assets.orchestration.history import (
+    latest_provenance,
+    read_data_version,
+    remember_records,
+    require_recorded,
+)
 from cleanlab_assets.orchestration.metadata import to_metadata
 from cleanlab_assets.orchestration.partial_results import PartialResults
 from cleanlab_assets.orchestration.partitions import Partition, partitions_of
@@ -97,7 +102,10 @@ def build_asset(
         given = arguments.pop(CONFIG, None)
         settings = None if given is None else step.settings(**_choose_settings(context, given).model_dump())  # type: ignore[misc]
         config = {} if settings is None else settings.model_dump(mode="json")
-        inputs = _input_versions(context)
+        with remember_records():
+            inputs = _input_versions(context)
+            for name, key in context.assets_def.keys_by_input_name.items():
+                require_recorded(context.instance, key, context.asset_partition_keys_for_input(name), arguments[name])
         started, clock = datetime.now(UTC), perf_counter()
         parts = PartialResults(
             context.resources.settings.artifacts_dir,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from cleanlab_assets.orchestration.assets import build_context, declare_parameters, input_of
+from cleanlab_assets.orchestration.history import require_recorded
 from cleanlab_assets.orchestration.metadata import to_metadata
-from cleanlab_assets.orchestration.partitions import partitions_of
+from cleanlab_assets.orchestration.partitions import partitions_of, upstream_partitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,9 @@ def build_check(
 
     def evaluate(context: dg.AssetCheckExecutionContext, **results: Any) -> dg.AssetCheckResult:
         ours = build_context(context, family)
+        for name, result in results.items():
+            partitions = upstream_partitions(family.name, steps[name].level, context.partition_key)
+            require_recorded(context.instance, dg.AssetKey([family.name, name]), partitions, result)
         found = check.run(ours, **{name: results[name] for name in check.inputs})
         return _to_result(found, ours.dataset.gates, context.resources.settings.gate_severity)
 

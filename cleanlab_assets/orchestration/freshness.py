@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from upath import UPath
 
 from cleanlab_assets.compat import latest_check_executions
 from cleanlab_assets.datasets.download import file_sha256
@@ -30,6 +29,7 @@ from cleanlab_assets.orchestration.history import (
 )
 from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
 from cleanlab_assets.orchestration.provenance import PROVENANCE, catalogue_hash, display_hash, library_versions
+from cleanlab_assets.orchestration.verification import find_fault
 from cleanlab_assets.reports.written_summary import NOT_CONFIGURED, explain_absence
 from cleanlab_assets.settings import load_settings
 
@@ -105,8 +105,8 @@ def _reasons(
     for library, version in library_versions(family.task.libraries).items():
         if library not in _IRRELEVANT_VERSIONS and record.versions.get(library) != version:
             yield f"{library} {record.versions.get(library)} -> {version}"
-    if not UPath(str(latest.metadata["path"].value)).exists():
-        yield "its file is gone"
+    if fault := find_fault(str(latest.metadata["path"].value), step, record):
+        yield f"its file {fault}"
     yield from _failed_checks(instance, family, key, partition, materialized.storage_id)
     yield from _changes_elsewhere(instance, family, step, dataset, record, latest)
 

@@ -6,19 +6,25 @@ import hashlib
 import json
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
 
-from cleanlab_assets.methods.result import Provenance
+from cleanlab_assets.methods.result import Provenance, Result
+from cleanlab_assets.orchestration.partitions import Partition
 from cleanlab_assets.orchestration.provenance import PROVENANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 NO_VERSION = "not recorded"
+OF_ANOTHER_RUN = "holds the result of another run than the instance records"
 _Records: TypeAlias = "dict[tuple[dg.AssetKey, str], dg.EventLogRecord | None]"
 _remembered: ContextVar[_Records | None] = ContextVar("remembered", default=None)
+
+
+class WrongArtifactError(ValueError):
+    """A stored file that is not the recorded result; the message names it and the command that makes it anew."""
 
 
 @contextmanager
@@ -114,3 +120,49 @@ def describe_step_failure(event: dg.DagsterEvent) -> str:
         error = error.cause  # Dagster's wrapper tells which step; its cause is what the step raised.
     message = error.message.strip().splitlines()[0] if error is not None else "no error was recorded"
     return f"{event.step_key}: {message}"
+
+
+def require_recorded(
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    partitions: Sequence[str],
+    read: Result[Any, Any] | Mapping[str, Result[Any, Any]],
+) -> None:
+    """Refuse a result that was read from a file and is not the recorded one.
+
+    Args:
+        instance: the instance with the records.
+        key: the asset.
+        partitions: its partitions that were read.
+        read: the result, or those of several models by the model's name.
+
+    Raises:
+        WrongArtifactError: a result is not the recorded one.
+    """
+    for partition in partitions:
+        result = read if isinstance(read, Result) else read.get(Partition.parse(partition).model)
+        recorded = latest_provenance(instance, key, partition)
+        if result is None or recorded is None:
+            continue
+        if result.provenance is None or not is_same_result(result.provenance, recorded):
+            latest = latest_materialization(instance, key, partition)
+            path = "its file" if latest is None else latest.metadata["path"].value
+            raise WrongArtifactError(
+                f"{key.to_user_string()} of {partition}: {path} {OF_ANOTHER_RUN}: {say_how_to_make(partition)}"
+            )
+
+
+def is_same_result(stored: Provenance, recorded: Provenance) -> bool:
+    """Whether a stored result is the recorded one: of the same asset, partition, run and content."""
+    return (stored.asset, stored.partition, stored.run_id, stored.data_hash) == (
+        recorded.asset,
+        recorded.partition,
+        recorded.run_id,
+        recorded.data_hash,
+    )
+
+
+def say_how_to_make(partition: str) -> str:
+    """Name the command that makes what is missing or damaged of a partition."""
+    found = Partition.parse(partition)
+    return f"make it anew with: cleanlab-demo run -d {found.dataset}" + (f" -m {found.model}" if found.model else "")

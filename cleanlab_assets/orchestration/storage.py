@@ -95,7 +95,7 @@ class ArtifactIOManager(dg.UPathIOManager, ABC):
             return self.from_bytes(content, step)
         except UntrustedModelError:
             raise
-        except (KeyError, ValueError, BadZipFile) as error:
+        except (KeyError, TypeError, ValueError, OSError, RecursionError, BadZipFile) as error:
             raise ArtifactFormatError(_describe_broken(path, step, error)) from error
 
     def get_metadata(self, context: dg.OutputContext, obj: Result[Any, Any]) -> dict[str, dg.MetadataValue]:
@@ -127,6 +127,19 @@ class ArtifactIOManager(dg.UPathIOManager, ABC):
             provenance=Provenance.model_validate(record[PROVENANCE]) if record.get(PROVENANCE) else None,
         )
 
+    def read_origin(self, path: UPath) -> Any:
+        """Read what says where the result in a file came from, and of the rest as little as the format allows.
+
+        Raises:
+            FileNotFoundError: there is no file.
+            OSError | ValueError | KeyError | TypeError | BadZipFile: the file is damaged.
+        """
+        return self.read_record(path.read_bytes())[PROVENANCE]
+
+    def read_record(self, content: bytes) -> Any:
+        """Read the record of facts and provenance alone."""
+        raise NotImplementedError
+
     @abstractmethod
     def pack(self, value: Any, record: Mapping[str, Any]) -> bytes:
         """Serialize a value together with the record of its facts and provenance."""
@@ -149,17 +162,24 @@ class ParquetIOManager(ArtifactIOManager):
         table = pa.Table.from_pandas(value, preserve_index=False)
         metadata = {**(table.schema.metadata or {}), _ATTRS: json.dumps(record).encode()}
         buffer = io.BytesIO()
-        pq.write_table(table.replace_schema_metadata(metadata), buffer, compression="zstd")
+        pq.write_table(table.replace_schema_metadata(metadata), buffer, compression="zstd", write_page_checksum=True)
         return buffer.getvalue()
 
     def unpack(self, content: bytes, expected_type: type) -> tuple[pd.DataFrame, Mapping[str, Any]]:  # noqa: ARG002
         """Read a table."""
         import pyarrow.parquet as pq
 
-        table = pq.read_table(io.BytesIO(content))
+        table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
         metadata = dict(table.schema.metadata or {})
         record = json.loads(metadata.pop(_ATTRS, b"{}"))
         return table.replace_schema_metadata(metadata).to_pandas(), record
+
+    def read_origin(self, path: UPath) -> Any:
+        """Read the end of the file, where its metadata lies."""
+        import pyarrow.parquet as pq
+
+        with path.open("rb") as stream:
+            return json.loads(pq.read_schema(stream).metadata[_ATTRS])[PROVENANCE]
 
 
 class JsonIOManager(ArtifactIOManager):
@@ -174,8 +194,12 @@ class JsonIOManager(ArtifactIOManager):
 
     def unpack(self, content: bytes, expected_type: type[BaseModel]) -> tuple[BaseModel, Mapping[str, Any]]:
         """Read a pydantic model of the expected type, checked."""
-        stored = json.loads(content)
+        stored = self.read_record(content)
         return expected_type.model_validate(stored["result"]), stored
+
+    def read_record(self, content: bytes) -> Any:
+        """Read the file, which is small."""
+        return json.loads(content)
 
 
 class HtmlIOManager(ArtifactIOManager):
@@ -190,8 +214,12 @@ class HtmlIOManager(ArtifactIOManager):
 
     def unpack(self, content: bytes, expected_type: type) -> tuple[str, Mapping[str, Any]]:  # noqa: ARG002
         """Decode a page."""
-        page, _, comment = content.decode().rpartition(_COMMENT)
-        return page, {PROVENANCE: json.loads(comment.strip().removesuffix("-->"))}
+        return content.decode().rpartition(_COMMENT)[0], self.read_record(content)
+
+    def read_record(self, content: bytes) -> Any:
+        """Read the comment."""
+        comment = content.rpartition(_COMMENT.encode())[2].decode()
+        return {PROVENANCE: json.loads(comment.strip().removesuffix("-->"))}
 
 
 class CardIOManager(ArtifactIOManager):
@@ -207,6 +235,11 @@ class CardIOManager(ArtifactIOManager):
         """Read a trained model; of a pipeline only the types that skops and the catalogue trust are read."""
         model = self.kind.from_bytes(content)
         return model, model.card
+
+    def read_origin(self, path: UPath) -> Any:
+        """Read the provenance without the model and the libraries that it needs."""
+        with path.open("rb") as stream:
+            return self.kind.read_provenance(stream)
 
 
 class SkopsIOManager(CardIOManager):
@@ -241,8 +274,12 @@ def read_result(path: str, step: Step) -> Result[Any, Any]:
         FileNotFoundError: there is no file.
         ArtifactFormatError: the file was written by another version, or is broken.
     """
-    manager = _MANAGERS[step.storage](UPath(path).parent, {})
-    return manager.read(UPath(path), step)
+    return manager_of(step, UPath(path).parent).read(UPath(path), step)
+
+
+def manager_of(step: Step, directory: UPath) -> ArtifactIOManager:
+    """Return what reads and writes the format of a step's result, for files of a directory."""
+    return _MANAGERS[step.storage](directory, {})
 
 
 def _type_name(dtype: Any) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ from cleanlab_assets.cli.terminal import ExitCode
 from cleanlab_assets.families.step import DATASET, MODEL
 from cleanlab_assets.orchestration.families import get_family
 from cleanlab_assets.orchestration.runs import CheckOutcome, RunOutcome
-from cleanlab_assets_tests.cli.conftest import FAST
+from cleanlab_assets_tests.cli.conftest import FAST, LEAN
 
 if TYPE_CHECKING:
     from cleanlab_assets_tests.cli.conftest import AuditedHome, Home
@@ -67,3 +68,24 @@ def test_the_gate_of_an_unknown_dataset_is_wrong_use(home: Home) -> None:
     printed = home.run("gate", "-d", "iris")
     assert printed.exit_code == ExitCode.WRONG_USE
     assert "unknown dataset 'iris'" in printed.stderr
+
+
+@pytest.mark.slow
+def test_a_gate_fails_on_a_stored_file_of_another_model_and_a_run_makes_it_anew(home: Home) -> None:
+    arguments = ("-d", "breast_cancer", "-m")
+    for model in ("knn", "logistic_regression"):
+        done = home.run("run", *arguments, model, *LEAN, "--no-cleanlab")
+        assert done.exit_code == ExitCode.FINE, done.output
+    stored = home.artifacts / "classification/predictions/breast_cancer"
+    shutil.copy(stored / "knn.parquet", stored / "logistic_regression.parquet")
+
+    closed = home.run("gate", *arguments, "logistic_regression")
+    assert closed.exit_code == ExitCode.GATE_FAILED
+    first, last = closed.stderr.splitlines()
+    assert first.startswith(f"FAIL  {stored / 'logistic_regression.parquet'} holds the result of another run")
+    assert first.endswith("make it anew with: cleanlab-demo run -d breast_cancer -m logistic_regression")
+    assert last == "error: 1 stored files are not what was recorded"
+
+    mended = home.run("run", *arguments, "logistic_regression", *LEAN, "--no-cleanlab")
+    assert "predictions (its file holds the result of another run" in mended.stdout
+    assert "another run" not in home.run("gate", *arguments, "logistic_regression").stderr

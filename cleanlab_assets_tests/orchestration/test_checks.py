@@ -29,7 +29,9 @@ def _evaluate(bench: Workbench, check: str, **results: Result[Any, Any]) -> dg.A
     definition = next(item for item in bench.family.checks if item.check_key.name == check)
     partition = PLANTED if definition.check_key.asset_key.path[-1] in PARTITIONED_BY_MODEL else "breast_cancer"
     # Dagster's own context for direct calls knows no partitions.
-    context = SimpleNamespace(partition_key=partition, resources=SimpleNamespace(settings=bench.settings))
+    context = SimpleNamespace(
+        partition_key=partition, instance=bench.instance, resources=SimpleNamespace(settings=bench.settings)
+    )
     function: Any = definition.op.compute_fn
     result = function.decorated_fn(context, **results)
     assert isinstance(result, dg.AssetCheckResult)

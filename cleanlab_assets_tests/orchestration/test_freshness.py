@@ -329,7 +329,7 @@ def test_what_an_edit_of_the_catalogue_makes_stale_follows_from_what_the_steps_d
     """An edit of texts or limits: what shows them and what is made from it. An edit of the data: the whole chain."""
     dataset = next(iter(catalogue.datasets_of(family.name)))
     file = tmp_path / "result"
-    file.touch()
+    monkeypatch.setattr(freshness, "find_fault", lambda *_: None)  # results are recorded here and not stored
     with dg.DagsterInstance.ephemeral() as instance:
         chain = Recorded(replace(family, checks=()), instance, dataset, file)
         chain.record_all()
