@@ -6,18 +6,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import pytest
 
 from cleanlab_assets.datasets import digit_scenes
 from cleanlab_assets.families.chain import checks_of
 from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL, StepContext
+from cleanlab_assets.orchestration import assets
 from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets_tests.conftest import Workbench, build_workbench, open_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    import dagster as dg
     import pandas as pd
 
     from cleanlab_assets.families.step import CheckResult, Level, Step
@@ -28,6 +29,8 @@ SEED = 3
 N_SCENES = 24
 ON_TABLES = {"planted_error_fraction": 0.1, "folds": 3, "seed": SEED}
 ON_IMAGES = {"planted_error_fraction": 0.3, "folds": 2, "seed": SEED}
+INTERRUPTED = "variant_comparison"
+"""The step at which an audit is interrupted: most of the chain is made by then."""
 COMMON_SETTINGS: dict[str, dict[str, Any]] = {"variant_comparison": {"resamples": 100}}
 
 
@@ -200,6 +203,20 @@ class Audited:
         rows: pd.DataFrame = self.read("training_set")
         return rows[rows["split"] == "train"]
 
+    def interrupt(self, step: str) -> None:
+        """Begin to materialize the level of a step, and end it by an interrupt when the step begins."""
+        run = assets._run_with_retries
+
+        def end(begun: Step, *arguments: Any) -> Result[Any, Any]:
+            if begun.name == step:
+                raise dg.DagsterExecutionInterruptedError
+            return run(begun, *arguments)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(assets, "_run_with_retries", end)
+            with pytest.raises(dg.DagsterExecutionInterruptedError):
+                self.materialize(self.bench.family.step(step).level)
+
     def materialize(self, level: Level, *, force: bool = False) -> RunOutcome:
         """Materialize a level with the settings of the audit."""
         with few_scenes():
@@ -233,12 +250,14 @@ class Audits:
             self._made[family] = self.make(family)
         return self._made[family]
 
-    def make(self, family: str, *, draws: bool = False) -> Audited:
-        """Audit a family in a workbench of its own."""
+    def make(self, family: str, *, draws: bool = False, interrupted: bool = False) -> Audited:
+        """Audit a family in a workbench of its own, perhaps with plots, perhaps interrupted once."""
         directory = self._factory.mktemp(family)
         instance = self._open.enter_context(open_instance(directory))
         audited = Audited(AUDITS[family], build_workbench(directory, instance, family, draws=draws))
         for level in audited.audit.partitions:
+            if interrupted and level == MODEL:
+                audited.interrupt(INTERRUPTED)
             audited.outcomes[level] = audited.materialize(level)
         return audited
 

@@ -14,6 +14,7 @@ import pytest
 
 from cleanlab_assets.families.registry import FAMILIES
 from cleanlab_assets.families.segmentation.predictions import unpack_probabilities
+from cleanlab_assets.families.step import MODEL
 from cleanlab_assets.methods.label_sets import encode_given_labels
 from cleanlab_assets.models.trained_model import TrainedModel
 from cleanlab_assets.models.trained_network import TrainedNetwork
@@ -22,7 +23,7 @@ from cleanlab_assets.orchestration.history import NO_VERSION, read_data_version
 from cleanlab_assets.orchestration.partitions import upstream_partitions
 from cleanlab_assets.orchestration.provenance import hash_result
 from cleanlab_assets.orchestration.runs import read_latest_checks
-from cleanlab_assets_tests.orchestration.chains import AUDITS, SEED, Audited, few_scenes, mark_slow
+from cleanlab_assets_tests.orchestration.chains import AUDITS, INTERRUPTED, SEED, Audited, few_scenes, mark_slow
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.step import Step
@@ -93,8 +94,11 @@ def test_a_second_run_finds_nothing_to_do(chain: Audited) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", NAMES)
-def test_a_second_run_elsewhere_gives_the_same_also_with_plots(audits: Audits, family: str) -> None:
-    first, second = audits[family], audits.make(family, draws=True)
+def test_a_second_run_elsewhere_that_is_interrupted_goes_on_and_gives_the_same(audits: Audits, family: str) -> None:
+    first, second = audits[family], audits.make(family, draws=True, interrupted=True)
+    repeated = {key.path[-1] for key in second.outcomes[MODEL].reasons}
+    assert {INTERRUPTED, "retrained_model", "audit_facts"} <= repeated
+    assert "predictions" not in repeated, "what was made before the interrupt is kept"
     for step in first.steps:
         one, other = (_as_made(audited.result(step.name)) for audited in (first, second))
         assert one.facts == other.facts, step.name

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cleanlab_assets.datasets.digits_panel import SPAMMERS
+from cleanlab_assets.families.multiannotator.report import audit_report
+from cleanlab_assets_tests.conftest import empty_plots
 
 if TYPE_CHECKING:
+    from cleanlab_assets.methods.result import Result
     from cleanlab_assets_tests.orchestration.chains import Audited, Audits
 
 
@@ -76,3 +80,49 @@ def test_variants_facts_and_report_tell_of_the_panel(panel: Audited) -> None:
     page = panel.read("audit_report")
     for text in (SPAMMERS[0], "Dawid-Skene", "What to label next", "deliberately corrupted"):
         assert text in page, text
+
+
+def write_report(panel: Audited, **others: Result[Any, Any]) -> str:
+    """Write the report of the audit, with some results replaced by others."""
+    results = {name: others.get(name) or panel.result(name) for name in audit_report.inputs}
+    with empty_plots():
+        page: str = audit_report.run(panel.context, **results).value
+    return page
+
+
+def test_the_report_names_the_worst_annotator_and_writes_out_the_votes(panel: Audited) -> None:
+    page = write_report(panel)
+    worst = panel.read("annotator_quality").iloc[0]["annotator"]
+    assert f"Look at the labels of {worst} first" in page
+    issues = panel.read("label_issues")
+    assert f">{int(issues['is_label_issue'].sum()):,}<" in page
+    example = issues.sort_values("rank").iloc[0]["row_id"]
+    labels = panel.read("label_quality")
+    votes = labels[labels["example"].astype(str) == example]
+    for annotator in votes["annotator"].astype(str):
+        assert annotator in page
+    assert f"{int(labels['planted_error'].sum()):,} of {len(labels):,} single labels carry a planted error" in page
+
+
+def test_a_report_without_truth_measures_no_accuracy_and_no_curve(panel: Audited) -> None:
+    consensus = panel.result("consensus_labels")
+    curve = panel.result("learning_curve")
+    page = write_report(
+        panel,
+        consensus_labels=replace(consensus, facts=consensus.facts.model_copy(update={"with_truth": {}})),
+        learning_curve=replace(curve, value=curve.value.iloc[:0]),
+    )
+    assert "No truth is known" in page
+    assert "What active learning gains" not in page
+    assert "What active learning gains" in write_report(panel)
+
+
+def test_a_report_where_the_consensus_corrects_no_vote_gives_no_advice_on_examples(panel: Audited) -> None:
+    issues, labels = panel.result("label_issues"), panel.result("label_quality")
+    page = write_report(
+        panel,
+        label_issues=replace(issues, value=issues.value.assign(is_label_issue=False)),
+        label_quality=replace(labels, value=labels.value.assign(is_label_issue=False)),
+    )
+    assert "0 of the examples" in page or "0 %" in page
+    assert "or have it labelled once more" not in page

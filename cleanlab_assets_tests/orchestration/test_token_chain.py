@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cleanlab_assets.families.raw_dataset import raw_dataset
 from cleanlab_assets.families.settings import PredictionsSettings
-from cleanlab_assets.families.token_classification.issues import label_issues
+from cleanlab_assets.families.token_classification.issues import (
+    count_common_errors,
+    find_sentence_issues,
+    label_issues,
+)
 from cleanlab_assets.families.token_classification.predictions import predictions
+from cleanlab_assets.families.token_classification.report import token_report
 from cleanlab_assets.families.token_classification.training_set import TrainingSetSettings, training_set
+from cleanlab_assets_tests.conftest import empty_plots
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from cleanlab_assets.methods.result import Result
     from cleanlab_assets_tests.orchestration.chains import Audited, Audits
 
 
@@ -82,3 +92,50 @@ def test_a_models_confusion_plants_tags_that_the_right_ones_are_mistaken_for_and
     assert found.facts.planted.overall.recall > 0.7
     caught = issues[issues["is_label_issue"] & issues["planted_error"]]
     assert (caught["suggested_label"] == caught["true_label"]).mean() > 0.9
+
+
+def write_report(tokens: Audited, **others: Result[Any, Any]) -> str:
+    """Write the report of the audit, with some results replaced by others."""
+    results = {name: others.get(name) or tokens.result(name) for name in token_report.inputs}
+    with empty_plots():
+        page: str = token_report.run(tokens.context, **results).value
+    return page
+
+
+def with_flags(tokens: Audited, issues: pd.DataFrame) -> dict[str, Result[Any, Any]]:
+    """The results that a report shows of label issues."""
+    return {
+        "label_issues": replace(tokens.result("label_issues"), value=issues),
+        "sentence_issues": replace(tokens.result("sentence_issues"), value=find_sentence_issues(issues)),
+        "common_errors": replace(tokens.result("common_errors"), value=count_common_errors(issues)),
+    }
+
+
+def test_the_report_counts_the_flags_and_shows_the_worst_with_their_truth(tokens: Audited) -> None:
+    issues = tokens.read("label_issues")
+    flagged = issues[issues["is_label_issue"]].sort_values("rank")
+    page = write_report(tokens)
+    assert f"{len(flagged):,} tokens; limit" in page
+    for row in flagged.head(10).itertuples():
+        assert str(row.row_id) in page
+        assert f"<mark>{row.token}</mark>" in page
+    assert "corrupted on purpose are highlighted" in page
+    without = issues.drop(columns=["planted_error", "true_label"])
+    assert "corrupted on purpose" not in write_report(tokens, **with_flags(tokens, without))
+
+
+def test_a_report_where_nothing_is_flagged_says_so(tokens: Audited) -> None:
+    nothing = tokens.read("label_issues").assign(is_label_issue=False)
+    page = write_report(tokens, **with_flags(tokens, nothing))
+    assert "0 tokens; limit" in page
+
+
+def test_markup_in_a_sentence_stays_text(tokens: Audited) -> None:
+    issues = tokens.read("label_issues").astype({"sentence": object})
+    worst = issues["rank"].idxmin()
+    words = issues.loc[worst, "sentence"].split()
+    words[(issues.loc[worst, "position"] + 1) % len(words)] = "<b>bold</b>"
+    issues.loc[worst, "sentence"] = " ".join(words)
+    page = write_report(tokens, **with_flags(tokens, issues.assign(is_label_issue=issues["rank"] == 1)))
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+    assert "<b>bold</b>" not in page

@@ -191,8 +191,8 @@ def _describe_tags(label_issues: pd.DataFrame, cross_validation: Mapping[str, fl
             "out-of-sample F1": [cross_validation.get(f"{TAG_F1_PREFIX}{tag}", np.nan) for tag in tags],
         }
     )
-    matrix = pd.crosstab(flagged["given_label"], flagged["suggested_label"], dropna=False)
-    matrix = matrix.reindex(index=counts.index, columns=counts.index, fill_value=0)
+    matrix = pd.crosstab(flagged["given_label"].astype(str), flagged["suggested_label"].astype(str))
+    matrix = matrix.reindex(index=tags, columns=tags, fill_value=0).astype(int)
     matrix.index.name, matrix.columns.name = "given label", "suggested label"
     alt = "Heat map of the flagged tokens by given and suggested tag."
     balance = plot_class_balance(counts)
