@@ -53,6 +53,7 @@ def test_a_stored_audit_is_told_by_rules_on_demand(copied_home: Home, server: Ch
     assert server.requests == []
 
 
+@pytest.mark.slow
 def test_a_language_model_tells_a_stored_audit_and_its_key_is_stored_nowhere(
     copied_home: Home, server: ChatServer
 ) -> None:

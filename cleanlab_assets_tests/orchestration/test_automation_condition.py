@@ -231,6 +231,7 @@ def test_what_nobody_made_stays_missing(chain: Chain) -> None:
     assert chain.follow() == []
 
 
+@pytest.mark.slow
 def test_equal_content_refreshes_nothing(audited: Chain) -> None:
     assert audited.run("digits", ["raw_dataset"])
     after_the_raw_dataset = audited.follow()
@@ -249,6 +250,7 @@ def test_new_raw_content_refreshes_exactly_what_was_made_from_it_level_by_level(
     assert audited.follow() == [{"digits": DOWNSTREAM_OF_RAW}, BOTH_MODELS, {"digits": COMPARISON_LEVEL}]
 
 
+@pytest.mark.slow
 def test_new_facts_of_one_model_refresh_the_comparison_though_other_models_are_missing(audited: Chain) -> None:
     audited.content["label_issues"] = "new"
     assert audited.run("digits|knn", ["label_issues", "audit_facts"])

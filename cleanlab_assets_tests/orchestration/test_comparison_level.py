@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from cleanlab_assets.reports.model_comparison import ModelComparison
     from cleanlab_assets_tests.conftest import Workbench
 
+pytestmark = pytest.mark.slow
+
 DATASET_CONFIG = {
     "ops": {
         "regression__training_set": {"config": {"folds": 2}},
@@ -107,7 +109,6 @@ def test_the_page_and_the_check_name_the_model_that_failed(bench: Workbench) -> 
     assert "extra_trees failed" in check.description
 
 
-@pytest.mark.slow
 def test_a_model_that_fails_and_is_mended_makes_the_comparison_stale_each_time(bench: Workbench) -> None:
     configs = resolve_configs(bench.family, {})
     _compare(bench)
@@ -120,7 +121,6 @@ def test_a_model_that_fails_and_is_mended_makes_the_comparison_stale_each_time(b
     assert _compare(bench).result("knn").status == "compared"
 
 
-@pytest.mark.slow
 def test_a_model_that_flags_by_other_rules_than_most_is_told_and_not_compared(bench: Workbench) -> None:
     assert _audit(bench, "extra_trees").success
     assert _compare(bench).n_models_compared == 3
@@ -155,7 +155,6 @@ def test_what_is_stale_is_found_with_one_look_at_each_partition(
     assert len(looked) > before, "the next look is a new one"
 
 
-@pytest.mark.slow
 def test_the_comparison_is_fresh_until_a_model_changes_and_tells_a_model_of_another_training_set(
     bench: Workbench,
 ) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 OF_ANOTHER_RUN = "holds the result of another run than the instance records"
 
 
-@pytest.mark.parametrize("family", mark_slow(NAMES))
+@pytest.mark.parametrize("family", mark_slow(NAMES, but="classification"))
 def test_every_result_of_a_chain_is_found_as_recorded_and_damage_to_any_is_seen(
     audits: Audits, family: str, tmp_path: Path
 ) -> None:

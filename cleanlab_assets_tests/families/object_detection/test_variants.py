@@ -127,6 +127,7 @@ def test_variants_leave_out_or_correct_the_worst_images() -> None:
         assert not is_worst or corrected.box_labels == scene.box_labels
 
 
+@pytest.mark.slow
 def test_cleaning_is_shown_to_help_where_it_does_and_the_choice_is_applied() -> None:
     scenes = make_scenes(160)
     train, test = scenes[:100], scenes[100:]

@@ -51,6 +51,7 @@ def count_pixels(png: bytes, colour: str) -> int:
     return int((np.abs(pixels.astype(int) - wanted) < 12).all(axis=1).sum())
 
 
+@pytest.mark.slow
 @each_plot
 @pytest.mark.parametrize("n_rows", [400, 3 * MOST_POINTS])
 def test_a_plot_of_few_or_many_rows_is_a_small_png(draw: Callable[..., bytes], n_rows: int) -> None:
