@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+_LONGEST_HEADER = 100_000_000
+"""Bytes; the limit of safetensors."""
+
 
 @dataclass(frozen=True)
 class TrainedNetwork:
@@ -45,7 +48,7 @@ class TrainedNetwork:
         """Read the provenance alone, from the beginning of the file.
 
         Raises:
-            ValueError: the file is cut short.
+            ValueError: the file is cut short or damaged.
             KeyError: it holds no card.
         """
         header = _read_header(stream)
@@ -59,4 +62,6 @@ class TrainedNetwork:
 def _read_header(stream: BinaryIO) -> Any:
     """Read the header of a safetensors file: its length in 8 bytes, then JSON."""
     length = int.from_bytes(stream.read(8), "little")
+    if length > _LONGEST_HEADER:
+        raise ValueError(f"it states a header of {length:,} bytes, more than the format allows")
     return json.loads(stream.read(length))
