@@ -59,9 +59,8 @@ def run_app(app: Callable[[], object]) -> NoReturn:
             raise
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # the user was heard: nothing may cut the ending short
-        os.write(
-            write_end, bytes([signal.SIGINT])
-        )  # in case that the interrupt came from elsewhere: nothing to wait for
+        # Where the interrupt came without a signal there would be nothing to read.
+        os.write(write_end, bytes([signal.SIGINT]))
         received = os.read(_received, 1)[0]
         errors.print("[yellow]interrupted:[/yellow] run the same command to go on")
         raise SystemExit(ExitCode.INTERRUPTED if received == signal.SIGINT else ExitCode.TERMINATED) from None

@@ -164,5 +164,4 @@ def is_same_result(stored: Provenance, recorded: Provenance) -> bool:
 
 def say_how_to_make(partition: str) -> str:
     """Name the command that makes what is missing or damaged of a partition."""
-    found = Partition.parse(partition)
-    return f"make it anew with: cleanlab-demo run -d {found.dataset}" + (f" -m {found.model}" if found.model else "")
+    return f"make it anew with: {Partition.parse(partition).command}"

@@ -41,6 +41,11 @@ class Partition:
         return f"{self.dataset} / {self.model}" if self.model else self.dataset
 
     @property
+    def command(self) -> str:
+        """The command that makes what is missing of the partition."""
+        return f"cleanlab-demo run -d {self.dataset}" + (f" -m {self.model}" if self.model else "")
+
+    @property
     def tags(self) -> dict[str, str]:
         """The tags by which Dagster finds the runs of the partition."""
         tags = {"dagster/partition": str(self)}

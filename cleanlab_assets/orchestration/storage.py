@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _ATTRS = b"PANDAS_ATTRS"
 _COMMENT = f"<!-- {PROVENANCE}: "
+DAMAGE = (KeyError, TypeError, ValueError, OSError, RecursionError, BadZipFile)
+"""What readers of the formats raise for a file that is damaged."""
 
 
 class MissingArtifactError(FileNotFoundError):
@@ -95,7 +97,7 @@ class ArtifactIOManager(dg.UPathIOManager, ABC):
             return self.from_bytes(content, step)
         except UntrustedModelError:
             raise
-        except (KeyError, TypeError, ValueError, OSError, RecursionError, BadZipFile) as error:
+        except DAMAGE as error:
             raise ArtifactFormatError(_describe_broken(path, step, error)) from error
 
     def get_metadata(self, context: dg.OutputContext, obj: Result[Any, Any]) -> dict[str, dg.MetadataValue]:
@@ -127,18 +129,12 @@ class ArtifactIOManager(dg.UPathIOManager, ABC):
             provenance=Provenance.model_validate(record[PROVENANCE]) if record.get(PROVENANCE) else None,
         )
 
+    @abstractmethod
     def read_origin(self, path: UPath) -> Any:
         """Read what says where the result in a file came from, and of the rest as little as the format allows.
 
-        Raises:
-            FileNotFoundError: there is no file.
-            OSError | ValueError | KeyError | TypeError | BadZipFile: the file is damaged.
+        Raises one of ``DAMAGE``, of which a ``FileNotFoundError`` says that there is no file.
         """
-        return self.read_record(path.read_bytes())[PROVENANCE]
-
-    def read_record(self, content: bytes) -> Any:
-        """Read the record of facts and provenance alone."""
-        raise NotImplementedError
 
     @abstractmethod
     def pack(self, value: Any, record: Mapping[str, Any]) -> bytes:
@@ -194,12 +190,12 @@ class JsonIOManager(ArtifactIOManager):
 
     def unpack(self, content: bytes, expected_type: type[BaseModel]) -> tuple[BaseModel, Mapping[str, Any]]:
         """Read a pydantic model of the expected type, checked."""
-        stored = self.read_record(content)
+        stored = json.loads(content)
         return expected_type.model_validate(stored["result"]), stored
 
-    def read_record(self, content: bytes) -> Any:
+    def read_origin(self, path: UPath) -> Any:
         """Read the file, which is small."""
-        return json.loads(content)
+        return json.loads(path.read_bytes())[PROVENANCE]
 
 
 class HtmlIOManager(ArtifactIOManager):
@@ -214,12 +210,12 @@ class HtmlIOManager(ArtifactIOManager):
 
     def unpack(self, content: bytes, expected_type: type) -> tuple[str, Mapping[str, Any]]:  # noqa: ARG002
         """Decode a page."""
-        return content.decode().rpartition(_COMMENT)[0], self.read_record(content)
+        page, _, comment = content.decode().rpartition(_COMMENT)
+        return page, {PROVENANCE: json.loads(comment.strip().removesuffix("-->"))}
 
-    def read_record(self, content: bytes) -> Any:
-        """Read the comment."""
-        comment = content.rpartition(_COMMENT.encode())[2].decode()
-        return {PROVENANCE: json.loads(comment.strip().removesuffix("-->"))}
+    def read_origin(self, path: UPath) -> Any:
+        """Read the page, of which the comment is the end."""
+        return self.unpack(path.read_bytes(), str)[1][PROVENANCE]
 
 
 class CardIOManager(ArtifactIOManager):
@@ -290,8 +286,7 @@ def _describe_missing(context: dg.InputContext, path: UPath) -> str:
     key = context.asset_key.to_user_string()
     partition = context.asset_partition_keys[0] if context.has_asset_partitions else ""
     select = f"--select '{key}'" + (f" --partition '{partition}'" if partition else "")
-    found = Partition.parse(partition)
-    whole = f"cleanlab-demo run -d {found.dataset}" + (f" -m {found.model}" if found.model else "")
+    whole = Partition.parse(partition).command
     return (
         f"{key} has no partition {partition!r} yet (no file {path}). Make it with: dagster asset materialize {select} "
         f"-- or make all that is missing with: {whole}"
@@ -299,8 +294,8 @@ def _describe_missing(context: dg.InputContext, path: UPath) -> str:
 
 
 def _describe_broken(path: UPath, step: Step, error: Exception) -> str:
-    dataset = path.parent.name if step.level == MODEL else path.stem
-    again = f"cleanlab-demo run -d {dataset}" + (f" -m {path.stem}" if step.level == MODEL else "") + " --force"
+    partition = Partition(path.parent.name, path.stem) if step.level == MODEL else Partition(path.stem)
+    again = f"{partition.command} --force"
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return f"{path} is no result of {step.name} as this version stores it ({reason}). Make it anew with: {again}"
 

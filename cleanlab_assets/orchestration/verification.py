@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 from upath import UPath
 
@@ -15,7 +14,7 @@ from cleanlab_assets.orchestration.history import (
     latest_provenance,
     say_how_to_make,
 )
-from cleanlab_assets.orchestration.storage import manager_of
+from cleanlab_assets.orchestration.storage import DAMAGE, manager_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +34,7 @@ def find_fault(path: str, step: Step, recorded: Provenance) -> str | None:
         stored = Provenance.model_validate(manager_of(step, UPath(path).parent).read_origin(UPath(path)))
     except FileNotFoundError:
         return "is gone"
-    except (KeyError, TypeError, ValueError, OSError, RecursionError, BadZipFile) as error:
+    except DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return f"is damaged ({reason})"
     return None if is_same_result(stored, recorded) else OF_ANOTHER_RUN
