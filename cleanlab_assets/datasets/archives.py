@@ -10,7 +10,6 @@ import gzip
 import lzma
 import stat
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, TYPE_CHECKING, Literal, TypeAlias, cast
+
+from cleanlab_assets.scratch import scratch_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ def extract_member(archive: Path, member: str, target: Path, *, max_bytes: int) 
     """
     with (
         _open_archive(archive) as members,
-        tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpack-") as scratch,
+        scratch_directory(target.parent, "unpack") as scratch,
     ):
         found = next((candidate for candidate in members if candidate.name == member), None)
         if found is None:
@@ -86,7 +87,7 @@ def extract_member(archive: Path, member: str, target: Path, *, max_bytes: int) 
         _relative_path(archive, found)
         if found.kind != "file":
             raise UnsafeArchiveError(f"{archive.name}: member {member!r} is not a regular file")
-        unpacked = Path(scratch) / "member"
+        unpacked = scratch / "member"
         _write(archive, found, unpacked, max_bytes)
         unpacked.replace(target)
 
@@ -110,9 +111,9 @@ def extract_archive(archive: Path, directory: Path, *, max_bytes: int) -> None:
         raise FileExistsError(f"{directory} already exists: delete it to unpack {archive.name} again")
     with (
         _open_archive(archive) as members,
-        tempfile.TemporaryDirectory(dir=directory.parent, prefix=".unpack-") as scratch,
+        scratch_directory(directory.parent, "unpack") as scratch,
     ):
-        unpacked = Path(scratch) / "members"
+        unpacked = scratch / "members"
         unpacked.mkdir()
         written = 0
         for member in members:
@@ -152,6 +153,29 @@ def _write(archive: Path, member: _Member, target: Path, max_bytes: int, written
                 )
             sink.write(chunk)
     return written
+
+
+def read_whole_archive(archive: Path, *, max_bytes: int) -> None:
+    """Read every member of an archive to its end, which finds damage wherever it is; nothing is written.
+
+    Args:
+        archive: a zip file, a tar file with or without compression, or a gzip file; told apart by content.
+        max_bytes: the most bytes that all members together may have.
+
+    Raises:
+        ArchiveError: the file is not an archive or is damaged.
+        ArchiveTooLargeError: the members are larger than ``max_bytes`` together.
+    """
+    n_bytes = 0
+    with _open_archive(archive) as members:
+        for member in members:
+            if member.kind != "file":
+                continue
+            with member.open() as source:
+                while chunk := source.read(CHUNK_BYTES):
+                    n_bytes += len(chunk)
+                    if n_bytes > max_bytes:
+                        raise ArchiveTooLargeError(f"{archive.name} unpacks to more than {max_bytes} bytes")
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class SourceFile:
     ``package`` names an installed Python package that ships the file as a resource; such a file is never downloaded.
     A user's own file has neither SHA-256 nor address: any content is accepted. Where nobody published a SHA-256,
     ``is_pinned_on_first_use`` has it recorded beside the file on first use, as ``<name>.sha256``, and verified from
-    then on. ``is_folder`` marks a folder of the user's own files.
+    then on, if the file is of the kind that its name says. ``is_folder`` marks a folder of the user's own files.
     """
 
     name: str

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import tempfile
+import threading
 import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from cleanlab_assets.datasets.archives import ArchiveError, extract_member
+from cleanlab_assets.datasets.archives import ArchiveError, extract_member, read_whole_archive
+from cleanlab_assets.scratch import scratch_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import requests
 
@@ -29,8 +31,20 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 2 * 1024**3
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
+SLOWEST_BYTES_PER_S = 20_000
+"""A transfer that is slower on the whole is given up."""
+SECONDS_OF_GRACE = 60.0
+"""How long a transfer may take beside what the slowest allowed line would need for what came."""
+SECONDS_OF_FAILURE = 120.0
+"""How long the failed transfers of a dataset may take together before nothing is tried a second time."""
+SECONDS_UNTIL_TOLD = 5.0
+"""Who waits this long for an answer is told for what."""
+
 _CHUNK_BYTES = 64 * 1024
 _CONNECT_TIMEOUT_S = 10.0
+_ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".gz")
+_PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"<script")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FIRST_SERVER_ERROR = 500
 _TRANSIENT_CLIENT_ERRORS = frozenset({408, 429})  # request timeout, too many requests
 _HEADERS = {
@@ -48,6 +62,10 @@ class SourceError(RuntimeError):
 
 class SourceHashError(SourceError):
     """The bytes of a file are not those that the catalogue pins."""
+
+
+class WrongContentError(SourceError):
+    """A file that nobody pinned is not of the kind that its name says."""
 
 
 class DownloadError(SourceError):
@@ -96,6 +114,8 @@ def resolve_source_files(
 
     Raises:
         SourceHashError: a file at hand, or what every address gave, has another SHA-256 than expected.
+        WrongContentError: a file that nobody pinned is not what its name says, such as the page of a network that asks
+            for a login.
         DownloadError: no address gave the file; the message has the reason for each, and where to put the file by
             hand. ``InsecureAddressError`` when all were refused for not being HTTPS.
         PackagedFileError: the package that ships the file is not installed or lacks it.
@@ -110,6 +130,7 @@ def resolve_source_files(
             paths[file.name] = _find_packaged_file(file, file.package)
         elif path.is_file() and not file.is_folder:
             if file.is_pinned_on_first_use:
+                _verify_content_at_hand(path, file, max_bytes)
                 verify_first_use(path)
             elif file.sha256:
                 _verify_file_at_hand(path, file, remedy=f"delete {path} so that it is downloaded again")
@@ -150,10 +171,41 @@ def _verify_file_at_hand(path: Path, file: SourceFile, *, remedy: str) -> None:
     found = file_sha256(path)
     if found not in file.sha256:
         raise SourceHashError(
-            f"{path} is not the expected file: {remedy}\n"
-            f"  found SHA-256:    {found}\n"
-            f"  expected SHA-256: {_any_of(file.sha256)}"
+            f"{path} is not the expected file: {remedy}; its SHA-256 is {found}, expected {_any_of(file.sha256)}"
         )
+
+
+def _verify_content_at_hand(path: Path, file: SourceFile, max_bytes: int) -> None:
+    """Check a file that nobody pinned: with every use what is quickly seen, on the first use the whole."""
+    record = _record_of(path)
+    is_recorded = record.is_file()
+    try:
+        _require_content(path, file, is_deep=not is_recorded, max_bytes=max_bytes)
+    except WrongContentError as error:
+        others = f" and {record}" if is_recorded else ""
+        raise WrongContentError(f"{path} {error}: delete {path}{others} so that it is downloaded again") from error
+
+
+def _require_content(path: Path, file: SourceFile, *, is_deep: bool, max_bytes: int) -> None:
+    """Refuse a file that is not of the kind that the name of the source file says."""
+    if _is_page(path):
+        raise WrongContentError(f"is an HTML page in place of {file.name} (does the network ask for a login?)")
+    if is_deep and file.name.endswith(_ARCHIVE_SUFFIXES):
+        try:
+            read_whole_archive(path, max_bytes=max_bytes)
+        except ArchiveError as error:
+            reason = str(error).removeprefix(path.name).strip(": ")
+            raise WrongContentError(f"cannot be unpacked: it {reason}") from error
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as stream:
+        start = stream.read(512)
+    return start.removeprefix(_BYTE_ORDER_MARK).lstrip().lower().startswith(_PAGE_STARTS)
+
+
+def _record_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
 
 
 def verify_first_use(path: Path) -> None:
@@ -163,23 +215,22 @@ def verify_first_use(path: Path) -> None:
         SourceHashError: the file is not the one whose SHA-256 was recorded.
         DataDirError: the record cannot be written.
     """
-    record = path.with_name(f"{path.name}.sha256")
+    record = _record_of(path)
     found = file_sha256(path)
     if not record.is_file():
         try:
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".record-") as scratch:
-                written = Path(scratch) / record.name
+            with scratch_directory(path.parent, "record") as scratch:
+                written = scratch / record.name
                 written.write_text(f"{found}\n", encoding="ascii")
                 written.replace(record)
         except OSError as error:
             raise DataDirError(f"cannot record the SHA-256 of {path} in {record}: {error}") from error
         return
-    expected = record.read_text(encoding="ascii").strip()
+    expected = record.read_text(encoding="ascii", errors="replace").strip()
     if found != expected:
         raise SourceHashError(
-            f"{path} has changed since its first use: delete it and {record} to start over\n"
-            f"  found SHA-256:    {found}\n"
-            f"  recorded SHA-256: {expected}"
+            f"{path} has changed since its first use: delete it and {record} to start over; its SHA-256 is {found}, "
+            f"recorded was {expected}"
         )
 
 
@@ -196,8 +247,8 @@ def fetch_file(url: str, path: Path, *, sha256_prefix: str, retries: int = 2, ti
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as scratch:
-            fetched = Path(scratch) / "file"
+        with scratch_directory(path.parent, "download") as scratch:
+            fetched = scratch / "file"
             _fetch(url, fetched, path.name, transfer)
             found = file_sha256(fetched)
             if not found.startswith(sha256_prefix):
@@ -220,6 +271,21 @@ def _any_of(hashes: Sequence[str]) -> str:
     return " or ".join(hashes) or "recorded on first use"
 
 
+@dataclass
+class _TimeLost:
+    """The time that failed transfers took beside what the slowest allowed line needs for what came."""
+
+    seconds: float = 0.0
+
+    def add(self, seconds: float, *, n_bytes: int) -> None:
+        self.seconds += max(seconds - n_bytes / SLOWEST_BYTES_PER_S, 0.0)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether nothing may be tried a second time."""
+        return self.seconds > SECONDS_OF_FAILURE
+
+
 @dataclass(frozen=True, kw_only=True)
 class _TransferSettings:
     retries: int
@@ -227,6 +293,7 @@ class _TransferSettings:
     backoff_s: float
     max_bytes: int
     show_progress: bool
+    failure: _TimeLost = field(default_factory=_TimeLost)
 
 
 def _download_files(
@@ -235,8 +302,8 @@ def _download_files(
     paths: dict[str, Path] = {}
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=directory, prefix=".download-") as scratch:
-            downloads = _Downloads(Path(scratch), transfer)
+        with scratch_directory(directory, "download") as scratch:
+            downloads = _Downloads(scratch, transfer)
             for file in files:
                 path = directory / file.name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -278,7 +345,9 @@ class _Downloads:
                 extract_member(archive, location.member, path, max_bytes=self.transfer.max_bytes)
             except ArchiveError as error:
                 raise DownloadError(str(error)) from error
-        if not file.is_pinned_on_first_use:
+        if file.is_pinned_on_first_use:
+            _require_content(path, file, is_deep=True, max_bytes=self.transfer.max_bytes)
+        else:
             _verify_download(path, file.sha256)
         return path
 
@@ -303,7 +372,7 @@ def _verify_download(path: Path, expected: Sequence[str]) -> None:
     if found not in expected:
         raise SourceHashError(
             f"the transfer was complete ({path.stat().st_size} bytes) but its SHA-256 is {found}, "
-            f"expected {_any_of(expected)}"
+            f"expected {_any_of(expected)}{' (it is an HTML page)' if _is_page(path) else ''}"
         )
 
 
@@ -311,33 +380,45 @@ def _summary(dataset: str, file: SourceFile, path: Path, failures: Sequence[tupl
     """Join the failures of all addresses; the class is theirs when they all have the same."""
     causes = {type(error) for _, error in failures}
     error_class = causes.pop() if len(causes) == 1 else DownloadError
-    last_reason = failures[-1][1] if failures else "the catalogue has no URL for it"
-    lines = [
-        f"cannot download {file.name} of {dataset} (instead, you can put it at {path.absolute()}): {last_reason}",
-        *(f"  tried {url}: {error}" for url, error in failures),
-        f"  expected SHA-256: {_any_of(file.sha256) or 'any'}",
+    tried = [f"tried {url}: {error}" for url, error in failures] or ["the catalogue has no URL for it"]
+    told = [
+        f"cannot download {file.name} of {dataset} (instead, you can put it at {path.absolute()})",
+        *tried,
+        f"expected SHA-256: {_any_of(file.sha256) or 'any'}",
     ]
-    return error_class("\n".join(lines))
+    return error_class("; ".join(told))
 
 
 def _fetch(url: str, target: Path, label: str, transfer: _TransferSettings) -> None:
-    """Transfer one address to a file, again after a passing failure."""
+    """Transfer one address to a file, again after a passing failure.
+
+    Raises:
+        DownloadError: the address does not give the file, or what it answers cannot be understood.
+    """
+    from http.client import HTTPException
+
     import requests
+    import urllib3
 
     attempt = 0
     while True:
+        begun = time.monotonic()
         try:
             _transfer_once(url, target, label, transfer)
         except requests.RequestException as error:
             reason = _describe(error, transfer.timeout_s)
+            wait_s = transfer.backoff_s * 2**attempt
+            transfer.failure.add(time.monotonic() - begun + wait_s, n_bytes=target.stat().st_size)
             if not _may_pass(error):
                 raise DownloadError(reason) from error
-            if attempt >= transfer.retries:
+            if attempt >= transfer.retries or transfer.failure.is_enough:
                 raise DownloadError(f"{reason} (tried {attempt + 1} times)") from error
-            wait_s = transfer.backoff_s * 2**attempt
             _logger.warning("%s: %s; retrying in %g s", url, reason, wait_s)
             time.sleep(wait_s)
             attempt += 1
+        # A server can answer what the libraries below requests, and those of addresses and numbers, do not understand.
+        except (urllib3.exceptions.HTTPError, HTTPException, ValueError) as error:
+            raise DownloadError(f"its answer cannot be understood: {type(error).__name__}: {error}"[:300]) from error
         else:
             return
 
@@ -347,57 +428,87 @@ def _transfer_once(url: str, target: Path, label: str, transfer: _TransferSettin
 
     A body shorter than its declared length raises ``requests.exceptions.ChunkedEncodingError``.
     """
-    from pooch import HTTPDownloader
+    import requests
     from tqdm import tqdm
 
-    responses: list[requests.Response] = []
+    def inspect(response: requests.Response, **_: object) -> None:
+        """Look at each response before a redirect is followed."""
+        open_responses.enter_context(response)
+        if response.is_redirect:
+            _require_secure_address(urljoin(response.url, response.headers["location"]))
 
+    _logger.info("downloading %s from %s", label, url)
+    _require_secure_address(url)
     with (
         target.open("wb") as stream,
         tqdm(desc=label, unit="B", unit_scale=True, disable=None if transfer.show_progress else True) as progress,
+        requests.Session() as session,
+        ExitStack() as open_responses,
     ):
+        session.hooks["response"].append(inspect)
+        timeouts = (min(transfer.timeout_s, _CONNECT_TIMEOUT_S), transfer.timeout_s)
+        with _telling_what_is_waited_for(url, transfer.timeout_s):
+            response = session.get(url, stream=True, timeout=timeouts, headers=_HEADERS)
+        response.raise_for_status()
+        length = response.headers.get("content-length", "")
+        progress.total = int(length) if length.isdecimal() else None
+        metered = _MeteredFile(stream, progress, transfer.max_bytes, time.monotonic() + SECONDS_OF_GRACE)
+        _read_body(response, metered)
 
-        def inspect(response: requests.Response, **_: object) -> None:
-            """Look at each response before a redirect is followed and before the body is read."""
-            responses.append(response)
-            if response.is_redirect:
-                _require_secure_address(urljoin(response.url, response.headers["location"]))
-            elif response.headers.get("content-length", "").isdecimal():
-                progress.total = int(response.headers["content-length"])
 
-        download = HTTPDownloader(
-            chunk_size=_CHUNK_BYTES,
-            timeout=(min(transfer.timeout_s, _CONNECT_TIMEOUT_S), transfer.timeout_s),
-            headers=_HEADERS,
-            hooks={"response": inspect},
-        )
-        _logger.info("downloading %s from %s", label, url)
-        try:
-            _require_secure_address(url)
-            download(url, _MeteredFile(stream, progress, transfer.max_bytes), None)
-        finally:
-            for response in responses:
-                response.close()
+def _read_body(response: requests.Response, metered: _MeteredFile) -> None:
+    """Write a body as it comes: in whole chunks, a server that sends a byte now and then would never be found out.
+
+    Raises:
+        requests.RequestException: the transfer broke off, under the same names as everywhere in ``requests``.
+    """
+    import requests
+    import urllib3
+
+    try:
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
+            metered.write(chunk)
+    except urllib3.exceptions.ProtocolError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.exceptions.ReadTimeout(error) from error
+
+
+@contextmanager
+def _telling_what_is_waited_for(url: str, timeout_s: float) -> Iterator[None]:
+    """Say which server is waited for, if it takes long to answer."""
+    message = "waiting for an answer from %s, for %g s at most"
+    timer = threading.Timer(SECONDS_UNTIL_TOLD, _logger.warning, (message, urlsplit(url).hostname, timeout_s))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @dataclass
 class _MeteredFile:
-    """A file to write to that feeds a progress bar and refuses to grow past a limit."""
+    """A file to write to that feeds a progress bar, and refuses to grow past a limit or too slowly."""
 
     stream: IO[bytes]
     progress: Any
     max_bytes: int
+    deadline: float
+    """When it is too slow, in seconds of the monotonic clock; each byte puts it off."""
     size: int = 0
 
     def write(self, chunk: bytes) -> None:
         self.size += len(chunk)
         if self.size > self.max_bytes:
             raise DownloadError(f"the transfer exceeds the limit of {self.max_bytes} bytes")
+        self.deadline += len(chunk) / SLOWEST_BYTES_PER_S
+        if time.monotonic() > self.deadline:
+            raise DownloadError(
+                f"the transfer is too slow: {self.size} bytes so far, expected {SLOWEST_BYTES_PER_S} each second"
+            )
         self.stream.write(chunk)
         self.progress.update(len(chunk))
-
-    def flush(self) -> None:
-        """Do nothing: the file is flushed when it is closed, not after every chunk."""
 
 
 def _require_secure_address(url: str) -> None:

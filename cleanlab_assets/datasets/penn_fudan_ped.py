@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +18,11 @@ from cleanlab_assets.datasets.images import (
     make_image_table,
     read_mask,
 )
+from cleanlab_assets.scratch import temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import pandas as pd
 
@@ -40,8 +40,9 @@ def load_penn_fudan_ped(files: Mapping[str, Path]) -> pd.DataFrame:
         ArchiveError: the archive is damaged or unsafe.
         AnnotationError: a picture has no mask or no text in ``Annotation``, or a mask does not fit its picture.
     """
-    with tempfile.TemporaryDirectory(prefix="penn-fudan-") as scratch:
-        folder = Path(scratch) / "unpacked"
+    # The directory of the archive may not be written to.
+    with temporary_directory() as scratch:
+        folder = scratch / "unpacked"
         extract_archive(files[FILE], folder, max_bytes=MAX_UNPACKED_BYTES)
         top = folder / "PennFudanPed"
         pictures = sorted((top / "PNGImages").glob("*.png"))
@@ -86,7 +87,7 @@ DATASET = Dataset(
     files=(
         SourceFile(
             name=FILE,
-            sha256=(),
+            sha256=(),  # nobody published it
             is_pinned_on_first_use=True,
             locations=(
                 Location(url="https://www.cis.upenn.edu/~jshi/ped_html/PennFudanPed.zip"),

@@ -61,7 +61,7 @@ def raw_dataset(context: StepContext) -> RawDatasetTable:
     """The source as it came: every row in source order, nothing dropped, with a row id that says file and line.
 
     Files are downloaded once into the data directory and verified against their SHA-256 each time they are read. A
-    download that fails is tried again later; a file that has changed or an address without HTTPS is not.
+    transfer that fails for a passing reason is tried again, for minutes at most.
     """
     dataset = context.dataset
     files = resolve_source_files(dataset, context.data_dir)

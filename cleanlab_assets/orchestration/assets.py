@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import ValidationError, create_model
 
-from cleanlab_assets.datasets.download import DownloadError, InsecureAddressError
 from cleanlab_assets.families.step import COMPARISON, MODEL, StepContext
 from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.families.family import TaskFamily
     from cleanlab_assets.families.step import Settings, Step
-    from cleanlab_assets.methods.result import Result
 
 CONFIG = "config"
 """Name of the metadata entry that holds the settings of the step."""
@@ -51,8 +49,6 @@ GATHERS = "allow_missing_partitions"
 KEEP_SETTINGS_TAG = "cleanlab_assets/keep_settings"
 """Tag of runs that nobody configured: their steps take the settings of the partition's latest materialization."""
 _UNATTENDED_TAGS = (KEEP_SETTINGS_TAG, "dagster/from_automation_condition")
-DOWNLOAD_RETRIES = 2
-RETRY_SECONDS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +112,7 @@ def build_asset(
         ours = replace(build_context(context, family), parts=parts)
         if settings is not None:
             arguments["settings"] = settings
-        result = _run_with_retries(step, ours, arguments)
+        result = step.run(ours, **arguments)
         parts.clear()
         provenance = Provenance(
             asset=context.asset_key.to_user_string(),
@@ -188,20 +184,6 @@ def to_dagster_config(settings: type[Settings]) -> type[dg.Config]:
     """Turn a step's settings into the form that Dagster reads a run config by."""
     fields: dict[str, Any] = {name: (item.annotation, item) for name, item in settings.model_fields.items()}
     return create_model(settings.__name__, __base__=dg.Config, __doc__=settings.__doc__, **fields)
-
-
-def _run_with_retries(step: Step, context: ChainContext, arguments: Mapping[str, Any]) -> Result[Any, Any]:
-    """Run a step; a failed download asks for another try later."""
-    try:
-        return step.run(context, **arguments)
-    except InsecureAddressError:
-        raise  # the address is as insecure later
-    except DownloadError as error:
-        # After the last retry the run shows the first line of the cause: it must say all that was tried.
-        cause = type(error)("; ".join(line.strip() for line in str(error).splitlines()))
-        raise dg.RetryRequested(
-            max_retries=DOWNLOAD_RETRIES, seconds_to_wait=RETRY_SECONDS * 2**context.dagster.retry_number
-        ) from cause
 
 
 def _choose_settings(context: dg.AssetExecutionContext, given: dg.Config) -> dg.Config:

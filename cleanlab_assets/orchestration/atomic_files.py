@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
+
+from cleanlab_assets.scratch import scratch_path
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -20,7 +21,7 @@ def write_atomically(path: UPath, content: bytes) -> None:
         path.write_bytes(content)
         return
     target = Path(path.path)
-    part = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
+    part = scratch_path(target)
     try:
         with part.open("wb") as file:
             file.write(content)

@@ -17,7 +17,9 @@ class Reply:
     """One answer.
 
     A ``declared_length`` larger than the body breaks the transfer off; with ``stalls`` the server goes silent instead.
-    ``together`` holds the answer back until as many requests as the barrier has parties wait for it.
+    ``together`` holds the answer back until as many requests as the barrier has parties wait for it. ``raw`` is the
+    whole answer, head and all. ``seconds_before`` pass before the answer, ``seconds_between`` between the bytes of its
+    body.
     """
 
     body: bytes = b""
@@ -25,6 +27,9 @@ class Reply:
     location: str | None = None
     declared_length: int | None = None
     stalls: bool = False
+    raw: bytes | None = None
+    seconds_before: float = 0
+    seconds_between: float = 0
     together: threading.Barrier | None = None
 
 
@@ -47,29 +52,50 @@ class SourceServer:
         return replies.pop(0) if len(replies) > 1 else replies[0]
 
 
-@contextmanager
-def run_source_server() -> Iterator[SourceServer]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            reply = source.next_reply(self.path)
-            self.send_response(reply.status)
-            if reply.location is not None:
-                self.send_header("Location", reply.location)
-            length = len(reply.body) if reply.declared_length is None else reply.declared_length
-            self.send_header("Content-Length", str(length))
-            self.end_headers()
-            if reply.together is not None:
-                reply.together.wait(timeout=30)
+class _Handler(BaseHTTPRequestHandler):
+    source: SourceServer
+
+    def do_GET(self) -> None:
+        reply = self.source.next_reply(self.path)
+        self.source.released.wait(timeout=reply.seconds_before)
+        if reply.raw is not None:
+            self.wfile.write(reply.raw)
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        if reply.location is not None:
+            self.send_header("Location", reply.location)
+        length = len(reply.body) if reply.declared_length is None else reply.declared_length
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        if reply.together is not None:
+            reply.together.wait(timeout=30)
+        try:
+            self.send_body(reply)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the client has seen enough
+        if reply.stalls:
+            self.source.released.wait(timeout=30)
+
+    def send_body(self, reply: Reply) -> None:
+        if not reply.seconds_between:
             self.wfile.write(reply.body)
             self.wfile.flush()
-            if reply.stalls:
-                source.released.wait(timeout=30)
+            return
+        for byte in reply.body:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            self.source.released.wait(timeout=reply.seconds_between)
 
-        def log_message(self, *_: object) -> None:
-            """Keep the test output clean."""
+    def log_message(self, *_: object) -> None:
+        """Keep the test output clean."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+@contextmanager
+def run_source_server() -> Iterator[SourceServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     source = SourceServer(base_url=f"http://127.0.0.1:{server.server_port}")
+    server.RequestHandlerClass = type("Handler", (_Handler,), {"source": source})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

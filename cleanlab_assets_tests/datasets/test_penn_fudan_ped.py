@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 
 from cleanlab_assets.datasets.dataset import Location
-from cleanlab_assets.datasets.download import DownloadError, SourceHashError, file_sha256, resolve_source_files
+from cleanlab_assets.datasets.download import (
+    DownloadError,
+    SourceHashError,
+    WrongContentError,
+    file_sha256,
+    resolve_source_files,
+    verify_first_use,
+)
 from cleanlab_assets.datasets.images import AnnotationError, decode_mask, encode_png
 from cleanlab_assets.datasets.penn_fudan_ped import DATASET, FILE, load_penn_fudan_ped
 from cleanlab_assets.orchestration.contracts import find_schema_violation
@@ -95,6 +102,60 @@ def test_a_file_that_changed_since_its_first_use_is_an_error(dataset: Dataset, t
     path.write_bytes(make_archive({"PennFudanPed/readme.txt": b"2"}))
     with pytest.raises(SourceHashError, match=rf"{FILE} has changed since its first use: delete it and"):
         resolve_source_files(dataset, tmp_path)
+
+
+LOGIN_PAGE = b"\xef\xbb\xbf\n<!DOCTYPE html><html><body>Please log in to this network</body></html>"
+
+
+def damage(archive: bytes) -> bytes:
+    """Change one byte of a member's content, which only reading that member shows."""
+    at = archive.index(b"Directory structure")
+    return archive[:at] + b"X" + archive[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("served", "reason"),
+    [
+        (LOGIN_PAGE, "is an HTML page in place of PennFudanPed.zip (does the network ask for a login?)"),
+        (b"no archive", "cannot be unpacked: it is neither a zip, a tar nor a gzip archive"),
+        (make_archive()[:-30], "cannot be unpacked: it is"),
+        (damage(make_archive()), "cannot be unpacked: it is damaged"),
+        (b"", "cannot be unpacked"),
+    ],
+    ids=["login page", "text", "cut short", "damaged", "empty"],
+)
+def test_what_is_no_archive_is_not_recorded_and_the_next_address_is_tried(
+    dataset: Dataset, server: SourceServer, tmp_path: Path, served: bytes, reason: str
+) -> None:
+    server.serve("/absent.zip", Reply(body=served))
+
+    files = resolve_source_files(dataset, tmp_path, backoff_s=0, show_progress=False)
+
+    assert server.requests == ["/absent.zip", "/mirror.zip"]
+    assert files[FILE].read_bytes() == make_archive()
+    by_hand = tmp_path / "by hand" / "penn_fudan_ped" / FILE
+    by_hand.parent.mkdir(parents=True)
+    by_hand.write_bytes(served)
+    with pytest.raises(WrongContentError) as caught:
+        resolve_source_files(dataset, tmp_path / "by hand")
+    assert str(caught.value).startswith(f"{by_hand} {reason}")
+    assert str(caught.value).endswith(f": delete {by_hand} so that it is downloaded again")
+    assert [path.name for path in by_hand.parent.iterdir()] == [FILE], "nothing is recorded"
+
+
+def test_a_login_page_that_was_recorded_once_names_both_files_to_delete(dataset: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "penn_fudan_ped" / FILE
+    path.parent.mkdir()
+    path.write_bytes(LOGIN_PAGE)
+    verify_first_use(path)
+
+    with pytest.raises(WrongContentError, match="HTML page") as caught:
+        resolve_source_files(dataset, tmp_path)
+
+    assert f"delete {path} and {path}.sha256 so that it is downloaded again" in str(caught.value)
+    for remedy in (path, path.with_name(f"{FILE}.sha256")):
+        remedy.unlink()
+    assert resolve_source_files(dataset, tmp_path, backoff_s=0, show_progress=False)[FILE].stat().st_size > 0
 
 
 def test_where_no_address_serves_every_one_is_named(dataset: Dataset, server: SourceServer, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from cleanlab_assets.families.raw_dataset import MAXIMUM_AGE
 from cleanlab_assets.families.registry import FAMILIES as TASKS
 from cleanlab_assets.families.step import DATASET, Step
 from cleanlab_assets.methods.result import NoFacts, Result
-from cleanlab_assets.orchestration import assets, raw_dataset_checks
 from cleanlab_assets.orchestration import datasets as catalogue
+from cleanlab_assets.orchestration import raw_dataset_checks
 from cleanlab_assets.orchestration.assets import KEEP_SETTINGS_TAG, build_asset
 from cleanlab_assets.orchestration.automation import build_schedules, build_source_file_sensor
 from cleanlab_assets.orchestration.datasets import get_dataset
@@ -266,30 +266,15 @@ def test_a_recorded_setting_that_is_out_of_bounds_now_fails_the_step_and_is_name
     assert "classification/training_set of breast_cancer cannot keep folds = 1 of its last run" in error
 
 
-@pytest.mark.slow
-def test_a_download_that_fails_is_tried_again_later(
+def test_of_a_failed_download_one_line_says_what_was_tried_and_where_to_put_the_file(
     workbench: Workbench, server: SourceServer, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "RETRY_SECONDS", 0.01)
-    url = server.serve("/table.csv", Reply(status=404), Reply(status=404), Reply(body=content))
-    serve_breast_cancer(monkeypatch, content, url)
-
-    outcome = workbench.materialize("dataset", "breast_cancer")
-
-    assert outcome.success
-    assert len(server.requests) == 3
-
-
-def test_after_the_last_retry_one_line_says_what_was_tried_and_where_to_put_the_file(
-    workbench: Workbench, server: SourceServer, content: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(assets, "RETRY_SECONDS", 0.01)
     url = server.serve("/table.csv", Reply(status=404))
     serve_breast_cancer(monkeypatch, content, url)
 
     outcome = workbench.materialize("dataset", "breast_cancer")
 
-    assert len(server.requests) == 1 + assets.DOWNLOAD_RETRIES
+    assert len(server.requests) == 1, "a missing file is not asked for again"
     assert outcome.error is not None
     assert "\n" not in outcome.error
     by_hand = workbench.settings.data_dir / "breast_cancer" / "breast_cancer.csv"
