@@ -95,9 +95,10 @@ def decode_text(content: bytes, name: str, encoding: str | None = None) -> str:
     except UnicodeError as error:
         if not isinstance(error, UnicodeDecodeError):  # of a few encodings, that tell no place
             raise TextFileError(f"{name} cannot be decoded: {error}") from error
-        line = len(_LINE_END.findall(content[: error.start].decode(found, errors="replace"))) + 1
-        place = f"{name}, line {line}, byte offset {error.start}"
-        wrong = f"found the byte {content[error.start]:#04x}, which is not {found.removesuffix('-sig').upper()}"
+        start = error.start + len(content) - len(error.object)  # a decoder may have left out the mark
+        line = len(_LINE_END.findall(content[:start].decode(found, errors="replace"))) + 1
+        place = f"{name}, line {line}, byte offset {start}"
+        wrong = f"found the byte {content[start]:#04x}, which is not {found.removesuffix('-sig').upper()}"
         is_stated = encoding is not None or found != "utf-8"
         raise TextFileError(
             f"{place}: {wrong}" + ("" if is_stated else f": {HOW_TO_STATE.format('latin-1')}")
