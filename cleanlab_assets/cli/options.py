@@ -13,6 +13,7 @@ import typer
 
 from cleanlab_assets.cli.terminal import ExitCode, fail
 from cleanlab_assets.datasets.errors import cut, quote
+from cleanlab_assets.datasets.text_files import decode_text, find_deep_nesting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,7 +137,7 @@ def _read_config(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        content = _load_yaml(path.read_bytes())
+        content = _load_yaml(decode_text(path.read_bytes(), path.name, "utf-8"))
     except OSError as error:
         fail(ExitCode.WRONG_USE, f"cannot read the config {cut(str(path), LONGEST_PATH)}: {error.strerror}")
     except ValueError as error:
@@ -146,20 +147,20 @@ def _read_config(path: Path | None) -> dict[str, Any]:
     return content
 
 
-def _load_yaml(text: str | bytes) -> Any:
+def _load_yaml(text: str) -> Any:
     """Return the content of a YAML text.
 
     Raises:
-        ValueError: the text is no YAML, or nested deeper than Python can read; the message is one line.
+        ValueError: the text is no YAML, or nested too deep; the message is one line.
     """
     import yaml
 
+    if place := find_deep_nesting(text):
+        raise ValueError(f"nested too deep at {place}")
     try:
-        loader = yaml.SafeLoader(text)
-        return loader.get_single_data()
-    except RecursionError:
-        place = loader.get_mark()
-        raise ValueError(f"nested too deep at line {place.line + 1}, column {place.column + 1}") from None
+        return yaml.safe_load(text)
+    except RecursionError:  # nested by indentation
+        raise ValueError("nested too deep") from None
     except (yaml.YAMLError, ValueError) as error:  # a ValueError tells of a date or a number that cannot be
         raise ValueError(cut(" ".join(str(error).split()), LONGEST_REASON)) from error
 

@@ -33,9 +33,9 @@ _ENCODING_OF_MARK = {
 _XML_DECLARATION = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)["']""", flags=re.ASCII)
 _ENCODING_OF_XML_START = {b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
 _LINE_END = re.compile(r"\r\n?|\n")
-_JSON_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]')
-DEEPEST_JSON = 100
-"""Lists and objects within each other at which JSON that is nested too deep is said to begin to be so."""
+_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]')
+DEEPEST_NESTING = 100
+"""Lists and objects within each other beyond which a text is nested deeper than any data or settings are."""
 LONGEST_CSV_FIELD = 2**31 - 1
 HOW_TO_STATE = 'state the encoding in dataset.toml, such as encoding = "{}"'
 
@@ -133,7 +133,7 @@ def read_json(path: Path, encoding: str | None = None) -> Any:
     except json.JSONDecodeError as error:
         raise TextFileError(f"{path.name}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
     except RecursionError:
-        raise TextFileError(f"{path.name}, {_find_deep_json(text)}: nested too deep") from None
+        raise TextFileError(f"{path.name}, {find_deep_nesting(text)}: nested too deep") from None
     except ValueError as error:  # a number of thousands of digits
         raise TextFileError(f"{path.name}: not JSON: {error}") from error
 
@@ -161,6 +161,17 @@ def read_xml(path: Path, encoding: str | None = None) -> ET.Element:
         raise TextFileError(f"{path.name} is not XML: {error}") from error
 
 
+def find_deep_nesting(text: str) -> str | None:
+    """Say at which line and column the brackets of a JSON or YAML text are nested too deep; None if they are not."""
+    depth = 0
+    for found in _NESTING.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if depth > DEEPEST_NESTING:
+            before = text[: found.start()]
+            return f"line {before.count(chr(10)) + 1}, column {found.start() - before.rfind(chr(10))}"
+    return None
+
+
 @contextmanager
 def _open_bytes(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
     try:
@@ -184,14 +195,3 @@ def _find_encoding(name: str, beginning: bytes, stated: str | None) -> str:
             f"{HOW_TO_STATE.format(likely)}"
         )
     return stated or "utf-8"
-
-
-def _find_deep_json(text: str) -> str:
-    """Say at which line and column a JSON text is nested deeper than any file of data."""
-    depth = 0
-    for found in _JSON_NESTING.finditer(text):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
-        if depth > DEEPEST_JSON:
-            break
-    before = text[: found.start()]
-    return f"line {before.count(chr(10)) + 1}, column {found.start() - before.rfind(chr(10))}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from cleanlab_assets.datasets.errors import cut
 from cleanlab_assets.methods.facts import LabelIssuesFacts, PredictionsFacts, TrainingSetFacts
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import Json
@@ -51,7 +52,7 @@ class Settings(BaseModel):
     def _check_numbers(cls, value: Any) -> Any:
         for name, number in _list_numbers(value):
             if not math.isfinite(number):
-                raise ValueError(f"found {number}{name and f' for {name}'}, expected finite numbers")
+                raise ValueError(f"found {number}{name and f' for {cut(name)}'}, expected finite numbers")
         return value
 
 
