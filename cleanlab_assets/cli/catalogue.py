@@ -154,7 +154,7 @@ def _describe_split(dataset: Dataset) -> str:
         return f"by time ({dataset.time_column})"
     if len(dataset.parts) > 1:
         return f"by file ({', '.join(dataset.parts)})"
-    return "at random, equal rows together"
+    return f"at random, {'whole documents or equal sentences' if dataset.parts else 'equal rows'} together"
 
 
 def _describe_model(model: Model) -> None:

@@ -221,7 +221,7 @@ def check_output(path: Path | None) -> None:
     try:
         found = "is a directory" if path.is_dir() else ""
     except OSError as error:  # a name that is too long
-        found = error.strerror
+        found = error.strerror or str(error)
     if not found and not os.access(path.parent, os.W_OK):
         found = f"{path.parent} is not a writable directory"
     if found:

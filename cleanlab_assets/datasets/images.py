@@ -284,14 +284,14 @@ def boxes_of_instances(instance_mask: np.ndarray) -> np.ndarray:
 
 def _read_size(content: bytes, where: str) -> tuple[int, int]:
     """Return width and height of an encoded picture or mask, of which no pixel is decoded yet."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with _any_size_allowed(), Image.open(io.BytesIO(content)) as picture:
             width, height = picture.size
     except _DAMAGED as error:
         # Pillow has words of its own for damage alone: of what it does not know it names an object in memory.
-        known = "" if isinstance(error, Image.UnidentifiedImageError) else f": {cut(str(error))}"
+        known = "" if isinstance(error, UnidentifiedImageError) else f": {cut(str(error))}"
         raise AnnotationError(f"{where}: found {len(content)} bytes that are not an image{known}") from error
     if width * height > MAX_IMAGE_PIXELS:
         raise AnnotationError(

@@ -117,9 +117,9 @@ def find_failure(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: st
 
 def describe_step_failure(event: dg.DagsterEvent) -> str:
     """Name the step that failed and what it raised, in one line."""
-    if is_input_unreadable(event):
-        return f"{event.step_key}: {event.step_failure_data.user_failure_data.description}"
-    error = event.step_failure_data.error
+    told, error = event.step_failure_data.user_failure_data, event.step_failure_data.error
+    if told is not None:
+        return f"{event.step_key}: {told.description}"
     if error is not None and error.cause is not None:
         error = error.cause  # Dagster's wrapper tells which step; its cause is what the step raised.
     message = error.message.strip().splitlines()[0] if error is not None else "no error was recorded"

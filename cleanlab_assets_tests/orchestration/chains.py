@@ -205,7 +205,7 @@ class Audited:
 
     def interrupt(self, step: str) -> None:
         """Begin to materialize the level of a step, and end it by an interrupt when the step begins."""
-        run = assets._run_with_retries
+        run = assets._run
 
         def end(begun: Step, *arguments: Any) -> Result[Any, Any]:
             if begun.name == step:
@@ -213,7 +213,7 @@ class Audited:
             return run(begun, *arguments)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(assets, "_run_with_retries", end)
+            patch.setattr(assets, "_run", end)
             with pytest.raises(dg.DagsterExecutionInterruptedError):
                 self.materialize(self.bench.family.step(step).level)
 

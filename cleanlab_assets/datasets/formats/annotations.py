@@ -156,7 +156,7 @@ def _describe_features(path: Path, options: Options, encoding: str | None) -> tu
     if not path.exists():
         raise OwnDatasetError(f"{path} does not exist: put the file there, or correct {DESCRIPTION_FILE}")
     with open_csv(path, encoding) as reader:
-        header = next(reader, [])
+        header: list[str] = next(reader, [])
     check_header(header, path.name, taken=AUDIT_COLUMNS | {"annotator", "label"})
     if "example" not in header:
         raise OwnDatasetError(f"{path}, line 1: found the columns {', '.join(header)}, expected example among them")
@@ -180,7 +180,7 @@ def _read_csv(
 ) -> pd.DataFrame:
     """Read the named columns as text, None where empty; other columns are left out."""
     with open_csv(path, encoding) as reader:
-        header = next(reader, [])
+        header: list[str] = next(reader, [])
         check_header(header, path.name, needed=names)
         if missing := [name for name in names if name not in header]:
             raise SourceFormatError(f"{path.name}, line 1: missing columns: {', '.join(missing)}")
