@@ -187,7 +187,7 @@ def gate(
                 errors.print(f"[red]FAIL[/red]  {escape(fault)}")
             fail(ExitCode.GATE_FAILED, f"{len(faults)} stored files are not what was recorded")
         _warn_of_stale_assets(instance, family, dataset, model)
-        outcomes = evaluate_checks(progress.load_definitions(), instance, family, dataset, model)
+        outcomes = evaluate_checks(progress.load_definitions(instance), instance, family, dataset, model)
     checks = [check for outcome in outcomes for check in outcome.checks]
     print_checks(checks)
     # A blocking check that fails also fails its run: that is a closed gate, not a broken run.
@@ -207,7 +207,7 @@ def _prepare_runs(
     from cleanlab_assets.orchestration.partitions import Partition
     from cleanlab_assets.orchestration.runs import materialize_level
 
-    definitions = progress.load_definitions()
+    definitions = progress.load_definitions(instance)
 
     def materialize(level: Level, partition: str) -> RunOutcome:
         progress.name(Partition.parse(partition).title)
