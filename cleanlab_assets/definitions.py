@@ -15,6 +15,7 @@ from cleanlab_assets.orchestration.automation import (
     build_schedules,
     build_source_file_sensor,
 )
+from cleanlab_assets.orchestration.dead_runs import process_record
 from cleanlab_assets.orchestration.executors import choose_executor
 from cleanlab_assets.orchestration.families import all_families
 from cleanlab_assets.orchestration.storage import build_io_managers
@@ -42,6 +43,7 @@ def build_definitions(
         sensors=[build_source_file_sensor(families, settings), build_automation_sensor()],
         resources={
             "settings": settings,
+            "process": process_record,
             "families": {family.name: family for family in families},
             **build_io_managers(settings.artifacts_dir, families),
         },

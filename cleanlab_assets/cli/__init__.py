@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cleanlab_assets import __version__
-from cleanlab_assets.cli import audits, catalogue, summaries
+from cleanlab_assets.cli import audits, catalogue, maintenance, summaries
 from cleanlab_assets.cli.endings import Commands, run_app
 from cleanlab_assets.cli.terminal import ExitCode, console
 
@@ -45,6 +45,7 @@ app.command("list")(catalogue.list_audits)
 app.command()(catalogue.describe)
 app.command("download-data")(catalogue.download_data)
 app.command("ai-report")(summaries.report)
+app.command("end-run")(maintenance.end_run)
 
 
 def _print_version(requested: bool) -> None:

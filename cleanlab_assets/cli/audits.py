@@ -13,6 +13,7 @@ from cleanlab_assets.cli import options
 from cleanlab_assets.cli.gates import end_on_failed_gates, end_on_failure, find_exit_code, is_gate_closed
 from cleanlab_assets.cli.instance import RunProgress, open_instance
 from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail, print_checks, print_outcome
+from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -182,12 +183,12 @@ def gate(
     from cleanlab_assets.orchestration.verification import find_faults
 
     with open_instance() as instance, RunProgress("evaluating checks") as progress:
-        if faults := find_faults(instance, family, partition_keys(dataset, model)):
+        if faults := find_faults(instance, family, partition_keys(dataset, model), load_settings().artifacts_dir):
             for fault in faults:
                 errors.print(f"[red]FAIL[/red]  {escape(fault)}")
             fail(ExitCode.GATE_FAILED, f"{len(faults)} stored files are not what was recorded")
         _warn_of_stale_assets(instance, family, dataset, model)
-        outcomes = evaluate_checks(progress.load_definitions(), instance, family, dataset, model)
+        outcomes = evaluate_checks(progress.load_definitions(instance), instance, family, dataset, model)
     checks = [check for outcome in outcomes for check in outcome.checks]
     print_checks(checks)
     # A blocking check that fails also fails its run: that is a closed gate, not a broken run.
@@ -207,7 +208,7 @@ def _prepare_runs(
     from cleanlab_assets.orchestration.partitions import Partition
     from cleanlab_assets.orchestration.runs import materialize_level
 
-    definitions = progress.load_definitions()
+    definitions = progress.load_definitions(instance)
 
     def materialize(level: Level, partition: str) -> RunOutcome:
         progress.name(Partition.parse(partition).title)
@@ -233,7 +234,7 @@ def _warn_of_stale_assets(instance: dg.DagsterInstance, family: Family, dataset:
     from cleanlab_assets.orchestration.partitions import partition_keys
 
     for level, partition in partition_keys(dataset, model).items():
-        for key, reason in find_stale_assets(instance, family, level, partition, {}).items():
+        for key, reason in find_stale_assets(instance, family, level, partition, {}, load_settings()).items():
             errors.print(f"[yellow]note:[/yellow] {key.to_user_string()} is out of date: {escape(reason)}")
 
 

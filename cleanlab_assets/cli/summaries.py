@@ -92,7 +92,7 @@ def _report_audit(family: Family, dataset: str, model: str, *, use_ai: bool) -> 
         config = _read_settings_of_last_summary(instance, key, partition) | {"use_ai": use_ai}
         run_config = {"ops": {key.to_python_identifier(): {"config": config}}}
         outcome = materialize_level(
-            progress.load_definitions(),
+            progress.load_definitions(instance),
             instance,
             family,
             MODEL,

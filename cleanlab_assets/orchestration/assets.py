@@ -161,7 +161,7 @@ def build_asset(
         metadata={} if step.inputs else _list_broken_datasets(),
         description=step.description,
         pool="heavy" if step.is_heavy else None,
-        required_resource_keys={"settings", "families"},
+        required_resource_keys={"settings", "families", "process"},
         automation_condition=refresh_when_changed(family.name, step.level, shared),
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=step.maximum_age) if step.maximum_age else None,
     )(materialize)

@@ -28,5 +28,9 @@ def write_atomically(path: UPath, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
+    except OSError as error:
+        # A full disk is found out while writing, and Python names the file only when it opens one.
+        error.filename = error.filename or str(target)
+        raise
     finally:
         part.unlink(missing_ok=True)

@@ -56,7 +56,7 @@ def build_check(
         partitions_def=partitions_of(family.name, level),
         blocking=check.is_blocking,
         additional_ins={name: input_of(family.name, steps[name], reader=level) for name in others},
-        required_resource_keys={"settings"},
+        required_resource_keys={"settings", "process"},
         pool="heavy" if check.is_heavy else None,
     )(evaluate)
 

@@ -31,7 +31,6 @@ from cleanlab_assets.orchestration.partitions import Partition, upstream_partiti
 from cleanlab_assets.orchestration.provenance import PROVENANCE, catalogue_hash, display_hash, library_versions
 from cleanlab_assets.orchestration.verification import find_fault
 from cleanlab_assets.reports.written_summary import NOT_CONFIGURED, explain_absence
-from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.step import Level, Step
     from cleanlab_assets.orchestration.family import Family
     from cleanlab_assets.reports.model_comparison import NotCompared
+    from cleanlab_assets.settings import Settings
 
 NOT_COMPARED = "not_compared"
 """Name of the metadata entry of a comparison that says why models are not compared."""
@@ -52,6 +52,7 @@ def find_stale_assets(
     level: Level,
     partition: str,
     configs: Mapping[dg.AssetKey, Mapping[str, Any]],
+    settings: Settings,
 ) -> dict[dg.AssetKey, str]:
     """Find the assets of one level that are missing or out of date, with the reason for each.
 
@@ -60,7 +61,8 @@ def find_stale_assets(
         family: task family of the partition.
         level: level of its chain.
         partition: partition key of that level.
-        configs: settings that are wanted now; assets without settings may be absent.
+        configs: settings of steps that are wanted now; assets without settings may be absent.
+        settings: those of the code location: where artifacts and source files lie, and who writes summaries.
 
     Returns:
         Stale assets in the order of the chain; empty when nothing is to be done.
@@ -69,7 +71,7 @@ def find_stale_assets(
     with remember_records():
         for step in family.steps[level]:
             key = family.key(step.name)
-            reason = next(_reasons(instance, family, step, partition, configs.get(key, {}), stale), None)
+            reason = next(_reasons(instance, family, step, partition, configs.get(key, {}), stale, settings), None)
             if reason is not None:
                 stale[key] = reason
     return stale
@@ -82,6 +84,7 @@ def _reasons(
     partition: str,
     wanted: Mapping[str, Any],
     stale: Mapping[dg.AssetKey, str],
+    settings: Settings,
 ) -> Iterator[str]:
     """Yield every reason to materialize a step's asset, the plainest first."""
     key = family.key(step.name)
@@ -105,10 +108,10 @@ def _reasons(
     for library, version in library_versions(family.task.libraries).items():
         if library not in _IRRELEVANT_VERSIONS and record.versions.get(library) != version:
             yield f"{library} {record.versions.get(library)} -> {version}"
-    if fault := find_fault(str(latest.metadata["path"].value), step, record):
+    if fault := find_fault(str(latest.metadata["path"].value), step, record, settings.artifacts_dir):
         yield f"its file {fault}"
     yield from _failed_checks(instance, family, key, partition, materialized.storage_id)
-    yield from _changes_elsewhere(instance, family, step, dataset, record, latest)
+    yield from _changes_elsewhere(instance, family, step, dataset, record, latest, settings)
 
 
 def _changed_inputs(
@@ -158,68 +161,69 @@ def _changes_elsewhere(
     dataset: Dataset,
     record: Provenance,
     latest: dg.AssetMaterialization,
+    settings: Settings,
 ) -> Iterator[str]:
     """Yield what makes an asset out of date although its inputs and settings are as they were."""
     if step.name == raw_dataset.name:
-        yield from _changed_files(dataset, latest)
+        yield from _changed_files(dataset, latest, settings)
     elif step.name == ai_summary.name:
-        yield from _missed_language_model(record, latest)
+        yield from _missed_language_model(record, latest, settings)
     elif step is family.steps[COMPARISON][0]:
-        yield from _changed_models(instance, family, dataset.name, latest)
+        yield from _changed_models(instance, family, dataset.name, latest, settings)
 
 
-def _changed_files(dataset: Dataset, latest: dg.AssetMaterialization) -> Iterator[str]:
+def _changed_files(dataset: Dataset, latest: dg.AssetMaterialization, settings: Settings) -> Iterator[str]:
     """Yield the user's own files that have changed since they were read.
 
     Files of a known SHA-256 are verified whenever they are read, so they cannot change.
     """
     read: Any = latest.metadata[SOURCES].value
     for file in dataset.files:
-        path = load_settings().data_dir / dataset.name / file.name
+        path = settings.data_dir / dataset.name / file.name
         if not file.sha256 and path.is_file() and read.get(file.name, {}).get("sha256") != file_sha256(path):
             yield f"{file.name} has changed"
 
 
-def _missed_language_model(record: Provenance, latest: dg.AssetMaterialization) -> Iterator[str]:
+def _missed_language_model(record: Provenance, latest: dg.AssetMaterialization, settings: Settings) -> Iterator[str]:
     """Yield that a summary would be written by a language model now, where rules wrote it because there was none.
 
     One that a language model failed at stays: else every run would ask a model that keeps failing.
     """
     reason = latest.metadata.get("fallback_reason")
     if reason is not None and reason.value == NOT_CONFIGURED:
-        writer = build_writer(AiSummarySettings.model_validate(record.config), load_settings())
+        writer = build_writer(AiSummarySettings.model_validate(record.config), settings)
         if explain_absence(writer) is None:
             yield "written by rules, a language model is configured now"
 
 
 def _changed_models(
-    instance: dg.DagsterInstance, family: Family, dataset: str, latest: dg.AssetMaterialization
+    instance: dg.DagsterInstance, family: Family, dataset: str, latest: dg.AssetMaterialization, settings: Settings
 ) -> Iterator[str]:
     """Yield the models whose failure, absence or staleness differs from what the stored comparison says."""
     stored: Any = latest.metadata[NOT_COMPARED].value
-    found = {model: list(reason) for model, reason in find_absent_models(instance, family, dataset).items()}
+    found = {model: list(reason) for model, reason in find_absent_models(instance, family, dataset, settings).items()}
     for model in sorted(found.keys() | stored.keys()):
         if found.get(model) != stored.get(model):
             yield f"{model} is now {found[model][0] if model in found else 'materialized'}"
 
 
 def find_absent_models(
-    instance: dg.DagsterInstance, family: Family, dataset: str
+    instance: dg.DagsterInstance, family: Family, dataset: str, settings: Settings
 ) -> dict[str, tuple[NotCompared, str]]:
     """Say of each model that cannot be compared why: it failed, was never materialized, or is out of date."""
     with remember_records():
-        return _find_absent_models(instance, family, dataset)
+        return _find_absent_models(instance, family, dataset, settings)
 
 
 def _find_absent_models(
-    instance: dg.DagsterInstance, family: Family, dataset: str
+    instance: dg.DagsterInstance, family: Family, dataset: str, settings: Settings
 ) -> dict[str, tuple[NotCompared, str]]:
     absent: dict[str, tuple[NotCompared, str]] = {}
     compared = {family.key(name) for name in family.steps[COMPARISON][0].inputs}
     last = family.key(family.steps[COMPARISON][0].inputs[0])
     for model in models_of(family.name):
         partition = str(Partition(dataset, model))
-        stale = find_stale_assets(instance, family, MODEL, partition, {})
+        stale = find_stale_assets(instance, family, MODEL, partition, {}, settings)
         reason = next((reason for key, reason in stale.items() if key in compared), None)
         if reason is None:
             continue
@@ -234,7 +238,7 @@ def _find_absent_models(
 
 
 def find_stale_gates(
-    instance: dg.DagsterInstance, family: Family, level: Level, partition: str
+    instance: dg.DagsterInstance, family: Family, level: Level, partition: str, settings: Settings
 ) -> list[dg.AssetCheckKey]:
     """Find the gates of one level whose last result was judged by other thresholds or another severity than now.
 
@@ -242,7 +246,7 @@ def find_stale_gates(
     """
     keys = [spec.key for asset in family.asset_keys(level) for spec in family.checks_of(asset)]
     latest = latest_check_executions(instance, keys, partition)
-    now = describe_judgement(get_dataset(Partition.parse(partition).dataset).gates, load_settings().gate_severity)
+    now = describe_judgement(get_dataset(Partition.parse(partition).dataset).gates, settings.gate_severity)
     return [key for key in keys if key in latest and _judged_by(latest[key].evaluation) not in (None, now)]
 
 

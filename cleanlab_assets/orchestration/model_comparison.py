@@ -51,8 +51,9 @@ def model_comparison(
     Models that failed, were never materialized, are out of date or were audited under other rules than most are
     listed with the reason. The best model is selected by its cross-validated metric, never by the test rows.
     """
-    family = context.dagster.resources.families[context.family]
-    absent = find_absent_models(context.dagster.instance, family, context.dataset.name)
+    resources = context.dagster.resources
+    family = resources.families[context.family]
+    absent = find_absent_models(context.dagster.instance, family, context.dataset.name, resources.settings)
     compared = {model: result for model, result in audit_facts.items() if model not in absent}
     others = _find_other_rules(compared, label_issues)
     compared = {model: result for model, result in compared.items() if model not in others}

@@ -17,8 +17,10 @@ from cleanlab_assets.orchestration.history import describe_step_failure, is_inpu
 from cleanlab_assets.orchestration.partitions import Partition, partition_keys
 
 if TYPE_CHECKING:
-    from cleanlab_assets.families.step import Level, Settings
+    from cleanlab_assets.families.step import Level
+    from cleanlab_assets.families.step import Settings as StepSettings
     from cleanlab_assets.orchestration.family import Family
+    from cleanlab_assets.settings import Settings
 
 RunConfig = Mapping[str, Any]
 
@@ -87,7 +89,7 @@ def resolve_configs(family: Family, run_config: RunConfig) -> dict[dg.AssetKey, 
     return resolved
 
 
-def _check_settings(step: str, config_type: type[Settings], values: Mapping[str, Any]) -> dict[str, Any]:
+def _check_settings(step: str, config_type: type[StepSettings], values: Mapping[str, Any]) -> dict[str, Any]:
     unknown = set(values) - set(config_type.model_fields)
     if unknown:
         raise RunConfigError(
@@ -138,7 +140,7 @@ def materialize_level(
     Returns:
         The outcome; a failed step or blocking check is reported there and not raised.
     """
-    reasons = find_stale_assets(instance, family, level, partition, configs)
+    reasons = find_stale_assets(instance, family, level, partition, configs, _settings_of(definitions))
     if force:
         reasons = {key: reasons.get(key, "forced") for key in family.asset_keys(level)}
     reasons = {key: reason for key, reason in reasons.items() if key not in left_out}
@@ -158,11 +160,17 @@ def materialize_level(
     return _judge_again(definitions, instance, family, outcome) if result.success else outcome
 
 
+def _settings_of(definitions: dg.Definitions) -> Settings:
+    """Return the settings that a code location was built with."""
+    settings: Settings = (definitions.resources or {})["settings"]
+    return settings
+
+
 def _judge_again(
     definitions: dg.Definitions, instance: dg.DagsterInstance, family: Family, outcome: RunOutcome
 ) -> RunOutcome:
     """Evaluate the gates of a level that were judged by other thresholds or another severity than now."""
-    gates = find_stale_gates(instance, family, outcome.level, outcome.partition)
+    gates = find_stale_gates(instance, family, outcome.level, outcome.partition, _settings_of(definitions))
     if not gates:
         return outcome
     result = _execute_checks(definitions, instance, family, outcome.level, outcome.partition, only=gates)

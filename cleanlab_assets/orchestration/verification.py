@@ -25,11 +25,19 @@ if TYPE_CHECKING:
     from cleanlab_assets.orchestration.family import Family
 
 
-def find_fault(path: str, step: Step, recorded: Provenance) -> str | None:
+def find_fault(path: str, step: Step, recorded: Provenance, artifacts_dir: str) -> str | None:
     """Return what is wrong with a stored file, to be read on from "its file"; None if it is the recorded result.
 
     What says where a result came from is read, and not the whole result.
+
+    Args:
+        path: where the file was stored.
+        step: the step that made it.
+        recorded: what the instance says of it.
+        artifacts_dir: where artifacts lie now: what reads the file next looks for it there.
     """
+    if not UPath(path).is_relative_to(UPath(artifacts_dir)):
+        return f"is not in {artifacts_dir}, where artifacts are kept now"
     try:
         stored = Provenance.model_validate(manager_of(step, UPath(path).parent).read_origin(UPath(path)))
     except FileNotFoundError:
@@ -40,13 +48,16 @@ def find_fault(path: str, step: Step, recorded: Provenance) -> str | None:
     return None if is_same_result(stored, recorded) else OF_ANOTHER_RUN
 
 
-def find_faults(instance: dg.DagsterInstance, family: Family, partitions: Mapping[Level, str]) -> list[str]:
+def find_faults(
+    instance: dg.DagsterInstance, family: Family, partitions: Mapping[Level, str], artifacts_dir: str
+) -> list[str]:
     """Return a line for every stored file of some partitions that is not the recorded result.
 
     Args:
         instance: the instance with the records.
         family: task family of the partitions.
         partitions: a partition for each level that is looked at.
+        artifacts_dir: where artifacts lie now.
     """
     faults = []
     for level, partition in partitions.items():
@@ -57,6 +68,6 @@ def find_faults(instance: dg.DagsterInstance, family: Family, partitions: Mappin
             if latest is None or recorded is None:
                 continue
             path = str(latest.metadata["path"].value)
-            if fault := find_fault(path, step, recorded):
+            if fault := find_fault(path, step, recorded, artifacts_dir):
                 faults.append(f"{path} {fault}: {say_how_to_make(partition)}")
     return faults

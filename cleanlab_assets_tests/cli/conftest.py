@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 FAST = ("--folds", "2", "--set", "variant_comparison.resamples=100")
+MOVES = {
+    "event_logs": "UPDATE event_logs SET event = replace(event, ?, ?)",
+    "asset_keys": "UPDATE asset_keys SET last_materialization = replace(last_materialization, ?, ?)",
+}
+"""By table of the instance what changes the paths of artifacts in it."""
 LEAN = (*FAST, "--no-datalab", "--no-prune")
 FAST_VALUES = ("--set", "outlier_detectors.budgets=[0.1]")
 
@@ -84,8 +91,13 @@ class Home:
         return AuditResult.model_validate_json((self.path / name).read_bytes())
 
     def copy(self, path: Path) -> Home:
-        """The same state elsewhere, so that a test may change it; artifacts are still read from the first place."""
+        """The same state elsewhere, so that a test may change it, as if it had come about there."""
         shutil.copytree(self.path, path, dirs_exist_ok=True)
+        for database in (path / "dagster").rglob("*.db"):
+            with closing(sqlite3.connect(database)) as connection, connection:
+                tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+                for move in (MOVES[table] for table in sorted(tables & MOVES.keys())):
+                    connection.execute(move, (str(self.path), str(path)))
         return Home(path)
 
 

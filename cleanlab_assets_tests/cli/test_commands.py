@@ -19,7 +19,7 @@ from cleanlab_assets.orchestration.families import all_families
 if TYPE_CHECKING:
     from cleanlab_assets_tests.cli.conftest import Home
 
-COMMANDS = ("run", "sweep", "gate", "list", "describe", "download-data", "ai-report")
+COMMANDS = ("run", "sweep", "gate", "list", "describe", "download-data", "ai-report", "end-run")
 
 
 def test_every_command_is_known_here() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from cleanlab_assets_tests.cli.conftest import BIN, FAST
 from cleanlab_assets_tests.test_imports import HEAVY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from cleanlab_assets_tests.cli.conftest import AuditedHome, Home
 
 pytestmark = pytest.mark.slow
@@ -118,3 +122,47 @@ def test_steps_can_run_in_processes_of_their_own(home: Home) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert (home.artifacts / "classification/training_set/breast_cancer.parquet").is_file()
+
+
+@pytest.fixture
+def mount_disk() -> Iterator[Callable[[Path, str], None]]:
+    """Mount disks of a given size on directories, where this is allowed."""
+    mounted: list[Path] = []
+
+    def mount(directory: Path, size: str) -> None:
+        directory.mkdir(exist_ok=True)
+        command = ["/bin/mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no tmpfs can be mounted here, to have a disk that is soon full")
+        mounted.append(directory)
+
+    yield mount
+    for directory in mounted:
+        subprocess.run(["/bin/umount", "--lazy", str(directory)], check=True)
+
+
+def test_full_disks_end_in_one_line_that_names_the_place_and_the_run_goes_on_when_there_is_space(
+    home: Home, mount_disk: Callable[[Path, str], None]
+) -> None:
+    full = {"DAGSTER_HOME": str(home.path / "small")}
+    mount_disk(home.path / "small", "1m")
+    shutil.copy(home.path / "dagster" / "dagster.yaml", home.path / "small")
+    no_history = home.run_process("cleanlab-demo", "run", *FAST, **full)
+    mount_disk(home.artifacts, "100k")
+    no_artifacts = home.run_process("cleanlab-demo", "run", *FAST)
+    for ended, place in ((no_history, full["DAGSTER_HOME"]), (no_artifacts, str(home.artifacts))):
+        assert ended.returncode == ExitCode.RUN_FAILED, ended.stderr
+        assert len(ended.stderr.splitlines()) == 1, ended.stderr
+        assert place in ended.stderr
+    assert not list(home.artifacts.rglob("*.part"))
+    subprocess.run(["/bin/mount", "-o", "remount,size=100m", str(home.artifacts)], check=True)
+
+    assert home.run_process("cleanlab-demo", "run", *FAST).returncode == ExitCode.FINE
+
+
+def test_a_limit_on_the_size_of_files_ends_in_one_line_that_names_the_place(home: Home) -> None:
+    command = ["/bin/sh", "-c", 'ulimit -f 64; exec "$@"', "sh", str(BIN / "cleanlab-demo"), "run", *FAST]
+    ended = subprocess.run(command, env=home.environment(), capture_output=True, text=True, check=False)
+    assert ended.returncode == ExitCode.RUN_FAILED
+    (line,) = ended.stderr.splitlines()
+    assert str(home.path / "dagster") in line

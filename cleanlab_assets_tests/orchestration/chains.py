@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cleanlab_assets.families.family import TaskFamily
     from cleanlab_assets.families.step import CheckResult, Level, Step
     from cleanlab_assets.methods.result import Provenance, Result
     from cleanlab_assets.orchestration.runs import RunOutcome
@@ -205,15 +206,15 @@ class Audited:
 
     def interrupt(self, step: str) -> None:
         """Begin to materialize the level of a step, and end it by an interrupt when the step begins."""
-        run = assets._run
+        build_context = assets.build_context
 
-        def end(begun: Step, *arguments: Any) -> Result[Any, Any]:
-            if begun.name == step:
+        def end(context: dg.AssetExecutionContext, family: TaskFamily) -> assets.ChainContext:
+            if context.asset_key.path[-1] == step:
                 raise dg.DagsterExecutionInterruptedError
-            return run(begun, *arguments)
+            return build_context(context, family)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(assets, "_run", end)
+            patch.setattr(assets, "build_context", end)
             with pytest.raises(dg.DagsterExecutionInterruptedError):
                 self.materialize(self.bench.family.step(step).level)
 

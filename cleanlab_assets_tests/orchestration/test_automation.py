@@ -366,7 +366,12 @@ def test_a_heavy_step_holds_the_only_place_of_its_pool_while_it_runs(workbench: 
         is_heavy=True,
     )
     asset = build_asset(TASKS[0], heavy, [], shared=[])
-    resources = {"settings": workbench.settings, "families": {}, **build_io_managers(str(tmp_path / "artifacts"), [])}
+    resources: dict[str, Any] = {
+        "settings": workbench.settings,
+        "process": None,
+        "families": {},
+        **build_io_managers(str(tmp_path / "artifacts"), []),
+    }
     home = yaml.safe_load((PROJECT / "data" / "dagster_home" / "dagster.yaml").read_text())
     with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"concurrency": home["concurrency"]}) as instance:
         dg.materialize([asset], partition_key="digits", instance=instance, resources=resources)

@@ -111,6 +111,7 @@ class Chain:
             ],
             resources={
                 "settings": settings,
+                "process": None,
                 "families": {FAMILY: family},
                 **build_io_managers(settings.artifacts_dir, [family]),
             },
@@ -456,7 +457,12 @@ class RecordedChain:
     cursor: Any = None
 
     def __post_init__(self) -> None:
-        resources: dict[str, Any] = {"settings": None, "families": {}, **build_io_managers("never written", [])}
+        resources: dict[str, Any] = {
+            "settings": None,
+            "process": None,
+            "families": {},
+            **build_io_managers("never written", []),
+        }
         self.definitions = dg.Definitions(assets=self.family.all_assets, resources=resources)
 
     def materialize(self, keys: Collection[dg.AssetKey], partition: str, version: str) -> None:

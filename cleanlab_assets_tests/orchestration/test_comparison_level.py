@@ -113,11 +113,11 @@ def test_a_model_that_fails_and_is_mended_makes_the_comparison_stale_each_time(b
     configs = resolve_configs(bench.family, {})
     _compare(bench)
     assert not _audit(bench, "knn", n_neighbors=1_000_000).success
-    stale = find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs)
+    stale = find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs, bench.settings)
     assert stale[dg.AssetKey(["regression", "model_comparison"])] == "knn is now failed"
     assert _compare(bench).result("knn").status == "failed"
     assert _audit(bench, "knn").success
-    assert find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs)
+    assert find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs, bench.settings)
     assert _compare(bench).result("knn").status == "compared"
 
 
@@ -147,11 +147,15 @@ def test_what_is_stale_is_found_with_one_look_at_each_partition(
         return fetch(instance, key, partition)
 
     monkeypatch.setattr(history, "_fetch_record", count)
-    find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", resolve_configs(bench.family, {}))
+    find_stale_assets(
+        bench.instance, bench.family, "comparison", "diabetes", resolve_configs(bench.family, {}), bench.settings
+    )
     assert len(looked) == len(set(looked)) > 0
     _compare(bench)
     before = len(looked)
-    find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", resolve_configs(bench.family, {}))
+    find_stale_assets(
+        bench.instance, bench.family, "comparison", "diabetes", resolve_configs(bench.family, {}), bench.settings
+    )
     assert len(looked) > before, "the next look is a new one"
 
 
@@ -160,11 +164,11 @@ def test_the_comparison_is_fresh_until_a_model_changes_and_tells_a_model_of_anot
 ) -> None:
     configs = resolve_configs(bench.family, {})
     _compare(bench)
-    assert find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs) == {}
+    assert find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs, bench.settings) == {}
     other = {"ops": {**DATASET_CONFIG["ops"], "regression__training_set": {"config": {"folds": 2, "seed": 7}}}}
     assert bench.materialize("dataset", "diabetes", other).success
     assert _audit(bench, "ridge").success
-    stale = find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs)
+    stale = find_stale_assets(bench.instance, bench.family, "comparison", "diabetes", configs, bench.settings)
     assert {key.path[-1] for key in stale} == {"model_comparison", "consensus_issues", "comparison_report"}
     comparison = _compare(bench)
     assert comparison.result("ridge").status == "compared"

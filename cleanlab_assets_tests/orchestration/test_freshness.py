@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from cleanlab_assets.datasets.dataset import SourceFile
 from cleanlab_assets.datasets.download import resolve_source_files
@@ -36,6 +37,7 @@ from cleanlab_assets.orchestration.provenance import (
     library_versions,
 )
 from cleanlab_assets.orchestration.runs import resolve_configs
+from cleanlab_assets.settings import Settings
 from cleanlab_assets_tests.orchestration.chains import AUDITS, PLANTED, PLANTED_CONFIG, few_scenes, mark_slow
 
 if TYPE_CHECKING:
@@ -51,9 +53,12 @@ if TYPE_CHECKING:
     from cleanlab_assets_tests.orchestration.chains import Audits
 
 
-def _stale(bench: Workbench, level: Level, partition: str, run_config: Mapping[str, object]) -> dict[str, str]:
+def _stale(
+    bench: Workbench, level: Level, partition: str, run_config: Mapping[str, object], **settings: object
+) -> dict[str, str]:
     configs = resolve_configs(bench.family, run_config)
-    found = find_stale_assets(bench.instance, bench.family, level, partition, configs)
+    other = bench.settings.model_copy(update=settings)
+    found = find_stale_assets(bench.instance, bench.family, level, partition, configs, other)
     return {key.path[-1]: reason for key, reason in found.items()}
 
 
@@ -169,7 +174,7 @@ def test_other_limits_are_judged_anew_by_the_next_run_and_by_no_other(
 ) -> None:
     first = workbench.materialize("dataset", "breast_cancer")
     assert {check.check: check.passed for check in first.checks}["near_duplicates_across_splits"]
-    assert find_stale_gates(workbench.instance, workbench.family, "dataset", "breast_cancer") == []
+    assert find_stale_gates(workbench.instance, workbench.family, "dataset", "breast_cancer", workbench.settings) == []
     _change_entry(
         monkeypatch,
         "breast_cancer",
@@ -184,10 +189,11 @@ def test_other_limits_are_judged_anew_by_the_next_run_and_by_no_other(
 
 
 @pytest.mark.slow
-def test_another_severity_is_judged_anew(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_severity_is_judged_anew(workbench: Workbench) -> None:
     assert workbench.materialize("dataset", "breast_cancer").success
-    monkeypatch.setenv("CLEANLAB_DEMO_GATE_SEVERITY", "error")
-    names = {key.name for key in find_stale_gates(workbench.instance, workbench.family, "dataset", "breast_cancer")}
+    strict = workbench.settings.model_copy(update={"gate_severity": "error"})
+    stale = find_stale_gates(workbench.instance, workbench.family, "dataset", "breast_cancer", strict)
+    names = {key.name for key in stale}
     assert {"verified_lately", "near_duplicates_across_splits", "neighbor_recall"} <= names
     assert names.isdisjoint({"schema", "row_count", "no_row_in_both_splits"}), "blocking checks know no severity"
 
@@ -203,11 +209,11 @@ def test_what_orders_rows_in_time_and_parts_labels_counts_for_every_kind_of_labe
     assert len(set(hashes)) == 4
 
 
-def test_a_summary_by_rules_is_stale_once_a_language_model_is_configured(
-    audited: Workbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CLEANLAB_DEMO_OPENAI_API_KEY", "sk-test")
-    assert _stale(audited, "model", PLANTED, PLANTED_CONFIG) == {
+KEY = SecretStr("sk-test")
+
+
+def test_a_summary_by_rules_is_stale_once_a_language_model_is_configured(audited: Workbench) -> None:
+    assert _stale(audited, "model", PLANTED, PLANTED_CONFIG, openai_api_key=KEY) == {
         "ai_summary": "written by rules, a language model is configured now"
     }
 
@@ -215,9 +221,8 @@ def test_a_summary_by_rules_is_stale_once_a_language_model_is_configured(
 def test_a_summary_that_a_language_model_failed_at_is_not_asked_for_again_and_again(
     audited: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CLEANLAB_DEMO_OPENAI_API_KEY", "sk-test")
     monkeypatch.setattr(freshness, "NOT_CONFIGURED", "another reason than the recorded one")
-    assert _stale(audited, "model", PLANTED, PLANTED_CONFIG) == {}
+    assert _stale(audited, "model", PLANTED, PLANTED_CONFIG, openai_api_key=KEY) == {}
 
 
 @pytest.mark.slow
@@ -230,7 +235,6 @@ def test_a_users_own_file_of_another_content_is_read_anew(
     source = resolve_source_files(get_dataset("breast_cancer"), workbench.settings.data_dir)[name]
     path.write_bytes(source.read_bytes())
     _change_entry(monkeypatch, "breast_cancer", files=(SourceFile(name=name, sha256=()),))
-    monkeypatch.setenv("CLEANLAB_DEMO_DATA_DIR", str(workbench.settings.data_dir))
     assert workbench.materialize("dataset", "breast_cancer").success
     assert workbench.materialize("dataset", "breast_cancer").reasons == {}
     before = workbench.read("raw_dataset", "breast_cancer")
@@ -246,6 +250,9 @@ def test_a_users_own_file_of_another_content_is_read_anew(
     after = workbench.read("raw_dataset", "breast_cancer")
     assert after.iloc[0, 1] == before.iloc[0, 1] + 1
     assert workbench.materialize("dataset", "breast_cancer").reasons == {}
+
+
+SETTINGS = Settings(_env_file=None)
 
 
 @dataclass(frozen=True)
@@ -265,7 +272,9 @@ class Recorded:
 
     def record_all(self) -> None:
         for level in self.partitions:
-            absent = find_absent_models(self.instance, self.family, self.dataset) if level == COMPARISON else {}
+            absent = (
+                find_absent_models(self.instance, self.family, self.dataset, SETTINGS) if level == COMPARISON else {}
+            )
             for item in self.family.steps[level]:
                 self.record(item, {model: list(reason) for model, reason in absent.items()})
 
@@ -306,7 +315,7 @@ class Recorded:
         return {
             level: {
                 key.path[-1]: reason
-                for key, reason in find_stale_assets(self.instance, self.family, level, partition, {}).items()
+                for key, reason in find_stale_assets(self.instance, self.family, level, partition, {}, SETTINGS).items()
             }
             for level, partition in self.partitions.items()
         }

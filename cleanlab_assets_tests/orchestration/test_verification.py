@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 OF_ANOTHER_RUN = "holds the result of another run than the instance records"
 
 
+ANYWHERE = "/"
+"""Files in all directories count as kept where they belong."""
+
+
 @pytest.mark.parametrize("family", mark_slow(NAMES, but="classification"))
 def test_every_result_of_a_chain_is_found_as_recorded_and_damage_to_any_is_seen(
     audits: Audits, family: str, tmp_path: Path
@@ -37,22 +41,22 @@ def test_every_result_of_a_chain_is_found_as_recorded_and_damage_to_any_is_seen(
     for step in chain.steps:
         path = Path(str(chain.latest(step.name).metadata["path"].value))
         recorded = chain.provenance(step.name)
-        assert find_fault(str(path), step, recorded) is None, step.name
+        assert find_fault(str(path), step, recorded, ANYWHERE) is None, step.name
 
         copy = tmp_path / path.name
         content = path.read_bytes()
         for damaged in (content[: len(content) // 2], b"", b"\xff" * 100):
             copy.write_bytes(damaged)
-            fault = find_fault(str(copy), step, recorded)
+            fault = find_fault(str(copy), step, recorded, ANYWHERE)
             assert fault is not None, step.name
             assert fault.startswith("is damaged ("), step.name
             assert "\n" not in fault
         copy.unlink()
-        assert find_fault(str(copy), step, recorded) == "is gone"
+        assert find_fault(str(copy), step, recorded, ANYWHERE) == "is gone"
         other = others[step.storage]
         if other is not step:
             at = str(chain.latest(other.name).metadata["path"].value)
-            assert find_fault(at, step, recorded) == OF_ANOTHER_RUN, step.name
+            assert find_fault(at, step, recorded, ANYWHERE) == OF_ANOTHER_RUN, step.name
 
 
 @pytest.fixture
@@ -75,9 +79,9 @@ def test_a_file_of_another_partition_is_no_result_and_a_run_makes_it_anew(two_da
     shutil.copy(place(bench, "training_set", "digits"), stored)
 
     configs = resolve_configs(bench.family, {})
-    stale = find_stale_assets(bench.instance, bench.family, DATASET, "breast_cancer", configs)
+    stale = find_stale_assets(bench.instance, bench.family, DATASET, "breast_cancer", configs, bench.settings)
     assert stale[bench.family.key("training_set")] == f"its file {OF_ANOTHER_RUN}"
-    faults = find_faults(bench.instance, bench.family, {DATASET: "breast_cancer"})
+    faults = find_faults(bench.instance, bench.family, {DATASET: "breast_cancer"}, bench.settings.artifacts_dir)
     assert faults == [f"{stored} {OF_ANOTHER_RUN}: make it anew with: cleanlab-demo run -d breast_cancer"]
 
     job = bench.definitions.resolve_job_def(bench.family.job_name(DATASET))
@@ -92,12 +96,33 @@ def test_a_file_of_another_partition_is_no_result_and_a_run_makes_it_anew(two_da
     assert f"{stored} {OF_ANOTHER_RUN}" in error.cause.message
 
     assert bench.materialize(DATASET, "breast_cancer").success
-    assert find_faults(bench.instance, bench.family, {DATASET: "breast_cancer"}) == []
+    assert find_faults(bench.instance, bench.family, {DATASET: "breast_cancer"}, bench.settings.artifacts_dir) == []
     assert bench.result("training_set", "breast_cancer").origin.partition == "breast_cancer"
 
 
+def test_a_file_in_another_artifacts_directory_is_no_result(two_datasets: Workbench, tmp_path: Path) -> None:
+    """What reads it next would look for it in the present one."""
+    bench = two_datasets
+    elsewhere = bench.settings.model_copy(update={"artifacts_dir": str(tmp_path / "elsewhere")})
+    told = f"is not in {tmp_path / 'elsewhere'}, where artifacts are kept now"
+
+    stale = find_stale_assets(bench.instance, bench.family, DATASET, "digits", {}, elsewhere)
+    faults = find_faults(bench.instance, bench.family, {DATASET: "digits"}, elsewhere.artifacts_dir)
+
+    assert stale[bench.family.key("raw_dataset")] == f"its file {told}"
+    assert (
+        faults[0] == f"{place(bench, 'raw_dataset', 'digits')} {told}: make it anew with: cleanlab-demo run -d digits"
+    )
+    assert len(faults) == len(bench.family.steps[DATASET])
+
+
 def test_a_model_that_was_never_audited_has_no_faults(two_datasets: Workbench) -> None:
-    assert find_faults(two_datasets.instance, two_datasets.family, {MODEL: "digits|knn"}) == []
+    assert (
+        find_faults(
+            two_datasets.instance, two_datasets.family, {MODEL: "digits|knn"}, two_datasets.settings.artifacts_dir
+        )
+        == []
+    )
 
 
 def test_a_table_of_which_a_byte_is_damaged_is_refused_or_read_as_it_was(two_datasets: Workbench) -> None:
@@ -130,6 +155,6 @@ def test_json_that_was_tampered_with_is_one_line(audits: Audits, tmp_path: Path)
     for damaged in ('{"provenance": 5}', "[]", "null", json.dumps({**stored, "provenance": None}), "[" * 200_000):
         copy = tmp_path / path.name
         copy.write_text(damaged)
-        fault = find_fault(str(copy), step, chain.provenance(step.name))
+        fault = find_fault(str(copy), step, chain.provenance(step.name), ANYWHERE)
         assert fault is not None
         assert fault.startswith("is damaged (")
