@@ -102,6 +102,7 @@ LONG = "x" * 10_000
         ["ai-report", "-d", LONG],
         ["ai-report", "-m", LONG],
         ["list", LONG],
+        ["end-run", LONG],
         [LONG],
     ],
     ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG"),
