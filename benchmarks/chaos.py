@@ -63,6 +63,7 @@ class Storm:
     seconds: float
     counts: Counter[str] = field(default_factory=Counter)
     oddities: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     running: dict[int, subprocess.Popen[str]] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -176,8 +177,8 @@ def _name_reason(printed: str) -> str:
     reasons = {
         "another run": "holds the result of another run",
         "no space": "free some space",
-        "a damaged file": "damaged",
-        "a missing file": "FileNotFoundError",
+        "a damaged file": "ArtifactFormatError",
+        "a missing file": "MissingArtifactError",
         "failed models": "models failed",
         "a locked database": "database is locked",
     }
@@ -198,11 +199,11 @@ def judge(storm: Storm) -> list[tuple[str, object, bool]]:
     codes = [storm.run("run", "-d", dataset, "-m", model, *LEAN) for dataset, model in AUDITS]
     failed = [ended.stderr[-600:] for ended in codes if ended.returncode != 0]
     findings.append(("audits that do not end well when run once more", len(failed), not failed))
-    storm.oddities += failed
+    storm.failures += failed
     gates = [storm.run("gate", "-d", dataset, "-m", model) for dataset, model in AUDITS]
     failed = [ended.stderr[-600:] for ended in gates if ended.returncode != 0]
     findings.append(("gates that do not pass then", len(failed), not failed))
-    storm.oddities += failed
+    storm.failures += failed
     after = _look(storm)
     stale = {name: reasons for name, reasons in after["stale"].items() if reasons}
     findings.append(("partitions out of date then", len(stale), not stale))
@@ -288,7 +289,7 @@ def postgres(directory: Path) -> Iterator[str]:
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory} -c max_connections=200"
     run([pg_ctl, "-D", str(data), "-o", options, "-l", str(directory / "log"), "-w", "start"])
     try:
-        yield f"postgresql://dagster@127.0.0.1:{port}/postgres"
+        yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
     finally:
         run([pg_ctl, "-D", str(data), "-m", "immediate", "stop"])
 
@@ -325,7 +326,7 @@ def rage_on(database: str, *, minutes: float, seed: int, at_once: int, seconds_b
     print("\n| what is left | found | as it should be |\n| --- | ---: | --- |")
     for name, found, is_right in findings:
         print(f"| {name} | {found} | {'yes' if is_right else '**no**'} |")
-    for oddity in storm.oddities:
+    for oddity in storm.oddities + storm.failures:
         print(f"\n```\n{oddity}\n```")
     return all(is_right for _, _, is_right in findings)
 

@@ -50,13 +50,15 @@ def check_header(
     Raises:
         HeaderError: a column that is read has no name, that of another column, or one that is taken.
     """
+    first: dict[str, int] = {}
+    read = set(header if needed is None else needed)
     for number, name in enumerate(header, start=1):
-        place = f"{file}, line 1, column {number}"
-        if needed is not None and name not in needed:
+        if name not in read:
             continue
+        place = f"{file}, line 1, column {number}"
         if not name.strip():
             raise HeaderError(f"{place}: the column has no name: name it, or delete it")
-        if (first := header.index(name) + 1) < number:
-            raise HeaderError(f"{place}: column {first} is named {quote(name)} too: rename one of them")
+        if first.setdefault(name, number) < number:
+            raise HeaderError(f"{place}: column {first[name]} is named {quote(name)} too: rename one of them")
         if name in taken:
             raise HeaderError(f"{place}: a column of the audit itself is named {quote(name)}: rename yours")

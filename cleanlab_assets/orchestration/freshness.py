@@ -108,7 +108,7 @@ def _reasons(
     for library, version in library_versions(family.task.libraries).items():
         if library not in _IRRELEVANT_VERSIONS and record.versions.get(library) != version:
             yield f"{library} {record.versions.get(library)} -> {version}"
-    if fault := find_fault(str(latest.metadata["path"].value), step, record, settings.artifacts_dir):
+    if fault := find_fault(materialized, step, settings.artifacts_dir):
         yield f"its file {fault}"
     yield from _failed_checks(instance, family, key, partition, materialized.storage_id)
     yield from _changes_elsewhere(instance, family, step, dataset, record, latest, settings)

@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cleanlab_assets.compat import latest_check_executions
 from cleanlab_assets.datasets.errors import cut, quote
+from cleanlab_assets.orchestration.dead_runs import PROCESS_TAG
 from cleanlab_assets.orchestration.freshness import find_stale_assets, find_stale_gates
 from cleanlab_assets.orchestration.history import describe_step_failure, is_input_unreadable
 from cleanlab_assets.orchestration.partitions import Partition, partition_keys
+from cleanlab_assets.processes import this_process
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.step import Level
@@ -153,6 +155,7 @@ def materialize_level(
         run_config={"ops": ops, **_use_loggers(definitions)},
         instance=instance,
         partition_key=partition,
+        tags={PROCESS_TAG: this_process().model_dump_json()},
         asset_selection=list(reasons),
         raise_on_error=False,
     )
@@ -205,7 +208,7 @@ def _execute_checks(
         job = job.get_subset(asset_check_selection=set(only))
     return job.execute_in_process(
         instance=instance,
-        tags=Partition.parse(partition).tags,
+        tags={**Partition.parse(partition).tags, PROCESS_TAG: this_process().model_dump_json()},
         raise_on_error=False,
         run_config=_use_loggers(definitions),
     )

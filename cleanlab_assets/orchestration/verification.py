@@ -10,11 +10,12 @@ from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.orchestration.history import (
     OF_ANOTHER_RUN,
     is_same_result,
-    latest_materialization,
     latest_provenance,
+    latest_record,
     say_how_to_make,
 )
-from cleanlab_assets.orchestration.storage import DAMAGE, manager_of
+from cleanlab_assets.orchestration.provenance import PROVENANCE
+from cleanlab_assets.orchestration.storage import DAMAGE, manager_of, read_result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,27 +26,46 @@ if TYPE_CHECKING:
     from cleanlab_assets.orchestration.family import Family
 
 
-def find_fault(path: str, step: Step, recorded: Provenance, artifacts_dir: str) -> str | None:
+def find_fault(record: dg.EventLogRecord, step: Step, artifacts_dir: str) -> str | None:
     """Return what is wrong with a stored file, to be read on from "its file"; None if it is the recorded result.
 
-    What says where a result came from is read, and not the whole result.
-
     Args:
-        path: where the file was stored.
+        record: the record of the materialization, with path and provenance.
         step: the step that made it.
-        recorded: what the instance says of it.
         artifacts_dir: where artifacts lie now: what reads the file next looks for it there.
     """
-    if not UPath(path).is_relative_to(UPath(artifacts_dir)):
+    materialization = record.asset_materialization
+    assert materialization is not None  # noqa: S101 - the record is that of a materialization
+    path = UPath(str(materialization.metadata["path"].value))
+    if not path.is_relative_to(UPath(artifacts_dir)):
         return f"is not in {artifacts_dir}, where artifacts are kept now"
+    recorded = Provenance.model_validate(materialization.metadata[PROVENANCE].value)
+    return find_damage(path, step, recorded, recorded_at=record.timestamp)
+
+
+def find_damage(path: UPath, step: Step, recorded: Provenance, *, recorded_at: float) -> str | None:
+    """Return in what the content of a file is not the recorded result, or None.
+
+    Of a file that nobody wrote to since it was recorded only what says where it came from is read, else the whole.
+
+    Args:
+        path: the file.
+        step: the step that made the result.
+        recorded: how the recorded result came to be.
+        recorded_at: when that was recorded, in seconds since 1970.
+    """
     try:
-        stored = Provenance.model_validate(manager_of(step, UPath(path).parent).read_origin(UPath(path)))
+        stored = Provenance.model_validate(manager_of(step, path.parent).read_origin(path))
+        if not is_same_result(stored, recorded):
+            return OF_ANOTHER_RUN
+        if path.stat().st_mtime > recorded_at:
+            read_result(str(path), step)
     except FileNotFoundError:
         return "is gone"
     except DAMAGE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return f"is damaged ({reason})"
-    return None if is_same_result(stored, recorded) else OF_ANOTHER_RUN
+        cause = str(error.__cause__ or error)
+        return f"is damaged ({cause.splitlines()[0] if cause else type(error).__name__})"
+    return None
 
 
 def find_faults(
@@ -63,11 +83,10 @@ def find_faults(
     for level, partition in partitions.items():
         for step in family.steps[level]:
             key = family.key(step.name)
-            latest = latest_materialization(instance, key, partition)
-            recorded = latest_provenance(instance, key, partition)
-            if latest is None or recorded is None:
+            record = latest_record(instance, key, partition)
+            if record is None or latest_provenance(instance, key, partition) is None:
                 continue
-            path = str(latest.metadata["path"].value)
-            if fault := find_fault(path, step, recorded, artifacts_dir):
+            if fault := find_fault(record, step, artifacts_dir):
+                path = record.asset_materialization.metadata["path"].value  # type: ignore[union-attr]
                 faults.append(f"{path} {fault}: {say_how_to_make(partition)}")
     return faults

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from upath import UPath
 
 from cleanlab_assets.families.step import DATASET, MODEL
 from cleanlab_assets.orchestration.freshness import find_stale_assets
 from cleanlab_assets.orchestration.runs import resolve_configs
 from cleanlab_assets.orchestration.storage import ArtifactFormatError
-from cleanlab_assets.orchestration.verification import find_fault, find_faults
+from cleanlab_assets.orchestration.verification import find_damage, find_faults
 from cleanlab_assets_tests.conftest import build_workbench, open_instance
 from cleanlab_assets_tests.orchestration.chains import mark_slow
 from cleanlab_assets_tests.orchestration.test_chain import NAMES
@@ -28,10 +30,6 @@ if TYPE_CHECKING:
 OF_ANOTHER_RUN = "holds the result of another run than the instance records"
 
 
-ANYWHERE = "/"
-"""Files in all directories count as kept where they belong."""
-
-
 @pytest.mark.parametrize("family", mark_slow(NAMES, but="classification"))
 def test_every_result_of_a_chain_is_found_as_recorded_and_damage_to_any_is_seen(
     audits: Audits, family: str, tmp_path: Path
@@ -41,22 +39,23 @@ def test_every_result_of_a_chain_is_found_as_recorded_and_damage_to_any_is_seen(
     for step in chain.steps:
         path = Path(str(chain.latest(step.name).metadata["path"].value))
         recorded = chain.provenance(step.name)
-        assert find_fault(str(path), step, recorded, ANYWHERE) is None, step.name
+        for recorded_at in (0.0, time.time()):
+            assert find_damage(UPath(path), step, recorded, recorded_at=recorded_at) is None, step.name
 
         copy = tmp_path / path.name
         content = path.read_bytes()
         for damaged in (content[: len(content) // 2], b"", b"\xff" * 100):
             copy.write_bytes(damaged)
-            fault = find_fault(str(copy), step, recorded, ANYWHERE)
+            fault = find_damage(UPath(copy), step, recorded, recorded_at=time.time() + 60)
             assert fault is not None, step.name
             assert fault.startswith("is damaged ("), step.name
             assert "\n" not in fault
         copy.unlink()
-        assert find_fault(str(copy), step, recorded, ANYWHERE) == "is gone"
+        assert find_damage(UPath(copy), step, recorded, recorded_at=time.time() + 60) == "is gone"
         other = others[step.storage]
         if other is not step:
             at = str(chain.latest(other.name).metadata["path"].value)
-            assert find_fault(at, step, recorded, ANYWHERE) == OF_ANOTHER_RUN, step.name
+            assert find_damage(UPath(at), step, recorded, recorded_at=0) == OF_ANOTHER_RUN, step.name
 
 
 @pytest.fixture
@@ -147,6 +146,22 @@ def test_a_table_of_which_a_byte_is_damaged_is_refused_or_read_as_it_was(two_dat
             pd.testing.assert_frame_equal(table, expected)
 
 
+def test_a_table_that_is_damaged_deep_inside_is_made_anew_by_the_next_run(two_datasets: Workbench) -> None:
+    """Its head, which says where it came from, is whole: only that it was written to since tells to read it all."""
+    bench = two_datasets
+    stored = place(bench, "training_set", "digits")
+    expected, content = bench.read("training_set", "digits"), stored.read_bytes()
+    at = len(content) // 2
+    stored.write_bytes(content[:at] + bytes(255 - byte for byte in content[at : at + 8]) + content[at + 8 :])
+
+    outcome = bench.materialize(DATASET, "digits")
+
+    assert outcome.success, outcome.error
+    assert "its file is damaged" in outcome.reasons[bench.family.key("training_set")]
+    pd.testing.assert_frame_equal(bench.read("training_set", "digits"), expected)
+    assert bench.materialize(DATASET, "digits").reasons == {}
+
+
 def test_json_that_was_tampered_with_is_one_line(audits: Audits, tmp_path: Path) -> None:
     chain = audits["classification"]
     step = chain.bench.family.step("audit_facts")
@@ -155,6 +170,6 @@ def test_json_that_was_tampered_with_is_one_line(audits: Audits, tmp_path: Path)
     for damaged in ('{"provenance": 5}', "[]", "null", json.dumps({**stored, "provenance": None}), "[" * 200_000):
         copy = tmp_path / path.name
         copy.write_text(damaged)
-        fault = find_fault(str(copy), step, chain.provenance(step.name), ANYWHERE)
+        fault = find_damage(UPath(copy), step, chain.provenance(step.name), recorded_at=time.time() + 60)
         assert fault is not None
         assert fault.startswith("is damaged (")
