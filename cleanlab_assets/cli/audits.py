@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cleanlab_assets.cli import options
-from cleanlab_assets.cli.gates import end_on_failed_gates, end_on_failure, is_gate_closed
+from cleanlab_assets.cli.gates import end_on_failed_gates, end_on_failure, find_exit_code, is_gate_closed
 from cleanlab_assets.cli.instance import RunProgress, open_instance
 from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail, print_checks, print_outcome
 from cleanlab_assets.settings import load_settings
@@ -158,9 +158,9 @@ def sweep(
         if save_csv is not None:
             _write_file(save_csv, to_comparison_table(comparison).to_csv(index=False), title="comparison")
         if failures:
-            is_closed = len(failed_runs) == len(failures) and all(is_gate_closed(family, run) for run in failed_runs)
-            code = ExitCode.GATE_FAILED if is_closed else ExitCode.RUN_FAILED
-            fail(code, f"{len(failures)} of {len(wanted)} models failed")
+            codes = {find_exit_code(family, run) for run in failed_runs}
+            is_one = len(codes) == 1 and len(failed_runs) == len(failures)
+            fail(codes.pop() if is_one else ExitCode.RUN_FAILED, f"{len(failures)} of {len(wanted)} models failed")
         checks = collect_checks(instance, family, {DATASET: dataset, COMPARISON: dataset})
         for partition in partitions.values():
             checks += collect_checks(instance, family, {MODEL: partition})

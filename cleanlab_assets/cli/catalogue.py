@@ -10,6 +10,7 @@ from rich.table import Column, Table
 
 from cleanlab_assets.cli.instance import open_instance
 from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail
+from cleanlab_assets.datasets.errors import UnreadableInputError, quote
 from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def describe(name: Annotated[str, typer.Argument(help="A dataset, a model or a t
         _describe_family(families[name])
     else:
         known = ", ".join([*all_datasets(), *all_models(), *families])
-        fail(ExitCode.WRONG_USE, f"{name!r} is not a dataset, model or task family: expected one of {known}")
+        fail(ExitCode.WRONG_USE, f"{quote(name)} is not a dataset, model or task family: expected one of {known}")
 
 
 def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.")]) -> None:
@@ -87,12 +88,12 @@ def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.
     except UnknownDatasetError as error:
         fail(ExitCode.WRONG_USE, f"{error}, {ALL}")
     data_dir = load_settings().data_dir
-    failed = 0
+    failed: list[SourceError] = []
     for dataset in datasets:
         try:
             files = resolve_source_files(dataset, data_dir, show_progress=errors.is_terminal)
         except SourceError as error:
-            failed += 1
+            failed.append(error)
             errors.print(f"[red]error:[/red] {escape(str(error))}")
             continue
         if not files:
@@ -100,7 +101,9 @@ def download_data(name: Annotated[str, typer.Argument(help="A dataset, or 'all'.
         for path in files.values():
             console.print(f"{dataset.name}: {path}, {path.stat().st_size:,} bytes, verified", markup=False)
     if failed:
-        fail(ExitCode.RUN_FAILED, f"{failed} of {len(datasets)} datasets are incomplete")
+        is_unreadable = all(isinstance(error, UnreadableInputError) for error in failed)
+        code = ExitCode.WRONG_USE if is_unreadable else ExitCode.RUN_FAILED
+        fail(code, f"{len(failed)} of {len(datasets)} datasets are incomplete")
 
 
 def _format_rows(dataset: Dataset) -> str:
@@ -126,17 +129,17 @@ def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:
             "models": ", ".join(dict.fromkeys(model for family in dataset.families for model in models_of(family))),
             "rows": _format_rows(dataset),
             "label": f"{dataset.label}: {dataset.allowed_labels}",
-            "split": f"by time ({dataset.time_column})" if dataset.time_column else "at random, equal rows together",
+            "split": _describe_split(dataset),
             "source": dataset.homepage,
             "licence": dataset.licence,
             "citation": dataset.citation,
+            **({"encoding": f"{dataset.encoding}, where no byte order mark says another"} if dataset.encoding else {}),
         },
     )
     for file in dataset.files:
         at_hand = data_dir / dataset.name / file.name
-        place = (
-            f"ships with {file.package}" if file.package else f"{at_hand}" + ("" if at_hand.is_file() else " (missing)")
-        )
+        is_there = at_hand.is_dir() if file.is_folder else at_hand.is_file()
+        place = f"ships with {file.package}" if file.package else f"{at_hand}{'' if is_there else ' (missing)'}"
         pinned = f"SHA-256 {file.sha256[0]}" if file.sha256 else "any content"
         addresses = "".join(f"\n  from {location.url}" for location in file.locations)
         console.print(f"{file.name}: {place}, {pinned}{addresses}", markup=False)
@@ -144,6 +147,14 @@ def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:
     for column in dataset.columns:
         table.add_row(column.name, column.kind, "yes" if column.is_feature else "no", escape(column.description))
     console.print(table)
+
+
+def _describe_split(dataset: Dataset) -> str:
+    if dataset.time_column:
+        return f"by time ({dataset.time_column})"
+    if len(dataset.parts) > 1:
+        return f"by file ({', '.join(dataset.parts)})"
+    return f"at random, {'whole documents or equal sentences' if dataset.parts else 'equal rows'} together"
 
 
 def _describe_model(model: Model) -> None:

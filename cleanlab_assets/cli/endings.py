@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import select
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from cleanlab_assets.cli.terminal import ExitCode, errors, fail
+from cleanlab_assets.datasets.errors import LONGEST_ECHO, UnreadableInputError, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when nothing more can be written: a full disk, a used-up quota, a limit on the size of files."""
+_LONG_WORD = re.compile(rf"\S{{{LONGEST_ECHO},}}")
 
 _received: int | None = None
 """Where the numbers of the signals that this process gets can be read, once it runs commands."""
@@ -34,6 +38,9 @@ class Commands(TyperGroup):
         """Run a command."""
         try:
             return super().invoke(ctx)
+        except TyperException as error:
+            error.message = _LONG_WORD.sub(lambda word: cut(word[0]), error.message)
+            raise
         except Exception as error:
             if (ending := _find_ending(error)) is None:
                 raise
@@ -86,10 +93,9 @@ def _is_interrupt(error: BaseException) -> bool:
 
 def _find_ending(error: Exception) -> tuple[ExitCode, str] | None:
     """Return exit code and message of an error that a user can mend, or None."""
-    from cleanlab_assets.datasets.descriptions import OwnDatasetError
     from cleanlab_assets.settings import SettingsError
 
-    if isinstance(error, SettingsError | OwnDatasetError):
+    if isinstance(error, SettingsError | UnreadableInputError):
         return ExitCode.WRONG_USE, str(error)
     if "cleanlab_assets.orchestration.instances" in sys.modules:
         from cleanlab_assets.orchestration.instances import InstanceError

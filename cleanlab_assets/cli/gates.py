@@ -15,10 +15,16 @@ if TYPE_CHECKING:
 
 
 def end_on_failure(family: Family, outcome: RunOutcome) -> None:
-    """End the command if a run failed: with a failed gate if a blocking check failed it, else with a failed run."""
+    """End the command if a run failed."""
     if not outcome.success:
-        code = ExitCode.GATE_FAILED if is_gate_closed(family, outcome) else ExitCode.RUN_FAILED
-        fail(code, outcome.error or "the run failed")
+        fail(find_exit_code(family, outcome), outcome.error or "the run failed")
+
+
+def find_exit_code(family: Family, outcome: RunOutcome) -> ExitCode:
+    """Return the exit code of a failed run."""
+    if is_gate_closed(family, outcome):
+        return ExitCode.GATE_FAILED
+    return ExitCode.WRONG_USE if outcome.has_unreadable_input else ExitCode.RUN_FAILED
 
 
 def end_on_failed_gates(checks: Sequence[CheckOutcome]) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from cleanlab_assets.cli.instance import open_instance
 from cleanlab_assets.cli.terminal import ExitCode, console, fail
+from cleanlab_assets.datasets.errors import quote
 
 
 def end_run(run_id: Annotated[str, typer.Argument(help="Id of the run, as the web UI and messages name it.")]) -> None:
@@ -24,7 +25,7 @@ def end_run(run_id: Annotated[str, typer.Argument(help="Id of the run, as the we
     with open_instance() as instance:
         run = instance.get_run_by_id(run_id)
         if run is None:
-            fail(ExitCode.WRONG_USE, f"there is no run {run_id[:80]!r}: expected an id such as a message names it")
+            fail(ExitCode.WRONG_USE, f"there is no run {quote(run_id)}: expected an id such as a message names it")
         process = dead_runs.read_process(run)
         if run.is_finished:
             instance.event_log_storage.free_concurrency_slots_for_run(run_id)

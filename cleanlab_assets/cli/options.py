@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cleanlab_assets.cli.terminal import ExitCode, fail
+from cleanlab_assets.datasets.errors import cut, quote
+from cleanlab_assets.datasets.text_files import decode_text, find_deep_nesting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from cleanlab_assets.orchestration.family import Family
 
 DEFAULT_DATASET = "breast_cancer"
+LONGEST_PATH = 300
+LONGEST_REASON = 300
+"""Most characters of a path, and of what a library says of a text, that a message repeats."""
 DatasetOption = Annotated[str, typer.Option("--dataset", "-d", help="Dataset; see `cleanlab-demo list`.")]
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Model of the dataset's task family.", show_default="the family's simplest")
@@ -79,8 +84,6 @@ def resolve_settings(
         prune: whether to compare cleaned variants.
         **options: values of ``max_rows`` and of the options in ``_SETTING_OF_OPTION``; None where one was not given.
     """
-    import yaml
-
     from cleanlab_assets.orchestration.runs import RunConfigError, resolve_configs
 
     run_config = _read_config(config)
@@ -89,13 +92,14 @@ def resolve_settings(
     places = {"--max-rows": family.task.sample_setting, **_SETTING_OF_OPTION}
     given = [(option, places[option], value) for option, value in values.items() if value is not None]
     for text in settings:
+        option = f"--set {quote(text)}"
         place, separator, value = text.partition("=")
         if not separator or "." not in place:
-            fail(ExitCode.WRONG_USE, f"--set {text!r}: expected ASSET.KEY=VALUE, such as training_set.max_rows=1000")
+            fail(ExitCode.WRONG_USE, f"{option}: expected ASSET.KEY=VALUE, such as training_set.max_rows=1000")
         try:
-            given.append((f"--set {text!r}", place, yaml.safe_load(value)))
-        except yaml.YAMLError as error:
-            fail(ExitCode.WRONG_USE, f"--set {text!r}: the value is not YAML: {' '.join(str(error).split())}")
+            given.append((option, place, _load_yaml(value)))
+        except ValueError as error:
+            fail(ExitCode.WRONG_USE, f"{option}: the value is not YAML: {error}")
     try:
         for option, place, value in given:
             _put(run_config, family, place, value, option=option)
@@ -110,36 +114,55 @@ def _put(run_config: dict[str, Any], family: Family, place: str, value: Any, *, 
     asset, *keys = place.split(".")
     if asset not in family.configs:
         known = ", ".join(family.configs)
-        raise RunConfigError(f"{option}: {family.name} has no asset {asset!r} with settings: expected one of {known}")
+        raise RunConfigError(
+            f"{option}: {family.name} has no asset {quote(asset)} with settings: expected one of {known}"
+        )
     settings = family.configs[asset].model_fields
     if keys[0] not in settings:
         raise RunConfigError(
-            f"{option}: {asset} of {family.name} has no setting {keys[0]!r}: expected one of {', '.join(settings)}"
+            f"{option}: {asset} of {family.name} has no setting {quote(keys[0])}: expected one of {', '.join(settings)}"
         )
     path = ["ops", f"{family.name}__{asset}", "config", *keys]
     entry = run_config
     for name in path[:-1]:
         entry[name] = entry.get(name) or {}
         if not isinstance(entry[name], dict):
-            raise RunConfigError(f"{option}: {place} cannot be set: {name} holds {entry[name]!r}, expected a mapping")
+            found = f"{cut(name)} holds {quote(entry[name])}"
+            raise RunConfigError(f"{option}: {cut(place)} cannot be set: {found}, expected a mapping")
         entry = entry[name]
     entry[path[-1]] = value
 
 
 def _read_config(path: Path | None) -> dict[str, Any]:
-    import yaml
-
     if path is None:
         return {}
     try:
-        content = yaml.safe_load(path.read_bytes())
+        content = _load_yaml(decode_text(path.read_bytes(), path.name, "utf-8"))
     except OSError as error:
-        fail(ExitCode.WRONG_USE, f"cannot read the config {path}: {error.strerror}")
-    except yaml.YAMLError as error:
-        fail(ExitCode.WRONG_USE, f"{path} is neither YAML nor JSON: {' '.join(str(error).split())}")
+        fail(ExitCode.WRONG_USE, f"cannot read the config {cut(str(path), LONGEST_PATH)}: {error.strerror}")
+    except ValueError as error:
+        fail(ExitCode.WRONG_USE, f"{path} is neither YAML nor JSON: {error}")
     if not isinstance(content, dict):
         fail(ExitCode.WRONG_USE, f"{path} holds {type(content).__name__}, expected a mapping that starts with 'ops:'")
     return content
+
+
+def _load_yaml(text: str) -> Any:
+    """Return the content of a YAML text.
+
+    Raises:
+        ValueError: the text is no YAML, or nested too deep; the message is one line.
+    """
+    import yaml
+
+    if place := find_deep_nesting(text):
+        raise ValueError(f"nested too deep at {place}")
+    try:
+        return yaml.safe_load(text)
+    except RecursionError:  # nested by indentation
+        raise ValueError("nested too deep") from None
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError tells of a date or a number that cannot be
+        raise ValueError(cut(" ".join(str(error).split()), LONGEST_REASON)) from error
 
 
 def choose_model(dataset: str, model: str, family: str) -> tuple[Family, str]:
@@ -163,7 +186,7 @@ def find_family(dataset: str, models: Sequence[str] = (), family: str = "") -> F
     try:
         entry = get_dataset(dataset)
         if family and family not in entry.families:
-            fail(ExitCode.WRONG_USE, f"--family {family!r}: {dataset} belongs to {', '.join(entry.families)}")
+            fail(ExitCode.WRONG_USE, f"--family {quote(family)}: {dataset} belongs to {', '.join(entry.families)}")
         found = get_family(family) if family else family_of(entry, models)
         for model in models:
             get_model(found.name, model)
@@ -193,6 +216,13 @@ def check_parameters(
 
 def check_output(path: Path | None) -> None:
     """End the command, before anything is materialized, if a file cannot be written."""
-    if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
-        found = "is a directory" if path.is_dir() else f"{path.parent} is not a writable directory"
-        fail(ExitCode.WRONG_USE, f"cannot write {path}: {found}")
+    if path is None:
+        return
+    try:
+        found = "is a directory" if path.is_dir() else ""
+    except OSError as error:  # a name that is too long
+        found = error.strerror or str(error)
+    if not found and not os.access(path.parent, os.W_OK):
+        found = f"{path.parent} is not a writable directory"
+    if found:
+        fail(ExitCode.WRONG_USE, f"cannot write {cut(str(path), LONGEST_PATH)}: {cut(found, LONGEST_PATH)}")

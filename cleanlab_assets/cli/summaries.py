@@ -11,6 +11,7 @@ from cleanlab_assets.cli import options
 from cleanlab_assets.cli.gates import end_on_failed_gates, end_on_failure
 from cleanlab_assets.cli.instance import RunProgress, open_instance
 from cleanlab_assets.cli.terminal import ExitCode, fail, print_summary
+from cleanlab_assets.datasets.errors import cut
 from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _report_file(path: Path, *, use_ai: bool) -> None:
     try:
         audit = AuditResult.model_validate_json(path.read_bytes())
     except OSError as error:
-        fail(ExitCode.WRONG_USE, f"cannot read {path}: {error.strerror}")
+        fail(ExitCode.WRONG_USE, f"cannot read {cut(str(path), options.LONGEST_PATH)}: {error.strerror}")
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

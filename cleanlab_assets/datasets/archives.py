@@ -6,9 +6,11 @@ bytes than the caller allows, whatever sizes the archive declares.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -18,6 +20,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, TYPE_CHECKING, Literal, TypeAlias, cast
 
+from cleanlab_assets.datasets.errors import UnreadableInputError, quote
 from cleanlab_assets.scratch import scratch_directory
 
 if TYPE_CHECKING:
@@ -36,15 +39,17 @@ _DAMAGED = (
     gzip.BadGzipFile,
     EOFError,
     NotImplementedError,  # a compression method that zipfile does not know
+    UnicodeDecodeError,
+    struct.error,
 )
 
 
-class ArchiveError(RuntimeError):
+class ArchiveError(UnreadableInputError):
     """An archive that cannot be unpacked: damaged, of an unknown kind, or without the wanted member."""
 
 
 class UnsafeArchiveError(ArchiveError):
-    """An archive with a member that could be written outside its directory, or that is no regular file."""
+    """An archive with a member that leads outside its directory, cannot lie in it or is no regular file."""
 
 
 class ArchiveTooLargeError(ArchiveError):
@@ -83,10 +88,10 @@ def extract_member(archive: Path, member: str, target: Path, *, max_bytes: int) 
     ):
         found = next((candidate for candidate in members if candidate.name == member), None)
         if found is None:
-            raise ArchiveError(f"{archive.name} has no member {member!r}")
+            raise ArchiveError(f"{archive.name} has no member {quote(member)}")
         _relative_path(archive, found)
         if found.kind != "file":
-            raise UnsafeArchiveError(f"{archive.name}: member {member!r} is not a regular file")
+            raise UnsafeArchiveError(f"{archive.name}: member {quote(member)} is not a regular file")
         unpacked = scratch / "member"
         _write(archive, found, unpacked, max_bytes)
         unpacked.replace(target)
@@ -103,8 +108,8 @@ def extract_archive(archive: Path, directory: Path, *, max_bytes: int) -> None:
     Raises:
         FileExistsError: the directory exists.
         ArchiveError: the file is not an archive or is damaged.
-        UnsafeArchiveError: a member has an absolute path or ``..`` in its name, comes twice, or is a link, a device
-            or encrypted.
+        UnsafeArchiveError: a member has an absolute path or ``..`` in its name or one that is too long, comes twice, as
+            a file and as a folder, or is a link, a device or encrypted.
         ArchiveTooLargeError: the members are larger than ``max_bytes`` together.
     """
     if directory.exists():
@@ -118,15 +123,18 @@ def extract_archive(archive: Path, directory: Path, *, max_bytes: int) -> None:
         written = 0
         for member in members:
             path = unpacked / _relative_path(archive, member)
-            if member.kind == "directory":
-                path.mkdir(parents=True, exist_ok=True)
-            elif member.kind == "file":
-                if path.exists():
-                    raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} occurs twice")
-                path.parent.mkdir(parents=True, exist_ok=True)
-                written = _write(archive, member, path, max_bytes, written)
-            else:
-                raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} is no regular file or directory")
+            with _naming_what_has_no_place(archive, member):
+                if member.kind == "directory":
+                    path.mkdir(parents=True, exist_ok=True)
+                elif member.kind == "file":
+                    if path.is_file():
+                        raise UnsafeArchiveError(f"{archive.name}: member {quote(member.name)} occurs twice")
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    written = _write(archive, member, path, max_bytes, written)
+                else:
+                    raise UnsafeArchiveError(
+                        f"{archive.name}: member {quote(member.name)} is no regular file or directory"
+                    )
         try:
             unpacked.rename(directory)
         except OSError as error:
@@ -135,10 +143,27 @@ def extract_archive(archive: Path, directory: Path, *, max_bytes: int) -> None:
             raise
 
 
+@contextmanager
+def _naming_what_has_no_place(archive: Path, member: _Member) -> Iterator[None]:
+    """Name the member that cannot be written because of its name or of another member."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            reason = f"has a name of {len(member.name)} characters, more than a file can have"
+        elif error.errno in {errno.EEXIST, errno.ENOTDIR, errno.EISDIR}:
+            reason = "is in the place of another, which is a file where this needs a folder or the other way round"
+        else:
+            raise
+        raise UnsafeArchiveError(f"{archive.name}: member {quote(member.name)} {reason}") from error
+
+
 def _relative_path(archive: Path, member: _Member) -> PurePosixPath:
     path = PurePosixPath(member.name)
     if path.is_absolute() or PureWindowsPath(member.name).drive or ".." in path.parts or "\\" in member.name:
-        raise UnsafeArchiveError(f"{archive.name}: member {member.name!r} has a path outside the target directory")
+        raise UnsafeArchiveError(f"{archive.name}: member {quote(member.name)} has a path outside the target directory")
+    if "\0" in member.name:
+        raise UnsafeArchiveError(f"{archive.name}: member {quote(member.name)} has a name that no file can have")
     return path
 
 
@@ -149,7 +174,7 @@ def _write(archive: Path, member: _Member, target: Path, max_bytes: int, written
             written += len(chunk)
             if written > max_bytes:
                 raise ArchiveTooLargeError(
-                    f"{archive.name}: member {member.name!r} exceeds the limit of {max_bytes} bytes"
+                    f"{archive.name}: member {quote(member.name)} exceeds the limit of {max_bytes} bytes"
                 )
             sink.write(chunk)
     return written
@@ -206,7 +231,7 @@ def _is_gzip(archive: Path) -> bool:
 def _open_tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     stream = tar.extractfile(info)
     if stream is None:
-        raise UnsafeArchiveError(f"member {info.name!r} holds no data")
+        raise UnsafeArchiveError(f"member {quote(info.name)} holds no data")
     return stream
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanlab_assets.datasets.source_tables import SourceFormatError, make_field_table
+from cleanlab_assets.datasets.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,17 +35,18 @@ def read_arff(path: Path, names: Sequence[str]) -> pd.DataFrame:
             have a field for each attribute.
     """
     found, records, in_data = [], [], False
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        line = text.strip()
-        if not line or line.startswith("%"):
-            continue
-        if in_data:
-            records.append((number, [field.strip().strip("'\"") for field in line.split(",")]))
-        elif attribute := _ATTRIBUTE.match(line):
-            found.append(next(name for name in attribute.groups() if name is not None))
-        elif line.lower() == "@data":
-            in_data = True
-            _require_attributes(path, number, found, names)
+    with open_text(path, "utf-8") as stream:
+        for number, text in enumerate(stream, start=1):
+            line = text.strip()
+            if not line or line.startswith("%"):
+                continue
+            if in_data:
+                records.append((number, [field.strip().strip("'\"") for field in line.split(",")]))
+            elif attribute := _ATTRIBUTE.match(line):
+                found.append(next(name for name in attribute.groups() if name is not None))
+            elif line.lower() == "@data":
+                in_data = True
+                _require_attributes(path, number, found, names)
     if not in_data:
         raise SourceFormatError(f"{path.name}: found no line @data, expected one after the attributes")
     return make_field_table(path.name, records, names)

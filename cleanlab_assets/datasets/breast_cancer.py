@@ -8,6 +8,7 @@ import pandas as pd
 
 from cleanlab_assets.datasets.dataset import Column, Dataset, SourceFile
 from cleanlab_assets.datasets.source_tables import label_column, row_ids
+from cleanlab_assets.datasets.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,9 +39,8 @@ FEATURES = (
 
 def load_breast_cancer(files: Mapping[str, Path]) -> pd.DataFrame:
     """Read the raw table from the CSV file that ships with scikit-learn; its first line is a header of counts."""
-    table = pd.read_csv(
-        files[FILE], header=None, skiprows=1, names=[*FEATURES, LABEL], float_precision="round_trip", encoding="ascii"
-    )
+    with open_text(files[FILE], "ascii") as stream:
+        table = pd.read_csv(stream, header=None, skiprows=1, names=[*FEATURES, LABEL], float_precision="round_trip")
     names = {str(code): name for code, name in enumerate(CLASS_NAMES)}
     codes = table[LABEL].astype(str)
     table[LABEL] = label_column((names.get(code, code) for code in codes), CLASS_NAMES)

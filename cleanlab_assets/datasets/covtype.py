@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.dataset import Column, Dataset, Gates, Location, SourceFile
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, row_ids
+from cleanlab_assets.datasets.text_files import open_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def parse_covtype(path: Path) -> pd.DataFrame:
 
 def _locate_format_error(path: Path, parser_message: str) -> SourceFormatError:
     """Find the first line that is not as it should be; slow, and only used once it is known that there is one."""
-    with gzip.open(path, "rt", encoding="ascii", errors="replace") as lines:
+    with open_text(path, "latin-1") as lines:  # it has a character for every byte
         for number, line in enumerate(lines, start=1):
             fields = line.rstrip("\r\n").split(",")
             if len(fields) != len(COLUMNS):

@@ -68,6 +68,11 @@ class SourceFile:
     is_pinned_on_first_use: bool = False
     is_folder: bool = False
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a file of the user's own, which nobody but the user can bring."""
+        return not (self.sha256 or self.locations or self.package or self.is_pinned_on_first_use)
+
 
 @dataclass(frozen=True, kw_only=True)
 class NumericLabel:
@@ -147,6 +152,8 @@ class Dataset:
     alike within such a block, and as good as independent between blocks.
     ``expected_rows`` is None where nobody documented it: in a user's own data.
     ``panel`` says which columns hold example and annotator where several annotators labelled the same examples.
+    ``parts`` names the parts that the files of the source define, such as ``train`` and ``test``: the split is theirs.
+    ``encoding`` is that of the text files where the user stated one.
     """
 
     name: str
@@ -167,6 +174,8 @@ class Dataset:
     time_column: str | None = None
     time_block: int = 1
     panel: Panel | None = None
+    parts: tuple[str, ...] = ()
+    encoding: str | None = None
     gates: Gates = field(default_factory=Gates)
 
     @property

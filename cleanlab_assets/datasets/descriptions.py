@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from cleanlab_assets.datasets.errors import UnreadableInputError, cut, quote
+from cleanlab_assets.datasets.headers import find_repeated
+from cleanlab_assets.datasets.text_files import is_text_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,12 +20,16 @@ if TYPE_CHECKING:
 DESCRIPTION_FILE = "dataset.toml"
 
 
-class OwnDatasetError(ValueError):
+class OwnDatasetError(UnreadableInputError):
     """A ``dataset.toml`` that does not describe a dataset; the message names the file, the field and what it holds."""
 
 
 class OwnDataset(BaseModel):
-    """What a ``dataset.toml`` says. ``name`` is that of its folder; ``options`` are for the form to read."""
+    """What a ``dataset.toml`` says.
+
+    ``name`` is that of its folder; ``options`` are for the form to read. ``encoding`` is that of text files without a
+    byte order mark, by Python's name of it; UTF-8 if absent.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,14 +42,27 @@ class OwnDataset(BaseModel):
     homepage: str = ""
     citation: str = ""
     class_names: tuple[str, ...] = ()
+    encoding: str | None = None
     files: dict[str, str] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("class_names")
+    @classmethod
+    def _check_class_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return require_distinct(value)
+
+    @field_validator("encoding")
+    @classmethod
+    def _check_encoding(cls, value: str | None) -> str | None:
+        if value is not None and not is_text_encoding(value):
+            raise ValueError("expected a text encoding that Python knows, such as latin-1 or cp1252")
+        return value
 
     def to_dataset(self, **known: Any) -> Dataset:
         """Make the catalogue entry; ``known`` are the fields of ``Dataset`` that the form of the data decides."""
         from cleanlab_assets.datasets.dataset import Dataset
 
-        said = ("name", "description", "homepage", "licence", "citation")
+        said = ("name", "description", "homepage", "licence", "citation", "encoding")
         return Dataset(
             **{name: getattr(self, name) for name in said},
             title=self.title or self.name,
@@ -49,6 +70,20 @@ class OwnDataset(BaseModel):
             expected_rows=None,
             **known,
         )
+
+
+def tell_fault(error: ValidationError) -> str:
+    """Name the first field that a description has wrong, with what it should be and what it is, in one line."""
+    first = error.errors()[0]
+    field = ".".join(cut(str(part)) for part in first["loc"])
+    return f"{field}: {first['msg'].removeprefix('Value error, ')}, found {quote(first['input'])}"
+
+
+def require_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a list in which a name stands twice, by a ``ValueError``; for fields of a description."""
+    if (repeated := find_repeated(names)) is not None:
+        raise ValueError(f"{quote(repeated)} stands there twice")
+    return names
 
 
 @dataclass(frozen=True, kw_only=True)

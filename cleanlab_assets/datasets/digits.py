@@ -8,6 +8,7 @@ import pandas as pd
 
 from cleanlab_assets.datasets.dataset import Column, Dataset, SourceFile
 from cleanlab_assets.datasets.source_tables import label_column, row_ids
+from cleanlab_assets.datasets.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,8 @@ PIXEL_COLUMNS = tuple(Column(name=name, kind="numeric", minimum=0, maximum=16) f
 
 def load_digits(files: Mapping[str, Path]) -> pd.DataFrame:
     """Read the raw table from the compressed CSV file that ships with scikit-learn; it has no header."""
-    table = pd.read_csv(files[FILE], header=None, names=[*PIXELS, LABEL], compression="gzip", encoding="ascii")
+    with open_text(files[FILE], "ascii") as stream:
+        table = pd.read_csv(stream, header=None, names=[*PIXELS, LABEL])
     table[LABEL] = label_column(table[LABEL].astype(str), CLASS_NAMES)
     table.insert(0, "row_id", row_ids(FILE, range(1, len(table) + 1)))
     return table

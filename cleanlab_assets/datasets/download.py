@@ -19,6 +19,8 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from cleanlab_assets.datasets.archives import ArchiveError, extract_member, read_whole_archive
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.scratch import scratch_directory
 
 if TYPE_CHECKING:
@@ -60,12 +62,16 @@ class SourceError(RuntimeError):
     """A source file of a dataset cannot be had; the subclasses say why, the message says what to do."""
 
 
-class SourceHashError(SourceError):
+class SourceHashError(SourceError, UnreadableInputError):
     """The bytes of a file are not those that the catalogue pins."""
 
 
-class WrongContentError(SourceError):
+class WrongContentError(SourceError, UnreadableInputError):
     """A file that nobody pinned is not of the kind that its name says."""
+
+
+class OwnFileError(SourceError, UnreadableInputError):
+    """A file or folder of the user's own is absent, or a file in place of a folder or the other way round."""
 
 
 class DownloadError(SourceError):
@@ -116,6 +122,7 @@ def resolve_source_files(
         SourceHashError: a file at hand, or what every address gave, has another SHA-256 than expected.
         WrongContentError: a file that nobody pinned is not what its name says, such as the page of a network that asks
             for a login.
+        OwnFileError: a file of the user's own is absent, or is a folder, or the other way round.
         DownloadError: no address gave the file; the message has the reason for each, and where to put the file by
             hand. ``InsecureAddressError`` when all were refused for not being HTTPS.
         PackagedFileError: the package that ships the file is not installed or lacks it.
@@ -137,6 +144,8 @@ def resolve_source_files(
             paths[file.name] = path
         elif path.is_dir() and file.is_folder:
             paths[file.name] = path
+        elif file.is_own:
+            raise OwnFileError(_describe_absence(path, file))
         elif path.exists():
             raise DataDirError(f"{path} is not a regular file: move it away")
         else:
@@ -151,6 +160,13 @@ def resolve_source_files(
         )
         paths |= _download_files(dataset.name, absent, directory, transfer)
     return {file.name: paths[file.name] for file in dataset.files}
+
+
+def _describe_absence(path: Path, file: SourceFile) -> str:
+    """Say what is wrong with the place of a file of the user's own."""
+    expected, other = ("folder", "file") if file.is_folder else ("file", "folder")
+    what = f"is a {other}, expected a {expected}" if path.exists() else "does not exist"
+    return f"{path.absolute()} {what}: put the {expected} there, or correct {DESCRIPTION_FILE}"
 
 
 def _find_packaged_file(file: SourceFile, package: str) -> Path:

@@ -113,5 +113,6 @@ DATASET = Dataset(
     label=LABEL,
     class_names=CLASS_NAMES,
     columns=TOKEN_COLUMNS,
+    parts=tuple(N_DOCUMENTS),
     expected_rows=N_WORDS,
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.dataset import SourceFile
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError
+from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.images import IMAGE_COLUMNS, LABEL, SEPARATOR, AnnotationError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def image_format(name: str, family: str, load: Callable[..., pd.DataFrame], *, r
     Args:
         name: name of the form.
         family: the task family that it can hold.
-        load: reads the raw table from the paths by role and ``class_names``.
+        load: reads the raw table from the paths by role, ``class_names`` and the ``encoding`` of text.
         roles: the roles that ``files`` must have, and whether each is a folder.
     """
 
@@ -41,7 +42,9 @@ def image_format(name: str, family: str, load: Callable[..., pd.DataFrame], *, r
         return description.to_dataset(
             files=tuple(SourceFile(name=description.files[role], sha256=(), is_folder=roles[role]) for role in roles),
             load=lambda files: load(
-                {role: files[file] for role, file in description.files.items()}, class_names=description.class_names
+                {role: files[file] for role, file in description.files.items()},
+                class_names=description.class_names,
+                encoding=description.encoding,
             ),
             label=LABEL,
             label_separator=SEPARATOR,
@@ -59,9 +62,12 @@ def read_picture(folder: Path, name: str, *, named_in: str) -> bytes:
         AnnotationError: the folder has no such picture, or the name leads outside.
     """
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-        raise AnnotationError(f"{named_in}: found the image {name!r}, expected a file of {folder.name}")
-    return path.read_bytes()
+    try:
+        if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
+            return path.read_bytes()
+    except OSError as error:  # a name that is too long, or a file that may not be read
+        raise AnnotationError(f"{named_in}: cannot read the image {quote(name)}: {error.strerror}") from error
+    raise AnnotationError(f"{named_in}: found the image {quote(name)}, expected a file of {folder.name}")
 
 
 def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import io
 import json
+import struct
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +19,17 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.dataset import Column
+from cleanlab_assets.datasets.errors import cut
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 LABEL = "classes"
 SEPARATOR = "|"
 MAX_IMAGE_PIXELS = 50_000_000
 _MAX_BYTE = 255
-_DAMAGED = (OSError, SyntaxError)
+_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, struct.error)
 """What Pillow raises for a file that is no picture, breaks off or has a damaged part."""
 _BOX_FIELDS = ("x1", "y1", "x2", "y2")
 
@@ -87,7 +90,7 @@ class AnnotatedImage:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "boxes", np.asarray(self.boxes, dtype=np.float64).reshape(-1, 4))
-        width, height = _read_size(self.image, self.row_id)
+        width, height = _read_size(self.image, f"{self.row_id}, field image")
         object.__setattr__(self, "_size", (width, height))
         if len(self.box_labels) != len(self.boxes):
             raise AnnotationError(
@@ -253,8 +256,9 @@ def read_mask(content: bytes, where: str) -> np.ndarray:
     """Return the mask of a source file, see ``decode_mask``; ``where`` names the file in the error.
 
     Raises:
-        AnnotationError: the file is no picture, or a damaged one.
+        AnnotationError: the file is no picture, a damaged one, or one of too many pixels.
     """
+    _read_size(content, where)
     try:
         return decode_mask(content)
     except _DAMAGED as error:
@@ -278,16 +282,32 @@ def boxes_of_instances(instance_mask: np.ndarray) -> np.ndarray:
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
 
-def _read_size(content: bytes, row_id: str) -> tuple[int, int]:
+def _read_size(content: bytes, where: str) -> tuple[int, int]:
+    """Return width and height of an encoded picture or mask, of which no pixel is decoded yet."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(content)) as picture:
+        with _any_size_allowed(), Image.open(io.BytesIO(content)) as picture:
             width, height = picture.size
-    except UnidentifiedImageError as error:
-        raise AnnotationError(f"{row_id}, field image: found {len(content)} bytes that are not an image") from error
+    except _DAMAGED as error:
+        # Pillow has words of its own for damage alone: of what it does not know it names an object in memory.
+        known = "" if isinstance(error, UnidentifiedImageError) else f": {cut(str(error))}"
+        raise AnnotationError(f"{where}: found {len(content)} bytes that are not an image{known}") from error
     if width * height > MAX_IMAGE_PIXELS:
         raise AnnotationError(
-            f"{row_id}, field image: found {width} x {height} pixels, expected at most {MAX_IMAGE_PIXELS:,} in total"
+            f"{where}: found {width} x {height} pixels, expected at most {MAX_IMAGE_PIXELS:,} in total"
         )
     return width, height
+
+
+@contextmanager
+def _any_size_allowed() -> Iterator[None]:
+    """Let Pillow open pictures beyond its own limit, whose error does not tell their size."""
+    from PIL import Image
+
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit

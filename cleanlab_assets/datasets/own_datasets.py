@@ -7,6 +7,7 @@ files, the files by their role, and what people should know of the data::
     format = "conllu"
     title = "Support tickets"
     class_names = ["NOUN", "VERB", "OTHER"]
+    encoding = "latin-1"
 
     [files]
     train = "train.conllu"
@@ -16,15 +17,19 @@ A form is one module of ``datasets.formats`` that defines ``FORMAT``; it turns t
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
+from pathlib import PurePath
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 import cleanlab_assets.datasets.formats
-from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDataset, OwnDatasetError
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDataset, OwnDatasetError, tell_fault
+from cleanlab_assets.datasets.errors import UnreadableInputError, cut, quote
+from cleanlab_assets.datasets.text_files import read_text
 from cleanlab_assets.discovery import find_entries
 
 if TYPE_CHECKING:
@@ -34,6 +39,8 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset
 
 LONGEST_REASON = 300
+LONGEST_FILE_NAME = 255
+"""Most bytes of the name of a file or folder that usual file systems take."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -59,6 +66,8 @@ def _try_to_read(path: Path, formats: Mapping[str, Format]) -> Dataset | OwnData
         return _read_description(path, formats)
     except OwnDatasetError as error:
         return error
+    except UnreadableInputError as error:  # it begins with the name of a file of the folder
+        return OwnDatasetError(f"{path.parent}/{error}")
     except OSError as error:
         return OwnDatasetError(f"{error.filename or path}: cannot be read: {error.strerror or error}")
     except RecursionError:
@@ -71,31 +80,33 @@ def _read_description(path: Path, formats: Mapping[str, Format]) -> Dataset:
     name = path.parent.name
     if not _NAME.fullmatch(name):
         raise OwnDatasetError(
-            f"{path}: the folder name is the dataset name: found {name!r}, "
+            f"{path}: the folder name is the dataset name: found {quote(name)}, "
             "expected lower-case letters, digits and underscores, starting with a letter"
         )
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path, "utf-8"))
         if "name" in content:
-            raise OwnDatasetError(f"{path}: name: found {content['name']!r}, but the folder name is the dataset name")
+            found = quote(content["name"])
+            raise OwnDatasetError(f"{path}: name: found {found}, but the folder name is the dataset name")
         description = OwnDataset(name=name, **content)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OwnDatasetError(f"{path} is not TOML: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise OwnDatasetError(f"{path} is not TOML: {cut(str(error), LONGEST_REASON)}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise OwnDatasetError(f"{path}: {field}: {first['msg']}, found {first['input']!r}") from error
+        raise OwnDatasetError(f"{path}: {tell_fault(error)}") from error
     if description.format not in formats:
         raise OwnDatasetError(
-            f"{path}: format: found {description.format!r}, expected one of {', '.join(formats) or 'none'}"
+            f"{path}: format: found {quote(description.format)}, expected one of {', '.join(formats) or 'none'}"
         )
     form = formats[description.format]
     if description.family not in form.families:
         raise OwnDatasetError(
-            f"{path}: family: found {description.family!r}, expected one that {form.name} supports: "
+            f"{path}: family: found {quote(description.family)}, expected one that {form.name} supports: "
             f"{', '.join(form.families)}"
         )
     for role, file in description.files.items():
+        said = f"{path}: files.{cut(role)}: found {quote(file)}"
         if not (path.parent / file).resolve().is_relative_to(path.parent.resolve()):
-            raise OwnDatasetError(f"{path}: files.{role}: found {file!r}, expected a file in the same folder")
+            raise OwnDatasetError(f"{said}, expected a file in the same folder")
+        if any(len(os.fsencode(part)) > LONGEST_FILE_NAME for part in PurePath(file).parts):
+            raise OwnDatasetError(f"{said}, expected a name of at most {LONGEST_FILE_NAME} bytes")
     return form.describe(description, path.parent)

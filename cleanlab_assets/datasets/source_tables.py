@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+from cleanlab_assets.datasets.errors import UnreadableInputError
+from cleanlab_assets.datasets.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +20,7 @@ LABEL_SEPARATOR = "|"
 """What stands between the class names of a label that names several."""
 
 
-class SourceFormatError(ValueError):
+class SourceFormatError(UnreadableInputError):
     """A line of a source file is not in the file's format; the message names file, line, what came and what should."""
 
 
@@ -45,7 +47,13 @@ def label_column(labels: Iterable[str | None], class_names: Sequence[str]) -> pd
 
 
 def read_fields(
-    path: Path, names: Sequence[str], *, separator: str = ",", has_header: bool = False, comment: str = ""
+    path: Path,
+    names: Sequence[str],
+    *,
+    separator: str = ",",
+    has_header: bool = False,
+    comment: str = "",
+    encoding: str | None = "utf-8",
 ) -> pd.DataFrame:
     """Read a text file of separated fields as it is: every line is a row, every field stays text.
 
@@ -56,15 +64,16 @@ def read_fields(
         has_header: whether the first line holds the names.
         comment: what a line begins with that is none of the table, as a blank line is none then; such lines are only
             counted, and white space around fields is taken off.
+        encoding: that of a file without byte order mark, see ``open_text``.
 
     Returns:
         Table with ``row_id`` (``<file>:<line>``) and the fields under their names, as text.
 
     Raises:
         SourceFormatError: a line does not have a field for each name, or the header has other names.
+        TextFileError: the file is of another encoding.
     """
-    open_text = gzip.open if path.suffix == ".gz" else open
-    with open_text(path, "rt", encoding="utf-8") as stream:
+    with open_text(path, encoding) as stream:
         lines = [line.rstrip("\n") for line in stream]
     header = separator.join(names)
     if has_header and lines[:1] != [header]:

@@ -119,6 +119,7 @@ def describe_own_tokens(
         label=LABEL,
         class_names=tuple(class_names),
         columns=TOKEN_COLUMNS,
+        parts=tuple(part for part in PARTS if part in description.files),
     )
 
 

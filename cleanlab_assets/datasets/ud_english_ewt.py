@@ -32,10 +32,11 @@ DATASET = Dataset(
         SourceFile(name=name, sha256=(_SHA256[part],), locations=(Location(url=f"{_ADDRESS}/{RELEASE}/{name}"),))
         for part, name in FILES.items()
     ),
-    load=partial(load_tagged_files, read=read_conllu, parts=FILES, class_names=UPOS),
+    load=partial(load_tagged_files, read=partial(read_conllu, encoding="utf-8"), parts=FILES, class_names=UPOS),
     label=LABEL,
     class_names=UPOS,
     columns=TOKEN_COLUMNS,
+    parts=tuple(FILES),
     expected_rows=204_577 + 25_147 + 25_094,
     gates=Gates(label_issue_rate=0.05),
 )

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.download import file_sha256, resolve_source_files
-from cleanlab_assets.datasets.source_tables import SourceFormatError
+from cleanlab_assets.datasets.errors import UnreadableInputError, quote
+from cleanlab_assets.datasets.headers import AUDIT_COLUMNS, HeaderError
 from cleanlab_assets.families.contracts import ROW_ID, TableContract
 from cleanlab_assets.families.step import DATASET, StepContext, step
 from cleanlab_assets.methods.result import Facts, Result
@@ -28,6 +29,8 @@ SOURCES = "sources"
 """Name of the figure that holds SHA-256 and size of each source file."""
 MAXIMUM_AGE = timedelta(days=8)
 """Age from which raw data counts as old: a weekly refresh has failed then."""
+_UNREADABLE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""What the system says of a file that cannot be read, whatever else works."""
 
 
 class SourceFacts(Facts):
@@ -64,21 +67,22 @@ def raw_dataset(context: StepContext) -> RawDatasetTable:
     transfer that fails for a passing reason is tried again, for minutes at most.
     """
     dataset = context.dataset
-    files = resolve_source_files(dataset, context.data_dir)
+    _require_free_names(dataset, AUDIT_COLUMNS | context.reserved_columns)
     try:
-        raw = dataset.load(files)
-    except SourceFormatError as error:
-        raise type(error)(f"{dataset.name}: {error}") from error
-    facts = RawDatasetFacts(
-        sources={
-            file.name: SourceFacts(
-                sha256=file_sha256(files[file.name]),
-                bytes=_count_bytes(files[file.name]),
-                pinned="recorded on first use" if file.is_pinned_on_first_use else "",
-            )
-            for file in dataset.files
-        }
-    )
+        files = resolve_source_files(dataset, context.data_dir)
+        raw = _load(dataset, files)
+        facts = RawDatasetFacts(
+            sources={
+                file.name: SourceFacts(
+                    sha256=file_sha256(files[file.name]),
+                    bytes=_count_bytes(files[file.name]),
+                    pinned="recorded on first use" if file.is_pinned_on_first_use else "",
+                )
+                for file in dataset.files
+            }
+        )
+    except _UNREADABLE as error:
+        raise UnreadableInputError(f"{dataset.name}: {error.filename} cannot be read: {error.strerror}") from error
 
     def show() -> dict[str, Shown]:
         return {
@@ -93,6 +97,24 @@ def raw_dataset(context: StepContext) -> RawDatasetTable:
         }
 
     return Result(value=raw, facts=facts, show=show)
+
+
+def _require_free_names(dataset: Dataset, taken: frozenset[str]) -> None:
+    """Refuse columns of the source whose names the audit needs for its own."""
+    for column in dataset.columns:
+        if column.name in taken and column.name != dataset.label:
+            files = ", ".join(file.name for file in dataset.files)
+            raise HeaderError(
+                f"{dataset.name}: {files}: a column of the audit itself is named {quote(column.name)}: rename yours"
+            )
+
+
+def _load(dataset: Dataset, files: Mapping[str, Path]) -> pd.DataFrame:
+    """Parse the source; an error names the dataset."""
+    try:
+        return dataset.load(files)
+    except UnreadableInputError as error:
+        raise type(error)(f"{dataset.name}: {error}") from error
 
 
 def _count_bytes(path: Path) -> int:

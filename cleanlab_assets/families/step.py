@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
+from cleanlab_assets.datasets.errors import cut
 from cleanlab_assets.methods.facts import LabelIssuesFacts, PredictionsFacts, TrainingSetFacts
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import Json
 from cleanlab_assets.methods.variants import VariantComparison
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import timedelta
     from pathlib import Path
 
@@ -41,9 +43,29 @@ Comparison: TypeAlias = Result[VariantComparison, NoFacts]
 
 
 class Settings(BaseModel):
-    """The settings of a step; each setting lives on exactly one step."""
+    """The settings of a step; each setting lives on exactly one step, and its numbers are finite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _check_numbers(cls, value: Any) -> Any:
+        for name, number in _list_numbers(value):
+            if not math.isfinite(number):
+                raise ValueError(f"found {number}{name and f' for {cut(name)}'}, expected finite numbers")
+        return value
+
+
+def _list_numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the fractional numbers within a setting, each with the name that it has there."""
+    if isinstance(value, float):
+        yield name, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _list_numbers(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _list_numbers(item, name)
 
 
 class Parts(Protocol):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.methods.folds import (
     bin_by_quantile,
     divide_by_time,
@@ -26,14 +27,6 @@ TEST = "test"
 NO_FOLD = -1
 QUANTILE_BINS = 10
 """Bins of a numeric label that every part of the rows gets its share of."""
-SHARED_COLUMNS = frozenset(
-    {
-        *("row_id", "given_label", "split", "fold", "time_block", "planted_error", "planted_kind", "true_label"),
-        *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
-        *("given_label_probability", "suggested_label_probability"),
-    }
-)
-"""Columns that the audit of every family writes beside the features; no feature may have one of these names."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,7 @@ def build_training_set(
     test_fraction: float,
     folds: int,
     seed: int,
-    reserved: frozenset[str] = SHARED_COLUMNS,
+    reserved: frozenset[str] = AUDIT_COLUMNS,
 ) -> TrainingSet:
     """Sample, split and fold the rows of a raw dataset.
 
@@ -167,7 +160,7 @@ def _draw_sample(strata: np.ndarray, times: np.ndarray | None, max_rows: int | N
     return np.sort(np.argsort(times, kind="stable")[-max_rows:])
 
 
-def read_features(raw: pd.DataFrame, dataset: Dataset, *, reserved: frozenset[str] = SHARED_COLUMNS) -> pd.DataFrame:
+def read_features(raw: pd.DataFrame, dataset: Dataset, *, reserved: frozenset[str] = AUDIT_COLUMNS) -> pd.DataFrame:
     """Return row id and features of raw rows, with one kind of missing value.
 
     Raises:

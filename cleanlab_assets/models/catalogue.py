@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cleanlab_assets.models
+from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.weights import WEIGHTS_FOLDER
 from cleanlab_assets.discovery import find_entries
 
@@ -105,7 +106,7 @@ def get_model(family: str, name: str) -> Model:
     models = models_of(family)
     if name not in models:
         known = "is no model for" if name in all_models() else "is unknown to"
-        raise UnknownModelError(f"model {name!r} {known} {family}: expected one of {', '.join(models)}")
+        raise UnknownModelError(f"model {quote(name)} {known} {family}: expected one of {', '.join(models)}")
     return models[name]
 
 
@@ -148,10 +149,10 @@ def build_model(
     for parameter in parameters or {}:
         if parameter in _FIXED_PARAMETERS:
             raise ModelParameterError(
-                f"parameter {parameter!r} of {name} cannot be set here: {_FIXED_PARAMETERS[parameter]}"
+                f"parameter {quote(parameter)} of {name} cannot be set here: {_FIXED_PARAMETERS[parameter]}"
             )
         if parameter not in known:
-            raise ModelParameterError(f"{name} has no parameter {parameter!r}: expected one of {', '.join(known)}")
+            raise ModelParameterError(f"{name} has no parameter {quote(parameter)}: expected one of {', '.join(known)}")
     estimator.set_params(**(parameters or {}))
     return pipeline
 

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import ValidationError, create_model
 
+from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.families.step import COMPARISON, MODEL, StepContext
 from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
 from cleanlab_assets.orchestration.contracts import to_dagster_type
 from cleanlab_assets.orchestration.datasets import broken_datasets, get_dataset
 from cleanlab_assets.orchestration.history import (
+    UNREADABLE_INPUT,
     latest_provenance,
     read_data_version,
     remember_records,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.families.family import TaskFamily
     from cleanlab_assets.families.step import Settings, Step
+    from cleanlab_assets.methods.result import Result
 
 CONFIG = "config"
 """Name of the metadata entry that holds the settings of the step."""
@@ -112,7 +115,7 @@ def build_asset(
         ours = replace(build_context(context, family), parts=parts)
         if settings is not None:
             arguments["settings"] = settings
-        result = step.run(ours, **arguments)
+        result = _run(step, ours, arguments)
         parts.clear()
         provenance = Provenance(
             asset=context.asset_key.to_user_string(),
@@ -184,6 +187,14 @@ def to_dagster_config(settings: type[Settings]) -> type[dg.Config]:
     """Turn a step's settings into the form that Dagster reads a run config by."""
     fields: dict[str, Any] = {name: (item.annotation, item) for name, item in settings.model_fields.items()}
     return create_model(settings.__name__, __base__=dg.Config, __doc__=settings.__doc__, **fields)
+
+
+def _run(step: Step, context: ChainContext, arguments: Mapping[str, Any]) -> Result[Any, Any]:
+    """Run a step; where its input cannot be read, the failure says so to whoever reads the run."""
+    try:
+        return step.run(context, **arguments)
+    except UnreadableInputError as error:
+        raise dg.Failure(str(error), metadata={UNREADABLE_INPUT: True}, allow_retries=False) from error
 
 
 def _choose_settings(context: dg.AssetExecutionContext, given: dg.Config) -> dg.Config:

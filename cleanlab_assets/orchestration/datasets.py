@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.catalogue import find_datasets
 from cleanlab_assets.datasets.descriptions import OwnDatasetError
+from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -55,5 +56,5 @@ def get_dataset(name: str) -> Dataset:
         raise broken[name]
     datasets = all_datasets()
     if name not in datasets:
-        raise UnknownDatasetError(f"unknown dataset {name!r}: expected one of {', '.join(datasets)}")
+        raise UnknownDatasetError(f"unknown dataset {quote(name)}: expected one of {', '.join(datasets)}")
     return datasets[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.families import registry
 from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.orchestration.chain import build_family
@@ -43,5 +44,5 @@ def get_family(name: str) -> Family:
     """
     by_name = {task.name: task for task in registry.FAMILIES}
     if name not in by_name:
-        raise ValueError(f"unknown task family {name!r}: expected one of {', '.join(by_name)}")
+        raise ValueError(f"unknown task family {quote(name)}: expected one of {', '.join(by_name)}")
     return build_family(by_name[name])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 NO_VERSION = "not recorded"
+UNREADABLE_INPUT = "unreadable_input"
+"""Name of the metadata entry of a failure that says that the input of the step cannot be read."""
 OF_ANOTHER_RUN = "holds the result of another run than the instance records"
 _Records: TypeAlias = "dict[tuple[dg.AssetKey, str], dg.EventLogRecord | None]"
 _remembered: ContextVar[_Records | None] = ContextVar("remembered", default=None)
@@ -115,11 +117,19 @@ def find_failure(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: st
 
 def describe_step_failure(event: dg.DagsterEvent) -> str:
     """Name the step that failed and what it raised, in one line."""
-    error = event.step_failure_data.error
+    told, error = event.step_failure_data.user_failure_data, event.step_failure_data.error
+    if told is not None:
+        return f"{event.step_key}: {told.description}"
     if error is not None and error.cause is not None:
         error = error.cause  # Dagster's wrapper tells which step; its cause is what the step raised.
     message = error.message.strip().splitlines()[0] if error is not None else "no error was recorded"
     return f"{event.step_key}: {message}"
+
+
+def is_input_unreadable(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed because a description or a source file cannot be read."""
+    told = event.step_failure_data.user_failure_data
+    return told is not None and UNREADABLE_INPUT in told.metadata
 
 
 def require_recorded(

@@ -59,6 +59,8 @@ def catalogue_hash(dataset: Dataset) -> str:
         content.append({"label_separator": dataset.label_separator})
     if dataset.panel is not None:
         content.append(asdict(dataset.panel))
+    if dataset.encoding is not None:
+        content.append({"encoding": dataset.encoding})
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

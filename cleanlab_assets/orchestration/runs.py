@@ -11,9 +11,10 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cleanlab_assets.compat import latest_check_executions
+from cleanlab_assets.datasets.errors import cut, quote
 from cleanlab_assets.orchestration.dead_runs import PROCESS_TAG
 from cleanlab_assets.orchestration.freshness import find_stale_assets, find_stale_gates
-from cleanlab_assets.orchestration.history import describe_step_failure
+from cleanlab_assets.orchestration.history import describe_step_failure, is_input_unreadable
 from cleanlab_assets.orchestration.partitions import Partition, partition_keys
 from cleanlab_assets.processes import this_process
 
@@ -58,6 +59,8 @@ class RunOutcome:
     success: bool = True
     error: str | None = None
     checks: Sequence[CheckOutcome] = field(default_factory=tuple)
+    has_unreadable_input: bool = False
+    """Whether the run failed because a description or a source file cannot be read."""
 
 
 def resolve_configs(family: Family, run_config: RunConfig) -> dict[dg.AssetKey, dict[str, Any]]:
@@ -68,19 +71,21 @@ def resolve_configs(family: Family, run_config: RunConfig) -> dict[dg.AssetKey, 
     """
     unknown = set(run_config) - {"ops"}
     if unknown:
-        raise RunConfigError(f"the run config has {', '.join(sorted(map(str, unknown)))}, expected only 'ops'")
+        raise RunConfigError(f"the run config has {_list_names(unknown)}, expected only 'ops'")
     steps = run_config.get("ops") or {}
     if not isinstance(steps, dict):
-        raise RunConfigError(f"ops holds {steps!r}, expected a mapping of steps")
+        raise RunConfigError(f"ops holds {quote(steps)}, expected a mapping of steps")
     step_names = {f"{family.name}__{name}": name for name in family.configs}
     for step in steps:
         if step not in step_names:
-            raise RunConfigError(f"ops has no step {step!r} with settings: expected one of {', '.join(step_names)}")
+            raise RunConfigError(
+                f"ops has no step {quote(step)} with settings: expected one of {', '.join(step_names)}"
+            )
     resolved = {}
     for step, name in step_names.items():
         entry = steps.get(step) or {}
         if not isinstance(entry, dict) or not isinstance(entry.get("config") or {}, dict):
-            raise RunConfigError(f"{step} holds {entry!r}, expected a mapping with 'config'")
+            raise RunConfigError(f"{step} holds {quote(entry)}, expected a mapping with 'config'")
         values = entry.get("config") or {}
         resolved[family.key(name)] = _check_settings(step, family.configs[name], values)
     return resolved
@@ -90,15 +95,21 @@ def _check_settings(step: str, config_type: type[StepSettings], values: Mapping[
     unknown = set(values) - set(config_type.model_fields)
     if unknown:
         raise RunConfigError(
-            f"{step} has no setting {', '.join(sorted(map(str, unknown)))}: expected one of "
-            f"{', '.join(config_type.model_fields)}"
+            f"{step} has no setting {_list_names(unknown)}: expected one of {', '.join(config_type.model_fields)}"
         )
     try:
         return config_type(**values).model_dump(mode="json")
     except ValidationError as error:
         first = error.errors()[0]
-        setting = ".".join(str(part) for part in first["loc"])
-        raise RunConfigError(f"{step}.{setting} is {first['input']!r}: {first['msg']}") from error
+        setting = ".".join(cut(str(part)) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise RunConfigError(f"{step}.{setting} is {quote(first['input'])}: {reason}") from error
+    except (ValueError, RecursionError) as error:
+        raise RunConfigError(f"{step} holds a value within itself, or one that is nested too deep") from error
+
+
+def _list_names(names: AbstractSet[Any]) -> str:
+    return ", ".join(sorted(cut(str(name)) for name in names))
 
 
 def materialize_level(
@@ -225,7 +236,8 @@ def _read_result(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
     Raises:
         dagster.DagsterExecutionInterruptedError: the run was interrupted, which Dagster tells as a failure.
     """
-    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    failures = [event for event in result.all_events if event.is_step_failure]
+    errors = [event.step_failure_data.error for event in failures]
     errors += [event.job_failure_data.error for event in result.all_events if event.is_job_failure]
     if any(error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__ for error in errors):
         raise dg.DagsterExecutionInterruptedError
@@ -233,6 +245,7 @@ def _read_result(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
         "success": result.success,
         "error": None if result.success else _describe_failure(result),
         "checks": [_to_outcome(evaluation) for evaluation in result.get_asset_check_evaluations()],
+        "has_unreadable_input": any(is_input_unreadable(event) for event in failures),
     }
 
 

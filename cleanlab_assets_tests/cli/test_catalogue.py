@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from cleanlab_assets.cli.terminal import ExitCode
 from cleanlab_assets.orchestration.datasets import all_datasets, forget_datasets
 from cleanlab_assets_tests.datasets.test_broken_datasets import write_fault
+from cleanlab_assets_tests.datasets.test_own_encodings import FORMS, write
 
 if TYPE_CHECKING:
     from cleanlab_assets_tests.cli.conftest import AuditedHome, Home
@@ -34,7 +36,9 @@ def test_the_list_shows_what_is_audited(audited_home: AuditedHome) -> None:
     ("name", "told"),
     [
         ("diabetes", ["rows: 442", "models: extra_trees", "licence:", "label: progression: whole numbers", "│ bmi"]),
-        ("adult_income", ["adult.data", "(missing)", "from https://", "SHA-256"]),
+        ("adult_income", ["adult.data", "(missing)", "from https://", "SHA-256", "split: at random, equal rows"]),
+        ("bike_sharing", ["split: by time (instant)"]),
+        ("ud_english_ewt", ["split: by file (train, dev, test)"]),
         ("knn", ["tasks: classification"]),
         ("regression", ["outlier_detectors.budgets", "near_duplicates_across_splits", "comparison_report", "ridge"]),
     ],
@@ -90,12 +94,55 @@ def test_a_dataset_that_cannot_be_described_stops_only_commands_that_name_it(hom
         listed = home.run("list")
         assert listed.exit_code == ExitCode.FINE, listed.output
         assert "latin_1" in listed.stdout
-        assert "is not UTF-8" in listed.stdout
+        assert "whichisnotUTF-8" in re.sub(r"[\s│]", "", listed.stdout), "the cells of the table are folded"
         assert home.run("describe", "digits").exit_code == ExitCode.FINE
         for command in ("describe latin_1", "run -d latin_1", "sweep latin_1", "gate -d latin_1"):
             ended = home.run(*command.split())
             assert ended.exit_code == ExitCode.WRONG_USE, command
             (line,) = ended.stderr.splitlines()
-            assert "latin_1/examples.csv is not UTF-8" in line
+            assert "latin_1/examples.csv, line 1, byte offset 10: found the byte 0xf6, which is not UTF-8" in line
+    finally:
+        forget_datasets()
+
+
+@pytest.mark.parametrize(
+    ("form", "split"),
+    [
+        ("coco", "at random, equal rows together"),
+        ("voc", "at random, equal rows together"),
+        ("mask_pairs", "at random, equal rows together"),
+        ("conll2003", "at random, whole documents or equal sentences together"),
+    ],
+)
+def test_files_and_folders_of_the_users_own_are_told_where_they_are_and_absent_ones_as_missing(
+    home: Home, form: str, split: str
+) -> None:
+    folder = write(home.path / "data", form, "latin-1", stated="latin-1")
+    forget_datasets()
+    try:
+        told = home.run("describe", "mine").stdout.splitlines()
+        assert f"split: {split}" in told
+        assert "encoding: latin-1, where no byte order mark says another" in told
+        files = FORMS[form].files.values()
+        assert [f"{name}: {folder / name}, any content" in told for name in files] == [True] * len(files)
+        for name in files:
+            (folder / name).rename(folder / f"no_{name}")
+        told = home.run("describe", "mine").stdout.splitlines()
+        assert [f"{name}: {folder / name} (missing), any content" in told for name in files] == [True] * len(files)
+        asked = home.run("download-data", "mine")
+        assert asked.exit_code == ExitCode.WRONG_USE
+        assert f"{folder / next(iter(files))} does not exist: put the" in asked.stderr
+        assert "catalogue" not in asked.stderr
+    finally:
+        forget_datasets()
+
+
+def test_the_split_of_own_files_is_by_file_where_they_are_its_parts(home: Home) -> None:
+    folder = write(home.path / "data", "conll2003", "utf-8")
+    description = folder / "dataset.toml"
+    description.write_text(description.read_text() + 'test = "e.txt"\n')
+    forget_datasets()
+    try:
+        assert "split: by file (train, test)" in home.run("describe", "mine").stdout.splitlines()
     finally:
         forget_datasets()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,51 @@ def test_a_family_that_the_dataset_does_not_belong_to_is_wrong_use(arguments: li
     printed = home.run(*arguments, "--family", "regression")
     assert printed.exit_code == ExitCode.WRONG_USE
     assert "--family 'regression': digits belongs to classification" in " ".join(printed.stderr.split())
+
+
+LONG = "x" * 10_000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "-d", LONG],
+        ["run", "-m", LONG],
+        ["run", "--family", LONG],
+        ["run", "--set", LONG],
+        ["run", "--set", f"{LONG}.folds=3"],
+        ["run", "--set", f"training_set.{LONG}=3"],
+        ["run", "--set", f"training_set.folds={LONG}"],
+        ["run", "--set", f"predictions.parameters.{LONG}=3"],
+        ["run", "--set", f"predictions.parameters.{LONG}=.nan"],
+        ["run", "--set", f"training_set.folds.{LONG}=3", "--set", f"training_set.folds.{LONG}.a=3"],
+        ["run", "--config", LONG],
+        ["run", "-o", LONG],
+        ["run", "-o", f"{LONG}/a.json"],
+        ["run", f"--{LONG}"],
+        ["run", LONG],
+        ["sweep", LONG],
+        ["sweep", "digits", "-m", LONG],
+        ["sweep", "digits", "--save-csv", LONG],
+        ["gate", "-d", LONG],
+        ["gate", "-m", LONG],
+        ["describe", LONG],
+        ["download-data", LONG],
+        ["ai-report", LONG],
+        ["ai-report", "-d", LONG],
+        ["ai-report", "-m", LONG],
+        ["list", LONG],
+        ["end-run", LONG],
+        [LONG],
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG"),
+)
+def test_a_long_name_is_wrong_use_and_is_cut_where_it_is_told(arguments: list[str], home: Home) -> None:
+    printed = home.run(*arguments)
+    assert printed.exit_code == ExitCode.WRONG_USE, printed.output[:2000]
+    assert "x" * 20 in printed.stderr
+    assert "…" in printed.stderr
+    assert len(re.sub(r"\s", "", printed.stderr)) < 2000
 
 
 def test_a_terminal_shows_the_step_at_work_and_how_many_are_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,9 @@ import pytest
 from cleanlab_assets.cli import audits
 from cleanlab_assets.cli.options import resolve_settings
 from cleanlab_assets.cli.terminal import ExitCode
+from cleanlab_assets.datasets.archives import UnsafeArchiveError
+from cleanlab_assets.datasets.download import DownloadError
+from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.families.step import DATASET, MODEL
 from cleanlab_assets.orchestration import assets, families
 from cleanlab_assets.orchestration import datasets as catalogue
@@ -195,6 +198,40 @@ def test_a_step_that_breaks_is_a_failed_run_told_in_one_line(
     assert "extra_trees is out of order" in printed.stderr
 
 
+SWEEP = ("sweep", "breast_cancer", "-m", "knn")
+UNREADABLE = SourceFormatError("breast_cancer.csv, line 3: found 2 fields, expected 31")
+NO_NETWORK = DownloadError("cannot download breast_cancer.csv")
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "code"),
+    [
+        (("run",), UNREADABLE, ExitCode.WRONG_USE),
+        (("run",), UnsafeArchiveError("a.zip: member 'a/b' is in the place of another"), ExitCode.WRONG_USE),
+        (("run",), PermissionError(13, "Permission denied", "/data/mine/a.csv"), ExitCode.WRONG_USE),
+        (("run",), NO_NETWORK, ExitCode.RUN_FAILED),
+        (SWEEP, UNREADABLE, ExitCode.WRONG_USE),
+        (SWEEP, NO_NETWORK, ExitCode.RUN_FAILED),
+    ],
+)
+@pytest.mark.slow
+def test_a_source_that_cannot_be_read_is_wrong_use_and_a_failed_download_is_not(
+    home: Home, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], error: Exception, code: ExitCode
+) -> None:
+    def load(_: object) -> pd.DataFrame:
+        raise error
+
+    changed = replace(catalogue.get_dataset("breast_cancer"), load=load)
+    monkeypatch.setattr(assets, "get_dataset", lambda _: changed)
+    printed = home.run(*command)
+    assert printed.exit_code == code, printed.output
+    (line,) = printed.stderr.strip().splitlines()
+    told = f"{error.filename} cannot be read: {error.strerror}" if isinstance(error, PermissionError) else str(error)
+    assert told in line
+    if code == ExitCode.WRONG_USE:
+        assert line == f"error: classification__raw_dataset: breast_cancer: {told}"
+
+
 # -- wrong use -------------------------------------------------------------------------------------------------------
 
 
@@ -221,6 +258,21 @@ def test_a_step_that_breaks_is_a_failed_run_told_in_one_line(
         (["--set", "training_set.folds=2", "--set", "training_set.folds.a=2"], "cannot be set: folds holds 2"),
         (["--set", "predictions.parameters.depth=3"], "logistic_regression has no parameter 'depth'"),
         (["--set", "predictions.parameters.n_jobs=3"], "parameter 'n_jobs' of logistic_regression cannot be set"),
+        (
+            ["--set", "predictions.parameters.C=.nan"],
+            "classification__predictions.parameters is {'C': nan}: found nan for C, expected finite numbers",
+        ),
+        (["--set", "predictions.parameters.C=[1, {a: -.inf}]"], "found -inf for C.a, expected finite numbers"),
+        (
+            ["--set", "variant_comparison.prune_fraction=.nan"],
+            "classification__variant_comparison.prune_fraction is nan",
+        ),
+        (["--set", "training_set.test_fraction=.inf"], "classification__training_set.test_fraction is inf"),
+        (["--set", "training_set.folds=.inf"], "classification__training_set.folds is inf"),
+        (["--set", "training_set.seed=2001-99-99"], "the value is not YAML: month must be in 1..12"),
+        (["--set", "training_set.seed=" + "9" * 5000], "the value is not YAML: Exceeds the limit"),
+        (["--set", "training_set.seed=" + "[" * 50_000], "the value is not YAML: nested too deep at line 1, column"),
+        (["--set", "predictions.parameters.C=&a [*a]"], "classification__predictions holds a value within itself"),
     ],
 )
 def test_wrong_use_is_one_line_that_says_what_may_come(arguments: list[str], message: str, home: Home) -> None:
@@ -242,8 +294,17 @@ def test_wrong_use_is_one_line_that_says_what_may_come(arguments: list[str], mes
         (b"- 1", "holds list"),
         (b"ops: {", "neither YAML nor JSON"),
         (b"\xff\xfe\x00", "neither YAML nor JSON"),
+        (b"ops: {}  # gr\xf6\xdfe", "neither YAML nor JSON: config.yaml, line 1, byte offset 13: found the byte 0xf6"),
+        ("folds: 3".encode("utf-16"), "the run config has folds"),
         (b"ops: {classification__predictions: {config: {parameters: {depth: 3}}}}", "has no parameter 'depth'"),
         (b"ops: {classification__training_set: 3}", "classification__training_set"),
+        (b"ops: {classification__predictions: {config: {parameters: {C: .inf}}}}", "found inf for C, expected finite"),
+        (b"[" * 200_000, "nested too deep at line 1, column 101"),
+        (b"".join(b" " * level + b"a:\n" for level in range(2000)), "nested too deep"),
+        (b'{"ops": ' + b'{"a":' * 200_000, "nested too deep at line 1, column"),
+        (b"ops: {classification__training_set: {config: {fold_" + b"x" * 900 + b": 1}}}", "has no setting fold_xx"),
+        (b"ops: {training_set_" + b"x" * 900 + b": {}}", "ops has no step 'training_set_xx"),
+        (b"x" * 900 + b": 1", "the run config has xxx"),
     ],
 )
 def test_a_bad_config_file_is_one_line_that_names_what_is_wrong(config: bytes, message: str, home: Home) -> None:
@@ -253,6 +314,7 @@ def test_a_bad_config_file_is_one_line_that_names_what_is_wrong(config: bytes, m
     assert printed.exit_code == ExitCode.WRONG_USE, printed.output
     assert message in printed.stderr
     assert len(printed.stderr.strip().splitlines()) == 1
+    assert len(printed.stderr) < 700
 
 
 @pytest.mark.parametrize("option", [("--prune-fraction", "0.1"), ("--no-prune",)])

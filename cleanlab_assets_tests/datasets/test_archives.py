@@ -177,6 +177,32 @@ def test_a_member_that_comes_twice_is_refused(tmp_path: Path) -> None:
         extract_archive(archive, tmp_path / "out", max_bytes=LIMIT)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("a", "a/"), ("a", "a/b/c")], ids=str)
+def test_a_member_in_the_place_of_another_is_refused(tmp_path: Path, kind: str, names: tuple[str, str]) -> None:
+    archive = write_archive(tmp_path / f"x.{kind}", {name: b"" if name.endswith("/") else b"1" for name in names})
+    if kind != "zip" and names[1].endswith("/"):
+        pytest.skip("a folder of a tar file has a type, and no slash at its end")
+
+    with pytest.raises(UnsafeArchiveError, match=f"member '{names[1]}' is in the place of another"):
+        extract_archive(archive, tmp_path / "out", max_bytes=LIMIT)
+
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["n" * 300, "folder/" + "n" * 300, "n" * 300 + "/file", "ü" * 130 + "/file"])
+def test_a_name_that_is_too_long_is_refused_and_cut_in_the_message(tmp_path: Path, kind: str, name: str) -> None:
+    archive = write_archive(tmp_path / f"x.{kind}", {name: b"1"})
+
+    with pytest.raises(UnsafeArchiveError, match=f"has a name of {len(name)} characters, more than a file") as caught:
+        extract_archive(archive, tmp_path / "out", max_bytes=LIMIT)
+
+    assert len(str(caught.value)) < 160 + 80
+    assert "…" in str(caught.value)
+    assert list(tmp_path.iterdir()) == [archive]
+
+
 def test_a_missing_member_is_named(tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "a.zip", {"a": b"1"})
 

@@ -36,10 +36,32 @@ train = "train.conllu"
 LABELS = b"example,annotator,label\na,x,cat\nb,x,dog\n"
 NESTED = "options = " + "[" * 5000 + "]" * 5000
 
+NOT_UTF_8 = (
+    r"examples\.csv, line 1, byte offset 10: found the byte 0xf6, which is not UTF-8: state the encoding in data"
+)
+
 FAULTS: dict[str, tuple[str, bytes, str]] = {
-    "latin_1": (PANEL, "example,größe\na,1\n".encode("latin-1"), r"examples\.csv is not UTF-8: byte 0xf6"),
-    "utf_16": (PANEL, "example,size\na,1\n".encode("utf-16"), r"examples\.csv is not UTF-8: byte 0xff"),
-    "long_field": (PANEL, b"example," + b"a" * 140_000 + b"\na,1\n", r"examples\.csv, line 1: field larger"),
+    "latin_1": (PANEL, "example,größe\na,1\n".encode("latin-1"), NOT_UTF_8),
+    "utf_16_without_mark": (PANEL, "example,size\na,1\n".encode("utf-16-le"), r'encoding = "utf-16-le"$'),
+    "unknown_encoding": (
+        'encoding = "latin-99"' + PANEL,
+        b"",
+        r"dataset\.toml: encoding: expected .*, found 'latin-99'",
+    ),
+    "encoding_of_no_text": ('encoding = "hex"' + PANEL, b"", r"dataset\.toml: encoding: expected .*, found 'hex'"),
+    "class_twice": (PANEL.replace("dog", "cat"), b"", r"dataset\.toml: class_names: 'cat' stands there twice"),
+    "option_twice": (
+        PANEL + '[options]\ncategorical = ["size", "size"]\n',
+        b"example,size\na,1\n",
+        r"dataset\.toml: options\.categorical: 'size' stands there twice",
+    ),
+    "column_twice": (PANEL, b"example,size,size\na,1,2\n", r"line 1, column 3: column 2 is named 'size' too: rename"),
+    "column_without_name": (PANEL, b",example,size\n0,a,1\n", r"examples\.csv, line 1, column 1: .* has no name"),
+    **{
+        f"column_{name}": (PANEL, f"example,{name}\na,1\n".encode(), rf"column 2: .* is named '{name}': rename yours")
+        for name in ("row_id", "label", "annotator", "split", "rank", "given_label")
+    },
+    "long_name": (PANEL.replace("examples.csv", "x" * 300), b"", r"files\.features: .* a name of at most 255 bytes"),
     "nul_in_a_name": (PANEL.replace("examples.csv", r"a\u0000b.csv"), b"", r"dataset\.toml: .*null"),
     "list_for_a_text": (WORDS + "[options]\ntag_field = [1, 2]\n", b"", r"dataset\.toml: "),
     "deep_nesting": (NESTED, b"", r"dataset\.toml: is nested too deep"),
@@ -90,7 +112,7 @@ def test_the_reason_names_the_file_in_one_line_and_the_others_stay(data_dir: Pat
 def test_a_folder_in_the_place_of_the_description_is_named(data_dir: Path) -> None:
     (data_dir / "odd" / "dataset.toml").mkdir(parents=True)
     error = find_own_datasets(data_dir)["odd"]
-    assert str(error) == f"{data_dir / 'odd' / 'dataset.toml'}: cannot be read: Is a directory"
+    assert str(error) == f"{data_dir / 'odd' / 'dataset.toml'} cannot be read: Is a directory"
 
 
 def test_the_code_location_loads_and_the_web_ui_shows_the_reason(data_dir: Path) -> None:
@@ -101,7 +123,7 @@ def test_the_code_location_loads_and_the_web_ui_shows_the_reason(data_dir: Path)
         graph = build_definitions(settings).resolve_asset_graph()
         for family in all_families():
             shown = graph.get(family.key("raw_dataset")).metadata["left_out"]
-            assert "examples.csv is not UTF-8" in str(shown)
+            assert "which is not UTF-8" in str(shown)
             assert "latin_1" in str(shown)
     finally:
         build_family.cache_clear()

@@ -1,20 +1,57 @@
 from __future__ import annotations
 
+import io
 import re
+import struct
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cleanlab_assets.datasets.images import (
+    AnnotatedImage,
     AnnotationError,
     boxes_of_instances,
     decode_mask,
     encode_png,
     make_image_table,
     read_image_table,
+    read_mask,
 )
 from cleanlab_assets_tests.datasets.known_scenes import make_image, make_scenes
 from cleanlab_assets_tests.datasets.table_checks import hash_table
+
+
+def _read(content: bytes) -> AnnotatedImage:
+    """Return a picture without boxes."""
+    return AnnotatedImage(row_id="a.png", image=content, class_names=("cat",), boxes=np.zeros((0, 4)), box_labels=())
+
+
+def write_png_header(width: int, height: int) -> bytes:
+    """A PNG that says its size and breaks off behind it: what a file of any size costs to write."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(bytes(100))
+    chunks = [struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in (header, data)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (10_000, 10_000), (1, 50_000_001)])
+def test_a_picture_or_mask_of_too_many_pixels_is_told_with_its_size_and_the_limit(width: int, height: int) -> None:
+    content = write_png_header(width, height)
+    told = f"found {width} x {height} pixels, expected at most 50,000,000 in total"
+    with pytest.raises(AnnotationError, match=rf"^a\.png, field image: {told}$"):
+        _read(content)
+    with pytest.raises(AnnotationError, match=rf"^masks/a\.png: {told}$"):
+        read_mask(content, "masks/a.png")
+
+
+@pytest.mark.parametrize("n_bytes", [0, 8, 20, 60, 400])
+def test_a_picture_that_breaks_off_anywhere_is_named(n_bytes: int) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(stream, format="JPEG")
+    with pytest.raises(AnnotationError, match=r"a\.png, field image: found"):
+        make_image_table([_read(stream.getvalue()[:n_bytes])])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from cleanlab_assets.datasets import own_datasets
 from cleanlab_assets.datasets.dataset import Column, Dataset, SourceFile
 from cleanlab_assets.datasets.descriptions import Format, OwnDataset, OwnDatasetError
-from cleanlab_assets.datasets.download import DownloadError, resolve_source_files
+from cleanlab_assets.datasets.download import OwnFileError, resolve_source_files
 from cleanlab_assets.datasets.own_datasets import find_own_datasets
 from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets.orchestration.datasets import all_datasets, broken_datasets, forget_datasets, get_dataset
@@ -90,7 +90,12 @@ def test_a_folder_with_a_description_is_a_dataset_of_the_catalogue(data_dir: Pat
 def test_a_file_that_is_not_there_is_named_with_its_place(data_dir: Path) -> None:
     folder = _write(data_dir, "tickets", GOOD)
 
-    with pytest.raises(DownloadError, match=f"put it at {folder / 'tickets.txt'}.*no URL for it"):
+    with pytest.raises(OwnFileError) as caught:
+        resolve_source_files(get_dataset("tickets"), data_dir)
+    place = folder / "tickets.txt"
+    assert str(caught.value) == f"{place} does not exist: put the file there, or correct dataset.toml"
+    place.mkdir()
+    with pytest.raises(OwnFileError, match=r"tickets\.txt is a folder, expected a file"):
         resolve_source_files(get_dataset("tickets"), data_dir)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cleanlab_assets.datasets.download import file_sha256, resolve_source_files
+from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.datasets.images import AnnotationError, decode_mask, encode_png, read_image_table
 from cleanlab_assets.orchestration.contracts import find_schema_violation
 from cleanlab_assets.orchestration.datasets import datasets_of, forget_datasets, get_dataset
@@ -233,7 +234,7 @@ def test_a_wrong_voc_annotation_is_named(data_dir: Path, old: str, new: str, mes
     path = data_dir / "my_voc" / "xml" / "three.xml"
     path.write_text(path.read_text().replace(old, new))
     shutil.copy(data_dir / "my_voc" / "images" / "one.png", data_dir / "secret.png")
-    with pytest.raises(AnnotationError, match=message):
+    with pytest.raises(UnreadableInputError, match=message):
         load(data_dir, "voc")
 
 
@@ -241,7 +242,7 @@ def test_a_wrong_voc_annotation_is_named(data_dir: Path, old: str, new: str, mes
     ("mask", "message"),
     [
         (None, r"three\.png: found the image 'three\.png', expected a file of masks"),
-        (b"no mask", r"masks/three\.png: cannot read the mask"),
+        (b"no mask", r"masks/three\.png: found 7 bytes that are not an image"),
         (encode_png(np.full((16, 20), 3)), r"three\.png, field class_mask: found id 3, expected 0 to 2"),
         (encode_png(np.zeros((8, 20), dtype=np.uint8)), r"three\.png, field class_mask: found a mask of 20 x 8 pixels"),
         (draw_picture(1), r"three\.png, field class_mask: found a mask of .* pixels, expected 20 x 16"),

@@ -178,7 +178,7 @@ def test_where_no_address_serves_every_one_is_named(dataset: Dataset, server: So
         (
             "PedMasks/PennPed00001_mask.png",
             b"no mask",
-            r"PennFudanPed\.zip: PedMasks/PennPed00001_mask\.png: cannot read the mask",
+            r"PennFudanPed\.zip: PedMasks/PennPed00001_mask\.png: found 7 bytes that are not an image",
         ),
         ("PNGImages/PennPed00001.png", b"no picture", r"PennPed00001\.png, field image: found 10 bytes"),
     ],

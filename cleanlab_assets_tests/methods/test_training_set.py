@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanlab_assets.datasets.dataset import Column, NumericLabel
+from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.methods import training_set as module
 from cleanlab_assets.methods.training_set import (
     NO_FOLD,
-    SHARED_COLUMNS,
     TEST,
     TRAIN,
     build_training_set,
@@ -176,7 +176,7 @@ def test_a_feature_named_like_a_column_of_the_audit_is_an_error() -> None:
 def test_a_family_can_reserve_columns_of_its_own() -> None:
     dataset = make_dataset((Column(name="residual", kind="numeric"),), ("a", "b", "c"))
     raw = raw_table().rename(columns={"x": "residual"})
-    own = SHARED_COLUMNS | {"residual"}
+    own = AUDIT_COLUMNS | {"residual"}
 
     table = build_training_set(raw, dataset, max_rows=None, test_fraction=0.2, folds=5, seed=0).table
 

@@ -290,7 +290,8 @@ def test_a_download_of_another_content_is_not_tried_again(
     outcome = workbench.materialize("dataset", "breast_cancer")
 
     assert server.requests == ["/table.csv"]
-    assert "SourceHashError" in (outcome.error or "")
+    assert "its SHA-256 is" in (outcome.error or "")
+    assert outcome.has_unreadable_input
 
 
 def test_an_insecure_address_is_not_tried_again(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.families.registry import FAMILIES
 from cleanlab_assets.families.segmentation.predictions import unpack_probabilities
 from cleanlab_assets.families.step import MODEL
@@ -189,6 +190,23 @@ def test_a_row_id_leads_to_the_row_of_the_source_and_rows_keep_its_order(chain: 
             source.loc[rows["row_id"], name].astype(object).reset_index(drop=True),
             check_names=False,
         )
+
+
+ON_TABLES = ("classification", "regression", "multilabel", "multiannotator")
+"""The families whose columns have the names of their source."""
+
+
+@pytest.mark.parametrize("family", mark_slow(ON_TABLES))
+def test_what_stands_beside_columns_of_the_source_has_a_reserved_name(audits: Audits, family: str) -> None:
+    chain = audits[family]
+    taken = AUDIT_COLUMNS | chain.bench.family.task.columns.keys()
+    source = set(chain.read("raw_dataset").columns) - {"row_id", "annotator", "example"}
+    tables = {step.name: set(chain.read(step.name).columns) for step in chain.steps if step.storage == "parquet"}
+    others = ("raw_dataset", "consensus_issues")  # the latter gives features with names of its own others
+    mixed = {name: columns for name, columns in tables.items() if columns & source and name not in others}
+    assert {"training_set", "label_issues"} <= mixed.keys()
+    free = {name: columns - source - taken for name, columns in mixed.items()}
+    assert {name: columns for name, columns in free.items() if columns} == {}
 
 
 def test_tables_of_train_rows_have_each_of_them_once_in_their_order(chain: Audited) -> None:

@@ -25,16 +25,23 @@ own, so they take up a file that came since; a code location that is already loa
 
 from __future__ import annotations
 
-import csv
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from cleanlab_assets.datasets.dataset import Column, Panel, SourceFile
-from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError
+from cleanlab_assets.datasets.descriptions import (
+    DESCRIPTION_FILE,
+    Format,
+    OwnDatasetError,
+    require_distinct,
+    tell_fault,
+)
+from cleanlab_assets.datasets.headers import AUDIT_COLUMNS, check_header
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, parse_numbers
+from cleanlab_assets.datasets.text_files import open_csv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,12 +64,18 @@ class Options(BaseModel):
     ordered_classes: bool = False
     preference: bool = False
 
+    @field_validator("categorical", "descriptive")
+    @classmethod
+    def _check_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return require_distinct(value)
+
 
 def describe(description: OwnDataset, folder: Path) -> Dataset:
     """Make a catalogue entry from the description of a panel's labels.
 
     Raises:
         OwnDatasetError: a role is unknown or missing, there are fewer than two classes, or an option is wrong.
+        UnreadableInputError: the header of the features cannot be read, or its columns cannot be told apart.
     """
     place = folder / DESCRIPTION_FILE
     if "labels" not in description.files or description.files.keys() - {"labels", "features"}:
@@ -74,12 +87,10 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
     try:
         options = Options(**description.options)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise OwnDatasetError(f"{place}: options.{field}: {first['msg']}, found {first['input']!r}") from error
+        raise OwnDatasetError(f"{place}: options.{tell_fault(error)}") from error
     newer = sorted(path.name for path in folder.glob(NEW_LABELS) if path.name not in description.files.values())
     features = description.files.get("features")
-    columns = _describe_features(folder / features, options) if features else ()
+    columns = _describe_features(folder / features, options, description.encoding) if features else ()
     return description.to_dataset(
         files=tuple(SourceFile(name=name, sha256=()) for name in (*description.files.values(), *newer)),
         load=partial(
@@ -88,6 +99,7 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
             feature_file=features,
             columns=columns,
             class_names=description.class_names,
+            encoding=description.encoding,
         ),
         label="label",
         columns=(
@@ -108,20 +120,23 @@ def load_annotations(
     feature_file: str | None,
     columns: tuple[Column, ...],
     class_names: tuple[str, ...],
+    encoding: str | None = None,
 ) -> pd.DataFrame:
     """Read the labels of all files, one row each, then the examples that nobody labelled.
 
     Raises:
         SourceFormatError: a line lacks a value, a number column holds something else, or an example is described twice
             or not at all.
+        UnreadableInputError: a file is no CSV in its encoding, or two of its columns have one name.
     """
     labels = pd.concat(
-        [_read_csv(files[name], LABEL_COLUMNS, required=LABEL_COLUMNS) for name in label_files], ignore_index=True
+        [_read_csv(files[name], LABEL_COLUMNS, required=LABEL_COLUMNS, encoding=encoding) for name in label_files],
+        ignore_index=True,
     )
     table = labels
     if feature_file is not None:
         names = [column.name for column in columns]
-        features = _read_csv(files[feature_file], ("example", *names), required=("example",))
+        features = _read_csv(files[feature_file], ("example", *names), required=("example",), encoding=encoding)
         if (repeated := features["example"].duplicated()).any():
             row = features[repeated].iloc[0]
             raise SourceFormatError(f"{row['row_id']}: example {row['example']!r} is described twice")
@@ -137,16 +152,12 @@ def load_annotations(
     return table.astype({"example": "category", "annotator": "category"})
 
 
-def _describe_features(path: Path, options: Options) -> tuple[Column, ...]:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            header = next(csv.reader(stream), [])
-    except FileNotFoundError:
-        raise OwnDatasetError(f"{path} does not exist: put the file there, or correct {DESCRIPTION_FILE}") from None
-    except UnicodeDecodeError as error:
-        raise OwnDatasetError(f"{path} is not UTF-8: byte {error.object[error.start]:#04x}: save it as UTF-8") from None
-    except csv.Error as error:
-        raise OwnDatasetError(f"{path}, line 1: {error}") from None
+def _describe_features(path: Path, options: Options, encoding: str | None) -> tuple[Column, ...]:
+    if not path.exists():
+        raise OwnDatasetError(f"{path} does not exist: put the file there, or correct {DESCRIPTION_FILE}")
+    with open_csv(path, encoding) as reader:
+        header: list[str] = next(reader, [])
+    check_header(header, path.name, taken=AUDIT_COLUMNS | {"annotator", "label"})
     if "example" not in header:
         raise OwnDatasetError(f"{path}, line 1: found the columns {', '.join(header)}, expected example among them")
     if unknown := {*options.categorical, *options.descriptive} - set(header):
@@ -164,11 +175,13 @@ def _describe_features(path: Path, options: Options) -> tuple[Column, ...]:
     )
 
 
-def _read_csv(path: Path, names: tuple[str, ...], *, required: tuple[str, ...]) -> pd.DataFrame:
+def _read_csv(
+    path: Path, names: tuple[str, ...], *, required: tuple[str, ...], encoding: str | None = None
+) -> pd.DataFrame:
     """Read the named columns as text, None where empty; other columns are left out."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.reader(stream)
-        header = next(reader, [])
+    with open_csv(path, encoding) as reader:
+        header: list[str] = next(reader, [])
+        check_header(header, path.name, needed=names)
         if missing := [name for name in names if name not in header]:
             raise SourceFormatError(f"{path.name}, line 1: missing columns: {', '.join(missing)}")
         places = [header.index(name) for name in names]

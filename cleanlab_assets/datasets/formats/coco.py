@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleanlab_assets.datasets.errors import UnreadableInputError, cut, quote
 from cleanlab_assets.datasets.image_folders import image_format, read_picture
 from cleanlab_assets.datasets.images import AnnotatedImage, AnnotationError, make_image_table
+from cleanlab_assets.datasets.text_files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,31 +18,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def load_coco(files: Mapping[str, Path], *, class_names: tuple[str, ...]) -> pd.DataFrame:
+def load_coco(files: Mapping[str, Path], *, class_names: tuple[str, ...], encoding: str | None = None) -> pd.DataFrame:
     """Read the raw table from a COCO file (role ``annotations``) and its pictures (role ``images``).
 
     Raises:
-        AnnotationError: the file is not COCO JSON, or an annotation cannot be.
+        TextFileError: the file is not JSON.
+        AnnotationError: the file is not COCO's, or an annotation cannot be.
     """
     file = files["annotations"].name
+    content = read_json(files["annotations"], encoding)
     try:
-        content = json.loads(files["annotations"].read_text(encoding="utf-8"))
         names = {category["id"]: category["name"] for category in content["categories"]}
         found: dict[Any, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
         for number, annotation in enumerate(content["annotations"]):
             if annotation["image_id"] not in found:
-                raise AnnotationError(
-                    f"{file}, annotation {number}, field image_id: found {annotation['image_id']!r}, expected an image"
-                )
+                wrong = quote(annotation["image_id"])
+                raise AnnotationError(f"{file}, annotation {number}, field image_id: found {wrong}, expected an image")
             found[annotation["image_id"]].append(annotation)
         return make_image_table(
             _read_image(image, found[image["id"]], names, files["images"], file, class_names)
             for image in content["images"]
         )
+    except UnreadableInputError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, AnnotationError):
-            raise
-        raise AnnotationError(f"{file} is not COCO JSON: {type(error).__name__}: {error}") from error
+        raise AnnotationError(f"{file} is not COCO JSON: {type(error).__name__}: {cut(str(error))}") from error
 
 
 def _read_image(  # noqa: PLR0917
@@ -68,8 +69,8 @@ def _read_image(  # noqa: PLR0917
 def _read_box(bbox: Any, where: str) -> list[float]:
     try:
         x, y, width, height = (float(value) for value in bbox)
-    except (TypeError, ValueError) as error:
-        raise AnnotationError(f"{where}, field bbox: found {bbox!r}, expected 4 numbers") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise AnnotationError(f"{where}, field bbox: found {quote(bbox)}, expected 4 numbers") from error
     # A sum of decimals may pass the border of the picture by less than anyone could draw.
     return [x, y, round(x + width, 6), round(y + height, 6)]
 

@@ -9,11 +9,13 @@ https://aclanthology.org/W03-0419
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.descriptions import Format, OwnDataset, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.datasets.tagged_sentences import FAMILY, TaggedSentence, check_parts, describe_own_tokens
+from cleanlab_assets.datasets.text_files import open_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,17 +26,24 @@ DOCUMENT_START = "-DOCSTART-"
 FEWEST_FIELDS = 2
 
 
-def read_conll2003(path: Path) -> list[TaggedSentence]:
+def read_conll2003(path: Path, *, encoding: str | None = None) -> list[TaggedSentence]:
     """Read the sentences of a file in the form of CoNLL-2003.
 
+    Args:
+        path: the file.
+        encoding: that of a file without byte order mark; UTF-8 if absent.
+
     Raises:
+        TextFileError: the file is of another encoding.
         SourceFormatError: a line has another number of fields than the first, or there is no sentence; the message
             names file and line.
     """
     sentences: list[TaggedSentence] = []
     block: list[tuple[int, list[str]]] = []
     document, n_fields = "", 0
-    for number, line in enumerate([*path.read_text(encoding="utf-8").splitlines(), ""], start=1):
+    with open_text(path, encoding) as stream:
+        lines_of_file = [*stream, ""]
+    for number, line in enumerate(lines_of_file, start=1):
         fields = line.split()
         is_start = bool(fields) and fields[0] == DOCUMENT_START
         if fields and not is_start:
@@ -72,7 +81,8 @@ def _describe(description: OwnDataset, folder: Path) -> Dataset:
             f"{folder / 'dataset.toml'}: found options {description.options!r} and class_names "
             f"{list(description.class_names)}, expected no options, and the possible tags as class_names"
         )
-    return describe_own_tokens(description, read_conll2003, description.class_names)
+    read = partial(read_conll2003, encoding=description.encoding)
+    return describe_own_tokens(description, read, description.class_names)
 
 
 FORMAT = Format(name="conll2003", families=(FAMILY,), describe=_describe)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from cleanlab_assets.datasets.descriptions import Format, OwnDataset, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.datasets.tagged_sentences import FAMILY, TaggedSentence, check_parts, describe_own_tokens
+from cleanlab_assets.datasets.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,14 +32,16 @@ N_FIELDS = 10
 TAG_FIELDS = {"upos": 3, "xpos": 4}
 
 
-def read_conllu(path: Path, *, tag_field: str = "upos") -> list[TaggedSentence]:
+def read_conllu(path: Path, *, tag_field: str = "upos", encoding: str | None = None) -> list[TaggedSentence]:
     """Read the sentences of a CoNLL-U file.
 
     Args:
-        path: the file, UTF-8.
+        path: the file.
         tag_field: ``upos`` or ``xpos``.
+        encoding: that of a file without byte order mark; UTF-8 if absent, as the form has it.
 
     Raises:
+        TextFileError: the file is of another encoding.
         SourceFormatError: a line is ragged, a word id is out of order, a sentence has no words or its id occurs twice;
             the message names file and line.
     """
@@ -46,7 +49,7 @@ def read_conllu(path: Path, *, tag_field: str = "upos") -> list[TaggedSentence]:
     known: set[str] = set()
     block: list[str] = []
     document, first = "", 1
-    with path.open(encoding="utf-8") as stream:
+    with open_text(path, encoding) as stream:
         for number, line in enumerate(stream, start=1):
             text = line.rstrip("\r\n")
             if text:
@@ -129,7 +132,8 @@ def _describe(description: OwnDataset, folder: Path) -> Dataset:
     class_names = description.class_names or (UPOS if tag_field == "upos" else ())
     if not class_names:
         raise OwnDatasetError(f"{folder / 'dataset.toml'}: class_names: found none, expected the possible tags")
-    return describe_own_tokens(description, partial(read_conllu, tag_field=tag_field), class_names)
+    read = partial(read_conllu, tag_field=tag_field, encoding=description.encoding)
+    return describe_own_tokens(description, read, class_names)
 
 
 FORMAT = Format(name="conllu", families=(FAMILY,), describe=_describe)

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def load_mask_pairs(files: Mapping[str, Path], *, class_names: tuple[str, ...]) -> pd.DataFrame:
+def load_mask_pairs(
+    files: Mapping[str, Path],
+    *,
+    class_names: tuple[str, ...],
+    encoding: str | None = None,  # noqa: ARG001 - every form takes it; here is no text
+) -> pd.DataFrame:
     """Read the raw table from a folder of pictures (role ``images``) and one of PNG masks (role ``masks``).
 
     Raises:

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 import numpy as np
 
+from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.image_folders import image_format, list_files, read_picture
 from cleanlab_assets.datasets.images import AnnotatedImage, AnnotationError, make_image_table
+from cleanlab_assets.datasets.text_files import read_xml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from xml.etree import ElementTree as ET
 
     import pandas as pd
 
 
-def load_voc(files: Mapping[str, Path], *, class_names: tuple[str, ...]) -> pd.DataFrame:
+def load_voc(files: Mapping[str, Path], *, class_names: tuple[str, ...], encoding: str | None = None) -> pd.DataFrame:
     """Read the raw table from a folder of XML files (role ``annotations``) and one of pictures (role ``images``).
 
     Raises:
-        AnnotationError: a file is not Pascal VOC XML, or an annotation cannot be.
+        TextFileError: a file is not XML.
+        AnnotationError: an annotation cannot be.
     """
     return make_image_table(
-        _read_image(file, files["images"], class_names) for file in list_files(files["annotations"], {".xml"})
+        _read_image(file, files["images"], class_names, encoding) for file in list_files(files["annotations"], {".xml"})
     )
 
 
-def _read_image(file: Path, folder: Path, class_names: tuple[str, ...]) -> AnnotatedImage:
-    try:
-        root = ET.fromstring(file.read_bytes())  # noqa: S314 - expat guards against expanding entities
-    except ET.ParseError as error:
-        raise AnnotationError(f"{file.name} is not XML: {error}") from error
+def _read_image(file: Path, folder: Path, class_names: tuple[str, ...], encoding: str | None) -> AnnotatedImage:
+    root = read_xml(file, encoding)
     name = root.findtext("filename", "")
     objects = root.findall("object")
     boxes = [
@@ -53,7 +53,7 @@ def _number(element: ET.Element, field: str, file: str, number: int) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise AnnotationError(f"{file}, box {number}, field {field}: found {text!r}, expected a number") from error
+        raise AnnotationError(f"{file}, box {number}, field {field}: found {quote(text)}, expected a number") from error
 
 
 FORMAT = image_format("voc", "object_detection", load_voc, roles={"annotations": True, "images": True})

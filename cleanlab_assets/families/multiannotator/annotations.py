@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.folds import divide_rows, group_equal_rows
-from cleanlab_assets.methods.training_set import NO_FOLD, SHARED_COLUMNS, TEST, TRAIN, TrainingSet, read_features
+from cleanlab_assets.methods.training_set import NO_FOLD, TEST, TRAIN, TrainingSet, read_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +113,7 @@ def build_panel_training_set(
     test_fraction: float,
     folds: int,
     seed: int,
-    reserved: frozenset[str] = SHARED_COLUMNS,
+    reserved: frozenset[str] = AUDIT_COLUMNS,
 ) -> TrainingSet:
     """Make one row for each annotated example, with its majority vote as given label, and divide the rows.
 

@@ -59,5 +59,7 @@ MULTIANNOTATOR = TaskFamily(
         "n_annotations": "How many annotators labelled the example.",
         "annotator_agreement": "Share of the labels that are the majority vote.",
         "dawid_skene_label": "Consensus by Dawid and Skene's method.",
+        "active_learning_score": "How much a further label of the example is worth; lower is more.",
+        "suggested_annotator": "Whom to ask for the next label of the example.",
     },
 )

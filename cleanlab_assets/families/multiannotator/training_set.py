@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.families.contracts import ROW_ID, TableContract, filled
 from cleanlab_assets.families.multiannotator.agreement import Scale, measure_agreement
 from cleanlab_assets.families.multiannotator.annotations import (
@@ -28,7 +29,7 @@ from cleanlab_assets.families.training_set import store_training_set
 from cleanlab_assets.methods.facts import TrainingSetFacts
 from cleanlab_assets.methods.result import Facts, Result
 from cleanlab_assets.methods.shown import Json, TableView, keep_finite
-from cleanlab_assets.methods.training_set import SHARED_COLUMNS, TRAIN
+from cleanlab_assets.methods.training_set import TRAIN
 
 if TYPE_CHECKING:
     from cleanlab_assets.methods.shown import Shown
@@ -101,7 +102,7 @@ def training_set(context: StepContext, settings: TrainingSetSettings, raw_datase
         test_fraction=settings.test_fraction,
         folds=settings.folds,
         seed=settings.seed,
-        reserved=SHARED_COLUMNS | context.reserved_columns,
+        reserved=AUDIT_COLUMNS | context.reserved_columns,
     )
     table, planted, reference = built.table, {}, to_reference(built.table[built.table["split"] == TRAIN])
     if settings.planted_error_fraction > 0:

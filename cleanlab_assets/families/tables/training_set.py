@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.families.contracts import FOLD, GIVEN_LABEL, ROW_ID, SPLIT, TableContract
 from cleanlab_assets.families.training_set import store_training_set
 from cleanlab_assets.methods.facts import TrainingSetFacts
-from cleanlab_assets.methods.training_set import SHARED_COLUMNS, build_training_set
+from cleanlab_assets.methods.training_set import build_training_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +50,7 @@ def make_training_set(
         test_fraction=settings.test_fraction,
         folds=settings.folds,
         seed=settings.seed,
-        reserved=SHARED_COLUMNS | context.reserved_columns,
+        reserved=AUDIT_COLUMNS | context.reserved_columns,
     )
     table, fraction = built.table, settings.planted_error_fraction
     if fraction > 0:
