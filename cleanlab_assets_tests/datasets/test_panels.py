@@ -10,7 +10,7 @@ import pytest
 from cleanlab_assets.datasets.descriptions import OwnDatasetError
 from cleanlab_assets.datasets.digits_panel import PANEL, SPAMMERS
 from cleanlab_assets.datasets.download import resolve_source_files
-from cleanlab_assets.datasets.formats import annotations
+from cleanlab_assets.datasets.formats import annotations as annotations_format
 from cleanlab_assets.datasets.movielens_100k import GENRES
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.orchestration.datasets import forget_datasets, get_dataset
@@ -147,7 +147,7 @@ def test_wrong_options_are_named(folder: Path) -> None:
 def test_a_file_is_read_the_same_in_blocks_of_any_size(
     folder: Path, monkeypatch: pytest.MonkeyPatch, block_fields: int
 ) -> None:
-    monkeypatch.setattr(annotations, "BLOCK_FIELDS", block_fields)
+    monkeypatch.setattr(annotations_format, "BLOCK_FIELDS", block_fields)
     lines = [f'e{row},{row / 7 if row % 3 else ""},m{row % 2},"the\n{row}"' for row in range(9)]
     (folder / "examples.csv").write_text("\n".join(["example,weight,camera,title", *lines[:5], "", *lines[5:]]))
     (folder / "labels.csv").write_text("example,annotator,label\ne8,x,cat\ne3,x,dog\ne8,y,cat\n")
@@ -173,7 +173,7 @@ def test_a_file_is_read_the_same_in_blocks_of_any_size(
 def test_a_wrong_field_is_named_in_whichever_block_it_lies(
     folder: Path, monkeypatch: pytest.MonkeyPatch, block_fields: int
 ) -> None:
-    monkeypatch.setattr(annotations, "BLOCK_FIELDS", block_fields)
+    monkeypatch.setattr(annotations_format, "BLOCK_FIELDS", block_fields)
     (folder / "examples.csv").write_text("example,weight,camera,title\na,1,m,t\nb,1,m,t\nc,-,m,t\nd,1,m,t\n")
     with pytest.raises(SourceFormatError, match=r"examples\.csv:4, column weight: found '-', expected a number"):
         _load(folder)

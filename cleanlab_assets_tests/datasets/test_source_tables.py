@@ -104,7 +104,7 @@ def test_codes_become_categories_in_the_order_of_their_numbers() -> None:
 
 def test_columns_of_numbers_are_read_as_python_reads_them_and_none_is_missing() -> None:
     written = ["0.1", "-3", "+1e3", "1_000", " 7 ", ".5", "1e-320", "12345678901234567890", "0.30000000000000004"]
-    fields = fields_of(*written).assign(y=[None, *written[1:]])
+    fields = fields_of(*written).assign(y=pd.Series([None, *written[1:]], dtype=object))
 
     numbers = parse_number_columns(fields, ["y", "x"])
 
@@ -116,7 +116,7 @@ def test_columns_of_numbers_are_read_as_python_reads_them_and_none_is_missing() 
 @pytest.mark.parametrize("bad", ["", "many", "nan", "inf", "1e999", "0x10", "1,5"])
 @pytest.mark.parametrize("missing", [None, "1_000"])
 def test_the_first_field_of_several_columns_that_is_no_number_is_named(bad: str, missing: str | None) -> None:
-    fields = fields_of("1", "2", bad).assign(y=[missing, "4", "x"])
+    fields = fields_of("1", "2", bad).assign(y=pd.Series([missing, "4", "x"], dtype=object))
 
     with pytest.raises(SourceFormatError, match=f"table.csv:3, column x: found '{bad}', expected a number"):
         parse_number_columns(fields, ["x", "y"])

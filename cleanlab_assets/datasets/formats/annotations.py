@@ -172,31 +172,30 @@ def _read_csv(
     path: Path, names: tuple[str, ...], *, required: tuple[str, ...], numeric: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Read the named columns as text, None where empty, or as numbers, NaN where empty; other columns are left out."""
+    lines = _read_lines(path, names)
+    size, blocks, is_last = max(1, BLOCK_FIELDS // len(names)), [], False
+    while not is_last:
+        rows = list(islice(lines, size))
+        is_last = len(rows) < size
+        blocks.append(_parse_rows(rows, names, required=required, numeric=numeric))
+    return pd.concat(blocks, ignore_index=True)
+
+
+def _read_lines(path: Path, names: tuple[str, ...]) -> Iterator[tuple[str, list[str | None]]]:
+    """Yield the row id and the named fields of each line, without white space around them, None where empty."""
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.reader(stream)
         header = next(reader, [])
         if missing := [name for name in names if name not in header]:
             raise SourceFormatError(f"{path.name}, line 1: missing columns: {', '.join(missing)}")
-        lines = _read_lines(reader, path.name, header, names)
-        size, blocks, is_last = max(1, BLOCK_FIELDS // len(names)), [], False
-        while not is_last:
-            rows = list(islice(lines, size))
-            is_last = len(rows) < size
-            blocks.append(_parse_rows(rows, names, required=required, numeric=numeric))
-    return pd.concat(blocks, ignore_index=True)
-
-
-def _read_lines(
-    reader: Iterator[list[str]], file: str, header: list[str], names: tuple[str, ...]
-) -> Iterator[tuple[str, list[str | None]]]:
-    places = [header.index(name) for name in names]
-    for fields in reader:
-        if not fields:
-            continue
-        row_id = f"{file}:{reader.line_num}"
-        if len(fields) != len(header):
-            raise SourceFormatError(f"{row_id}: found {len(fields)} fields, expected {len(header)}")
-        yield row_id, [fields[place].strip() or None for place in places]
+        places = [header.index(name) for name in names]
+        for fields in reader:
+            if not fields:
+                continue
+            row_id = f"{path.name}:{reader.line_num}"
+            if len(fields) != len(header):
+                raise SourceFormatError(f"{row_id}: found {len(fields)} fields, expected {len(header)}")
+            yield row_id, [fields[place].strip() or None for place in places]
 
 
 def _parse_rows(

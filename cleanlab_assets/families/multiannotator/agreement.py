@@ -48,5 +48,5 @@ def _sum_distances(counts: np.ndarray, places: np.ndarray | None) -> np.ndarray:
     """
     sizes = counts.sum(axis=1).astype(np.float64)
     if places is None:
-        return sizes**2 - (counts.astype(np.float64) ** 2).sum(axis=1)
-    return 2 * (sizes * (counts @ places**2) - (counts @ places) ** 2)
+        return np.asarray(sizes**2 - (counts.astype(np.float64) ** 2).sum(axis=1))
+    return np.asarray(2 * (sizes * (counts @ places**2) - (counts @ places) ** 2))
