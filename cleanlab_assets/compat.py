@@ -60,6 +60,27 @@ def exponential_moving_average(scores: np.ndarray, *, forgetting_factor: float) 
     return np.asarray(multilabel_scorer.exponential_moving_average(scores, alpha=forgetting_factor, axis=1))
 
 
+def choose_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the temperature by which ActiveLab scales a model's probabilities before it weighs them.
+
+    cleanlab's public function goes on with its own CROWDLAB, which takes examples times annotators times classes.
+
+    Args:
+        labels: class codes, -1 where an annotator gave no label, shape (n_examples, n_annotators).
+        probabilities: rows that sum to 1, shape (n_examples, n_classes).
+    """
+    from cleanlab.internal.multiannotator_utils import find_best_temp_scaler
+
+    return float(find_best_temp_scaler(np.where(labels < 0, np.nan, labels), probabilities))
+
+
+def scale_by_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Return probabilities that are surer below the temperature 1 and less sure above, see ``choose_temperature``."""
+    from cleanlab.internal.multiannotator_utils import temp_scale_pred_probs
+
+    return np.asarray(temp_scale_pred_probs(probabilities, temperature))
+
+
 def non_iid_issue_manager() -> type[NonIIDIssueManager]:
     """Return the class behind Datalab's ``non_iid`` issue type, to replace how it tests.
 

@@ -65,6 +65,17 @@ def test_the_moving_average_runs_from_the_highest_to_the_lowest_score() -> None:
     np.testing.assert_allclose(compat.exponential_moving_average(SCORES, forgetting_factor=0.8), [expected, 0.5])
 
 
+def test_the_temperature_makes_a_model_that_is_too_sure_less_sure() -> None:
+    labels = np.tile([[0, 1, -1], [-1, 0, 1]], (20, 1))
+    sure = np.tile([[0.99, 0.01], [0.01, 0.99]], (20, 1))
+
+    temperature = compat.choose_temperature(labels, sure)
+
+    assert temperature > 5
+    np.testing.assert_allclose(compat.scale_by_temperature(sure, 2.0)[0], np.sqrt(sure[0]) / np.sqrt(sure[0]).sum())
+    np.testing.assert_allclose(compat.scale_by_temperature(sure, 1.0), sure)
+
+
 def test_the_test_of_order_takes_its_statistics_and_its_p_value_from_the_overridden_methods() -> None:
     from cleanlab import Datalab
     from scipy.sparse import csr_matrix

@@ -108,21 +108,51 @@ def parse_numbers(fields: pd.DataFrame, column: str, *, is_integer: bool = False
     Raises:
         SourceFormatError: a value is no finite number, or no whole number where one is expected.
     """
-    convert, expected = (int, "a whole number") if is_integer else (_to_finite, "a number")
+    if not is_integer:
+        return parse_number_columns(fields, [column])[:, 0]
     numbers = []
-    for row_id, text in fields[["row_id", column]].itertuples(index=False):
+    for row_id, text in zip(fields["row_id"], fields[column], strict=True):
         try:
-            numbers.append(convert(text))
-        except (TypeError, ValueError) as error:
-            raise SourceFormatError(f"{row_id}, column {column}: found {text!r}, expected {expected}") from error
-    return np.array(numbers, dtype=np.int64 if is_integer else np.float64)
+            numbers.append(int(text))
+        except ValueError as error:
+            raise SourceFormatError(f"{row_id}, column {column}: found {text!r}, expected a whole number") from error
+    return np.array(numbers, dtype=np.int64)
 
 
-def _to_finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(text)
-    return number
+def parse_number_columns(fields: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Return text columns as float64 of shape (n_rows, n_columns), NaN where a field is None.
+
+    Raises:
+        SourceFormatError: a value is no finite number.
+    """
+    texts = fields[list(columns)].to_numpy(dtype=object)
+    numbers = _to_floats(texts)
+    is_wrong = ~np.isfinite(numbers)
+    is_wrong[is_wrong] = pd.notna(texts[is_wrong])
+    if is_wrong.any():
+        row, place = np.argwhere(is_wrong)[0]
+        raise SourceFormatError(
+            f"{fields['row_id'].iloc[row]}, column {columns[place]}: found {texts[row, place]!r}, expected a number"
+        )
+    return numbers
+
+
+def _to_floats(texts: np.ndarray) -> np.ndarray:
+    """Return texts as float64, NaN where one is None or no number."""
+    import pyarrow as pa
+
+    try:  # reads what people write, as exactly as Python and in half the time, but not all that Python's float reads
+        numbers = pa.array(texts.ravel(), type=pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        numbers = np.array([_to_float(text) for text in texts.ravel()], dtype=np.float64)
+    return np.asarray(numbers).reshape(texts.shape)
+
+
+def _to_float(text: str | None) -> float:
+    try:
+        return math.nan if text is None else float(text)
+    except ValueError:
+        return math.nan
 
 
 def parse_codes(fields: pd.DataFrame, column: str) -> pd.Categorical:

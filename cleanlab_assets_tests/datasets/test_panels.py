@@ -3,11 +3,14 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.descriptions import OwnDatasetError
 from cleanlab_assets.datasets.digits_panel import PANEL, SPAMMERS
 from cleanlab_assets.datasets.download import resolve_source_files
+from cleanlab_assets.datasets.formats import annotations as annotations_format
 from cleanlab_assets.datasets.movielens_100k import GENRES
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.orchestration.datasets import forget_datasets, get_dataset
@@ -138,3 +141,71 @@ def test_wrong_options_are_named(folder: Path) -> None:
     forget_datasets()
     with pytest.raises(OwnDatasetError, match="options name columns that do not exist: lens"):
         get_dataset("pets")
+
+
+@pytest.mark.parametrize("block_fields", [1, 8, 12, 500_000])
+def test_a_file_is_read_the_same_in_blocks_of_any_size(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, block_fields: int
+) -> None:
+    monkeypatch.setattr(annotations_format, "BLOCK_FIELDS", block_fields)
+    lines = [f'e{row},{row / 7 if row % 3 else ""},m{row % 2},"the\n{row}"' for row in range(9)]
+    (folder / "examples.csv").write_text("\n".join(["example,weight,camera,title", *lines[:5], "", *lines[5:]]))
+    (folder / "labels.csv").write_text("example,annotator,label\ne8,x,cat\ne3,x,dog\ne8,y,cat\n")
+
+    table = _load(folder)
+
+    rows = [8, 3, 8, 0, 1, 2, 4, 5, 6, 7]
+    assert isinstance(table, pd.DataFrame)
+    assert table["example"].tolist() == [f"e{row}" for row in rows]
+    assert table["row_id"].tolist()[2:5] == ["labels.csv:4", "examples.csv:3", "examples.csv:5"]
+    assert table["row_id"].tolist()[-1] == "examples.csv:18"  # each title takes two lines, and one is blank
+    expected = [row / 7 if row % 3 else np.nan for row in rows]
+    np.testing.assert_array_equal(table["weight"], expected)
+    assert table["camera"].tolist() == [f"m{row % 2}" for row in rows]
+    assert table.dtypes.astype(str).to_dict() == {
+        "row_id": "object",
+        **dict.fromkeys(("example", "annotator", "label", "camera", "title"), "category"),
+        "weight": "float64",
+    }
+
+
+@pytest.mark.parametrize("block_fields", [1, 8, 500_000])
+def test_a_wrong_field_is_named_in_whichever_block_it_lies(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, block_fields: int
+) -> None:
+    monkeypatch.setattr(annotations_format, "BLOCK_FIELDS", block_fields)
+    (folder / "examples.csv").write_text("example,weight,camera,title\na,1,m,t\nb,1,m,t\nc,-,m,t\nd,1,m,t\n")
+    with pytest.raises(SourceFormatError, match=r"examples\.csv:4, column weight: found '-', expected a number"):
+        _load(folder)
+    (folder / "examples.csv").write_text("example,weight,camera,title\na,1,m,t\nb,1,m,t\nc,1,m,t\n,1,m,t\n")
+    with pytest.raises(SourceFormatError, match=r"examples\.csv:5, column example: found an empty value"):
+        _load(folder)
+
+
+def test_a_file_with_nothing_but_a_header_has_no_rows(folder: Path) -> None:
+    (folder / "labels.csv").write_text("example,annotator,label\n")
+    (folder / "examples.csv").write_text("example,weight,camera,title\n")
+    table = _load(folder)
+    assert list(table) == ["row_id", "example", "annotator", "label", "weight", "camera", "title"]  # type: ignore[call-overload]
+    assert len(table) == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_a_panel_of_many_examples_and_features_is_read(folder: Path) -> None:
+    n_examples, n_features = 50_000, 300
+    names = [f"x{column}" for column in range(n_features)]
+    tails = [",".join(f"{row * n_features + column}.25" for column in range(n_features)) for row in range(100)]
+    rows = (f"e{example},{tails[example % 100]}\n" for example in range(n_examples))
+    with (folder / "examples.csv").open("w") as file:
+        file.writelines([f"example,{','.join(names)}\n", *rows])
+    (folder / "labels.csv").write_text(
+        "example,annotator,label\n" + "".join(f"e{example},x,cat\n" for example in range(n_examples))
+    )
+    (folder / "dataset.toml").write_text(DESCRIPTION.partition("[options]")[0])
+
+    table = _load(folder)
+
+    assert isinstance(table, pd.DataFrame)
+    assert table.shape == (n_examples, 4 + n_features)
+    expected = np.arange(100 * n_features).reshape(100, n_features) + 0.25
+    np.testing.assert_array_equal(table[names].to_numpy(), np.tile(expected, (n_examples // 100, 1)))

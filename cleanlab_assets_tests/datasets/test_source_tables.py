@@ -11,6 +11,7 @@ from cleanlab_assets.datasets.source_tables import (
     SourceFormatError,
     label_column,
     parse_codes,
+    parse_number_columns,
     parse_numbers,
     read_fields,
     row_ids,
@@ -99,3 +100,23 @@ def test_codes_become_categories_in_the_order_of_their_numbers() -> None:
 
     assert list(codes) == ["10", "2", "0", "10"]
     assert list(codes.categories) == ["0", "2", "10"]
+
+
+def test_columns_of_numbers_are_read_as_python_reads_them_and_none_is_missing() -> None:
+    written = ["0.1", "-3", "+1e3", "1_000", " 7 ", ".5", "1e-320", "12345678901234567890", "0.30000000000000004"]
+    fields = fields_of(*written).assign(y=pd.Series([None, *written[1:]], dtype=object))
+
+    numbers = parse_number_columns(fields, ["y", "x"])
+
+    assert numbers[:, 1].tolist() == [float(text) for text in written]
+    assert np.isnan(numbers[0, 0])
+    assert numbers[1:, 0].tolist() == [float(text) for text in written[1:]]
+
+
+@pytest.mark.parametrize("bad", ["", "many", "nan", "inf", "1e999", "0x10", "1,5"])
+@pytest.mark.parametrize("missing", [None, "1_000"])
+def test_the_first_field_of_several_columns_that_is_no_number_is_named(bad: str, missing: str | None) -> None:
+    fields = fields_of("1", "2", bad).assign(y=pd.Series([missing, "4", "x"], dtype=object))
+
+    with pytest.raises(SourceFormatError, match=f"table.csv:3, column x: found '{bad}', expected a number"):
+        parse_number_columns(fields, ["x", "y"])

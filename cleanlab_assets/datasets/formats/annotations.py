@@ -26,8 +26,10 @@ own, so they take up a file that came since; a code location that is already loa
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -40,11 +42,11 @@ from cleanlab_assets.datasets.descriptions import (
     tell_fault,
 )
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS, check_header
-from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, parse_numbers
+from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, parse_number_columns
 from cleanlab_assets.datasets.text_files import open_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cleanlab_assets.datasets.dataset import Dataset
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 
 LABEL_COLUMNS = ("example", "annotator", "label")
 NEW_LABELS = "new_labels*.csv"
+BLOCK_FIELDS = 500_000
+"""Fields of a file that are held as text at once: a text takes eight times the memory of its number."""
 
 
 class Options(BaseModel):
@@ -136,18 +140,20 @@ def load_annotations(
     table = labels
     if feature_file is not None:
         names = [column.name for column in columns]
-        features = _read_csv(files[feature_file], ("example", *names), required=("example",), encoding=encoding)
+        numeric = [column.name for column in columns if column.kind == "numeric"]
+        features = _read_csv(
+            files[feature_file], ("example", *names), required=("example",), numeric=numeric, encoding=encoding
+        )
         if (repeated := features["example"].duplicated()).any():
             row = features[repeated].iloc[0]
             raise SourceFormatError(f"{row['row_id']}: example {row['example']!r} is described twice")
         if (absent := ~labels["example"].isin(features["example"])).any():
             row = labels[absent].iloc[0]
             raise SourceFormatError(f"{row['row_id']}: example {row['example']!r} is not in {feature_file}")
-        for column in columns:
-            features[column.name] = _parse_feature(features, column)
         waiting = features.loc[~features["example"].isin(labels["example"]), ["row_id", "example"]]
         table = pd.concat([labels, waiting], ignore_index=True)
-        table = table.merge(features.drop(columns="row_id"), on="example", how="left", sort=False)
+        described = features[["example", *names]].astype(dict.fromkeys(set(names).difference(numeric), "category"))
+        table = table.merge(described, on="example", how="left", sort=False)
     table["label"] = _to_labels(table["label"], class_names)
     return table.astype({"example": "category", "annotator": "category"})
 
@@ -176,38 +182,58 @@ def _describe_features(path: Path, options: Options, encoding: str | None) -> tu
 
 
 def _read_csv(
-    path: Path, names: tuple[str, ...], *, required: tuple[str, ...], encoding: str | None = None
+    path: Path,
+    names: tuple[str, ...],
+    *,
+    required: tuple[str, ...],
+    numeric: Sequence[str] = (),
+    encoding: str | None = None,
 ) -> pd.DataFrame:
-    """Read the named columns as text, None where empty; other columns are left out."""
+    """Read the named columns as text, None where empty, or as numbers, NaN where empty; other columns are left out."""
+    lines = _read_lines(path, names, encoding)
+    size, blocks, is_last = max(1, BLOCK_FIELDS // len(names)), [], False
+    while not is_last:
+        rows = list(islice(lines, size))
+        is_last = len(rows) < size
+        blocks.append(_parse_rows(rows, names, required=required, numeric=numeric))
+    return pd.concat(blocks, ignore_index=True)
+
+
+def _read_lines(path: Path, names: tuple[str, ...], encoding: str | None) -> Iterator[tuple[str, list[str | None]]]:
+    """Yield the row id and the named fields of each line, without white space around them, None where empty."""
     with open_csv(path, encoding) as reader:
         header: list[str] = next(reader, [])
         check_header(header, path.name, needed=names)
         if missing := [name for name in names if name not in header]:
             raise SourceFormatError(f"{path.name}, line 1: missing columns: {', '.join(missing)}")
         places = [header.index(name) for name in names]
-        ids, records = [], []
         for fields in reader:
             if not fields:
                 continue
             row_id = f"{path.name}:{reader.line_num}"
             if len(fields) != len(header):
                 raise SourceFormatError(f"{row_id}: found {len(fields)} fields, expected {len(header)}")
-            ids.append(row_id)
-            records.append([fields[place].strip() or None for place in places])
-    table = pd.DataFrame(records, columns=list(names), dtype=object)
-    table.insert(0, "row_id", ids)
+            yield row_id, [fields[place].strip() or None for place in places]
+
+
+def _parse_rows(
+    rows: list[tuple[str, list[str | None]]],
+    names: tuple[str, ...],
+    *,
+    required: tuple[str, ...],
+    numeric: Sequence[str],
+) -> pd.DataFrame:
+    fields = np.array([texts for _, texts in rows], dtype=object).reshape(len(rows), len(names))
+    table = pd.DataFrame(fields, columns=list(names), dtype=object)
+    table.insert(0, "row_id", [row_id for row_id, _ in rows])
     for name in required:
         if table[name].isna().any():
             row = table.loc[table[name].isna(), "row_id"].iloc[0]
             raise SourceFormatError(f"{row}, column {name}: found an empty value")
-    return table
-
-
-def _parse_feature(features: pd.DataFrame, column: Column) -> pd.Series:
-    if column.kind == "categorical":
-        return features[column.name].astype("category")
-    known = features[column.name].notna()
-    return pd.Series(parse_numbers(features[known], column.name), index=features.index[known]).reindex(features.index)
+    if not numeric:
+        return table
+    numbers = pd.DataFrame(parse_number_columns(table, numeric), columns=list(numeric))
+    return pd.concat([table.drop(columns=list(numeric)), numbers], axis=1)
 
 
 def _to_labels(labels: pd.Series, class_names: tuple[str, ...]) -> pd.Series:

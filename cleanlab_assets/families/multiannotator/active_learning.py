@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.compat import choose_temperature, scale_by_temperature
 from cleanlab_assets.families.multiannotator.annotations import NO_LABEL
-from cleanlab_assets.families.multiannotator.crowdlab import to_sums_of_one
+from cleanlab_assets.families.multiannotator.lean_crowdlab import run_crowdlab, to_sums_of_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,8 @@ def score_examples_to_label(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score how sure the class of each example is, labelled or not; lower scores are worth a label first.
 
-    Source: ``cleanlab.multiannotator.get_active_learning_scores`` (Goh and Mueller, ActiveLab, 2023).
+    Source: ``cleanlab.multiannotator.get_active_learning_scores`` (Goh and Mueller, ActiveLab, 2023), with CROWDLAB by
+    leaner code.
 
     Args:
         labels: class codes of the labelled examples, -1 where an annotator gave no label, shape (n_labelled,
@@ -31,17 +32,25 @@ def score_examples_to_label(
     Returns:
         Scores in [0, 1] of the labelled and of the unlabelled examples, comparable with each other.
     """
-    from cleanlab.multiannotator import get_active_learning_scores
+    exact, unlabelled = to_sums_of_one(probabilities), to_sums_of_one(probabilities_unlabelled)
+    is_given, n_classes = labels != NO_LABEL, probabilities.shape[1]
+    if is_given.sum(axis=1).max() > 1:
+        temperature = choose_temperature(labels, exact)
+        found = run_crowdlab(labels, scale_by_temperature(exact, temperature))
+        quality, model_weight = found.consensus_quality, found.model_weight
+        weights = found.annotators["weight"].to_numpy()
+        unlabelled = scale_by_temperature(unlabelled, temperature)
+    else:
+        quality, model_weight = exact[np.arange(len(labels)), labels.max(axis=1)], 1.0
+        weights = np.ones(labels.shape[1])
 
-    with warnings.catch_warnings():
-        # Annotators who share no example with others are weighed as the average one.
-        warnings.simplefilter("ignore", UserWarning)
-        labelled, unlabelled = get_active_learning_scores(
-            np.where(labels == NO_LABEL, np.nan, labels.astype(np.float64)),
-            to_sums_of_one(probabilities),
-            to_sums_of_one(probabilities_unlabelled) if len(probabilities_unlabelled) else None,
-        )
-    return np.clip(labelled, 0, 1), np.clip(np.asarray(unlabelled, dtype=np.float64), 0, 1)
+    def average(confidence: np.ndarray, trust: np.ndarray) -> np.ndarray:
+        """Average with one more annotator of average weight, who knows nothing."""
+        averaged = (confidence * trust + weights.mean() / n_classes) / (trust + weights.mean())
+        return np.asarray(averaged.clip(0, 1))
+
+    trust = np.full(len(unlabelled), model_weight)
+    return average(quality, is_given @ weights + model_weight), average(unlabelled.max(axis=1), trust)
 
 
 def choose_batch(

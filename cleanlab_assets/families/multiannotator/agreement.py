@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from cleanlab_assets.families.multiannotator.annotations import count_votes
+
 Scale = Literal["nominal", "ordinal"]
 
 
@@ -23,16 +25,28 @@ def measure_agreement(labels: np.ndarray, *, n_classes: int, scale: Scale) -> fl
     Returns:
         Alpha; NaN where no example has two labels or all labels are of one class.
     """
-    counts = (labels[:, :, None] == np.arange(n_classes)).sum(axis=1).astype(np.float64)
+    counts = count_votes(labels, n_classes=n_classes)
     counts = counts[counts.sum(axis=1) > 1]
-    weights = 1 / np.maximum(counts.sum(axis=1) - 1, 1)
-    coincidences = np.einsum("ej,ek,e->jk", counts, counts, weights) - np.diag(counts.T @ weights)
-    totals = coincidences.sum(axis=1)
-    distance = 1 - np.eye(n_classes)
-    if scale == "ordinal":
-        # Labels between two classes: those of the classes in between, and half of their own.
-        places = np.cumsum(totals) - totals / 2
-        distance = (places[:, None] - places[None]) ** 2
-    n_labels = totals.sum()
-    expected = (np.outer(totals, totals) * distance).sum() / max(n_labels - 1, 1)
-    return float(1 - (coincidences * distance).sum() / expected) if expected > 0 else float("nan")
+    totals = counts.sum(axis=0)
+    # Labels between two classes: those of the classes in between, and half of their own. The middle label is at 0.
+    places = np.cumsum(totals) - (totals + totals.sum()) / 2 if scale == "ordinal" else None
+    observed = (_sum_distances(counts, places) / (counts.sum(axis=1) - 1)).sum()
+    expected = _sum_distances(totals[None], places).sum() / max(totals.sum() - 1, 1)
+    return float(1 - observed / expected) if expected > 0 else float("nan")
+
+
+def _sum_distances(counts: np.ndarray, places: np.ndarray | None) -> np.ndarray:
+    """Sum the distance over all ordered pairs of the labels of each row, without a table of pairs of classes.
+
+    Args:
+        counts: labels of each class, shape (n_rows, n_classes).
+        places: where each class lies, whose squared differences are the distances, shape (n_classes,); None where two
+            different classes have the distance 1.
+
+    Returns:
+        float64 array of shape (n_rows,).
+    """
+    sizes = counts.sum(axis=1).astype(np.float64)
+    if places is None:
+        return np.asarray(sizes**2 - (counts.astype(np.float64) ** 2).sum(axis=1))
+    return np.asarray(2 * (sizes * (counts @ places**2) - (counts @ places) ** 2))

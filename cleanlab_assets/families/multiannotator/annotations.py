@@ -207,9 +207,21 @@ def vote_by_majority(labels: np.ndarray, *, n_classes: int) -> np.ndarray:
         labels: class codes, -1 where there is none, shape (n_examples, n_annotators).
         n_classes: number of classes.
     """
-    votes = (labels[:, :, None] == np.arange(n_classes)).sum(axis=1)
+    votes = count_votes(labels, n_classes=n_classes)
     frequency = votes.sum(axis=0) / max(votes.sum(), 1)
     return np.asarray((votes + frequency / 2).argmax(axis=1))  # frequencies sum to 1, so they only break ties
+
+
+def count_votes(labels: np.ndarray, *, n_classes: int) -> np.ndarray:
+    """Return how many annotators gave each class, int64 of shape (n_examples, n_classes).
+
+    Args:
+        labels: class codes, -1 where there is none, shape (n_examples, n_annotators).
+        n_classes: number of classes.
+    """
+    examples, annotators = np.nonzero(labels != NO_LABEL)
+    cells = examples * n_classes + labels[examples, annotators]
+    return np.bincount(cells, minlength=len(labels) * n_classes).reshape(len(labels), n_classes)
 
 
 def count_labels_by_file(annotations: pd.DataFrame) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from cleanlab_assets.families.multiannotator.annotations import (
     vote_by_majority,
 )
 from cleanlab_assets.families.multiannotator.dawid_skene import estimate_dawid_skene
+from cleanlab_assets.families.multiannotator.lean_crowdlab import run_crowdlab
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import to_probabilities
 from cleanlab_assets.methods.ranking import rank_by_quality
@@ -33,55 +33,6 @@ METHODS = (
     "model_alone",
 )
 """The ways to a consensus label; each is the prefix of a column ``<method>_label``."""
-
-
-@dataclass(frozen=True)
-class Crowdlab:
-    """What CROWDLAB says of a matrix of labels.
-
-    ``consensus``: class codes, shape (n_examples,); ``consensus_quality``: shape (n_examples,); ``label_quality``:
-    shape (n_examples, n_annotators), NaN where there is no label; ``annotators``: one row for each annotator, in the
-    order of the matrix, with ``annotator_quality``, ``agreement_with_consensus``, ``worst_class`` (a code), ``weight``.
-    """
-
-    consensus: np.ndarray
-    consensus_quality: np.ndarray
-    label_quality: np.ndarray
-    annotators: pd.DataFrame
-    model_weight: float
-
-
-def run_crowdlab(labels: np.ndarray, probabilities: np.ndarray) -> Crowdlab:
-    """Weigh annotators and model by how well they agree, and score every label.
-
-    Source: ``cleanlab.multiannotator.get_label_quality_multiannotator`` (Goh, Tkachenko and Mueller, CROWDLAB, 2022)
-    with the consensus of best quality.
-
-    Args:
-        labels: class codes, -1 where there is none, shape (n_examples, n_annotators); each row and column has a label,
-            and a row has two.
-        probabilities: out-of-sample predicted probabilities, shape (n_examples, n_classes).
-    """
-    from cleanlab.multiannotator import get_label_quality_multiannotator
-
-    with warnings.catch_warnings():
-        # Annotators who share no example with others are weighed as the average one: said of their rows by their count.
-        warnings.simplefilter("ignore", UserWarning)
-        found = get_label_quality_multiannotator(
-            np.where(labels == NO_LABEL, np.nan, labels.astype(np.float64)),
-            to_sums_of_one(probabilities),
-            consensus_method="best_quality",
-            return_weights=True,
-            verbose=False,
-        )
-    examples, annotators = found["label_quality"], found["annotator_stats"].sort_index()
-    return Crowdlab(
-        consensus=examples["consensus_label"].to_numpy(dtype=np.int64),
-        consensus_quality=examples["consensus_quality_score"].to_numpy(dtype=np.float64).clip(0, 1),
-        label_quality=found["detailed_label_quality"].to_numpy(dtype=np.float64).clip(0, 1),
-        annotators=annotators.assign(weight=found["annotator_weight"]).drop(columns="num_examples_labeled"),
-        model_weight=float(found["model_weight"]),
-    )
 
 
 @dataclass(frozen=True)
@@ -240,9 +191,3 @@ def build_annotator_quality(
     rank = rank_by_quality(table["annotator_quality"].to_numpy(), table["agreement_with_consensus"].to_numpy())
     table.insert(1, "rank", rank)
     return table.sort_values("rank", ignore_index=True)
-
-
-def to_sums_of_one(probabilities: np.ndarray) -> np.ndarray:
-    """Scale the probabilities of each row to sum to 1, as float64."""
-    exact = probabilities.astype(np.float64)
-    return np.asarray(exact / exact.sum(axis=1, keepdims=True))

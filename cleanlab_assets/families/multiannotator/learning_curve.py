@@ -12,7 +12,7 @@ from pydantic import Field
 from cleanlab_assets.families.contracts import TableContract, filled, share
 from cleanlab_assets.families.multiannotator.active_learning import score_examples_to_label
 from cleanlab_assets.families.multiannotator.annotations import NO_LABEL, to_label_matrix, vote_by_majority
-from cleanlab_assets.families.multiannotator.crowdlab import run_crowdlab
+from cleanlab_assets.families.multiannotator.lean_crowdlab import run_crowdlab
 from cleanlab_assets.families.multiannotator.plots import plot_learning_curve
 from cleanlab_assets.families.step import DATASET, Settings, StepContext, step
 from cleanlab_assets.methods.class_codes import encode_labels

@@ -73,7 +73,7 @@ def audit_report(
     sections = [
         _describe_annotators(annotator_quality.value, labels, artifacts),
         _describe_consensus(consensus_labels, issues),
-        _list_examples(issues, _write_votes(labels), titles, artifacts=artifacts, is_preference=preference),
+        _list_examples(issues, labels, titles, artifacts=artifacts, is_preference=preference),
         _list_labels(labels, issues, titles, artifacts=artifacts, is_preference=preference),
         _list_batch(batch),
         *([] if learning_curve.value.empty else [_describe_curve(learning_curve)]),
@@ -173,7 +173,7 @@ def _describe_consensus(result: ConsensusTable, label_issues: pd.DataFrame) -> S
 
 def _list_examples(
     label_issues: pd.DataFrame,
-    votes: pd.Series,
+    label_quality: pd.DataFrame,
     titles: list[str],
     *,
     artifacts: str,
@@ -181,7 +181,8 @@ def _list_examples(
 ) -> Section:
     n_issues = int(label_issues["is_label_issue"].sum())
     columns = ["row_id", *titles, "given_label", "suggested_label", "label_quality", "annotator_agreement"]
-    table = label_issues.sort_values("rank").join(votes, on="row_id")
+    table = label_issues.sort_values("rank").head(TOP_ROWS)
+    table = table.join(_write_votes(label_quality[label_quality["example"].isin(table["row_id"])]), on="row_id")
     meaning = "Given is the majority vote, suggested is CROWDLAB's consensus; they are worst first."
     if is_preference:
         meaning += " Labels are tastes here: a low quality says that people differ, not that someone is wrong."
@@ -197,7 +198,7 @@ def _list_examples(
                 table[[*columns, "is_label_issue", "labels"]],
                 "Worst first; a flag means that the consensus is another class than the majority vote.",
                 highlight="is_label_issue",
-                max_rows=TOP_ROWS,
+                total_rows=len(label_issues),
                 full_table=artifacts.format("label_issues"),
                 shares=["annotator_agreement"],
             )

@@ -15,8 +15,8 @@ from cleanlab_assets.families.multiannotator.annotations import (
     select_annotations,
     vote_by_majority,
 )
-from cleanlab_assets.families.multiannotator.crowdlab import run_crowdlab
 from cleanlab_assets.families.multiannotator.dawid_skene import estimate_dawid_skene
+from cleanlab_assets.families.multiannotator.lean_crowdlab import run_crowdlab
 
 CLASSES = ("cat", "dog")
 
