@@ -109,12 +109,16 @@ def parse_numbers(fields: pd.DataFrame, column: str, *, is_integer: bool = False
         SourceFormatError: a value is no finite number, or no whole number where one is expected.
     """
     if not is_integer:
-        return parse_number_columns(fields, [column])[:, 0]
+        values = parse_number_columns(fields, [column])[:, 0]
+        if (is_missing := np.isnan(values)).any():
+            row_id = fields["row_id"][is_missing].iloc[0]
+            raise SourceFormatError(f"{row_id}, column {column}: found None, expected a number")
+        return values
     numbers = []
     for row_id, text in zip(fields["row_id"], fields[column], strict=True):
         try:
             numbers.append(int(text))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise SourceFormatError(f"{row_id}, column {column}: found {text!r}, expected a whole number") from error
     return np.array(numbers, dtype=np.int64)
 

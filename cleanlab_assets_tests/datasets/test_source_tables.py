@@ -120,3 +120,10 @@ def test_the_first_field_of_several_columns_that_is_no_number_is_named(bad: str,
 
     with pytest.raises(SourceFormatError, match=f"table.csv:3, column x: found '{bad}', expected a number"):
         parse_number_columns(fields, ["x", "y"])
+
+
+@pytest.mark.parametrize(("is_integer", "expected"), [(False, "a number"), (True, "a whole number")])
+def test_a_missing_value_is_no_number_where_one_is_needed(*, is_integer: bool, expected: str) -> None:
+    fields = pd.DataFrame({"row_id": ["t.csv:1", "t.csv:2"], "x": ["1", None]})
+    with pytest.raises(SourceFormatError, match=f"^t.csv:2, column x: found None, expected {expected}$"):
+        parse_numbers(fields, "x", is_integer=is_integer)
