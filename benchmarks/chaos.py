@@ -176,7 +176,8 @@ def _name_reason(printed: str) -> str:
     """Return the kind of an error: its words without names and numbers."""
     reasons = {
         "another run": "holds the result of another run",
-        "no space": "free some space",
+        "no space for history": "free some space",
+        "no space for a result": "No space left on device",
         "a damaged file": "ArtifactFormatError",
         "a missing file": "MissingArtifactError",
         "failed models": "models failed",
