@@ -55,6 +55,14 @@ def test_every_class_and_frequent_combination_is_spread_evenly_and_groups_stay_w
     assert abs(grouped.mean() - 0.5) < 0.02
 
 
+def test_a_rare_class_has_its_share_of_a_small_part() -> None:
+    rare = np.arange(200) < 20
+    indicators = np.column_stack([rare, ~rare, np.arange(200) % 2 == 0])
+    for seed in range(3):
+        part = divide_label_sets(indicators, np.arange(200), [0.2, 0.8], seed=seed)
+        assert indicators[part == 0].sum(axis=0).tolist() == [4, 36, 20]
+
+
 def test_a_sample_has_the_wanted_size_and_keeps_shares() -> None:
     sample = draw_label_set_sample(TOPICS, 200, seed=0)
     assert len(np.unique(sample)) == 200
