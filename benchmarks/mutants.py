@@ -6,7 +6,7 @@ limit and counts as killed by it. One that leaves the tests nothing to run, as a
 shows nothing. A fragment that is not found exactly once in its file is an error, so that the list stays true;
 ``--check`` looks for such faults alone.
 
-Run: ``python benchmarks/mutants.py [--only methods/folds] [--limit 120]``, ``python benchmarks/mutants.py --check``
+Run: ``python benchmarks/mutants.py [--only methods/folds] [--limit 600]``, ``python benchmarks/mutants.py --check``
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def main() -> None:
     """Print the table in Markdown; end with 1 where a mutant survives or does not apply."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="part of the name of the files to break")
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds for the tests of one mutant")
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds for the tests of one mutant")
     parser.add_argument("--check", action="store_true", help="only look whether every mutant applies")
     arguments = parser.parse_args()
     mutants = [mutant for mutant in read_mutants(LIST) if arguments.only in mutant.file]
