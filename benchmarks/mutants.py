@@ -91,10 +91,11 @@ def run_tests(tree: Path, tests: Sequence[str], *, is_slow: bool, limit: float, 
         environment: variables on top of this process's own.
     """
     tier = ["-m", ""] if is_slow else []
+    options = ["-n", "0", "-p", "no:cacheprovider", "-o", "timeout=0"]  # a test that never ends is not one that fails
     paths = [f"{TESTS}/{test}" for test in tests]
     with tempfile.TemporaryFile("w+") as printed:
         child = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tier, *paths],
+            [sys.executable, "-m", "pytest", "-x", "-q", *options, *tier, *paths],
             cwd=tree,
             env={**os.environ, "PYTHONPATH": str(tree), **environment},
             stdout=printed,
