@@ -9,6 +9,7 @@ import pytest
 
 from cleanlab_assets.datasets.dataset import NumericLabel
 from cleanlab_assets.families.regression.cut_calibration import (
+    LARGEST_ERROR_SHARE,
     CalibratedCut,
     calibrate_cut,
     plant_and_audit_values,
@@ -94,6 +95,20 @@ def test_features_without_signal_find_few_errors_at_the_same_cost() -> None:
 
     assert calibrated.measured_false_flag_rate == pytest.approx(0.01, abs=0.01)
     assert calibrated.recall < with_signal.recall - 0.2
+
+
+def test_errors_are_never_taken_for_more_than_half_of_the_labels() -> None:
+    """Labels of which nothing is known lie farther from their predictions than planted errors do."""
+    rows, rng = value_rows(1000, seed=0), np.random.default_rng(1)
+    rows["given_label"] = np.where(rng.random(1000) < 0.5, rng.uniform(0, 1, 1000), rng.uniform(9, 10, 1000))
+
+    found = calibrate_cut(
+        rows, FEATURES, build=build_linear, domain=NumericLabel(minimum=0, maximum=10), false_flag_rate=0.05, seed=0
+    )
+
+    assert found.estimated_error_share == LARGEST_ERROR_SHARE == 0.5
+    assert 0 <= found.measured_false_flag_rate <= 0.2
+    assert found.cleanlab_false_flag_rate == 0
 
 
 # Measured over seeds 0 to 2: told 0.010 to 0.011, at most 0.028, while 0.088 to 0.089 of the right labels are flagged.
