@@ -93,6 +93,18 @@ def test_the_difference_lies_within_its_interval_and_the_seed_decides_it() -> No
     assert all(difference.low <= difference.difference <= difference.high for difference in first.values())
 
 
+def test_the_interval_is_as_wide_as_that_of_a_mean_difference() -> None:
+    """Differences of absolute errors are independent here: their mean has the standard error of any mean."""
+    rng = np.random.default_rng(0)
+    labels, gains = np.zeros(900), rng.normal(size=900)
+    baseline, other = ScoredValues(labels, np.full(900, 10.0)), ScoredValues(labels, 10.0 - gains)
+
+    compared = compare_to_baseline(baseline, {"other": other}, n_resamples=3000, seed=0)["other"]
+
+    error = next(difference for difference in compared if difference.metric == "mae")
+    assert error.high - error.low == pytest.approx(2 * 1.96 * gains.std() / 30, rel=0.06)
+
+
 def test_a_metric_without_a_value_shows_no_effect_and_survives_storage() -> None:
     labels = np.zeros(50, dtype=int)
 

@@ -72,6 +72,16 @@ def test_a_class_that_occurs_neither_as_label_nor_prediction_does_not_count(seed
     assert metrics == pytest.approx(with_scikit_learn(labels, probabilities), abs=1e-6)
 
 
+def test_a_class_that_is_only_predicted_counts() -> None:
+    labels = np.array([0, 0, 1, 1])
+    probabilities = np.eye(3)[[0, 2, 1, 1]] * 0.9 + 1 / 30
+
+    metrics = ScoredPredictions(labels, probabilities).compute()
+
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert metrics == pytest.approx(with_scikit_learn(labels, probabilities), abs=1e-6)
+
+
 @settings(max_examples=30, deadline=None)
 @given(n_rows=st.integers(6, 60), n_classes=st.integers(2, 4), seed=st.integers(0, 10_000))
 def test_integer_weights_equal_repeated_rows(n_rows: int, n_classes: int, seed: int) -> None:

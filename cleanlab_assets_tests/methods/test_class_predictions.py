@@ -113,6 +113,18 @@ def test_probabilities_are_in_class_order_whatever_the_model_saw() -> None:
     assert (probabilities[seen].argmax(axis=1) == data.labels[seen]).mean() > 0.99
 
 
+def test_probabilities_sum_to_1_also_where_those_of_the_model_do_not() -> None:
+    class Careless:
+        classes_ = np.array([2, 0])
+
+        def predict_proba(self, features: pd.DataFrame) -> np.ndarray:
+            return np.tile([0.5, 0.75], (len(features), 1))
+
+    probabilities = predict_all_classes(Careless(), pd.DataFrame({"x": [1.0, 2.0]}), n_classes=3)  # type: ignore[arg-type]
+
+    np.testing.assert_allclose(probabilities, [[0.6, 0, 0.4]] * 2, rtol=1e-6)
+
+
 def test_the_table_gives_back_the_probabilities_in_class_order() -> None:
     rows = pd.DataFrame(
         {"row_id": ["r9", "r2"], "given_label": pd.Categorical(["z", "b"], categories=["z", "b", "m"])}, index=[4, 7]

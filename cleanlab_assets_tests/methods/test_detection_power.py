@@ -89,6 +89,33 @@ def test_a_sample_bounds_the_rows_and_the_table_is_left_as_it_is() -> None:
     pd.testing.assert_frame_equal(rows, before)
 
 
+def test_rows_that_belong_together_are_not_predicted_from_each_other() -> None:
+    """A model that repeats the label of the nearest row sees errors only where that row is of the same pair."""
+    from sklearn.base import clone
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import Pipeline
+
+    pair = np.arange(400) // 2
+    labels = np.random.default_rng(0).integers(2, size=200)[pair]
+    rows = pd.DataFrame(
+        {
+            "row_id": [f"row:{number}" for number in range(400)],
+            "given_label": pd.Categorical(np.where(labels == 1, "yes", "no")),
+            "x": pair + 0.1 * (np.arange(400) % 2),
+            "sentence": pair.astype(str),
+        }
+    )
+
+    def measure(keep_together: list[str] | None) -> float:
+        model = Pipeline([("estimator", KNeighborsClassifier(n_neighbors=1))])
+        return plant_and_audit_classes(
+            rows, ["x"], build=lambda: clone(model), seed=0, keep_together=keep_together
+        ).auroc
+
+    assert measure(["sentence"]) < 0.6
+    assert measure(None) > 0.7
+
+
 def test_each_kind_is_compared_with_the_rows_without_error() -> None:
     kinds = pd.Series(["slip", None, "swap", None, "slip"], dtype="category")
     quality = np.array([0.1, 0.5, 0.6, 0.7, 0.2])

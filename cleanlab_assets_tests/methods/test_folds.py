@@ -95,6 +95,16 @@ def test_a_single_row_of_a_class_becomes_a_train_row() -> None:
         assert parts[50] == 1
 
 
+@pytest.mark.parametrize("n_alike", [50, 60, 70])
+def test_many_equal_rows_take_no_more_than_their_own_room(n_alike: int) -> None:
+    """They go to the part that holds most of them, wherever they come in the order: the other part keeps its rest."""
+    groups = np.append(np.zeros(n_alike, dtype=int), np.arange(1, 101 - n_alike))
+
+    for seed in range(10):
+        parts = divide_rows(np.zeros(100, dtype=int), groups, [0.5, 0.5], seed=seed)
+        assert np.bincount(parts, minlength=2).min() >= (100 - n_alike) // 2
+
+
 def test_no_rows_divide_into_no_rows() -> None:
     empty = np.empty(0, dtype=np.int64)
 

@@ -80,6 +80,18 @@ def test_ranks_are_a_permutation_in_order_of_quality(method: str) -> None:
     assert given.is_planted[table["rank"].to_numpy() <= 15].mean() > 0.9
 
 
+@pytest.mark.parametrize("method", get_args(QualityMethod))
+def test_the_quality_is_cleanlabs_score_of_that_name(method: str) -> None:
+    from cleanlab.rank import get_label_quality_scores
+
+    labels, probabilities = easy_predictions(200)
+    given = plant_label_errors(labels, fraction=0.2, confusion=uniform_confusion(4), seed=3).labels
+
+    quality = audit(given, probabilities, quality_method=method).table["label_quality"]
+
+    np.testing.assert_allclose(quality, get_label_quality_scores(given, probabilities, method=method), atol=1e-5)
+
+
 def test_equal_qualities_rank_in_source_order() -> None:
     labels = np.tile([0, 1], 50)
     probabilities = np.where(labels[:, None] == np.arange(2), 0.75, 0.25)
@@ -157,6 +169,20 @@ def test_a_class_without_rows_is_noted_and_left_out_of_the_noise_matrix(rule: st
     assert issues.noise_matrix.index.tolist() == ["k0", "k1", "k3"]
     assert issues.table["given_label"].cat.categories.tolist() == ["k0", "k1", "k2", "k3"]
     assert np.isfinite(issues.table["label_quality"]).all()
+
+
+@pytest.mark.parametrize("method", get_args(QualityMethod))
+def test_labels_are_judged_as_if_a_class_without_rows_did_not_exist(method: str) -> None:
+    """Whatever a model gives to a class that is nobody's label goes to the others in their shares."""
+    labels, probabilities = easy_predictions(300)
+    given = np.where(labels == 3, np.arange(300) % 3, labels)
+    others = probabilities[:, :3] / probabilities[:, :3].sum(axis=1, keepdims=True)
+
+    found = audit(given, probabilities, quality_method=method).table
+    without = audit(given, others, quality_method=method).table
+
+    np.testing.assert_allclose(found["label_quality"], without["label_quality"], atol=1e-5)
+    assert found["is_label_issue"].tolist() == without["is_label_issue"].tolist()
 
 
 @pytest.mark.parametrize("n_rare", [1, 2, 3])

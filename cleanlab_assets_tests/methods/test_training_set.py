@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cleanlab_assets.datasets.dataset import Column, NumericLabel
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.methods import training_set as module
+from cleanlab_assets.methods.folds import divide_rows, group_equal_rows
 from cleanlab_assets.methods.training_set import (
     NO_FOLD,
     TEST,
@@ -133,8 +134,21 @@ def test_a_class_whose_train_rows_are_in_one_fold_is_noted() -> None:
     assert any("the train rows of class 'c' (40) are all in one fold" in note for note in notes)
 
 
-def test_large_classes_need_no_note() -> None:
-    assert build(raw_table()).notes == ()
+@pytest.mark.parametrize("n_rare", [6, 40])
+def test_a_class_with_a_train_row_for_each_fold_needs_no_note(n_rare: int) -> None:
+    built = build(raw_table((100, 60, n_rare)))
+
+    assert (module.train_rows(built.table)["given_label"] == "c").sum() >= 5
+    assert built.notes == ()
+
+
+def test_folds_are_drawn_apart_from_the_split() -> None:
+    table = build(raw_table(), seed=7).table
+
+    train = module.train_rows(table)
+    codes, groups = train["given_label"].cat.codes.to_numpy(), group_equal_rows(train[["x", "name"]])
+    as_the_split = divide_rows(codes, groups, [0.2] * 5, seed=7)
+    assert (train["fold"] != as_the_split).mean() > 0.5
 
 
 def test_a_class_without_rows_is_noted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cleanlab_assets.methods.bootstrap import MINIMUM_BLOCKS
 from cleanlab_assets.methods.variants import (
     ComparisonSettings,
     HeldOutFold,
@@ -96,6 +98,52 @@ def test_a_control_is_listed_last_and_never_chosen_however_good_it_is() -> None:
     assert comparison.result("polished").verdict == "improves"
     assert comparison.result("polished").validation_score is None
     assert (comparison.chosen, comparison.verdict) == ("baseline", "no effect shown")
+
+
+def test_a_control_is_not_chosen_on_a_fold_either() -> None:
+    fold = HeldOutFold[Any](
+        folds=np.repeat([0, 1], 20), number=0, audit_and_clean=lambda items, _: clean(items, is_control=True)
+    )
+
+    comparison = compare(clean(TRAIN, is_control=True), replace(fold, is_trusted=~IS_WRONG))
+
+    assert comparison.chosen == "baseline"
+    assert comparison.result("polished").validation_score is None
+
+
+@pytest.mark.parametrize("names", [("half", "whole"), ("whole", "half")])
+def test_of_variants_that_help_the_one_of_the_lowest_error_is_chosen(names: tuple[str, str]) -> None:
+    variants = {
+        name: Variant(
+            keep=np.ones(len(TRAIN), dtype=bool), labels=np.where(IS_WRONG, {"half": 3.0, "whole": 1.0}[name], TRAIN)
+        )
+        for name in names
+    }
+
+    comparison = compare(variants, [1.0] * 20)
+
+    assert [comparison.result(name).verdict for name in names] == ["improves", "improves"]
+    assert comparison.chosen == "whole"
+
+
+def test_a_variant_that_may_be_better_by_chance_is_not_chosen() -> None:
+    comparison = compare(clean(TRAIN), [1.0] * 11 + [3.0] * 10)
+
+    scores = {item.variant: item.validation_score for item in comparison.variants}
+    assert scores["polished"] == pytest.approx(20 / 21), "the variant predicts 1"
+    assert scores["baseline"] == pytest.approx(22 / 21), "the baseline predicts 3"
+    assert comparison.chosen == "baseline"
+
+
+@pytest.mark.parametrize(
+    ("n_blocks", "told"),
+    [(MINIMUM_BLOCKS - 1, ["fewer than 10 blocks of test rows are too few"]), (MINIMUM_BLOCKS, [])],
+)
+def test_too_few_blocks_are_said_to_be_too_few(n_blocks: int, told: list[str]) -> None:
+    resampled, *others = compare(clean(TRAIN), None).model_copy(update={"n_blocks": n_blocks}).notes
+
+    assert f"resample {n_blocks} blocks of consecutive test rows, not 30 single ones" in resampled
+    assert [note.partition(" to show")[0] for note in others] == told
 
 
 def test_nothing_to_choose_on_keeps_the_baseline() -> None:

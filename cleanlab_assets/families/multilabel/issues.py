@@ -108,7 +108,7 @@ LabelSetIssuesTable: TypeAlias = Result[pd.DataFrame, LabelSetIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     facts=LabelSetIssuesFacts,
     contract=TableContract(
         "LabelSetIssues",

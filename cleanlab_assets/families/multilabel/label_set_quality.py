@@ -164,7 +164,7 @@ def find_label_set_issues(
     quality = aggregate_quality(found.quality, aggregation)
     missing, extra = found.is_issue & ~is_named, found.is_issue & is_named
     has_missing, has_extra = missing.any(axis=1), extra.any(axis=1)
-    reason = np.select([has_missing & has_extra, has_missing, has_extra], REASONS[:0:-1], default=REASONS[0])
+    reason = np.select([has_missing & has_extra, has_extra, has_missing], REASONS[:0:-1], default=REASONS[0])
     table = pd.DataFrame(
         {
             "row_id": predictions["row_id"].to_numpy(),

@@ -3,8 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from cleanlab_assets.datasets.dataset import Gates
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets_tests.reports.conftest import N_TRAIN, RAN, WHY_NOT
 
@@ -221,6 +223,32 @@ def test_tiles_ask_for_attention_beyond_the_gates_of_the_dataset(report: Report)
     assert tones["Outliers"] == ("12", "warn")
     assert tones["Rows in near-duplicate sets"] == ("5", "good")
     assert tones["Order of the rows"] == ("not iid", "warn")
+
+
+def test_what_is_exactly_at_its_limit_asks_for_no_attention(audited: Audited) -> None:
+    rarest = audited.training_set["given_label"].head(N_TRAIN).value_counts(normalize=True).min()
+    at = Gates(
+        label_issue_rate=12 / N_TRAIN,
+        outlier_rate=12 / N_TRAIN,
+        near_duplicate_rate=5 / N_TRAIN,
+        non_iid_p_value=0.003,
+        rarest_class_share=rarest,
+    )
+    above, below = (
+        replace(
+            at, **{name: np.nextafter(getattr(at, name), end) for name in ("non_iid_p_value", "rarest_class_share")}
+        )
+        for end in (1, 0)
+    )
+    stricter = replace(above, label_issue_rate=0.09, outlier_rate=0.09, near_duplicate_rate=0.04)
+
+    def judge(gates: Gates) -> tuple[set[str], bool]:
+        found = replace(audited, dataset=replace(audited.dataset, gates=gates)).report()
+        tones = {tile.tone for tile in found.tiles if "limit" in tile.hint}
+        return tones, bool(section(found, "non_iid").advice)
+
+    assert judge(at) == judge(below) == ({"good"}, False)
+    assert judge(stricter) == ({"warn"}, True)
 
 
 def test_markup_in_the_data_stays_text(page: str) -> None:

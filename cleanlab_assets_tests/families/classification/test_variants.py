@@ -260,6 +260,33 @@ def test_two_folds_are_enough(noisy_digits: Audited) -> None:
     assert comparison.result("pruned").validation_score is not None
 
 
+def test_equal_rows_of_the_only_other_fold_are_audited_in_one_half(noisy_digits: Audited) -> None:
+    train = noisy_digits.train.assign(fold=noisy_digits.train["fold"] % 2)
+    features = noisy_digits.features
+    others = train.index[train["fold"] == 1]
+    train.loc[others, features] = train.loc[others[np.arange(len(others)) // 4 * 4], features].to_numpy()
+    fitted_on: list[pd.DataFrame] = []
+
+    def build() -> Pipeline:
+        model = noisy_digits.build()
+        fit = model.fit
+        model.fit = lambda rows, *labels, **how: fitted_on.append(rows) or fit(rows, *labels, **how)
+        return model
+
+    table = replace(noisy_digits.table, train=train, build=build)
+    compare_variants(
+        table,
+        noisy_digits.out_of_sample,
+        correct_rates=noisy_digits.correct_rates,
+        settings=replace(SETTINGS, n_resamples=2),
+    )
+
+    halves = [rows for rows in fitted_on if len(rows) < 0.6 * len(others)]
+    assert len(halves) >= 2
+    first, second = (set(map(tuple, rows.to_numpy())) for rows in halves[:2])
+    assert not first & second
+
+
 def test_the_validation_score_of_the_baseline_is_that_of_its_first_fold(
     noisy_digits: Audited, noisy_comparison: VariantComparison
 ) -> None:

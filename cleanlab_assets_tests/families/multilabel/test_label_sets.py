@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, hamming_loss, roc_auc_scor
 from cleanlab_assets.families.multilabel.label_set_quality import (
     aggregate_quality,
     find_class_issues,
+    find_label_set_issues,
     summarize_classes,
 )
 from cleanlab_assets.families.multilabel.metrics import ScoredLabelSets
@@ -53,6 +54,14 @@ def test_every_class_and_frequent_combination_is_spread_evenly_and_groups_stay_w
     grouped = divide_label_sets(TOPICS, groups, [0.5, 0.5], seed=3)
     assert (grouped[::2] == grouped[1::2]).all()
     assert abs(grouped.mean() - 0.5) < 0.02
+
+
+def test_a_rare_class_has_its_share_of_a_small_part() -> None:
+    rare = np.arange(200) < 20
+    indicators = np.column_stack([rare, ~rare, np.arange(200) % 2 == 0])
+    for seed in range(3):
+        part = divide_label_sets(indicators, np.arange(200), [0.2, 0.8], seed=seed)
+        assert indicators[part == 0].sum(axis=0).tolist() == [4, 36, 20]
 
 
 def test_a_sample_has_the_wanted_size_and_keeps_shares() -> None:
@@ -114,6 +123,50 @@ def test_the_summary_of_classes_is_that_of_cleanlab(monkeypatch: pytest.MonkeyPa
     assert summary["n_extra"].sum() > 0
 
 
+def judged_sets() -> pd.DataFrame:
+    """Thirty rows of two classes and their probabilities: row 0 lacks b, row 1 has a too many, row 2 both."""
+    given = np.array(["a", "a|b", "a", *["a|b", "a", "b"] * 9], dtype=object)
+    found = np.array(["a|b", "b", "b", *given[3:]], dtype=object)
+    named = encode_label_sets(pd.Series(found), NAMES[:2], row_ids=[str(row) for row in range(30)])
+    columns = {
+        f"{prefix}_{name}": np.where(named[:, code], 0.95, 0.05)
+        for prefix in ("probability", "uncalibrated")
+        for code, name in enumerate("ab")
+    }
+    return pd.DataFrame({"row_id": [f"f:{row}" for row in range(30)], "given_label": given, **columns})
+
+
+def test_rows_are_flagged_for_classes_that_are_missing_or_extra_and_say_which() -> None:
+    found = find_label_set_issues(judged_sets(), pd.DataFrame({"x": range(30)}))
+
+    table = found.table
+    assert np.flatnonzero(table["is_label_issue"]).tolist() == [0, 1, 2]
+    assert table["suggested_label"].tolist() == ["a|b", "b", "b", *table["given_label"][3:]]
+    assert table["missing_labels"].tolist() == ["b", "", "b", *[""] * 27]
+    assert table["extra_labels"].tolist() == ["", "a", "a", *[""] * 27]
+    assert table["reason"].tolist() == [
+        "labels are likely missing",
+        "labels are likely extra",
+        "some are likely missing, others extra",
+        *["not flagged"] * 27,
+    ]
+    assert sorted(table["rank"][:3]) == [1, 2, 3]
+
+
+def test_shares_of_missing_and_extra_are_of_the_rows_that_lack_a_class_or_have_it() -> None:
+    by_class = find_label_set_issues(judged_sets(), pd.DataFrame({"x": range(30)})).by_class
+
+    assert by_class["n_rows"].tolist() == [21, 19]
+    assert by_class["missing_share"].tolist() == [0, 2 / 11]
+    assert by_class["extra_share"].tolist() == [2 / 21, 0]
+
+
+def test_a_probability_of_one_half_names_the_class() -> None:
+    found = ScoredLabelSets(np.array([[True, False]]), np.array([[0.5, np.nextafter(0.5, 0)]])).compute()
+
+    assert found["subset_accuracy"] == 1
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "mixed"])
 def test_planted_errors_are_of_the_wanted_kind_and_number(kind: str) -> None:
     planted = plant_label_set_errors(TOPICS, fraction=0.1, kind=kind, seed=5)  # type: ignore[arg-type]
@@ -165,3 +218,20 @@ def test_cleaning_never_takes_a_whole_class_away() -> None:
         assert kept.any(axis=0).all()
         assert not kept.all(axis=0).any()
     assert variants["cleanlearning"].keep.tolist() == [True, False, True, True, False, True]
+
+
+def test_cleaning_never_leaves_a_class_on_all_rows() -> None:
+    issues = pd.DataFrame(
+        {
+            "row_id": [f"f:{n}" for n in range(4)],
+            "given_label": ["a|b", "b|c", "a|b|c", "b"],
+            "suggested_label": ["a|b", "a|b|c", "a|b|c", "a|b"],
+            "is_label_issue": [False, True, False, True],
+            "rank": [4, 1, 3, 2],
+        }
+    )
+    variants = clean_label_sets(issues, NAMES, prune_fraction=1.0, seed=0)
+    for name in ("pruned", "relabelled", "cleanlearning"):
+        kept = variants[name].labels[variants[name].keep]
+        assert not kept[:, 0].all(), name
+        assert variants[name].keep[3], "the better one of the two rows without the class stays"

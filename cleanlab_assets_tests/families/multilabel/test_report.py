@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cleanlab_assets.datasets.dataset import Gates
 from cleanlab_assets.families.multilabel.issues import ClassFigures, LabelSetIssuesFacts
 from cleanlab_assets.families.multilabel.report import build_multilabel_report
 from cleanlab_assets.families.tables.report import AuditResults
@@ -150,6 +151,16 @@ def test_the_kinds_of_planted_errors_are_shown_where_there_are_any(audited: Audi
     shown = table(build(audited, planted=planted), "label", "Planted errors by kind").frame
     assert shown[["kind", "planted", "flagged"]].to_numpy().tolist() == [["missing", 3, 0.7]]
     assert "Planted errors by kind" not in [item.title for item in section(sets_report, "label").tables]
+
+
+@pytest.mark.parametrize(("limit", "tone"), [(30 / N_TRAIN, "good"), (31 / N_TRAIN, "warn")])
+def test_a_rarest_class_asks_for_attention_below_its_limit_and_not_at_it(
+    audited: Audited, limit: float, tone: str
+) -> None:
+    dataset = replace(audited.dataset, gates=Gates(rarest_class_share=limit))
+    tile = next(tile for tile in build(replace(audited, dataset=dataset)).tiles if "rarest" in tile.label)
+    assert tile.hint.startswith("class owl: 30 rows")
+    assert tile.tone == tone
 
 
 def test_the_page_names_the_rules(sets_report: Report) -> None:

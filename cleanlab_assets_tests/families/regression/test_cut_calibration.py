@@ -9,6 +9,7 @@ import pytest
 
 from cleanlab_assets.datasets.dataset import NumericLabel
 from cleanlab_assets.families.regression.cut_calibration import (
+    LARGEST_ERROR_SHARE,
     CalibratedCut,
     calibrate_cut,
     plant_and_audit_values,
@@ -96,6 +97,41 @@ def test_features_without_signal_find_few_errors_at_the_same_cost() -> None:
     assert calibrated.recall < with_signal.recall - 0.2
 
 
+def test_the_cut_is_the_highest_that_flags_no_more_than_the_wanted_share() -> None:
+    calibrated = calibrate(value_rows(1000, seed=0), false_flag_rate=0.02)
+
+    assert calibrated.estimated_error_share == 0
+    assert calibrated.highest_false_flag_rate == 0.02, "19 of 950"
+
+
+def test_the_rate_is_measured_on_rows_that_did_not_choose_the_cut() -> None:
+    """On those that chose it, it never exceeds what was wanted."""
+    found = [calibrate(value_rows(400, seed=seed), seed=seed, false_flag_rate=0.05) for seed in range(4)]
+
+    assert max(calibrated.measured_false_flag_rate for calibrated in found) > 0.055
+
+
+def test_planted_errors_so_bad_that_their_quality_is_0_are_told_from_right_labels() -> None:
+    calibrated = calibrate(value_rows(1000, seed=0, noise=0.005))
+
+    assert calibrated.recall == 1
+    assert calibrated.estimated_error_share == 0
+
+
+def test_errors_are_never_taken_for_more_than_half_of_the_labels() -> None:
+    """Labels of which nothing is known lie farther from their predictions than planted errors do."""
+    rows, rng = value_rows(1000, seed=0), np.random.default_rng(1)
+    rows["given_label"] = np.where(rng.random(1000) < 0.5, rng.uniform(0, 1, 1000), rng.uniform(9, 10, 1000))
+
+    found = calibrate_cut(
+        rows, FEATURES, build=build_linear, domain=NumericLabel(minimum=0, maximum=10), false_flag_rate=0.05, seed=0
+    )
+
+    assert found.estimated_error_share == LARGEST_ERROR_SHARE == 0.5
+    assert 0 <= found.measured_false_flag_rate <= 0.2
+    assert found.cleanlab_false_flag_rate == 0
+
+
 # Measured over seeds 0 to 2: told 0.010 to 0.011, at most 0.028, while 0.088 to 0.089 of the right labels are flagged.
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_where_the_model_misfits_a_group_only_the_share_of_all_flags_bounds_the_rate(seed: int) -> None:
@@ -132,6 +168,13 @@ def test_errors_of_the_same_seed_are_not_planted_over_each_other() -> None:
 
     # Were the same rows hit again, those without planted error would all be right and the cut that of clean rows.
     assert calibrated.cut < calibrate(value_rows(2000, seed=0), seed=3).cut / 10
+    assert calibrated.estimated_error_share > 0.03
+
+
+def test_errors_of_the_same_seed_and_kinds_are_those_of_other_rows() -> None:
+    rows = plant_errors_in_numeric_training_set(value_rows(1000, seed=0), DOMAIN, fraction=0.05, kind="mixed", seed=3)
+
+    assert calibrate(rows, seed=3).estimated_error_share == pytest.approx(0.05, abs=0.02)
 
 
 def measure_power(rows: pd.DataFrame, *, seed: int, max_rows: int = 3000) -> DetectionPower:

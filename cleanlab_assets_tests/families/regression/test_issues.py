@@ -161,6 +161,28 @@ def test_planted_errors_rank_worst(error: str, seed: int) -> None:
     assert precision > {"slip": 0.95, "swap": 0.8, "noise": 0.95}[error]
 
 
+def test_no_uncertainty_is_far_below_the_overall_one() -> None:
+    """A stretch whose labels all happen to lie on the line is no more certain than three quarters of the others."""
+    features, rng = pd.DataFrame({"x": np.linspace(0, 1, N_ROWS)}), np.random.default_rng(0)
+    labels = 100 * features["x"].to_numpy() + np.where(features["x"] < 0.25, 0, rng.normal(size=N_ROWS))
+
+    predicted = predict_values_out_of_sample(features, labels, deal_folds(N_ROWS), build=build_linear)
+
+    overall = 1.4826 * np.median(np.abs(labels - predicted.values))  # noqa: PD011 - no pandas object
+    assert predicted.uncertainty.min() == pytest.approx(0.75 * overall)
+
+
+def test_a_wrong_label_does_not_make_the_rows_around_it_uncertain() -> None:
+    features, rng = pd.DataFrame({"x": np.linspace(0, 1, N_ROWS)}), np.random.default_rng(0)
+    labels = rng.normal(size=N_ROWS)
+    labels[600] = 1e6
+
+    predicted = predict_values_out_of_sample(features, labels, deal_folds(N_ROWS), build=build_neighbors)
+
+    assert predicted.uncertainty[600] < 2
+    assert np.abs(predicted.uncertainty[590:611] - 1).max() < 0.7
+
+
 def test_a_quiet_hour_is_judged_by_its_own_spread() -> None:
     features, labels, spread = busy_hours()
     quiet, busy = int(features["busy"].argmin()), int(features["busy"].argmax())

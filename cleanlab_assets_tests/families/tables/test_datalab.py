@@ -242,6 +242,13 @@ def test_a_class_without_rows_is_no_obstacle() -> None:
     assert (found.table["predicted_label"] == found.table["given_label"]).all()
 
 
+def test_what_a_model_gives_to_a_class_without_rows_goes_to_the_others() -> None:
+    given = read_classes(plant(n_classes=4).predictions)
+
+    assert given.predictions.shape == (N_ROWS, 2)
+    np.testing.assert_allclose(given.predictions.sum(axis=1), 1)
+
+
 def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     plant(n_rows=100).find(k=3)
 

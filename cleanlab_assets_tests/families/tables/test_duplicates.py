@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
 
 from cleanlab_assets.families.tables.duplicates import list_duplicate_sets, number_duplicate_sets
 from cleanlab_assets.families.tables.neighbor_graph import build_neighbor_graph, to_graph_table, to_knn_matrix
@@ -49,6 +51,15 @@ def test_equal_rows_are_a_set_even_where_the_median_distance_is_zero() -> None:
 
     assert numbers[:40].tolist() == np.repeat(np.arange(1, 11), 4).tolist()
     assert numbers[40:].isna().all()
+
+
+@pytest.mark.parametrize(("distance", "n_in_sets"), [(np.nextafter(0.25, 0), 2), (0.25, 0), (0.0, 2)])
+def test_rows_are_near_duplicates_below_the_threshold_and_not_at_it(distance: float, n_in_sets: int) -> None:
+    """Three pairs of rows; the median distance to the nearest row is 1."""
+    distances = np.repeat([distance, 1.0, 1.0], 2)
+    graph = csr_matrix((distances, [1, 0, 3, 2, 5, 4], np.arange(7)), shape=(6, 6))
+
+    assert number_duplicate_sets(graph, 0.25).notna().sum() == n_in_sets
 
 
 def test_the_best_row_of_each_set_is_kept_and_the_reason_tells_disagreement() -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cleanlab_assets.families.tables.neighbor_graph import (
+    NEAR_DUPLICATE_THRESHOLD,
     build_neighbor_graph,
     measure_split_leakage,
     to_graph_table,
@@ -162,6 +165,35 @@ def test_no_near_duplicates_are_found_where_there_are_none() -> None:
 
     assert leakage.pairs.empty
     assert leakage.share == 0
+
+
+@pytest.mark.parametrize(
+    ("distance", "n_leaked"),
+    [(np.nextafter(NEAR_DUPLICATE_THRESHOLD, 0), 1), (NEAR_DUPLICATE_THRESHOLD, 0), (0.0, 1)],
+)
+def test_a_test_row_leaks_below_the_threshold_of_the_median_distance_and_not_at_it(
+    distance: float, n_leaked: int
+) -> None:
+    table = pd.DataFrame(
+        {
+            "row_id": ["a", "b", "c", "test"],
+            "split": ["train"] * 3 + ["test"],
+            "neighbor_1": [1, 0, 0, 2],
+            "distance_1": [1.0, 1.0, 100.0, distance],
+        }
+    )
+
+    leakage = measure_split_leakage(table)
+
+    assert leakage.threshold == NEAR_DUPLICATE_THRESHOLD
+    assert leakage.pairs["nearest_train_row"].tolist() == ["c"] * n_leaked
+
+
+def test_the_threshold_is_that_of_datalab() -> None:
+    from cleanlab.datalab.internal.issue_manager.duplicate import NearDuplicateIssueManager
+
+    defaults = inspect.signature(NearDuplicateIssueManager.__init__).parameters
+    assert defaults["threshold"].default == NEAR_DUPLICATE_THRESHOLD
 
 
 def test_without_test_rows_nothing_leaks() -> None:
