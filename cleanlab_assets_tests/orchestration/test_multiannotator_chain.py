@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
+from cleanlab_assets.datasets.dataset import Gates
 from cleanlab_assets.datasets.digits_panel import SPAMMERS
 from cleanlab_assets.families.multiannotator.report import audit_report
 from cleanlab_assets_tests.conftest import empty_plots
 
 if TYPE_CHECKING:
+    from cleanlab_assets.families.step import StepContext
     from cleanlab_assets.methods.result import Result
     from cleanlab_assets_tests.orchestration.chains import Audited, Audits
 
@@ -82,11 +86,11 @@ def test_variants_facts_and_report_tell_of_the_panel(panel: Audited) -> None:
         assert text in page, text
 
 
-def write_report(panel: Audited, **others: Result[Any, Any]) -> str:
+def write_report(panel: Audited, context: StepContext | None = None, **others: Result[Any, Any]) -> str:
     """Write the report of the audit, with some results replaced by others."""
     results = {name: others.get(name) or panel.result(name) for name in audit_report.inputs}
     with empty_plots():
-        page: str = audit_report.run(panel.context, **results).value
+        page: str = audit_report.run(context or panel.context, **results).value
     return page
 
 
@@ -126,3 +130,12 @@ def test_a_report_where_the_consensus_corrects_no_vote_gives_no_advice_on_exampl
     )
     assert "0 of the examples" in page or "0 %" in page
     assert "or have it labelled once more" not in page
+
+
+def test_corrected_votes_ask_for_attention_above_their_limit_and_not_at_it(panel: Audited) -> None:
+    flags = panel.read("label_issues")["is_label_issue"]
+    rate = flags.sum() / len(flags)
+    for limit, tone in ((rate, "good"), (np.nextafter(rate, 0), "warn")):
+        dataset = replace(panel.context.dataset, gates=Gates(label_issue_rate=float(limit)))
+        page = write_report(panel, replace(panel.context, dataset=dataset))
+        assert re.findall(r'class="tile (\w+)">\s*<dt>Votes that the consensus corrects', page) == [tone]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
+from cleanlab_assets.datasets.dataset import Gates
 from cleanlab_assets.families.raw_dataset import raw_dataset
 from cleanlab_assets.families.settings import PredictionsSettings
 from cleanlab_assets.families.token_classification.issues import (
@@ -22,6 +25,7 @@ from cleanlab_assets_tests.conftest import empty_plots
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cleanlab_assets.families.step import StepContext
     from cleanlab_assets.methods.result import Result
     from cleanlab_assets_tests.orchestration.chains import Audited, Audits
 
@@ -94,11 +98,11 @@ def test_a_models_confusion_plants_tags_that_the_right_ones_are_mistaken_for_and
     assert (caught["suggested_label"] == caught["true_label"]).mean() > 0.9
 
 
-def write_report(tokens: Audited, **others: Result[Any, Any]) -> str:
+def write_report(tokens: Audited, context: StepContext | None = None, **others: Result[Any, Any]) -> str:
     """Write the report of the audit, with some results replaced by others."""
     results = {name: others.get(name) or tokens.result(name) for name in token_report.inputs}
     with empty_plots():
-        page: str = token_report.run(tokens.context, **results).value
+        page: str = token_report.run(context or tokens.context, **results).value
     return page
 
 
@@ -122,6 +126,15 @@ def test_the_report_counts_the_flags_and_shows_the_worst_with_their_truth(tokens
     assert "corrupted on purpose are highlighted" in page
     without = issues.drop(columns=["planted_error", "true_label"])
     assert "corrupted on purpose" not in write_report(tokens, **with_flags(tokens, without))
+
+
+def test_likely_errors_ask_for_attention_above_their_limit_and_not_at_it(tokens: Audited) -> None:
+    flags = tokens.read("label_issues")["is_label_issue"]
+    rate = flags.sum() / len(flags)
+    for limit, tone in ((rate, "good"), (np.nextafter(rate, 0), "warn")):
+        dataset = replace(tokens.context.dataset, gates=Gates(label_issue_rate=float(limit)))
+        page = write_report(tokens, replace(tokens.context, dataset=dataset))
+        assert re.findall(r'class="tile (\w+)">\s*<dt>Likely tag errors', page) == [tone]
 
 
 def test_a_report_where_nothing_is_flagged_says_so(tokens: Audited) -> None:

@@ -142,6 +142,11 @@ def test_one_image_is_compared_with_nothing() -> None:
     assert found.table["keep"].tolist() == [True]
 
 
+def test_five_images_are_enough_to_know_a_typical_distance() -> None:
+    found = _audit({f"good_{number}": draw_picture(number) for number in range(5)})
+    assert found.summary.set_index("issue_type").loc[["outlier", "near_duplicate"], "status"].tolist() == ["ran", "ran"]
+
+
 def test_few_images_have_fewer_neighbours() -> None:
     found = _audit({f"good_{number}": draw_picture(number) for number in range(6)})
     assert found.summary.set_index("issue_type").loc["outlier", "k"] == 5

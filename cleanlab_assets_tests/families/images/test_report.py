@@ -53,6 +53,25 @@ def test_the_tones_of_tiles_follow_the_gates_of_the_dataset(section: Section) ->
     assert tones["Greyscale"] == "neutral", "a grey image need not be wrong"
 
 
+@pytest.mark.parametrize(("limit", "tone"), [(0.25, "good"), (0.24, "warn")])
+def test_a_rate_asks_for_attention_above_its_limit_and_not_at_it(limit: float, tone: str) -> None:
+    images = make_image_rows({name: draw_picture(0) for name in "abcd"})
+    issues = pd.DataFrame({"row_id": images["row_id"], "duplicate_set": pd.NA, "keep": True})
+    summary = pd.DataFrame({"issue_type": ["outlier", "near_duplicate"], "description": "", "n_issues": 1})
+    summary = summary.assign(share=0.25, status="ran", reason="", metric="euclidean", k=3)
+
+    section = build_image_issue_section(
+        issues,
+        summary,
+        images,
+        gates=Gates(outlier_rate=limit, near_duplicate_rate=limit),
+        top_rows=5,
+        full_table="",
+    )
+
+    assert [tile.tone for tile in section.tiles if "limit" in tile.hint] == [tone, tone]
+
+
 def test_the_worst_of_each_type_comes_first() -> None:
     names = ["a", "b", "c", "d"]
     table = pd.DataFrame(

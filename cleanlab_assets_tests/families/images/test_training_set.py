@@ -8,6 +8,7 @@ import pytest
 
 from cleanlab_assets.datasets.images import make_image_table
 from cleanlab_assets.families.images.training_set import build_image_training_set
+from cleanlab_assets.methods.folds import divide_rows
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets_tests.datasets.known_scenes import make_scenes
 
@@ -67,3 +68,22 @@ def test_a_rare_class_is_noted(raw: pd.DataFrame, dataset: object) -> None:
     with_rare = replace(dataset, class_names=(*dataset.class_names, "phoenix"))  # type: ignore[type-var, attr-defined]
     notes = build_image_training_set(raw, with_rare, **SETTINGS).notes  # type: ignore[arg-type]
     assert "class 'phoenix' is in 0 train images, fewer than the 3 folds" in notes
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_rare_class_has_its_share_of_test_images_and_of_every_fold(
+    raw: pd.DataFrame, dataset: object, seed: int
+) -> None:
+    """Every image shows a common thing, and every fourth a rare one beside it."""
+    raw = raw.assign(classes=["1|0" if number % 4 == 0 else "0" for number in range(60)])
+    built = build_image_training_set(raw, dataset, **(SETTINGS | {"seed": seed})).table  # type: ignore[arg-type]
+    rare = built[built["classes"] == "1|0"]
+    assert rare["fold"].value_counts().loc[[-1, 0, 1, 2]].tolist() == pytest.approx([3.75] * 4, abs=1)
+
+
+def test_folds_are_drawn_apart_from_the_split(raw: pd.DataFrame, dataset: object) -> None:
+    raw = raw.assign(classes="0")
+    built = build_image_training_set(raw, dataset, **SETTINGS).table  # type: ignore[arg-type]
+    fold = built.loc[built["split"] == "train", "fold"].to_numpy()
+    as_the_split = divide_rows(np.zeros(len(fold), dtype=int), np.arange(len(fold)), [1 / 3] * 3, seed=1)
+    assert (fold != as_the_split).mean() > 0.4

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,21 @@ from cleanlab_assets.families.multiannotator.active_learning import choose_batch
 from cleanlab_assets.families.multiannotator.agreement import measure_agreement
 from cleanlab_assets.families.multiannotator.annotations import (
     PanelLimits,
+    build_panel_training_set,
     count_labels_by_file,
     select_annotations,
     vote_by_majority,
 )
+from cleanlab_assets.families.multiannotator.crowdlab import (
+    build_annotator_quality,
+    build_consensus,
+    find_consensus_issues,
+    score_labels,
+)
 from cleanlab_assets.families.multiannotator.dawid_skene import estimate_dawid_skene
 from cleanlab_assets.families.multiannotator.lean_crowdlab import run_crowdlab
+from cleanlab_assets.methods.class_predictions import to_predictions_table
+from cleanlab_assets.methods.folds import divide_rows
 
 CLASSES = ("cat", "dog")
 
@@ -142,3 +152,94 @@ def test_labels_are_counted_by_the_file_that_their_row_id_names() -> None:
     names = ["labels.csv:2", "labels.csv:3", "new_labels_b.csv:2", "digits.csv.gz:7/annotator_01"]
     found = count_labels_by_file(pd.DataFrame({"row_id": names}))
     assert found == {"labels.csv": 2, "new_labels_b.csv": 1, "digits.csv.gz": 1}
+
+
+@pytest.fixture
+def labelled() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predictions and annotations of 60 examples, of whose three annotators the last one answers at random."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(60) % 2
+    labels = np.column_stack([truth, np.where(rng.random(60) < 0.9, truth, 1 - truth), rng.integers(2, size=60)])
+    examples = [f"e{number}" for number in range(60)]
+    annotations = pd.DataFrame(
+        {
+            "row_id": [f"labels.csv:{line}" for line in range(2, 182)],
+            "example": np.repeat(examples, 3),
+            "annotator": pd.Categorical(["x", "y", "z"] * 60),
+            "given_label": pd.Categorical.from_codes(labels.ravel(), categories=list(CLASSES)),
+        }
+    )
+    votes = vote_by_majority(labels, n_classes=2)
+    rows = pd.DataFrame({"row_id": examples, "given_label": pd.Categorical.from_codes(votes, list(CLASSES))})
+    probabilities = np.where(truth[:, None] == [0, 1], 0.85, 0.15)
+    return to_predictions_table(rows, probabilities, CLASSES), annotations
+
+
+def test_labels_are_flagged_that_are_unlike_the_consensus(labelled: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    table = score_labels(*labelled).table
+
+    assert (table["is_label_issue"] == (table["given_label"] != table["suggested_label"])).all()
+    assert 0.1 < table["is_label_issue"].mean() < 0.4
+    assert table.loc[table["annotator"] == "z", "is_label_issue"].mean() > 0.3
+
+
+def test_the_quality_of_a_vote_is_that_of_the_labels_that_agree_with_it(
+    labelled: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    predictions, annotations = labelled
+    quality = score_labels(predictions, annotations).table
+    consensus = build_consensus(predictions, annotations, quality)
+
+    issues = find_consensus_issues(predictions, quality, consensus, predictions[["row_id"]].rename(columns=str.upper))
+
+    by_label = quality.groupby(["example", "given_label"], observed=True)["label_quality"].first()
+    expected = by_label.loc[list(zip(issues["row_id"], issues["given_label"], strict=True))]
+    assert issues["label_quality"].tolist() == expected.tolist()
+    assert (quality.groupby("example")["label_quality"].min().loc[issues["row_id"]] < expected.to_numpy()).any()
+
+
+def test_annotators_of_equal_quality_are_ranked_by_their_agreement() -> None:
+    figures = pd.DataFrame(
+        {
+            "annotator": ["x", "y", "z"],
+            "annotator_quality": [0.5, 0.5, 0.4],
+            "agreement_with_consensus": [0.9, 0.6, 0.95],
+            "worst_class": "cat",
+            "weight": 0.3,
+        }
+    )
+    labels = pd.DataFrame({"annotator": ["x", "y", "z"]})
+    assert build_annotator_quality(figures, labels)["annotator"].tolist() == ["z", "y", "x"]
+
+
+def build_known_panel(*, seed: int = 0) -> pd.DataFrame:
+    """Sixty examples whose truth the source knows; three annotators call every third one by the wrong name."""
+    columns = [Column(name=name, kind="categorical", is_feature=False) for name in ("example", "annotator", "truth")]
+    dataset = replace(_dataset(), columns=(Column(name="size", kind="numeric"), *columns), panel=Panel(truth="truth"))
+    rows = [
+        (f"e{number}", annotator, CLASSES[(number + (number % 3 == 0)) % 2], CLASSES[number % 2], float(number))
+        for number in range(60)
+        for annotator in "xyz"
+    ]
+    raw = pd.DataFrame(rows, columns=["example", "annotator", "label", "truth", "size"])
+    raw.insert(0, "row_id", [f"labels.csv:{line}" for line in range(2, len(raw) + 2)])
+    selection = select_annotations(raw, dataset, PanelLimits())
+    return build_panel_training_set(selection.table, raw, dataset, test_fraction=0.25, folds=3, seed=seed).table
+
+
+def test_train_rows_carry_the_vote_and_test_rows_the_known_truth() -> None:
+    table = build_known_panel()
+
+    is_right = table["given_label"] == table["true_label"]
+    assert is_right[table["split"] == "test"].all()
+    number = table["row_id"].str[1:].astype(int)
+    is_train = table["split"] == "train"
+    assert is_right[is_train].tolist() == (number[is_train] % 3 != 0).tolist()
+
+
+def test_folds_are_drawn_apart_from_the_split() -> None:
+    train = build_known_panel(seed=4).query("split == 'train'")
+
+    codes = train["given_label"].cat.codes.to_numpy()
+    as_the_split = divide_rows(codes, np.arange(len(train)), [1 / 3] * 3, seed=4)
+    assert (train["fold"] != as_the_split).mean() > 0.4

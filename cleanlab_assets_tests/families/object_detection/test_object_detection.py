@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cleanlab_assets.datasets.boxes import ScoredBoxes
+from cleanlab_assets.datasets.boxes import ScoredBoxes, claim_boxes
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
 from cleanlab_assets.families.object_detection.box_quality import (
     BADLY_LOCATED,
@@ -131,6 +131,55 @@ def test_a_box_is_as_swapped_as_another_class_is_more_probable(cat_in_a_corner: 
     doubtful = judge_first(cat_in_a_corner, [[0, 0, 20, 20], [0, 0, 20, 16]], [1, 0], [0.55, 0.5])
     assert doubtful["swapped_quality"] == pytest.approx(1 - (0.55 - 0.4))
     assert not doubtful["is_box_issue"]
+
+
+@pytest.mark.parametrize(("probability", "is_flagged"), [(0.5, False), (np.nextafter(0.5, 1), True)])
+def test_a_box_is_flagged_that_is_more_likely_wrong_than_right(
+    cat_in_a_corner: AnnotatedImage, probability: float, *, is_flagged: bool
+) -> None:
+    swapped = judge_first(cat_in_a_corner, [[0, 0, 20, 20]], [1], [probability])
+    assert (swapped["issue"], swapped["is_box_issue"]) == (SWAPPED, is_flagged)
+
+    beside = ScoredBoxes(
+        boxes=np.array([[0.0, 0.0, 20.0, 20.0], [40, 40, 60, 60]]),
+        codes=np.array([0, 1]),
+        scores=np.array([0.97, probability]),
+    )
+    overlooked = judge_boxes([cat_in_a_corner], [beside]).iloc[0]
+    assert (overlooked["issue"], overlooked["is_box_issue"]) == (OVERLOOKED, is_flagged)
+
+
+def test_a_second_prediction_on_a_given_box_is_no_overlooked_object(cat_in_a_corner: AnnotatedImage) -> None:
+    twice = ScoredBoxes(
+        boxes=np.array([[0.0, 0.0, 20.0, 20.0], [0, 0, 20, 14]]), codes=np.array([0, 0]), scores=np.array([0.9, 0.8])
+    )
+    assert OVERLOOKED not in judge_boxes([cat_in_a_corner], [twice])["issue"].tolist()
+
+
+def test_an_image_is_as_good_as_its_worst_box(images: list[AnnotatedImage]) -> None:
+    wrong = replace(images[0], box_labels=("owl", *images[0].box_labels[1:]))
+
+    found = find_box_issues([wrong], [predict_truth(images[0], 0.6)])
+
+    quality = found.boxes["label_quality"]
+    assert len(quality) == 3
+    assert quality.min() < 0.5 < quality.drop(0).min()
+    assert found.table["label_quality"].tolist() == [quality.min()]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "expected"),
+    [
+        ([[0.9], [0.8]], [True, False]),
+        ([[0.6, 0.9], [0.7, 0.8]], [True, True]),
+        ([[0.5]], [True]),
+        ([[np.nextafter(0.5, 0)]], [False]),
+    ],
+)
+def test_a_given_box_is_claimed_once_by_one_that_overlaps_it_enough(
+    overlap: list[list[float]], expected: list[bool]
+) -> None:
+    assert claim_boxes(np.array(overlap), least_iou=0.5).tolist() == expected
 
 
 @pytest.mark.parametrize(("side", "share"), [(9, 1.0), (11, 0.5), (13, 0.0)])

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes
+from cleanlab_assets.datasets.dataset import Gates
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
 from cleanlab_assets.families.images.report import ImageAudit
 from cleanlab_assets.families.object_detection.box_quality import (
@@ -52,13 +53,13 @@ def make_image(name: str, boxes: tuple[tuple[tuple[float, ...], str], ...]) -> A
     )
 
 
-def build(names: dict[str, Any]) -> Report:
+def build(names: dict[str, Any], gates: Gates | None = None) -> Report:
     images = [make_image(name, boxes) for name, boxes in names.items()]
     seen = ScoredBoxes(boxes=np.array([BOX, AWAY]), codes=np.array([1, 1]), scores=np.array([0.97, 0.96]))
     predictions = [seen] * len(images)
     found = find_box_issues(images, predictions)
     audit = ImageAudit(
-        dataset=replace(get_dataset("digit_scenes"), class_names=CLASSES),
+        dataset=replace(get_dataset("digit_scenes"), class_names=CLASSES, gates=gates or Gates()),
         model="small_detector",
         images=images,
         label_issues=found.table,
@@ -116,6 +117,13 @@ def test_the_summary_counts_images_and_boxes(report: Report) -> None:
     assert tiles["Cross-validated mAP at IoU 0.5"].value == "0.625"
     (classes,) = section(report, "classes").tables
     assert classes.frame.set_index("class")["given boxes"].to_dict() == {"<b>cat</b>": 1, "dog": 39}
+
+
+@pytest.mark.parametrize(("limit", "tone"), [(0.25, "good"), (0.24, "warn")])
+def test_flagged_images_ask_for_attention_above_their_limit_and_not_at_it(limit: float, tone: str) -> None:
+    report = build({"swapped": FAULTS["swapped"], "a": RIGHT, "b": RIGHT, "c": RIGHT}, Gates(label_issue_rate=limit))
+    tile = next(tile for tile in report.tiles if tile.label == "Flagged images")
+    assert (tile.value, tile.tone) == ("1", tone)
 
 
 def test_names_from_the_data_are_escaped(report: Report) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +19,11 @@ from cleanlab_assets.families.token_classification.metrics import ScoredTokens
 from cleanlab_assets.families.token_classification.plant import model_confusion
 from cleanlab_assets.families.token_classification.training_set import build_token_training_set
 from cleanlab_assets.methods.class_predictions import to_predictions_table
+from cleanlab_assets.methods.folds import divide_rows
 from cleanlab_assets.methods.label_issues import find_label_issues
+
+if TYPE_CHECKING:
+    from cleanlab_assets.methods.training_set import TrainingSet
 
 TAGS = ["A", "B", "C"]
 SIZES = [4, 7, 1, 12, 9, 3, 8, 6]
@@ -69,6 +75,13 @@ def test_common_errors_are_counted_by_word_and_tags() -> None:
     first = counts.iloc[0]
     same = (flagged["token"] == first["token"]) & (flagged["given_label"] == first["given_label"])
     assert first["count"] == (same & (flagged["suggested_label"] == first["suggested_label"])).sum()
+
+
+def test_the_share_of_a_word_is_that_of_all_its_occurrences() -> None:
+    flagged = [True, False, False, False, True, True]
+    table = pd.DataFrame({"token": ["light"] * 4 + ["walk"] * 2, "is_label_issue": flagged})
+    counts = count_common_errors(table.assign(given_label="A", suggested_label="B")).set_index("token")
+    assert counts["share_of_token"].to_dict() == {"walk": 1, "light": 0.25}
 
 
 def test_a_context_marks_the_token_and_says_what_is_left_out() -> None:
@@ -125,3 +138,48 @@ def test_an_unknown_tag_is_named_with_its_row() -> None:
     settings = {"validation_fraction": 0.1, "test_fraction": 0.2, "folds": 3, "seed": 1}
     with pytest.raises(ValueError, match=rf"row '{raw.loc[5, 'row_id']}' has tag 'WORD', expected one of ADJ"):
         build_token_training_set(raw, GRAMMAR, max_sentences=None, **settings)  # type: ignore[arg-type]
+
+
+SETTINGS = {"max_sentences": None, "validation_fraction": 0.1, "test_fraction": 0.2, "folds": 3, "seed": 1}
+
+
+def build(raw: pd.DataFrame, **changed: int) -> TrainingSet:
+    return build_token_training_set(raw, GRAMMAR, **(SETTINGS | changed))  # type: ignore[arg-type]
+
+
+def test_sentences_of_no_document_are_told_apart_where_others_have_one() -> None:
+    raw = GRAMMAR.load({})
+    nameless = raw["part"].eq("train") & raw["sentence_id"].isin(raw["sentence_id"].unique()[::2])
+    built = build(raw.assign(document=raw["document"].astype(str).mask(nameless, "").astype("category"))).table
+    train = built[built["split"] == "train"]
+    assert sorted(train.loc[train["document"] == "", "fold"].unique()) == [0, 1, 2]
+    assert train.groupby("sentence", observed=True)["fold"].nunique().eq(1).all()
+
+
+def test_fewer_documents_than_folds_are_refused() -> None:
+    raw = GRAMMAR.load({})
+    train = raw["part"] == "train"
+    two = pd.Categorical(np.where(train, np.where(np.arange(len(raw)) % 2, "one", "two"), "other"))
+    with pytest.raises(ValueError, match="found 2 documents to train on, expected at least 3"):
+        build(raw.assign(document=two))
+    assert build(raw.assign(document=two), folds=2).table["fold"].nunique() == 3, "two, and those without"
+
+
+def test_a_tag_of_a_single_fold_is_told() -> None:
+    raw = GRAMMAR.load({})
+    document = raw.loc[raw["part"] == "train", "document"].iloc[0]
+    is_verb, is_there = raw["tag"] == "VERB", raw["document"] == document
+    raw["tag"] = raw["tag"].mask(is_verb & raw["part"].eq("train") & ~is_there, "NOUN")
+    told = "the train rows of tag 'VERB' are all in one fold: its model never saw the tag"
+    assert told in build(raw).notes
+    assert told not in build(GRAMMAR.load({})).notes
+
+
+def test_folds_are_drawn_apart_from_the_split() -> None:
+    raw = GRAMMAR.load({})
+    built = build(raw[raw["part"] == "train"])
+    train = built.table[built.table["split"] == "train"]
+    documents = pd.factorize(train["document"])[0]
+    for seed in (1, 1 + len("test"), 1 + len("validation")):
+        as_a_split = divide_rows(np.zeros(len(train), dtype=int), documents, [1 / 3] * 3, seed=seed)
+        assert (train["fold"] != as_a_split).mean() > 0.3
