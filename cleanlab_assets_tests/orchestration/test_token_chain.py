@@ -125,7 +125,7 @@ def test_the_report_counts_the_flags_and_shows_the_worst_with_their_truth(tokens
         assert f"<mark>{row.token}</mark>" in page
     assert "corrupted on purpose are highlighted" in page
     without = issues.drop(columns=["planted_error", "true_label"])
-    assert "corrupted on purpose" not in write_report(tokens, **with_flags(tokens, without))
+    assert "corrupted on purpose" not in write_report(tokens, None, **with_flags(tokens, without))
 
 
 def test_likely_errors_ask_for_attention_above_their_limit_and_not_at_it(tokens: Audited) -> None:
@@ -139,7 +139,7 @@ def test_likely_errors_ask_for_attention_above_their_limit_and_not_at_it(tokens:
 
 def test_a_report_where_nothing_is_flagged_says_so(tokens: Audited) -> None:
     nothing = tokens.read("label_issues").assign(is_label_issue=False)
-    page = write_report(tokens, **with_flags(tokens, nothing))
+    page = write_report(tokens, None, **with_flags(tokens, nothing))
     assert "0 tokens; limit" in page
 
 
@@ -149,6 +149,6 @@ def test_markup_in_a_sentence_stays_text(tokens: Audited) -> None:
     words = issues.loc[worst, "sentence"].split()
     words[(issues.loc[worst, "position"] + 1) % len(words)] = "<b>bold</b>"
     issues.loc[worst, "sentence"] = " ".join(words)
-    page = write_report(tokens, **with_flags(tokens, issues.assign(is_label_issue=issues["rank"] == 1)))
+    page = write_report(tokens, None, **with_flags(tokens, issues.assign(is_label_issue=issues["rank"] == 1)))
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
     assert "<b>bold</b>" not in page

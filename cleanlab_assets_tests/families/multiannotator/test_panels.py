@@ -166,11 +166,13 @@ def labelled() -> tuple[pd.DataFrame, pd.DataFrame]:
             "row_id": [f"labels.csv:{line}" for line in range(2, 182)],
             "example": np.repeat(examples, 3),
             "annotator": pd.Categorical(["x", "y", "z"] * 60),
-            "given_label": pd.Categorical.from_codes(labels.ravel(), categories=list(CLASSES)),
+            "given_label": pd.Categorical(np.array(CLASSES)[labels.ravel()], categories=list(CLASSES)),
         }
     )
     votes = vote_by_majority(labels, n_classes=2)
-    rows = pd.DataFrame({"row_id": examples, "given_label": pd.Categorical.from_codes(votes, list(CLASSES))})
+    rows = pd.DataFrame(
+        {"row_id": examples, "given_label": pd.Categorical(np.array(CLASSES)[votes], categories=list(CLASSES))}
+    )
     probabilities = np.where(truth[:, None] == [0, 1], 0.85, 0.15)
     return to_predictions_table(rows, probabilities, CLASSES), annotations
 
