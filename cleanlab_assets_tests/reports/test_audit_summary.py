@@ -143,7 +143,12 @@ def test_a_sound_dataset_is_healthy_and_its_figures_are_told() -> None:
 
 @pytest.mark.parametrize(
     ("n_issues", "severity", "verdict"),
-    [(960, "info", "healthy"), (961, "warning", "needs attention"), (1921, "critical", "unhealthy")],
+    [
+        (960, "info", "healthy"),
+        (961, "warning", "needs attention"),
+        (1920, "warning", "needs attention"),
+        (1921, "critical", "unhealthy"),
+    ],
 )
 def test_the_rate_of_label_errors_is_judged_by_its_limit(n_issues: int, severity: str, verdict: str) -> None:
     summary = summarize_by_rules(make_facts(n_label_issues=n_issues, label_issue_rate=n_issues / 9600))
@@ -189,6 +194,22 @@ def test_a_rare_class_is_a_warning() -> None:
     assert find_ungrounded_claims(summarize_by_rules(facts), facts) == []
 
 
+@pytest.mark.parametrize(("n_rows", "severity"), [(480.0, "info"), (479.0, "warning")])
+def test_a_class_is_rare_below_its_limit_and_not_at_it(n_rows: float, severity: str) -> None:
+    facts = make_facts(label_distribution={"cat": 9000.0, "owl": n_rows})
+
+    assert find(summarize_by_rules(facts), "class balance").severity == severity
+
+
+def test_calibration_is_bad_above_its_limit_and_not_at_it() -> None:
+    at, above = (
+        [finding.title for finding in summarize_by_rules(make_facts(expected_calibration_error=error)).findings]
+        for error in (0.1, math.nextafter(0.1, 1))
+    )
+
+    assert set(above) - set(at) == {"Badly calibrated predictions"}
+
+
 def test_bad_calibration_is_a_warning() -> None:
     summary = summarize_by_rules(make_facts(expected_calibration_error=0.17))
 
@@ -216,6 +237,8 @@ def test_regression_figures_have_units() -> None:
     "facts",
     [
         make_facts(cross_validation={"roc_auc": 0.49, "accuracy": 0.55}),
+        make_facts(cross_validation={"roc_auc": 0.5, "accuracy": 0.55}),
+        make_regression_facts(cross_validation={"r2": 0.0, "rmse": 181.4}),
         make_regression_facts(cross_validation={"r2": -0.02, "rmse": 181.4}),
     ],
 )
@@ -270,8 +293,10 @@ def test_planted_errors_are_told_and_limit_what_the_counts_mean() -> None:
     assert "planted" not in summarize_by_rules(make_facts()).model_dump_json()
 
 
-def test_planted_errors_that_were_not_found_are_a_warning_and_no_fault_of_the_data() -> None:
-    summary = summarize_by_rules(make_facts(detection=DETECTION.model_copy(update={"average_precision": 0.04})))
+@pytest.mark.parametrize("average_precision", [0.04, DETECTION.planted_share])
+def test_planted_errors_that_were_not_found_are_a_warning_and_no_fault_of_the_data(average_precision: float) -> None:
+    found = DETECTION.model_copy(update={"average_precision": average_precision})
+    summary = summarize_by_rules(make_facts(detection=found))
 
     assert find(summary, "planted").severity == "warning"
     assert summary.verdict == "healthy"

@@ -35,7 +35,7 @@ def test_numbers_have_four_significant_digits_and_thousands_separators(value: fl
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0, "0 %"), (1, "100 %"), (0.0312, "3.1 %"), (0.05, "5 %"), (0.00002, "<0.1 %"), (0.99999, ">99.9 %")],
+    [(0, "0 %"), (1, "100 %"), (0.0312, "3.1 %"), (0.05, "5 %"), (0.00002, "<0.1 %"), (0.9996, ">99.9 %")],
 )
 def test_a_share_that_is_not_none_or_all_never_reads_as_none_or_all(share: float, text: str) -> None:
     assert format_share(share) == text

@@ -81,12 +81,14 @@ def test_sets_with_differing_labels_come_first_and_sets_stay_whole(audited: Audi
 
     whole = arrange_duplicate_sets(audited.duplicate_sets, rows, ["weight"], 25)
     fits_one = arrange_duplicate_sets(audited.duplicate_sets, rows, ["weight"], 4)
+    fits_all = arrange_duplicate_sets(audited.duplicate_sets, rows, ["weight"], 5)
     fits_none = arrange_duplicate_sets(audited.duplicate_sets, rows, ["weight"], 1)
 
     assert whole["duplicate_set"].tolist() == [1, 1, 2, 2, 2]
     assert whole["keep"].tolist() == [True, False, True, False, False]
     assert fits_one["duplicate_set"].tolist() == [1, 1]
     assert len(fits_none) == 1
+    assert len(fits_all) == 5
     assert whole["weight"].tolist() == rows["weight"].head(5).tolist()
 
 
@@ -130,6 +132,13 @@ def test_the_feature_that_defines_a_group_comes_first() -> None:
     assert apart["feature"].tolist() == ["job = nurse", "noise"]
     assert apart["measure"].tolist() == ["share of rows", "mean"]
     assert (apart["group"].iloc[0], apart["others"].iloc[0]) == (1, 0)
+
+
+def test_a_group_is_set_apart_by_what_it_lacks_as_much_as_by_what_it_has() -> None:
+    in_group = pd.Series([True] * 5 + [False] * 15)
+    rows = pd.DataFrame({"more": [1.0] + [0.0] * 19, "less": [0.0] * 5 + [9.0, 10.0, 11.0] * 5})
+
+    assert compare_group(rows, in_group, ["more", "less"], top=2)["feature"].tolist() == ["less", "more"]
 
 
 def test_nullable_features_with_gaps_are_compared() -> None:

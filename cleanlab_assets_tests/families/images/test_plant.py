@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.boxes import box_iou, match_boxes
-from cleanlab_assets.datasets.images import LABEL, decode_mask
+from cleanlab_assets.datasets.images import LABEL, AnnotatedImage, decode_mask, encode_png
 from cleanlab_assets.families.images.plant import put_planted_image_errors
 from cleanlab_assets.families.object_detection import plant as object_detection
 from cleanlab_assets.families.object_detection.plant import BOX_ERROR_KINDS, plant_box_errors
@@ -17,9 +16,6 @@ from cleanlab_assets.families.segmentation.metrics import class_iou, count_pixel
 from cleanlab_assets.families.segmentation.plant import MASK_ERROR_KINDS, plant_mask_errors
 from cleanlab_assets.methods.planted_errors import PlantingError
 from cleanlab_assets_tests.datasets.known_scenes import make_image, make_scenes
-
-if TYPE_CHECKING:
-    from cleanlab_assets.datasets.images import AnnotatedImage
 
 
 def test_each_planted_box_error_is_what_its_record_says() -> None:
@@ -66,6 +62,45 @@ def test_each_planted_mask_error_is_what_its_record_says() -> None:
             assert 0 < error["n_pixels_after"] <= 0.6 * error["n_pixels_before"]
         if error["planted_kind"] == "swapped_class":
             assert error["class_before"] != error["class_after"]
+
+
+def test_a_shifted_box_overlaps_its_old_place_a_little() -> None:
+    _, truth = plant_box_errors(make_scenes(24), fraction=1, seed=4, kinds=["shifted_box"])
+
+    overlaps = [
+        box_iou(*(np.array([json.loads(text)]) for text in texts))[0, 0]
+        for texts in zip(truth["before"], truth["after"], strict=True)
+    ]
+    assert min(overlaps) >= 0.2
+    assert max(overlaps) < 0.6
+
+
+def test_an_extra_box_lies_apart_from_the_others() -> None:
+    scenes = make_scenes(24)
+    planted, _ = plant_box_errors(scenes, fraction=1, seed=4, kinds=["extra_box"])
+
+    assert all(len(new.boxes) == len(old.boxes) + 1 for new, old in zip(planted, scenes, strict=True))
+    assert max(box_iou(new.boxes[-1:], new.boxes[:-1]).max(initial=0) for new in planted) < 0.3
+
+
+def test_a_grown_object_leaves_its_neighbours_as_they_are() -> None:
+    mask = np.zeros((40, 40), dtype=np.int32)
+    mask[10:20, 10:20], mask[10:20, 20:30] = 1, 2
+    pair = AnnotatedImage(
+        row_id="pair.png",
+        image=encode_png(np.zeros((40, 40, 3), dtype=np.uint8)),
+        class_names=("cat", "dog"),
+        boxes=np.zeros((0, 4)),
+        box_labels=(),
+        class_mask=mask,
+    )
+    for seed in range(4):
+        (changed,), truth = plant_mask_errors([pair], fraction=1, seed=seed, kinds=["dilated_object"])
+        (error,) = truth.to_dict("records")
+        neighbour = 2 if error["class_before"] == "cat" else 1
+        assert changed.class_mask is not None
+        assert (changed.class_mask[mask == neighbour] == neighbour).all()
+        assert (changed.class_mask == 3 - neighbour).sum() == error["n_pixels_after"] >= 140
 
 
 def to_training_set(scenes: list[AnnotatedImage]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes, claim_boxes
@@ -32,8 +33,6 @@ from cleanlab_assets.families.object_detection.predictions import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pandas as pd
 
 NAMES = ("cat", "dog", "owl")
 PIXELS = encode_png(np.zeros((100, 100, 3), dtype=np.uint8))
@@ -286,6 +285,38 @@ def test_scores_become_the_share_of_right_boxes() -> None:
     assert 0.45 < scores[:, 2].mean() < 0.75
     assert measure_score_calibration(many, predictions).expected_calibration_error > 0.3
     assert measure_score_calibration(many, calibrated).expected_calibration_error < 0.05
+
+
+def test_no_image_is_calibrated_by_its_own_boxes(images: list[AnnotatedImage]) -> None:
+    rng, folds = np.random.default_rng(0), np.arange(len(images)) % 3
+    predictions = [replace(predict_truth(image), scores=rng.random(3)) for image in images]
+    moved = [
+        replace(image, boxes=image.boxes[::-1]) if fold == 1 else image
+        for image, fold in zip(images, folds, strict=True)
+    ]
+
+    before, after = (calibrate_scores_out_of_fold(given, predictions, folds) for given in (images, moved))
+
+    is_same = [np.array_equal(old.scores, new.scores) for old, new in zip(before, after, strict=True)]
+    assert is_same == (folds == 1).tolist()
+
+
+def test_boxes_with_another_planted_error_are_neither_found_nor_missed() -> None:
+    boxes = pd.DataFrame(
+        {
+            "row_id": ["a", "b", "c"],
+            "box": [0, 0, 0],
+            "is_box_issue": [True, True, False],
+            "swapped_quality": [0.1, 0.2, 0.9],
+            "badly_located_quality": [0.2, 0.1, 0.9],
+        }
+    )
+    truth = pd.DataFrame({"row_id": ["a", "b"], "planted_kind": ["shifted_box", "wrong_class"], "given_box": [0, 0]})
+
+    measured = score_box_detection_power(boxes, truth).set_index("kind")
+
+    assert measured["average_precision"].to_dict() == {"shifted_box": 1, "wrong_class": 1}
+    assert measured["chance"].to_dict() == {"shifted_box": 0.5, "wrong_class": 0.5}
 
 
 def test_predictions_come_back_from_their_table(images: list[AnnotatedImage]) -> None:

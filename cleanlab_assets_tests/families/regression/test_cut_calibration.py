@@ -7,19 +7,31 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.datasets.dataset import NumericLabel
+from cleanlab_assets.datasets.dataset import Column, NumericLabel
 from cleanlab_assets.families.regression.cut_calibration import (
     LARGEST_ERROR_SHARE,
     CalibratedCut,
     calibrate_cut,
     plant_and_audit_values,
 )
+from cleanlab_assets.families.regression.issues import LabelIssuesSettings, label_issues
 from cleanlab_assets.families.regression.plant import PLANTED_KINDS, plant_errors_in_numeric_training_set
-from cleanlab_assets.families.regression.predictions import predict_values_out_of_sample
+from cleanlab_assets.families.regression.predictions import (
+    ValuePredictionsFacts,
+    predict_values_out_of_sample,
+    to_value_predictions_table,
+)
 from cleanlab_assets.families.regression.value_quality import find_value_issues, score_value_quality
+from cleanlab_assets.families.step import StepContext
+from cleanlab_assets.methods.calibration import measure_reliability
+from cleanlab_assets.methods.facts import TrainingSetFacts
+from cleanlab_assets.methods.result import Result
+from cleanlab_assets_tests.known_data import make_value_dataset
 from cleanlab_assets_tests.known_values import FEATURES, build_linear, value_rows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cleanlab_assets.methods.detection_power import DetectionPower
 
 DOMAIN = NumericLabel(minimum=0)
@@ -208,3 +220,30 @@ def test_a_sample_bounds_the_rows_of_the_power_check() -> None:
     power = measure_power(value_rows(1000, seed=0), seed=0, max_rows=400)
 
     assert (power.n_planted, power.planted_share) == (40, 0.1)
+
+
+def test_a_cut_that_flags_nothing_is_told_by_one_rate_and_not_by_a_range(tmp_path: Path) -> None:
+    """Labels lie within a narrow band around the line, so that none is far from its prediction."""
+    rows = value_rows(400, seed=0, noise=0)
+    rows["given_label"] += np.random.default_rng(0).uniform(-1, 1, 400)
+    predicted = predict_values_out_of_sample(
+        rows[FEATURES], rows["given_label"].to_numpy(), rows["fold"].to_numpy(), build=build_linear
+    )
+    told = ValuePredictionsFacts(
+        seed=0,
+        model_parameters={},
+        cross_validation={},
+        reliability=measure_reliability(np.zeros(1), np.ones(1)),
+        n_left_out=0,
+    )
+    dataset = make_value_dataset([Column(name=name, kind="numeric") for name in FEATURES], DOMAIN)
+
+    found = label_issues.run(
+        StepContext(family="regression", dataset=dataset, model="ridge", data_dir=tmp_path),
+        LabelIssuesSettings(flag_by="cleanlab"),
+        training_set=Result(value=rows, facts=TrainingSetFacts(seed=0, folds=5, notes=[])),
+        predictions=Result(value=to_value_predictions_table(rows, predicted), facts=told),
+    )
+
+    assert not found.value["is_label_issue"].any()
+    assert found.facts.flag_rule == "cleanlab's cut, which flags at most 0.0% of right labels"

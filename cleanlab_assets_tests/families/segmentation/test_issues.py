@@ -13,7 +13,7 @@ from cleanlab_assets.families.segmentation.predictions import (
     predict_masks_out_of_sample,
     unpack_probabilities,
 )
-from cleanlab_assets.families.segmentation.regions import find_regions
+from cleanlab_assets.families.segmentation.regions import find_regions, find_sure_regions
 from cleanlab_assets_tests.datasets.known_scenes import make_scenes
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def test_probabilities_are_packed_without_loss_that_matters() -> None:
     assert np.abs(found.sum(axis=0) - 1).max() < 1e-6
 
 
-@pytest.mark.parametrize("wrong", [0.4, -0.1, np.nan])
-def test_what_is_no_probability_is_not_packed(wrong: float) -> None:
+@pytest.mark.parametrize("wrong", [(0.5, 0.4), (0.5, np.nan), (1.1, -0.1), (0.9, 0.2)])
+def test_what_is_no_probability_is_not_packed(wrong: tuple[float, float]) -> None:
     probabilities = np.full((2, 3, 4), 0.5, dtype=np.float32)
-    probabilities[1, 2, 2] = wrong
+    probabilities[:, 2, 2] = wrong
     with pytest.raises(ValueError, match="expected none below 0 and sums of 1"):
         pack_probabilities(probabilities)
 
@@ -163,6 +163,74 @@ def test_specks_are_not_judged() -> None:
     mask = np.zeros((20, 24), dtype=np.int32)
     mask[2:5, 2:5] = 1
     assert find_regions(mask, to_certain(np.zeros((20, 24), dtype=np.int32))) == []
+
+
+@pytest.mark.parametrize(("width", "n_regions"), [(5, 1), (4, 0)])
+def test_an_object_of_twenty_pixels_is_large_enough_to_be_judged(width: int, n_regions: int) -> None:
+    mask = np.zeros((20, 24), dtype=np.int32)
+    mask[2:6, 2 : 2 + width] = 1
+    assert len(find_regions(mask, to_certain(np.zeros((20, 24), dtype=np.int32)))) == n_regions
+
+
+def test_a_predicted_object_that_a_given_one_touches_is_judged_with_it() -> None:
+    (region,) = find_regions(draw_square(20, 24), to_certain(np.roll(draw_square(20, 24), 3, axis=0)))
+    assert region.place.sum() == 130
+    assert (region.given, region.suggested) == (1, 1)
+
+
+def test_neighbours_of_one_class_that_are_predicted_as_one_object_stay_apart() -> None:
+    given, predicted = (np.zeros((20, 24), dtype=np.int32) for _ in range(2))
+    given[4:14, 2:10], given[4:14, 12:20], predicted[4:14, 2:20] = 1, 1, 1
+
+    regions = find_regions(given, to_certain(predicted))
+
+    assert [region.place.sum() for region in regions] == [100, 100], "80 pixels, and 20 between the two"
+    assert [region.quality for region in regions] == pytest.approx([80 * 0.99 / (80 + 20 * 0.99)] * 2)
+
+
+@pytest.mark.parametrize(("margin", "n_pixels"), [(0.96, 0), (0.98, 100)])
+def test_a_model_is_sure_where_another_class_is_far_more_probable(margin: float, n_pixels: int) -> None:
+    probabilities = to_certain(draw_square(20, 24), certainty=1.0)
+    probabilities[:, 4:14, 4:14] = np.array([(1 - margin) / 2, (1 + margin) / 2, 0])[:, None, None]
+    assert find_sure_regions(np.zeros((20, 24), dtype=np.int32), probabilities).sum() == n_pixels
+
+
+@pytest.mark.parametrize(("n_wrong_rows", "n_issues"), [(5, 0), (6, 1)])
+def test_an_object_has_an_issue_if_less_than_half_of_it_is_right(n_wrong_rows: int, n_issues: int) -> None:
+    """Probabilities are parts of 128, so that all sums are exact."""
+    probabilities = np.zeros((3, 20, 24), dtype=np.float32)
+    is_seen = draw_square(20, 24) == 1
+    is_seen[4 : 4 + n_wrong_rows] = False
+    probabilities[1] = np.where(is_seen, 127 / 128, 1 / 128)
+    probabilities[0] = 1 - probabilities[1]
+
+    row = find_mask_issues([make_blank("a", draw_square(20, 24))], [pack_probabilities(probabilities)]).table.iloc[0]
+
+    assert row["object_quality"] == pytest.approx(0.5 if n_wrong_rows == 5 else 0.4, abs=0.01)
+    assert row["n_object_issues"] == n_issues
+
+
+def test_an_object_that_the_model_is_not_sure_of_has_no_issue() -> None:
+    probabilities = to_certain(np.zeros((20, 24), dtype=np.int32), certainty=0.9)
+    row = find_mask_issues([make_blank("a", draw_square(20, 24))], [pack_probabilities(probabilities)]).table.iloc[0]
+    assert row["object_quality"] < 0.2
+    assert (row["n_object_issues"], bool(row["is_label_issue"])) == (0, False)
+
+
+def test_a_pixel_that_is_predicted_as_it_is_given_is_no_issue_however_unsure() -> None:
+    """A hundred pixels are given as background and look like a cat; thirty look like nothing, background first."""
+    mask = np.zeros((20, 24), dtype=np.int32)
+    mask[:, 20:] = 1
+    probabilities = to_certain(np.zeros((20, 24), dtype=np.int32), certainty=0.98)
+    probabilities[:, :, 20:] = np.array([0.45, 0.55, 0])[:, None, None]
+    probabilities[:, 4:14, 4:14] = np.array([0.4, 0.6, 0])[:, None, None]
+    probabilities[:, 16:19, 4:14] = np.array([0.35, 0.33, 0.32])[:, None, None]
+
+    found = find_mask_issues([make_blank("a", mask)], [pack_probabilities(probabilities)])
+
+    is_issue = decode_mask(found.pixels["issue_mask"].iloc[0]).astype(bool)
+    assert is_issue[4:14, 4:14].all()
+    assert is_issue.sum() == 100
 
 
 def test_the_largest_region_of_pixel_issues_is_told_with_its_classes() -> None:

@@ -85,8 +85,8 @@ def test_the_share_of_a_word_is_that_of_all_its_occurrences() -> None:
 
 
 def test_a_context_marks_the_token_and_says_what_is_left_out() -> None:
-    rows = pd.DataFrame({"sentence": ["a b c d e", "a b c d e"], "position": [1, 4]})
-    assert describe_contexts(rows, n_words=1) == ["«a» b …", "… c «d» e"]
+    rows = pd.DataFrame({"sentence": ["a b c d e"] * 4, "position": [1, 2, 3, 4]})
+    assert describe_contexts(rows, n_words=1) == ["«a» b …", "a «b» c …", "… b «c» d …", "… c «d» e"]
 
 
 def test_token_metrics_agree_with_scikit_learn() -> None:
