@@ -6,11 +6,14 @@ wait for ever. So every run records its process, and whoever starts a run or ope
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 from cleanlab_assets.processes import ProcessMark, is_alive, this_process, was_running
 
@@ -25,16 +28,48 @@ UNFINISHED = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 )
+SECONDS_BETWEEN_LOOKS = 15.0
 SECONDS_UNTIL_LEFT_OVER = 3600
 """Age from which a run that never recorded its process can be taken for dead."""
 
 
 @dg.resource(description="Records which process works on a run, and ends the runs of processes that died.")
-def process_record(context: dg.InitResourceContext) -> None:
-    """Make the way free for a run, and say whose it is: Dagster does this before the first step asks for its place."""
-    if context.instance is not None and context.run is not None:
-        end_dead_runs(context.instance)
-        context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process().model_dump_json()})
+def process_record(context: dg.InitResourceContext) -> Iterator[None]:
+    """Make the way free for a run, and keep it free; and say whose run it is.
+
+    Dagster begins with this before the first step asks for its place in a pool.
+    """
+    if context.instance is None or context.run is None:
+        yield
+        return
+    end_dead_runs(context.instance)
+    context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process().model_dump_json()})
+    with _watch_for_dead_runs(context.instance):
+        yield
+
+
+@contextmanager
+def _watch_for_dead_runs(instance: dg.DagsterInstance) -> Iterator[None]:
+    """End dead runs again and again inside the block: one that holds a place may die while others wait for it."""
+    if instance.is_ephemeral:  # no other process knows it
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(SECONDS_BETWEEN_LOOKS):
+            try:
+                end_dead_runs(instance)
+            except SQLAlchemyError:
+                return  # the run itself meets what is wrong with the database, and says so
+
+    watcher = threading.Thread(target=watch, daemon=True, name="watch_for_dead_runs")
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:

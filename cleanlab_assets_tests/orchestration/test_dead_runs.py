@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
 
+from cleanlab_assets.orchestration import dead_runs
 from cleanlab_assets.orchestration.dead_runs import PROCESS_TAG, end_dead_runs, process_record, read_process
 from cleanlab_assets.orchestration.pools import describe_holders
 from cleanlab_assets.processes import ProcessMark, mark_process, this_process
@@ -190,6 +192,31 @@ def test_every_run_records_its_process_and_ends_dead_ones_before_it_asks_for_a_p
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
     assert read_process(run) == this_process()
+
+
+def test_a_run_that_waits_goes_on_when_the_process_it_waits_for_is_killed(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_runs, "SECONDS_BETWEEN_LOOKS", 0.2)
+
+    @dg.op(pool="heavy", required_resource_keys={"process"})
+    def heavy() -> None: ...
+
+    @dg.job(resource_defs={"process": process_record})
+    def one_step() -> None:
+        heavy()
+
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        at_work = start_run(instance, mark_process(process.pid))
+        assert take_place(instance, at_work)
+        timer = threading.Timer(1.0, process.kill)
+        timer.start()
+
+        result = one_step.execute_in_process(instance=instance)
+
+    assert result.success
+    assert read_status(instance, at_work) == FAILED
+    assert not [thread for thread in threading.enumerate() if thread.name == "watch_for_dead_runs"]
 
 
 def test_who_holds_a_place_is_named_with_what_frees_it(instance: dg.DagsterInstance, dead: ProcessMark) -> None:
