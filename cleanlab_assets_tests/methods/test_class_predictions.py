@@ -120,7 +120,7 @@ def test_probabilities_sum_to_1_also_where_those_of_the_model_do_not() -> None:
         def predict_proba(self, features: pd.DataFrame) -> np.ndarray:
             return np.tile([0.5, 0.75], (len(features), 1))
 
-    probabilities = predict_all_classes(Careless(), pd.DataFrame({"x": [1.0, 2.0]}), n_classes=3)  # type: ignore[arg-type]
+    probabilities = predict_all_classes(Careless(), pd.DataFrame({"x": [1.0, 2.0]}), n_classes=3)
 
     np.testing.assert_allclose(probabilities, [[0.6, 0, 0.4]] * 2, rtol=1e-6)
 

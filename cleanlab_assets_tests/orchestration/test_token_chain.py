@@ -25,7 +25,6 @@ from cleanlab_assets_tests.conftest import empty_plots
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cleanlab_assets.families.step import StepContext
     from cleanlab_assets.methods.result import Result
     from cleanlab_assets_tests.orchestration.chains import Audited, Audits
 
@@ -98,11 +97,13 @@ def test_a_models_confusion_plants_tags_that_the_right_ones_are_mistaken_for_and
     assert (caught["suggested_label"] == caught["true_label"]).mean() > 0.9
 
 
-def write_report(tokens: Audited, context: StepContext | None = None, **others: Result[Any, Any]) -> str:
-    """Write the report of the audit, with some results replaced by others."""
+def write_report(tokens: Audited, *, gates: Gates | None = None, **others: Result[Any, Any]) -> str:
+    """Write the report of the audit, with some results replaced by others, perhaps under other gates."""
     results = {name: others.get(name) or tokens.result(name) for name in token_report.inputs}
+    dataset = tokens.context.dataset
+    context = replace(tokens.context, dataset=replace(dataset, gates=gates or dataset.gates))
     with empty_plots():
-        page: str = token_report.run(context or tokens.context, **results).value
+        page: str = token_report.run(context, **results).value
     return page
 
 
@@ -132,8 +133,7 @@ def test_likely_errors_ask_for_attention_above_their_limit_and_not_at_it(tokens:
     flags = tokens.read("label_issues")["is_label_issue"]
     rate = flags.sum() / len(flags)
     for limit, tone in ((rate, "good"), (np.nextafter(rate, 0), "warn")):
-        dataset = replace(tokens.context.dataset, gates=Gates(label_issue_rate=float(limit)))
-        page = write_report(tokens, replace(tokens.context, dataset=dataset))
+        page = write_report(tokens, gates=Gates(label_issue_rate=float(limit)))
         assert re.findall(r'class="tile (\w+)">\s*<dt>Likely tag errors', page) == [tone]
 
 

@@ -244,7 +244,7 @@ def test_what_is_exactly_at_its_limit_asks_for_no_attention(audited: Audited) ->
 
     def judge(gates: Gates) -> tuple[set[str], bool]:
         found = replace(audited, dataset=replace(audited.dataset, gates=gates)).report()
-        tones = {tile.tone for tile in found.tiles if "limit" in tile.hint}
+        tones: set[str] = {tile.tone for tile in found.tiles if "limit" in tile.hint}
         return tones, bool(section(found, "non_iid").advice)
 
     assert judge(at) == judge(below) == ({"good"}, False)

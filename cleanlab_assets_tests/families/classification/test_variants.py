@@ -270,7 +270,12 @@ def test_equal_rows_of_the_only_other_fold_are_audited_in_one_half(noisy_digits:
     def build() -> Pipeline:
         model = noisy_digits.build()
         fit = model.fit
-        model.fit = lambda rows, *labels, **how: fitted_on.append(rows) or fit(rows, *labels, **how)
+
+        def fit_and_tell(rows: pd.DataFrame, *labels: np.ndarray, **how: Any) -> Pipeline:
+            fitted_on.append(rows)
+            return fit(rows, *labels, **how)
+
+        model.fit = fit_and_tell
         return model
 
     table = replace(noisy_digits.table, train=train, build=build)

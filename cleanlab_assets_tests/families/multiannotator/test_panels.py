@@ -154,6 +154,10 @@ def test_labels_are_counted_by_the_file_that_their_row_id_names() -> None:
     assert found == {"labels.csv": 2, "new_labels_b.csv": 1, "digits.csv.gz": 1}
 
 
+def _name(codes: np.ndarray) -> pd.Categorical:
+    return pd.Categorical([CLASSES[code] for code in codes], categories=CLASSES)
+
+
 @pytest.fixture
 def labelled() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predictions and annotations of 60 examples, of whose three annotators the last one answers at random."""
@@ -166,11 +170,11 @@ def labelled() -> tuple[pd.DataFrame, pd.DataFrame]:
             "row_id": [f"labels.csv:{line}" for line in range(2, 182)],
             "example": np.repeat(examples, 3),
             "annotator": pd.Categorical(["x", "y", "z"] * 60),
-            "given_label": pd.Categorical.from_codes(labels.ravel(), categories=list(CLASSES)),
+            "given_label": _name(labels.ravel()),
         }
     )
     votes = vote_by_majority(labels, n_classes=2)
-    rows = pd.DataFrame({"row_id": examples, "given_label": pd.Categorical.from_codes(votes, list(CLASSES))})
+    rows = pd.DataFrame({"row_id": examples, "given_label": _name(votes)})
     probabilities = np.where(truth[:, None] == [0, 1], 0.85, 0.15)
     return to_predictions_table(rows, probabilities, CLASSES), annotations
 
