@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from cleanlab_assets.families.token_classification.training_set import TrainingS
 from cleanlab_assets_tests.conftest import empty_plots
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from cleanlab_assets.methods.result import Result
@@ -97,7 +100,9 @@ def test_a_models_confusion_plants_tags_that_the_right_ones_are_mistaken_for_and
     assert (caught["suggested_label"] == caught["true_label"]).mean() > 0.9
 
 
-def write_report(tokens: Audited, *, gates: Gates | None = None, **others: Result[Any, Any]) -> str:
+def write_report(
+    tokens: Audited, others: Mapping[str, Result[Any, Any]] = MappingProxyType({}), *, gates: Gates | None = None
+) -> str:
     """Write the report of the audit, with some results replaced by others, perhaps under other gates."""
     results = {name: others.get(name) or tokens.result(name) for name in token_report.inputs}
     dataset = tokens.context.dataset
@@ -126,7 +131,7 @@ def test_the_report_counts_the_flags_and_shows_the_worst_with_their_truth(tokens
         assert f"<mark>{row.token}</mark>" in page
     assert "corrupted on purpose are highlighted" in page
     without = issues.drop(columns=["planted_error", "true_label"])
-    assert "corrupted on purpose" not in write_report(tokens, **with_flags(tokens, without))
+    assert "corrupted on purpose" not in write_report(tokens, with_flags(tokens, without))
 
 
 def test_likely_errors_ask_for_attention_above_their_limit_and_not_at_it(tokens: Audited) -> None:
@@ -139,7 +144,7 @@ def test_likely_errors_ask_for_attention_above_their_limit_and_not_at_it(tokens:
 
 def test_a_report_where_nothing_is_flagged_says_so(tokens: Audited) -> None:
     nothing = tokens.read("label_issues").assign(is_label_issue=False)
-    page = write_report(tokens, **with_flags(tokens, nothing))
+    page = write_report(tokens, with_flags(tokens, nothing))
     assert "0 tokens; limit" in page
 
 
@@ -149,6 +154,6 @@ def test_markup_in_a_sentence_stays_text(tokens: Audited) -> None:
     words = issues.loc[worst, "sentence"].split()
     words[(issues.loc[worst, "position"] + 1) % len(words)] = "<b>bold</b>"
     issues.loc[worst, "sentence"] = " ".join(words)
-    page = write_report(tokens, **with_flags(tokens, issues.assign(is_label_issue=issues["rank"] == 1)))
+    page = write_report(tokens, with_flags(tokens, issues.assign(is_label_issue=issues["rank"] == 1)))
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
     assert "<b>bold</b>" not in page
