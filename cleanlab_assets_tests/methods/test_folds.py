@@ -149,6 +149,12 @@ def test_a_sample_with_room_for_all_shares_has_them_exactly() -> None:
     assert not np.array_equal(sample, draw_stratified_sample(labels, 100, seed=4))
 
 
+def test_a_small_sample_loses_no_rare_class() -> None:
+    labels = np.repeat([0, 1, 2], [500, 300, 1])
+
+    assert np.bincount(labels[draw_stratified_sample(labels, 8, seed=0)]).tolist() == [4, 3, 1]
+
+
 def test_a_sample_smaller_than_the_number_of_classes_is_an_error() -> None:
     with pytest.raises(ValueError, match="a sample of 2 rows cannot hold all 3 classes"):
         draw_stratified_sample(np.repeat([0, 1, 2], 5), 2, seed=0)

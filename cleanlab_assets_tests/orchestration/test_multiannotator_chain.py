@@ -15,7 +15,6 @@ from cleanlab_assets.families.multiannotator.report import audit_report
 from cleanlab_assets_tests.conftest import empty_plots
 
 if TYPE_CHECKING:
-    from cleanlab_assets.families.step import StepContext
     from cleanlab_assets.methods.result import Result
     from cleanlab_assets_tests.orchestration.chains import Audited, Audits
 
@@ -86,11 +85,13 @@ def test_variants_facts_and_report_tell_of_the_panel(panel: Audited) -> None:
         assert text in page, text
 
 
-def write_report(panel: Audited, context: StepContext | None = None, **others: Result[Any, Any]) -> str:
-    """Write the report of the audit, with some results replaced by others."""
+def write_report(panel: Audited, *, gates: Gates | None = None, **others: Result[Any, Any]) -> str:
+    """Write the report of the audit, with some results replaced by others, perhaps under other gates."""
     results = {name: others.get(name) or panel.result(name) for name in audit_report.inputs}
+    dataset = panel.context.dataset
+    context = replace(panel.context, dataset=replace(dataset, gates=gates or dataset.gates))
     with empty_plots():
-        page: str = audit_report.run(context or panel.context, **results).value
+        page: str = audit_report.run(context, **results).value
     return page
 
 
@@ -136,6 +137,5 @@ def test_corrected_votes_ask_for_attention_above_their_limit_and_not_at_it(panel
     flags = panel.read("label_issues")["is_label_issue"]
     rate = flags.sum() / len(flags)
     for limit, tone in ((rate, "good"), (np.nextafter(rate, 0), "warn")):
-        dataset = replace(panel.context.dataset, gates=Gates(label_issue_rate=float(limit)))
-        page = write_report(panel, replace(panel.context, dataset=dataset))
+        page = write_report(panel, gates=Gates(label_issue_rate=float(limit)))
         assert re.findall(r'class="tile (\w+)">\s*<dt>Votes that the consensus corrects', page) == [tone]
