@@ -22,10 +22,10 @@ from cleanlab_assets.families.images.training_set import build_image_training_se
 from cleanlab_assets.families.object_detection.box_quality import (
     arrange_for_cleanlab,
     find_box_issues,
-    score_with_objectlab,
 )
 from cleanlab_assets.families.object_detection.calibration import calibrate_scores_out_of_fold
 from cleanlab_assets.families.object_detection.detection_power import score_box_detection_power
+from cleanlab_assets.families.object_detection.lean_objectlab import score_with_objectlab
 from cleanlab_assets.families.object_detection.metrics import ScoredDetections
 from cleanlab_assets.families.object_detection.plant import plant_box_errors
 from cleanlab_assets.families.object_detection.predictions import predict_boxes_out_of_sample

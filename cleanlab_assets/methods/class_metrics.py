@@ -35,7 +35,8 @@ class ScoredPredictions:
             probabilities: shape (n_rows, n_classes), rows sum to 1.
         """
         self.n_rows, self.n_classes = probabilities.shape
-        self._confusion_cell = labels * self.n_classes + probabilities.argmax(axis=1)
+        self._labels, self._predicted = labels, probabilities.argmax(axis=1)
+        self._hits = np.flatnonzero(self._labels == self._predicted)
         given = probabilities[np.arange(len(labels)), labels].astype(np.float64)
         self._row_loss = -np.log(np.clip(given, _LOG_FLOOR, 1.0))
         scored_classes = [1] if self.n_classes == 2 else range(self.n_classes)  # noqa: PLR2004 - binary
@@ -49,9 +50,14 @@ class ScoredPredictions:
         """
         if weights is None:
             weights = np.ones(len(self._row_loss))
-        cells = np.bincount(self._confusion_cell, weights=weights, minlength=self.n_classes**2)
-        confusion = cells.reshape(self.n_classes, self.n_classes)
-        hits, support, predicted = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+        hits, support, predicted = (
+            np.bincount(codes, weights=counted, minlength=self.n_classes)
+            for codes, counted in (
+                (self._labels[self._hits], weights[self._hits]),
+                (self._labels, weights),
+                (self._predicted, weights),
+            )
+        )
         occurs = (support + predicted) > 0
         f1 = np.divide(2 * hits, support + predicted, out=np.zeros(self.n_classes), where=occurs)
         precision = np.divide(hits, predicted, out=np.zeros(self.n_classes), where=predicted > 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,19 +119,31 @@ def draw_stratified_sample(labels: np.ndarray, n_rows: int, *, seed: int) -> np.
     classes, counts = np.unique(labels, return_counts=True)
     if n_rows < len(classes):
         raise ValueError(f"a sample of {n_rows} rows cannot hold all {len(classes)} classes")
-    exact = counts * (n_rows / len(labels))
-    allotted = np.maximum(np.floor(exact).astype(int), 1)
-    while allotted.sum() != n_rows:
-        step = 1 if allotted.sum() < n_rows else -1
-        candidates = (allotted < counts) if step > 0 else (allotted > 1)
-        gap = np.where(candidates, step * (exact - allotted), -np.inf)
-        allotted[int(gap.argmax())] += step
     rng = seed_generator(seed, "stratified sample")
+    members = np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
     drawn = [
-        rng.choice(np.flatnonzero(labels == label), size=size, replace=False)
-        for label, size in zip(classes, allotted, strict=True)
+        rng.choice(rows, size=size, replace=False)
+        for rows, size in zip(members, _allot(counts, n_rows).tolist(), strict=True)
     ]
     return np.sort(np.concatenate(drawn))
+
+
+def _allot(counts: np.ndarray, n_rows: int) -> np.ndarray:
+    """Allot the rows of a sample to classes of so many rows: to each its share, rounded, and at least one."""
+    exact = counts * (n_rows / counts.sum())
+    allotted: np.ndarray = np.maximum(np.floor(exact).astype(int), 1)
+    step = 1 if allotted.sum() < n_rows else -1
+    # What is missing, or too much, goes row by row to the class that is farthest from its share.
+    least, most = (1, counts - 1) if step > 0 else (2, counts)
+    can_change = np.flatnonzero((allotted >= least) & (allotted <= most))
+    gaps = [(step * (allotted[code] - exact[code]), code) for code in can_change.tolist()]
+    heapify(gaps)
+    for _ in range(abs(n_rows - int(allotted.sum()))):
+        _, code = heappop(gaps)
+        allotted[code] += step
+        if (allotted[code] < counts[code]) if step > 0 else (allotted[code] > 1):
+            heappush(gaps, (step * (allotted[code] - exact[code]), code))
+    return allotted
 
 
 def _cumulate(shares: Sequence[float]) -> np.ndarray:

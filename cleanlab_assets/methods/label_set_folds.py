@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from scipy.sparse import csr_array
 
 
 def divide_label_sets(indicators: np.ndarray, groups: np.ndarray, shares: Sequence[float], *, seed: int) -> np.ndarray:
@@ -41,32 +44,52 @@ def divide_label_sets(indicators: np.ndarray, groups: np.ndarray, shares: Sequen
     if len(indicators) == 0:
         return np.empty(0, dtype=np.int64)
     unique_groups, of_row = np.unique(groups, return_inverse=True)
-    strata = _count_strata(indicators, of_row.reshape(-1), n_groups=len(unique_groups), n_parts=len(shares))
     order = seed_generator(seed, "label set division").permutation(len(unique_groups))
-    wanted = np.outer(shares, strata.sum(axis=0))
-    part_of_group = np.full(len(unique_groups), -1, dtype=np.int64)
+    place = np.argsort(order)[of_row.reshape(-1)]
+    strata = _count_strata(indicators, place, n_groups=len(unique_groups), n_parts=len(shares))
+    members = strata.tocsc()
     left = strata.sum(axis=0)
-    while (part_of_group < 0).any():
-        # The last stratum holds every row, so that it is the rarest only when no other is left.
-        stratum = int(np.argmin(np.where(left > 0, left, np.inf)))
-        waiting = order[(part_of_group[order] < 0) & (strata[order, stratum] > 0)]
-        for group in waiting:
+    wanted = np.outer(shares, left)
+    part_of_group = np.full(len(unique_groups), -1, dtype=np.int64)
+    # The last stratum holds every row, so that it is the rarest only when no other is left.
+    rarest = list(zip(left.tolist(), range(len(left)), strict=True))
+    heapify(rarest)
+    while rarest:
+        n_left, stratum = heappop(rarest)
+        if n_left != left[stratum] or n_left == 0:
+            continue  # of a count that has changed since
+        for group in members.indices[members.indptr[stratum] : members.indptr[stratum + 1]]:
+            if part_of_group[group] >= 0:
+                continue
             part = int(np.lexsort((-wanted[:, -1], -wanted[:, stratum]))[0])
             part_of_group[group] = part
-            wanted[part] -= strata[group]
-        left = left - strata[waiting].sum(axis=0)
-    return part_of_group[of_row.reshape(-1)]
+            cells = slice(strata.indptr[group], strata.indptr[group + 1])
+            wanted[part, strata.indices[cells]] -= strata.data[cells]
+            left[strata.indices[cells]] -= strata.data[cells]
+            for changed in strata.indices[cells].tolist():
+                heappush(rarest, (int(left[changed]), changed))
+    return part_of_group[place]
 
 
-def _count_strata(indicators: np.ndarray, of_row: np.ndarray, *, n_groups: int, n_parts: int) -> np.ndarray:
+def _count_strata(indicators: np.ndarray, group: np.ndarray, *, n_groups: int, n_parts: int) -> csr_array:
     """Count each group's rows in each stratum, shape (n_groups, n_strata): combinations, classes, and all rows last."""
+    from scipy.sparse import csr_array
+
     combinations = number_label_sets(indicators)
-    frequent = np.flatnonzero(np.bincount(combinations) >= n_parts)
-    strata = np.column_stack(
-        [combinations[:, None] == frequent[None], indicators, np.ones(len(indicators), dtype=bool)]
+    is_frequent = np.bincount(combinations) >= n_parts
+    n_rows, n_frequent, n_classes = len(indicators), int(is_frequent.sum()), indicators.shape[1]
+    known = np.flatnonzero(is_frequent[combinations])
+    named, classes = np.nonzero(indicators)
+    rows = np.concatenate([known, named, np.arange(n_rows)])
+    strata = np.concatenate(
+        [
+            (np.cumsum(is_frequent) - 1)[combinations[known]],
+            n_frequent + classes,
+            np.full(n_rows, n_frequent + n_classes),
+        ]
     )
-    counts = np.zeros((n_groups, strata.shape[1]), dtype=np.int32)
-    np.add.at(counts, of_row, strata)
+    counts = csr_array((np.ones(len(rows), dtype=np.int64), (group[rows], strata)), shape=(n_groups, strata[-1] + 1))
+    counts.sort_indices()
     return counts
 
 

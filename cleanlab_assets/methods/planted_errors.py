@@ -128,9 +128,12 @@ def class_pair_confusion(encoded: np.ndarray, labels: np.ndarray, n_classes: int
     Returns:
         Confusion structure of shape (n_classes, n_classes).
     """
-    present = np.unique(labels)
-    means = np.stack([encoded[labels == code].mean(axis=0, dtype=np.float64) for code in present])
-    distances = np.linalg.norm(means[:, None] - means[None], axis=2)
+    from scipy.spatial.distance import cdist
+
+    present, starts = np.unique(np.sort(labels), return_index=True)
+    sums = np.add.reduceat(encoded[np.argsort(labels, kind="stable")], starts, axis=0, dtype=np.float64)
+    means = sums / np.bincount(labels)[present][:, None]
+    distances = cdist(means, means)
     np.fill_diagonal(distances, np.inf)
     confusion = uniform_confusion(n_classes)
     for position, code in enumerate(present):

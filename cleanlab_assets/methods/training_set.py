@@ -197,26 +197,48 @@ def _describe_blocks(dataset: Dataset, *, n_raw: int, is_late: np.ndarray, is_te
 
 
 def _describe_small_classes(table: pd.DataFrame, dataset: Dataset, folds: int) -> list[str]:
-    notes = []
-    named = table["given_label"]
-    if dataset.label_separator is not None:
-        named = named.map(dataset.split_label)
-    for name in dataset.class_names:
-        rows = table[[name in names for names in named] if dataset.label_separator else named == name]
-        train = rows[rows["split"] == TRAIN]
-        if len(train) < folds:
+    notes: list[str] = []
+    if not dataset.class_names:
+        return notes
+    for name, found in count_rows_of_classes(table, dataset).iterrows():
+        if found["train"] < folds:
             notes.append(
-                f"class {name!r} has {len(train)} train rows, fewer than the {folds} folds: "
+                f"class {name!r} has {found['train']} train rows, fewer than the {folds} folds: "
                 "its label quality scores are unreliable"
             )
-        if len(train["fold"].unique()) == 1:
+        if found["folds"] == 1:
             notes.append(
-                f"the train rows of class {name!r} ({len(train)}) are all in one fold: "
+                f"the train rows of class {name!r} ({found['train']}) are all in one fold: "
                 "the model that predicts them never saw the class"
             )
-        if len(train) == len(rows):
+        if found["test"] == 0:
             notes.append(f"class {name!r} has no test row: test metrics say nothing about it")
     return notes
+
+
+def count_rows_of_classes(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Count where the rows of each class lie; a row of several classes counts for each of them.
+
+    Args:
+        table: training set with ``given_label``, ``split`` and ``fold``.
+        dataset: its catalogue entry, which has classes.
+
+    Returns:
+        One row for each class, named by it, in class order: ``train`` and ``test`` rows, and ``folds``, in how many the
+        train rows lie.
+    """
+    places, labels = table[["split", "fold"]], table["given_label"].astype(object)
+    places = places.assign(name=labels if dataset.label_separator is None else labels.map(dataset.split_label))
+    if dataset.label_separator is not None:
+        places = places.explode("name", ignore_index=True)
+    train = places[places["split"] == TRAIN]
+    counts = {
+        "train": train["name"].value_counts(),
+        "test": places.loc[places["split"] == TEST, "name"].value_counts(),
+        "folds": train.groupby("name")["fold"].nunique(),
+    }
+    names = pd.Index(dataset.class_names, dtype=object)
+    return pd.DataFrame({name: found.reindex(names, fill_value=0).astype(int) for name, found in counts.items()})
 
 
 def require_same_rows(table: pd.DataFrame, rows: pd.DataFrame, *, what: str) -> None:

@@ -195,3 +195,18 @@ def test_what_no_error_could_be_planted_in_is_named(colours: pd.DataFrame) -> No
 
     with pytest.raises(ValueError, match=r"0\.2 of 2 right labels is less than one planted error"):
         put_planted_errors(colours, planted, planted.labels, fraction=0.2, among=among, items="right labels")
+
+
+def test_class_pairs_of_many_classes_are_those_of_all_distances() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.concatenate([np.arange(40), rng.integers(40, size=300)]) * 2)
+    encoded = rng.normal(size=(len(labels), 6)).astype(np.float32) + labels[:, None] % 7
+    means = {code: encoded[labels == code].mean(axis=0, dtype=np.float64) for code in np.unique(labels).tolist()}
+
+    confusion = class_pair_confusion(encoded, labels, 82)
+
+    for code, mean in means.items():
+        others = sorted((float(np.linalg.norm(mean - other)), name) for name, other in means.items() if name != code)
+        assert np.flatnonzero(confusion[code]).tolist() == sorted(name for _, name in others[:2])
+        assert confusion[code, others[0][1]] == 0.75
+    np.testing.assert_allclose(confusion[1], np.where(np.arange(82) == 1, 0, 1 / 81))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample
-from cleanlab_assets.methods.training_set import NO_FOLD, TEST, TRAIN, TrainingSet
+from cleanlab_assets.methods.training_set import NO_FOLD, TEST, TRAIN, TrainingSet, count_rows_of_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,12 +79,10 @@ def _find_rarest_class(labels: pd.Series[str], dataset: Dataset) -> np.ndarray:
 
 
 def _describe_rare_classes(table: pd.DataFrame, dataset: Dataset, folds: int) -> Sequence[str]:
-    is_train = (table["split"] == TRAIN).to_numpy()
     notes = []
-    for name in dataset.class_names:
-        has_class = np.array([name in dataset.split_label(label) for label in table["given_label"]])
-        if (n_train := int((has_class & is_train).sum())) < folds:
-            notes.append(f"class {name!r} is in {n_train} train images, fewer than the {folds} folds")
-        if has_class.any() and not (has_class & ~is_train).any():
+    for name, found in count_rows_of_classes(table, dataset).iterrows():
+        if found["train"] < folds:
+            notes.append(f"class {name!r} is in {found['train']} train images, fewer than the {folds} folds")
+        if found["train"] > 0 and found["test"] == 0:
             notes.append(f"class {name!r} is in no test image: test metrics say nothing about it")
     return notes

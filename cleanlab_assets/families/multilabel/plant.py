@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.methods.label_sets import number_label_sets
 from cleanlab_assets.methods.planted_errors import PlantedErrors
 from cleanlab_assets.methods.seeding import seed_generator
 
@@ -79,14 +81,18 @@ def _change_one_class(labels: np.ndarray, row: int, kind: LabelSetErrorKind, rng
 
 def _exchange_sets(labels: np.ndarray, free: np.ndarray, n_pairs: int) -> np.ndarray:
     """Exchange the labels of pairs of rows whose labels differ; return the rows."""
-    waiting: list[int] = free.tolist()
     chosen: list[int] = []
-    while len(chosen) < 2 * n_pairs:
-        first = waiting.pop(0) if waiting else None
-        partner = next((row for row in waiting if first is not None and (labels[row] != labels[first]).any()), None)
-        if first is None or partner is None:
-            raise ValueError(f"{n_pairs} pairs of rows with different labels are wanted, found {len(chosen) // 2}")
-        waiting.remove(partner)
-        labels[[first, partner]] = labels[[partner, first]]
-        chosen += [first, partner]
+    alike: deque[int] = deque()  # rows of one label that wait for one of another
+    numbers = number_label_sets(labels)
+    for row in free.tolist():
+        if len(chosen) == 2 * n_pairs:
+            break
+        if alike and numbers[row] != numbers[alike[0]]:
+            first = alike.popleft()
+            labels[[first, row]] = labels[[row, first]]
+            chosen += [first, row]
+        else:
+            alike.append(row)
+    if len(chosen) < 2 * n_pairs:
+        raise ValueError(f"{n_pairs} pairs of rows with different labels are wanted, found {len(chosen) // 2}")
     return np.array(chosen, dtype=np.int64)

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.boxes import SAME_OBJECT_IOU, ScoredBoxes, box_iou, codes_of, match_boxes, match_by_weight
+from cleanlab_assets.datasets.boxes import SAME_OBJECT_IOU, codes_of, find_overlaps, match_pairs
+from cleanlab_assets.families.object_detection.lean_objectlab import score_with_objectlab
 from cleanlab_assets.methods.ranking import rank_by_quality
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from cleanlab_assets.datasets.boxes import Overlaps, ScoredBoxes
     from cleanlab_assets.datasets.images import AnnotatedImage
 
 OVERLOOKED, BADLY_LOCATED, SWAPPED, EXTRA = "overlooked", "badly_located", "swapped", "extra"
@@ -87,8 +89,9 @@ def judge_boxes(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBo
     """
     records: list[dict[str, Any]] = []
     for image, predicted in zip(images, predictions, strict=True):
-        records += _judge_given_boxes(image, predicted)
-        records += _judge_overlooked(image, predicted)
+        overlaps = find_overlaps(image.boxes, predicted.boxes)
+        records += _judge_given_boxes(image, predicted, overlaps)
+        records += _judge_overlooked(image, predicted, overlaps)
     boxes = pd.DataFrame.from_records(records, columns=list(BOX_COLUMNS[:-1]))
     boxes = boxes.sort_values("label_quality", kind="stable", ignore_index=True)
     boxes["issue"] = pd.Categorical(boxes["issue"], categories=list(BOX_ISSUE_KINDS))
@@ -131,14 +134,6 @@ def sum_up_images(
         **{f"n_{kind}": counts[kind].to_numpy() for kind in BOX_ISSUE_KINDS},
         objectlab_quality=score_with_objectlab(images, predictions),
     )
-
-
-def score_with_objectlab(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes]) -> np.ndarray:
-    """Return the label quality of each image by ``cleanlab.object_detection.rank.get_label_quality_scores``."""
-    from cleanlab.object_detection.rank import get_label_quality_scores
-
-    scores: np.ndarray = get_label_quality_scores(*arrange_for_cleanlab(images, predictions), verbose=False)
-    return scores.clip(0.0, 1.0)
 
 
 def arrange_for_cleanlab(
@@ -184,28 +179,32 @@ def correct_boxes(image: AnnotatedImage, issues: pd.DataFrame) -> AnnotatedImage
     )
 
 
-def _judge_given_boxes(image: AnnotatedImage, predicted: ScoredBoxes) -> Iterable[dict[str, Any]]:
+def _judge_given_boxes(image: AnnotatedImage, predicted: ScoredBoxes, overlaps: Overlaps) -> Iterable[dict[str, Any]]:
     """Judge each given box by its worst kind of issue."""
     codes = codes_of(image)
-    overlap = box_iou(image.boxes, predicted.boxes)
-    is_same = codes[:, None] == predicted.codes[None]
-    support = overlap * predicted.scores
+    given, other, iou = overlaps.first, overlaps.second, overlaps.iou
+    support = iou * predicted.scores[other]
+    is_same = codes[given] == predicted.codes[other]
     # Only a predicted box that no other given box of the class claims can tell where a box should be.
-    own = match_by_weight(support * is_same)
+    own = match_pairs(overlaps, support * is_same)
+    same, rival = (_find_strongest(overlaps, np.where(chosen, support, 0)) for chosen in (is_same, ~is_same))
+    sums = np.bincount(given, support * iou, minlength=len(codes))
     for position in range(len(codes)):
-        same, other = (
-            np.where(is_same[position], support[position], 0),
-            np.where(is_same[position], 0, support[position]),
-        )
         candidates = {
-            BADLY_LOCATED: int(own[position]),
-            SWAPPED: int(other.argmax()) if other.max(initial=0) > 0 else -1,
+            BADLY_LOCATED: int(other[own[position]]) if own[position] >= 0 else -1,
+            SWAPPED: int(other[rival[position]]) if rival[position] >= 0 else -1,
             EXTRA: -1,
         }
+        same_support, rival_support = (
+            float(support[pair[position]]) if pair[position] >= 0 else 0.0 for pair in (same, rival)
+        )
+        misplacement = 0.0
+        if own[position] >= 0:
+            misplacement = _misplacement(iou[own[position]], predicted.scores[candidates[BADLY_LOCATED]])
         qualities = {
-            BADLY_LOCATED: 1 - _misplacement(overlap[position], predicted.scores, candidates[BADLY_LOCATED]),
-            SWAPPED: min(1.0, 1 - float(other.max(initial=0)) + float(same.max(initial=0))),
-            EXTRA: min(1.0, float((support[position] * overlap[position]).sum()) / ENOUGH_SUPPORT),
+            BADLY_LOCATED: 1 - misplacement,
+            SWAPPED: min(1.0, 1 - rival_support + same_support),
+            EXTRA: min(1.0, float(sums[position]) / ENOUGH_SUPPORT),
         }
         kind = min(qualities, key=lambda name: qualities[name])
         best = candidates[kind]
@@ -224,22 +223,31 @@ def _judge_given_boxes(image: AnnotatedImage, predicted: ScoredBoxes) -> Iterabl
         }
 
 
-def _misplacement(overlap: np.ndarray, probabilities: np.ndarray, own: int) -> float:
+def _find_strongest(overlaps: Overlaps, weights: np.ndarray) -> np.ndarray:
+    """Return for each box of the first set its pair of the largest weight above 0, or -1; of equals the first."""
+    strongest = np.full(overlaps.sizes[0], -1, dtype=np.int64)
+    pairs = np.flatnonzero(weights > 0)
+    order = pairs[np.lexsort((-weights[pairs], overlaps.first[pairs]))]
+    boxes, firsts = np.unique(overlaps.first[order], return_index=True)
+    strongest[boxes] = order[firsts]
+    return strongest
+
+
+def _misplacement(overlap: float, probability: float) -> float:
     """Return how probable it is that a box lies elsewhere: its own predicted box is there, as far as it lies apart."""
-    if own < 0:
-        return 0.0
-    apart = (WELL_LOCATED_IOU - overlap[own]) / (WELL_LOCATED_IOU - SAME_OBJECT_IOU)
-    return float(probabilities[own] * np.clip(apart, 0, 1))
+    apart = (WELL_LOCATED_IOU - overlap) / (WELL_LOCATED_IOU - SAME_OBJECT_IOU)
+    return float(probability * np.clip(apart, 0, 1))
 
 
-def _judge_overlooked(image: AnnotatedImage, predicted: ScoredBoxes) -> Iterable[dict[str, Any]]:
+def _judge_overlooked(image: AnnotatedImage, predicted: ScoredBoxes, overlaps: Overlaps) -> Iterable[dict[str, Any]]:
     """List the predicted boxes that belong to no given box, as far as the model is sure of them."""
-    likely = np.flatnonzero(predicted.scores >= LEAST_PROBABILITY)
-    is_matched = np.zeros(len(likely), dtype=bool)
-    matched = match_boxes(image.boxes, predicted.boxes[likely], least_iou=TOUCHING_IOU)
-    is_matched[matched[matched >= 0]] = True
-    overlap = box_iou(predicted.boxes[likely], image.boxes).max(axis=1, initial=0.0)
-    for position in likely[~is_matched & (overlap < SAME_OBJECT_IOU)]:
+    is_likely = predicted.scores >= LEAST_PROBABILITY
+    near = overlaps.take(is_likely[overlaps.second] & (overlaps.iou >= TOUCHING_IOU))
+    matched = match_pairs(near, near.iou)
+    belongs = np.zeros(len(is_likely), dtype=bool)
+    belongs[near.second[matched[matched >= 0]]] = True
+    belongs[overlaps.second[overlaps.iou >= SAME_OBJECT_IOU]] = True
+    for position in np.flatnonzero(is_likely & ~belongs):
         probability = float(predicted.scores[position])
         yield {
             "row_id": image.row_id,
@@ -258,7 +266,8 @@ def _judge_overlooked(image: AnnotatedImage, predicted: ScoredBoxes) -> Iterable
 
 def _name_boxes(image: AnnotatedImage) -> str:
     """Name the classes of the boxes in class order, each as often as it occurs."""
-    return " ".join(sorted(image.box_labels, key=image.class_names.index))
+    places = {name: code for code, name in enumerate(image.class_names)}
+    return " ".join(sorted(image.box_labels, key=lambda name: places[name]))
 
 
 def _arrange_by_class(found: ScoredBoxes, n_classes: int) -> np.ndarray:

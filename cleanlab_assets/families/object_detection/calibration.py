@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.datasets.boxes import ScoredBoxes, box_iou, claim_boxes, codes_of
+from cleanlab_assets.datasets.boxes import ScoredBoxes, claim_boxes, codes_of, find_overlaps
 from cleanlab_assets.methods.calibration import measure_reliability
 from cleanlab_assets.methods.cross_validation import hold_out_each_fold
 
@@ -51,9 +51,10 @@ def calibrate_scores_out_of_fold(
 def _find_right_predictions(image: AnnotatedImage, predicted: ScoredBoxes) -> np.ndarray:
     """Return which predicted boxes fit a given box of their class; each given box is claimed once, best score first."""
     order = np.argsort(-predicted.scores, kind="stable")
-    is_same = predicted.codes[order, None] == codes_of(image)[None]
+    overlaps = find_overlaps(predicted.boxes[order], image.boxes)
+    is_same = predicted.codes[order][overlaps.first] == codes_of(image)[overlaps.second]
     is_right = np.zeros(len(order), dtype=bool)
-    is_right[order] = claim_boxes(box_iou(predicted.boxes[order], image.boxes) * is_same)
+    is_right[order] = claim_boxes(overlaps.take(is_same))
     return is_right
 
 

@@ -114,14 +114,15 @@ def plant_and_audit_boxes(
 def _lie_on_dropped(unseen: pd.DataFrame, dropped: pd.DataFrame) -> np.ndarray:
     """Return which predicted boxes lie on the place of a dropped box; the surest one of each place only."""
     is_on = np.zeros(len(unseen), dtype=bool)
-    rows = unseen.reset_index(drop=True)
+    rows_of = unseen.groupby("row_id", sort=False).indices
+    probability = unseen["probability"].to_numpy()
     for row_id, before in zip(dropped["row_id"], dropped["before"], strict=True):
-        candidates = rows[rows["row_id"] == row_id]
-        if candidates.empty:
+        if row_id not in rows_of:
             continue
-        places = np.array([json.loads(box) for box in candidates["suggested_box"]], dtype=np.float64)
+        rows = np.asarray(rows_of[row_id])
+        places = np.array([json.loads(box) for box in unseen["suggested_box"].iloc[rows]], dtype=np.float64)
         overlap = box_iou(np.array(json.loads(before), dtype=np.float64)[None], places)[0]
-        surest = np.where(overlap >= SAME_PLACE_IOU, candidates["probability"].to_numpy(), -1.0)
+        surest = np.where(overlap >= SAME_PLACE_IOU, probability[rows], -1.0)
         if surest.max() >= 0:
-            is_on[candidates.index[int(surest.argmax())]] = True
+            is_on[rows[int(surest.argmax())]] = True
     return is_on

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.datasets.boxes import box_iou, claim_boxes, codes_of
+from cleanlab_assets.datasets.boxes import claim_boxes, codes_of, find_overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,23 +35,15 @@ class ScoredDetections:
         class_names = images[0].class_names
         codes = [codes_of(image) for image in images]
         self._given = np.array([np.bincount(found, minlength=len(class_names)) for found in codes])
+        found = [_match(image, given, boxes) for image, given, boxes in zip(images, codes, predictions, strict=True)]
+        owners = np.repeat(np.arange(self.n_rows), [len(one.scores) for one in found])
+        code, scores = (np.concatenate([getattr(one, name) for one in found]) for name in ("codes", "scores"))
+        ranking = np.lexsort((-scores, code))
+        classes = np.split(ranking, np.cumsum(np.bincount(code, minlength=len(class_names)))[:-1])
         self._ranked: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-        for metric, least_iou in _IOU.items():
-            by_class = []
-            for code in range(len(class_names)):
-                scores, owners, hits = [], [], []
-                for number, (image, found) in enumerate(zip(images, predictions, strict=True)):
-                    is_class = found.codes == code
-                    order = np.argsort(-found.scores[is_class], kind="stable")
-                    predicted = found.boxes[is_class][order]
-                    scores.append(found.scores[is_class][order])
-                    owners.append(np.full(len(predicted), number))
-                    hits.append(
-                        claim_boxes(box_iou(predicted, image.boxes[codes[number] == code]), least_iou=least_iou)
-                    )
-                ranking = np.argsort(-np.concatenate(scores), kind="stable")
-                by_class.append((np.concatenate(owners)[ranking], np.concatenate(hits)[ranking]))
-            self._ranked[metric] = by_class
+        for metric in _IOU:
+            hits = np.concatenate([one.is_hit[metric] for one in found])
+            self._ranked[metric] = [(owners[ranked], hits[ranked]) for ranked in classes]
 
     def compute(self, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return every metric of ``METRICS``; NaN where no image of positive weight has a given box.
@@ -69,6 +62,24 @@ class ScoredDetections:
             ]
             result[metric] = float(np.mean(precisions)) if precisions else float("nan")
         return result
+
+
+@dataclass(frozen=True)
+class _MatchedBoxes:
+    """Predicted boxes of an image, best score first, and by metric which of them fit a given box of their class."""
+
+    codes: np.ndarray
+    scores: np.ndarray
+    is_hit: dict[str, np.ndarray]
+
+
+def _match(image: AnnotatedImage, given_codes: np.ndarray, predicted: ScoredBoxes) -> _MatchedBoxes:
+    order = np.argsort(-predicted.scores, kind="stable")
+    codes = predicted.codes[order]
+    overlaps = find_overlaps(predicted.boxes[order], image.boxes)
+    overlaps = overlaps.take(codes[overlaps.first] == given_codes[overlaps.second])
+    hits = {metric: claim_boxes(overlaps, least_iou=least_iou) for metric, least_iou in _IOU.items()}
+    return _MatchedBoxes(codes, predicted.scores[order], hits)
 
 
 def _average_precision(weights: np.ndarray, is_hit: np.ndarray, n_given: float) -> float:

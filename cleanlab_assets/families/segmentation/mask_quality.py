@@ -87,7 +87,7 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
         regions = find_regions(given, probabilities)
         worst = min(regions, key=lambda region: region.quality, default=None)
         is_sure = find_sure_regions(given, probabilities)
-        flagged = [region for region in regions if region.quality < FLAG_BELOW and (region.place & is_sure).any()]
+        flagged = [region for region in regions if region.quality < FLAG_BELOW and is_sure[region.place].any()]
         suggested = np.where(is_sure, predicted, _suggest_mask(given, predicted, flagged))
         sums.add(given, predicted, given_probability, is_issue, has_object_issue=bool(flagged))
         records.append(
@@ -166,7 +166,7 @@ def _describe_pixels(
         "n_issue_pixels": int(is_issue.sum()),
         "issue_share": float(is_issue.mean()),
         **dict(zip(("region_x1", "region_y1", "region_x2", "region_y2"), box, strict=True)),
-        "region_pixels": int(found.place.sum()) if found else 0,
+        "region_pixels": found.n_pixels if found else 0,
         "region_given_class": class_names[found.given] if found else "",
         "region_suggested_class": class_names[found.suggested] if found else "",
         "issue_mask": encode_png(is_issue.astype(np.uint8)),

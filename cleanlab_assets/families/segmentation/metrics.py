@@ -67,10 +67,7 @@ def class_iou(confusion: np.ndarray) -> np.ndarray:
     Returns:
         float64 of shape (n_classes + 1,).
     """
-    common = np.diagonal(confusion).astype(np.float64)
-    union = confusion.sum(axis=0) + confusion.sum(axis=1) - common
-    shares: np.ndarray = np.divide(common, union, out=np.full(len(common), np.nan), where=union > 0)
-    return shares
+    return _divide_by_union(np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
 
 
 def measure_masks(confusion: np.ndarray) -> Mapping[str, float]:
@@ -78,33 +75,44 @@ def measure_masks(confusion: np.ndarray) -> Mapping[str, float]:
 
     Both are not a number when no pixel was counted.
     """
-    total = confusion.sum()
-    if total == 0:
+    return _measure_counts(np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
+
+
+def _measure_counts(common: np.ndarray, given: np.ndarray, predicted: np.ndarray) -> Mapping[str, float]:
+    """Measure by the pixels of each class: given and predicted, given, and predicted."""
+    if given.sum() == 0:
         return {"mean_iou": float("nan"), "pixel_accuracy": float("nan")}
     return {
-        "mean_iou": float(np.nanmean(class_iou(confusion))),
-        "pixel_accuracy": float(np.trace(confusion) / total),
+        "mean_iou": float(np.nanmean(_divide_by_union(common, given, predicted))),
+        "pixel_accuracy": float(common.sum() / given.sum()),
     }
+
+
+def _divide_by_union(common: np.ndarray, given: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    union = given + predicted - common
+    shares: np.ndarray = np.divide(common, union, out=np.full(len(common), np.nan), where=union > 0)
+    return shares
 
 
 class ScoredMasks:
     """Given and predicted class masks of images, counted once, so that a bootstrap resample of the images is cheap.
 
-    ``compute`` gives ``measure_masks`` of the pixels of all images that count.
+    ``compute`` gives ``measure_masks`` of the pixels of all images that count. ``confusion`` has the pixels of all, by
+    given and by predicted class.
     """
 
     lower_is_better: frozenset[str] = frozenset()
 
     def __init__(self, masks: Iterable[tuple[np.ndarray, np.ndarray]], n_classes: int) -> None:
         """Count the pixel confusion of each image, see ``count_pixel_confusion``."""
-        self._confusion = np.stack([count_pixel_confusion([pair], n_classes) for pair in masks])
-        self.n_rows = len(self._confusion)
-
-    @property
-    def confusion(self) -> np.ndarray:
-        """Pixels of all images, given class by predicted class, int64 of shape (n_classes + 1, n_classes + 1)."""
-        total: np.ndarray = self._confusion.sum(axis=0)
-        return total
+        self.confusion = np.zeros((n_classes + 1, n_classes + 1), dtype=np.int64)
+        counts = []
+        for pair in masks:
+            confusion = count_pixel_confusion([pair], n_classes)
+            self.confusion += confusion
+            counts.append([np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)])
+        self._counts = np.array(counts)  # of each image: common, given and predicted pixels of each class
+        self.n_rows = len(self._counts)
 
     def compute(self, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return every metric of ``METRICS``.
@@ -112,8 +120,8 @@ class ScoredMasks:
         Args:
             weights: how often each image counts, shape (n_images,); None counts all once.
         """
-        counted = self.confusion if weights is None else np.tensordot(weights, self._confusion, axes=1)
-        return dict(measure_masks(counted))
+        weights = np.ones(self.n_rows) if weights is None else weights
+        return dict(_measure_counts(*np.tensordot(weights, self._counts, axes=1)))
 
 
 def score_masks(images: Sequence[AnnotatedImage], probabilities: Iterable[np.ndarray]) -> ScoredMasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -148,15 +149,17 @@ def _draw_region(
         return _shift_region(region, is_free, rng)
     from scipy.ndimage import binary_dilation, binary_erosion
 
-    after: np.ndarray = region
-    for _ in range(_TRIES):
-        grown = binary_dilation(after) & (is_free | region) if kind == "dilated_object" else binary_erosion(after)
-        if not grown.any() or np.array_equal(grown, after):
-            return None
-        after = grown
-        if abs(int(after.sum()) - size) >= size_share * size:
-            return after
-    return None
+    def change(n_steps: int) -> np.ndarray:
+        if kind == "dilated_object":
+            return np.asarray(binary_dilation(region, iterations=n_steps, mask=is_free | region))
+        return np.asarray(binary_erosion(region, iterations=n_steps))
+
+    def is_enough(n_steps: int) -> bool:
+        return abs(int(change(n_steps).sum()) - size) >= size_share * size
+
+    n_steps = bisect_left(range(_TRIES), x=True, key=lambda n: is_enough(n + 1)) + 1
+    after = change(n_steps)
+    return after if n_steps <= _TRIES and after.any() else None
 
 
 def _shift_region(region: np.ndarray, is_free: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:

@@ -8,12 +8,8 @@ many pixels. ``benchmarks/segmentation.py`` compares the scores.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LEAST_PIXELS = 20
 """Smaller regions are not judged: specks at the rim of an object, or what others leave visible of it."""
@@ -28,19 +24,25 @@ _NEIGHBOURS = np.ones((3, 3), dtype=int)
 class Region:
     """A connected region of one class, given or predicted.
 
-    ``place`` are its pixels, bool of shape (height, width), with those of the predicted object that it is compared
-    with; ``given`` and ``suggested`` the class ids that are given and predicted there; ``quality`` is in [0, 1].
+    ``place`` are the rows and the columns of its pixels, with those of the predicted object that it is compared with,
+    shape (n_pixels,) both; ``given`` and ``suggested`` the class ids that are given and predicted there; ``quality`` is
+    in [0, 1].
     """
 
-    place: np.ndarray
+    place: tuple[np.ndarray, ...]
     given: int
     suggested: int
     quality: float
 
     @property
+    def n_pixels(self) -> int:
+        """Number of its pixels."""
+        return len(self.place[0])
+
+    @property
     def box(self) -> tuple[int, int, int, int]:
         """The tight box: x1, y1, x2, y2 in pixels, the last two just outside."""
-        rows, columns = np.nonzero(self.place)
+        rows, columns = self.place
         return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
 
 
@@ -64,20 +66,22 @@ def find_regions(given: np.ndarray, probabilities: np.ndarray) -> list[Region]:
     regions = []
     codes = np.union1d(np.unique(given), np.unique(predicted))
     for code in codes[codes > 0]:
-        is_given, is_predicted = given == code, predicted == code
-        predicted_places = list(_split(is_predicted))
-        probability = probabilities[code]
-        for place in _split(is_given):
-            touching = _join([other for other in predicted_places if (other & place).any()], place.shape)
-            beside = touching & ~is_given
-            overlap = float(probability[place].sum()) / float(place.sum() + probability[beside].sum())
-            # What belongs to another object of the same class is no part of this one.
-            whole = place | beside
-            regions.append(Region(whole, int(code), _most_frequent(predicted[place]), min(1.0, overlap)))
-        for place in predicted_places:
-            if not (place & is_given).any():
-                quality = min(1.0, float(given_probability[place].mean()))
-                regions.append(Region(place, _most_frequent(given[place]), int(code), quality))
+        is_given, probability = given == code, probabilities[code]
+        numbers, predicted_places = _split(predicted == code)
+        # What belongs to another object of the same class is no part of this one.
+        besides = {number: place[~is_given.ravel()[place]] for number, place in predicted_places.items()}
+        for place in _split(is_given)[1].values():
+            touching = besides.keys() & np.unique(numbers.ravel()[place]).tolist()
+            beside = np.sort(np.concatenate([besides[number] for number in touching] or [place[:0]]))
+            sums = [float(probability.ravel()[pixels].sum()) for pixels in (place, beside)]
+            whole = np.unravel_index(np.union1d(place, beside), given.shape)
+            suggested = _most_frequent(predicted.ravel()[place])
+            regions.append(Region(whole, int(code), suggested, min(1.0, sums[0] / (len(place) + sums[1]))))
+        for number, place in predicted_places.items():
+            if len(besides[number]) == len(place):
+                quality = min(1.0, float(given_probability.ravel()[place].mean()))
+                whole = np.unravel_index(place, given.shape)
+                regions.append(Region(whole, _most_frequent(given.ravel()[place]), int(code), quality))
     return regions
 
 
@@ -91,9 +95,13 @@ def find_sure_regions(given: np.ndarray, probabilities: np.ndarray) -> np.ndarra
     Returns:
         bool of shape (height, width): regions of at least ``LEAST_PIXELS`` pixels with a margin above ``SURE_MARGIN``.
     """
+    from scipy.ndimage import label
+
     given_probability = np.take_along_axis(probabilities, given[None], axis=0)[0]
-    is_sure = probabilities.max(axis=0) - given_probability > SURE_MARGIN
-    return _join(list(_split(is_sure)), given.shape)
+    numbers, _ = label(probabilities.max(axis=0) - given_probability > SURE_MARGIN, _NEIGHBOURS)
+    is_large = np.bincount(numbers.ravel()) >= LEAST_PIXELS
+    is_large[0] = False
+    return np.asarray(is_large[numbers])
 
 
 def largest_region(is_issue: np.ndarray, given: np.ndarray, predicted: np.ndarray) -> Region | None:
@@ -106,26 +114,26 @@ def largest_region(is_issue: np.ndarray, given: np.ndarray, predicted: np.ndarra
     numbers, n_found = label(is_issue, _NEIGHBOURS)
     if n_found == 0:
         return None
-    place = numbers == np.bincount(numbers.ravel())[1:].argmax() + 1
+    place = np.nonzero(numbers == np.bincount(numbers.ravel())[1:].argmax() + 1)
     agreement = float((given[place] == predicted[place]).mean())
     return Region(place, _most_frequent(given[place]), _most_frequent(predicted[place]), agreement)
 
 
-def _split(is_class: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the connected regions of at least ``LEAST_PIXELS`` pixels."""
+def _split(is_class: np.ndarray) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """Number the connected regions.
+
+    Returns:
+        The number of the region of each pixel, 0 outside, shape (height, width); and the positions of the pixels of
+        each region of at least ``LEAST_PIXELS``, ascending, in the flattened picture.
+    """
     from scipy.ndimage import label
 
-    numbers, _ = label(is_class, _NEIGHBOURS)
-    sizes = np.bincount(numbers.ravel())
-    for number in np.flatnonzero(sizes[1:] >= LEAST_PIXELS) + 1:
-        yield numbers == number
-
-
-def _join(places: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    joined = np.zeros(shape, dtype=bool)
-    for place in places:
-        joined |= place
-    return joined
+    numbers, n_regions = label(is_class, _NEIGHBOURS)
+    pixels = np.flatnonzero(numbers)
+    pixels = pixels[np.argsort(numbers.ravel()[pixels], kind="stable")]
+    sizes = np.bincount(numbers.ravel(), minlength=n_regions + 1)[1:]
+    places = np.split(pixels, np.cumsum(sizes)[:-1])
+    return numbers, {number: place for number, place in enumerate(places, start=1) if len(place) >= LEAST_PIXELS}
 
 
 def _most_frequent(codes: np.ndarray) -> int:

@@ -50,12 +50,14 @@ def describe_contexts(rows: pd.DataFrame, *, n_words: int = CONTEXT_WORDS, marks
         n_words: most words on either side; where words are left out, an ellipsis says so.
         marks: what is put before and after the token.
     """
-    words_of: dict[str, list[str]] = {}
+    # By the code of the sentence: its text once more for each of its words would take the square of the words.
+    sentences = rows["sentence"].astype("category").cat
+    words_of: dict[int, list[str]] = {}
     contexts = []
-    for sentence, position in zip(rows["sentence"].astype(str), rows["position"], strict=True):
-        if sentence not in words_of:
-            words_of[sentence] = sentence.split(" ")
-        words, place = words_of[sentence], position - 1
+    for code, position in zip(sentences.codes, rows["position"], strict=True):
+        if code not in words_of:
+            words_of[code] = sentences.categories[code].split(" ")
+        words, place = words_of[code], position - 1
         before, after = words[max(0, place - n_words) : place], words[place + 1 : place + 1 + n_words]
         start = "… " if place > n_words else ""
         end = " …" if len(words) - place - 1 > n_words else ""

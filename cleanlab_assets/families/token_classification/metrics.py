@@ -33,7 +33,8 @@ class ScoredTokens:
         """
         self.n_rows, self.n_classes = probabilities.shape
         self._tags = tags
-        self._confusion_cell = labels * self.n_classes + probabilities.argmax(axis=1)
+        self._labels, self._predicted = labels, probabilities.argmax(axis=1)
+        self._hits = np.flatnonzero(self._labels == self._predicted)
         given = probabilities[np.arange(len(labels)), labels].astype(np.float64)
         self._row_loss = -np.log(np.clip(given, _LOG_FLOOR, 1.0))
 
@@ -45,9 +46,10 @@ class ScoredTokens:
         """
         if weights is None:
             weights = np.ones(self.n_rows)
-        cells = np.bincount(self._confusion_cell, weights=weights, minlength=self.n_classes**2)
-        confusion = cells.reshape(self.n_classes, self.n_classes)
-        hits, occurrences = np.diagonal(confusion), confusion.sum(axis=0) + confusion.sum(axis=1)
+        hits = np.bincount(self._labels[self._hits], weights=weights[self._hits], minlength=self.n_classes)
+        occurrences = sum(
+            np.bincount(codes, weights=weights, minlength=self.n_classes) for codes in (self._labels, self._predicted)
+        )
         f1 = np.divide(2 * hits, occurrences, out=np.full(self.n_classes, np.nan), where=occurrences > 0)
         total = weights.sum()
         return {

@@ -17,7 +17,14 @@ from cleanlab_assets.methods.facts import TrainingSetFacts
 from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample
 from cleanlab_assets.methods.planted_errors import plant_label_errors, put_planted_errors, uniform_confusion
 from cleanlab_assets.methods.shown import TableView
-from cleanlab_assets.methods.training_set import NO_FOLD, TEST, TRAIN, TrainingSet, train_rows
+from cleanlab_assets.methods.training_set import (
+    NO_FOLD,
+    TEST,
+    TRAIN,
+    TrainingSet,
+    count_rows_of_classes,
+    train_rows,
+)
 
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset
@@ -98,7 +105,7 @@ def build_token_training_set(
     built["given_label"] = pd.Categorical(table[dataset.label], categories=list(dataset.class_names))
     built["split"] = pd.Categorical(split, categories=list(SPLITS))
     built["fold"] = fold
-    notes += _describe_rare_tags(built)
+    notes += _describe_rare_tags(built, dataset)
     if built.loc[rows, "given_label"].nunique() < 2:  # noqa: PLR2004 - one tag leaves nothing to learn
         raise ValueError(f"{dataset.name}: the {len(rows):,} train rows hold fewer than two tags")
     return TrainingSet(table=built, notes=tuple(notes))
@@ -134,16 +141,14 @@ def _require_groups(dataset: Dataset, groups: np.ndarray, n_parts: int, kind: st
         raise ValueError(f"{dataset.name}: found {n_groups} {kind} to train on, expected at least {n_parts}")
 
 
-def _describe_rare_tags(table: pd.DataFrame) -> list[str]:
+def _describe_rare_tags(table: pd.DataFrame, dataset: Dataset) -> list[str]:
     notes = []
-    train = table[table["split"] == TRAIN]
-    for name in table["given_label"].cat.categories:
-        folds = train.loc[train["given_label"] == name, "fold"].nunique()
-        if folds == 0:
+    for name, found in count_rows_of_classes(table, dataset).iterrows():
+        if found["folds"] == 0:
             notes.append(f"tag {name!r} has no train row")
-        elif folds == 1:
+        elif found["folds"] == 1:
             notes.append(f"the train rows of tag {name!r} are all in one fold: its model never saw the tag")
-        if not ((table["given_label"] == name) & (table["split"] == TEST)).any():
+        if found["test"] == 0:
             notes.append(f"tag {name!r} has no test row: test metrics say nothing about it")
     return notes
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import linear_sum_assignment
 
-from cleanlab_assets.datasets.boxes import ScoredBoxes, claim_boxes
+from cleanlab_assets.datasets.boxes import Overlaps, ScoredBoxes, box_iou, claim_boxes, codes_of
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
 from cleanlab_assets.families.object_detection.box_quality import (
     BADLY_LOCATED,
@@ -30,6 +31,7 @@ from cleanlab_assets.families.object_detection.predictions import (
     read_predictions_table,
     to_predictions_table,
 )
+from cleanlab_assets_tests.families.object_detection.scenes import draw_scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,7 +180,11 @@ def test_an_image_is_as_good_as_its_worst_box(images: list[AnnotatedImage]) -> N
 def test_a_given_box_is_claimed_once_by_one_that_overlaps_it_enough(
     overlap: list[list[float]], expected: list[bool]
 ) -> None:
-    assert claim_boxes(np.array(overlap), least_iou=0.5).tolist() == expected
+    iou = np.array(overlap)
+    predicted, given = np.nonzero(iou)
+    pairs = Overlaps(predicted, given, iou[predicted, given], (len(iou), iou.shape[1]))
+
+    assert claim_boxes(pairs, least_iou=0.5).tolist() == expected
 
 
 @pytest.mark.parametrize(("side", "share"), [(9, 1.0), (11, 0.5), (13, 0.0)])
@@ -353,3 +359,31 @@ def test_average_precision_agrees_with_scikit_learn_where_all_are_ranked() -> No
     assert average_precision(quality, is_positive, n_positives=int(is_positive.sum())) == pytest.approx(expected)
     half = average_precision(quality, is_positive, n_positives=2 * int(is_positive.sum()))
     assert half == pytest.approx(expected / 2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_qualities_of_many_boxes_are_those_of_the_table_of_all_pairs(seed: int) -> None:
+    image, predicted = draw_scene(seed, 60, 80, 100)
+    overlap = box_iou(image.boxes, predicted.boxes)
+    codes = codes_of(image)
+    is_same = codes[:, None] == predicted.codes[None]
+    support = overlap * predicted.scores
+
+    judged = judge_boxes([image], [predicted])
+
+    given = judged[judged["box"] >= 0].sort_values("box")
+    rival, same = (np.where(chosen, support, 0).max(axis=1) for chosen in (~is_same, is_same))
+    np.testing.assert_allclose(given["swapped_quality"], np.minimum(1, 1 - rival + same))
+    np.testing.assert_allclose(given["extra_quality"], np.minimum(1, (support * overlap).sum(axis=1) / 0.25))
+    rows, columns = linear_sum_assignment(support * is_same, maximize=True)
+    apart = np.clip((0.6 - overlap[rows, columns]) / 0.1, 0, 1) * predicted.scores[columns]
+    apart[(support * is_same)[rows, columns] == 0] = 0
+    np.testing.assert_allclose(given["badly_located_quality"].to_numpy()[rows], 1 - apart)
+    unseen = judged[judged["box"] < 0]
+    likely = np.flatnonzero(predicted.scores >= 0.1)
+    touching = np.where(overlap[:, likely] >= 0.2, overlap[:, likely], 0)
+    rows, columns = linear_sum_assignment(touching, maximize=True)
+    owned = set(likely[columns[touching[rows, columns] > 0]]) | set(np.flatnonzero(overlap.max(axis=0) >= 0.5))
+    assert len(unseen) == len(set(likely) - owned) > 0
+    expected = sorted(1 - predicted.scores[position] for position in set(likely) - owned)
+    np.testing.assert_allclose(unseen["overlooked_quality"], expected)

@@ -174,7 +174,7 @@ def test_an_object_of_twenty_pixels_is_large_enough_to_be_judged(width: int, n_r
 
 def test_a_predicted_object_that_a_given_one_touches_is_judged_with_it() -> None:
     (region,) = find_regions(draw_square(20, 24), to_certain(np.roll(draw_square(20, 24), 3, axis=0)))
-    assert region.place.sum() == 130
+    assert region.n_pixels == 130
     assert (region.given, region.suggested) == (1, 1)
 
 
@@ -184,7 +184,7 @@ def test_neighbours_of_one_class_that_are_predicted_as_one_object_stay_apart() -
 
     regions = find_regions(given, to_certain(predicted))
 
-    assert [region.place.sum() for region in regions] == [100, 100], "80 pixels, and 20 between the two"
+    assert [region.n_pixels for region in regions] == [100, 100], "80 pixels, and 20 between the two"
     assert [region.quality for region in regions] == pytest.approx([80 * 0.99 / (80 + 20 * 0.99)] * 2)
 
 

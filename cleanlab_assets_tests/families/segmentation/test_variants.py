@@ -13,7 +13,12 @@ import pytest
 from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
 from cleanlab_assets.families.images.variants import AuditedImages, Corrections, apply_variant, clean_images
 from cleanlab_assets.families.segmentation.mask_quality import find_mask_issues
-from cleanlab_assets.families.segmentation.metrics import ScoredMasks, score_masks
+from cleanlab_assets.families.segmentation.metrics import (
+    ScoredMasks,
+    count_pixel_confusion,
+    measure_masks,
+    score_masks,
+)
 from cleanlab_assets.families.segmentation.predictions import pack_probabilities, predict_masks_out_of_sample
 from cleanlab_assets.families.segmentation.variants import compare_mask_variants, suggest_masks
 from cleanlab_assets.methods.variants import ComparisonSettings
@@ -275,3 +280,13 @@ def test_masks_that_cannot_be_scored_are_named() -> None:
         score_masks([make_image()], [np.zeros((3, 16, 20))])
     with pytest.raises(ValueError, match=r"predicted mask of shape \(4, 4\), expected \(16, 16\)"):
         score_masks([draw(1)], [np.zeros((3, 4, 4))])
+
+
+def test_the_score_of_weighted_images_is_that_of_their_pixels_repeated() -> None:
+    rng = np.random.default_rng(0)
+    masks = [(rng.integers(6, size=(9, 11)), rng.integers(6, size=(9, 11))) for _ in range(7)]
+    weights = np.array([0, 1, 2, 0, 3, 1, 1])
+    scored = ScoredMasks(masks, 5)
+    repeated = [pair for pair, times in zip(masks, weights, strict=True) for _ in range(times)]
+    assert scored.compute(weights.astype(np.float64)) == pytest.approx(ScoredMasks(repeated, 5).compute())
+    assert scored.compute() == pytest.approx(dict(measure_masks(count_pixel_confusion(masks, 5))))
