@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cleanlab_assets import __version__
-from cleanlab_assets.cli import audits, catalogue, maintenance, summaries
+from cleanlab_assets.cli import audits, catalogue, maintenance, own_data, summaries
 from cleanlab_assets.cli.endings import Commands, run_app
 from cleanlab_assets.cli.terminal import ExitCode, console
 
@@ -38,6 +38,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 fine, 1 a gate or a blocking check failed, 2 wrong use, a wrong setting or data that cannot "
     "be read, 3 any other failed run, 130 interrupted, 143 terminated.",
 )
+app.command()(own_data.audit)
 app.command()(audits.run)
 app.command()(audits.sweep)
 app.command()(audits.gate)

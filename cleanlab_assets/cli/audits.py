@@ -16,7 +16,7 @@ from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail, print_
 from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import dagster as dg
 
@@ -73,20 +73,80 @@ def run(
     if wrong := options.check_parameters(family, dataset, [model], configs):
         fail(ExitCode.WRONG_USE, wrong[model])
     options.check_output(output)
+    audit_dataset(family, dataset, (model,), configs, cleanlab=cleanlab, force=force, output=output)
+
+
+def audit_dataset(
+    family: Family,
+    dataset: str,
+    models: Sequence[str],
+    configs: Mapping[dg.AssetKey, Mapping[str, Any]],
+    *,
+    cleanlab: bool = True,
+    force: bool = False,
+    output: Path | None = None,
+    tell_choice: Callable[[str, str], None] | None = None,
+) -> None:
+    """Materialize what is out of date of a dataset and a model, then print the findings.
+
+    Args:
+        family: task family of the dataset.
+        dataset: its name.
+        models: the model; of several, the one with the least cross-validated error is chosen.
+        configs: settings of each asset.
+        cleanlab: whether to look for issues.
+        force: materialize everything, fresh or not.
+        output: file of the result as JSON.
+        tell_choice: is told which of several models was chosen, and why.
+    """
+    from cleanlab_assets.families.step import DATASET, MODEL
     from cleanlab_assets.orchestration.audit_result import collect_result
-    from cleanlab_assets.orchestration.partitions import partition_keys
+    from cleanlab_assets.orchestration.partitions import Partition
 
     left_out = frozenset() if cleanlab else _find_steps_of_issues(family)
     with open_instance() as instance:
-        with RunProgress(f"{dataset} / {model}") as progress:
-            materialize = _prepare_runs(progress, instance, family, configs=configs, force=force, left_out=left_out)
-            for level, partition in partition_keys(dataset, model).items():
-                end_on_failure(family, materialize(level, partition))
+        with RunProgress(dataset) as progress:
+            materialize = _prepare_runs(progress, instance, family, configs=configs, force=force)
+            end_on_failure(family, materialize(DATASET, dataset))
+            model = models[0]
+            if len(models) > 1:
+                model, reason = _choose_model(instance, family, dataset, models, materialize)
+                console.print(f"model: {model}, {reason}", markup=False)
+                if tell_choice is not None:
+                    tell_choice(model, reason)
+            end_on_failure(family, materialize(MODEL, str(Partition(dataset, model)), left_out=left_out))
         result = collect_result(instance, family, dataset, model, left_out=left_out)
     _print_result(family, result)
     if output is not None:
         _write_file(output, result.model_dump_json(indent=1), title="  result")
     end_on_failed_gates(result.checks)
+
+
+def _choose_model(
+    instance: dg.DagsterInstance,
+    family: Family,
+    dataset: str,
+    models: Sequence[str],
+    materialize: Callable[..., RunOutcome],
+) -> tuple[str, str]:
+    """Return the model with the least cross-validated error, and the errors of all in words."""
+    from cleanlab_assets.families.step import MODEL
+    from cleanlab_assets.orchestration.history import latest_materialization
+    from cleanlab_assets.orchestration.partitions import Partition
+    from cleanlab_assets.reports.formatting import name_metric
+
+    choice = family.task.choice
+    assert choice is not None  # noqa: S101 - a family without it is asked for one model
+    found: dict[str, float] = {}
+    for model in models:
+        partition = str(Partition(dataset, model))
+        end_on_failure(family, materialize(MODEL, partition, left_out=_find_steps_of_issues(family)))
+        latest = latest_materialization(instance, family.key(LAST_STEP_BEFORE_ISSUES), partition)
+        assert latest is not None  # noqa: S101 - it was materialized, or was up to date
+        found[model] = float(latest.metadata[f"cross_validated_{choice.metric}"].value)  # type: ignore[arg-type]
+    ranked = sorted(found, key=lambda model: found[model])
+    figures = ", ".join(f"{model} {found[model]:.4g}" for model in ranked)
+    return ranked[0], f"the least cross-validated {name_metric(choice.metric)}: {figures}"
 
 
 def sweep(
@@ -203,17 +263,17 @@ def gate(
 
 def _prepare_runs(
     progress: RunProgress, instance: dg.DagsterInstance, family: Family, **options: Any
-) -> Callable[[Level, str], RunOutcome]:
+) -> Callable[..., RunOutcome]:
     """Load the code location; return what materializes a partition, see ``materialize_level``, and prints how."""
     from cleanlab_assets.orchestration.partitions import Partition
     from cleanlab_assets.orchestration.runs import materialize_level
 
     definitions = progress.load_definitions(instance)
 
-    def materialize(level: Level, partition: str) -> RunOutcome:
+    def materialize(level: Level, partition: str, **more: Any) -> RunOutcome:
         progress.name(Partition.parse(partition).title)
         outcome = materialize_level(
-            definitions, instance, family, level, partition, announce=progress.expect, **options
+            definitions, instance, family, level, partition, announce=progress.expect, **options, **more
         )
         print_outcome(outcome)
         return outcome

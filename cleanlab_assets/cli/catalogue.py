@@ -137,7 +137,7 @@ def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:
         },
     )
     for file in dataset.files:
-        at_hand = data_dir / dataset.name / file.name
+        at_hand = file.path_in(data_dir / dataset.name)
         is_there = at_hand.is_dir() if file.is_folder else at_hand.is_file()
         place = f"ships with {file.package}" if file.package else f"{at_hand}{'' if is_there else ' (missing)'}"
         pinned = f"SHA-256 {file.sha256[0]}" if file.sha256 else "any content"

@@ -166,8 +166,12 @@ def _load_yaml(text: str) -> Any:
 
 
 def choose_model(dataset: str, model: str, family: str) -> tuple[Family, str]:
-    """Return the task family and the model of an audit: the family's simplest where none is named."""
+    """Return the task family and the model of an audit: where none is named, that of the dataset or the family."""
+    from cleanlab_assets.orchestration.datasets import get_dataset
+
     found = find_family(dataset, [model] if model else [], family)
+    if not model and (described := get_dataset(dataset).default_model):
+        return find_family(dataset, [described], family), described
     return found, model or found.task.default_model
 
 

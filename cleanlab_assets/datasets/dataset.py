@@ -7,7 +7,7 @@ A dataset of this package is one module that defines ``DATASET``; the user's own
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-ColumnKind = Literal["numeric", "binary", "categorical"]
+ColumnKind = Literal["numeric", "binary", "categorical", "date", "name", "text"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +25,9 @@ class Column:
     """One column of the source.
 
     ``kind`` decides the encoding: ``numeric`` values have an order and a distance, ``binary`` is 0/1, ``categorical``
-    values are names. ``is_feature=False`` marks the label, identifiers, weights and redundant columns: they stay in
-    the raw dataset and are never shown to a model.
+    values are names of a few things, ``name`` values of many, which are alike where they are written alike; ``date``
+    values are times, and ``text`` is written for people. ``is_feature=False`` marks the label, identifiers, weights and
+    redundant columns: they stay in the raw dataset and are never shown to a model.
     """
 
     name: str
@@ -59,6 +60,7 @@ class SourceFile:
     A user's own file has neither SHA-256 nor address: any content is accepted. Where nobody published a SHA-256,
     ``is_pinned_on_first_use`` has it recorded beside the file on first use, as ``<name>.sha256``, and verified from
     then on, if the file is of the kind that its name says. ``is_folder`` marks a folder of the user's own files.
+    ``directory`` is where a user's own file lies, if not in the folder of its dataset.
     """
 
     name: str
@@ -67,6 +69,11 @@ class SourceFile:
     package: str | None = None
     is_pinned_on_first_use: bool = False
     is_folder: bool = False
+    directory: Path | None = None
+
+    def path_in(self, folder: Path) -> Path:
+        """Return where the file lies, or should lie; ``folder`` is that of its dataset in the data directory."""
+        return (self.directory or folder) / self.name
 
     @property
     def is_own(self) -> bool:
@@ -138,6 +145,13 @@ class Panel:
     min_labels_per_annotator: int = 2
 
 
+class NotedTable(NamedTuple):
+    """A raw table, and what its loader must tell of how it was read."""
+
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """One catalogue entry.
@@ -153,7 +167,11 @@ class Dataset:
     ``expected_rows`` is None where nobody documented it: in a user's own data.
     ``panel`` says which columns hold example and annotator where several annotators labelled the same examples.
     ``parts`` names the parts that the files of the source define, such as ``train`` and ``test``: the split is theirs.
-    ``encoding`` is that of the text files where the user stated one.
+    ``encoding`` is that of the text files where the user stated one. ``id_column`` holds the user's own names of rows;
+    rows of one value of ``group_column`` stay on one side of the split and in one fold; ``split_column`` says ``train``
+    or ``test`` where the source divides the rows. ``description_hash`` changes with what the user's description says;
+    ``default_model`` is that of commands which name none, where it is not the family's. ``load_with_notes`` stands
+    beside ``load`` where there may be something to tell of how the files were read.
     """
 
     name: str
@@ -176,6 +194,12 @@ class Dataset:
     panel: Panel | None = None
     parts: tuple[str, ...] = ()
     encoding: str | None = None
+    id_column: str | None = None
+    group_column: str | None = None
+    split_column: str | None = None
+    description_hash: str = ""
+    default_model: str = ""
+    load_with_notes: Callable[[Mapping[str, Path]], NotedTable] | None = None
     gates: Gates = field(default_factory=Gates)
 
     @property
@@ -218,6 +242,12 @@ class Dataset:
         if self.label_separator is None:
             return [label]
         return label.split(self.label_separator) if label else []
+
+    def read(self, files: Mapping[str, Path]) -> NotedTable:
+        """Return the raw table of the verified files, with what is to be told of it."""
+        if self.load_with_notes is not None:
+            return self.load_with_notes(files)
+        return NotedTable(self.load(files), ())
 
     @property
     def is_embedded(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,9 @@ class OwnDatasetError(UnreadableInputError):
 class OwnDataset(BaseModel):
     """What a ``dataset.toml`` says.
 
-    ``name`` is that of its folder; ``options`` are for the form to read. ``encoding`` is that of text files without a
-    byte order mark, by Python's name of it; UTF-8 if absent.
+    ``name`` is that of its folder; ``columns`` of a table and ``options`` are for the form to read. ``model`` is that
+    of commands which name none. ``encoding`` is that of text files without a byte order mark, by Python's name of it;
+    UTF-8 if absent.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,8 +44,10 @@ class OwnDataset(BaseModel):
     homepage: str = ""
     citation: str = ""
     class_names: tuple[str, ...] = ()
+    model: str = ""
     encoding: str | None = None
     files: dict[str, str] = Field(min_length=1)
+    columns: dict[str, Any] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("class_names")
@@ -63,20 +67,29 @@ class OwnDataset(BaseModel):
         from cleanlab_assets.datasets.dataset import Dataset
 
         said = ("name", "description", "homepage", "licence", "citation", "encoding")
+        content = self.model_dump_json(exclude={*said, "title", "model"} - {"encoding"})
         return Dataset(
             **{name: getattr(self, name) for name in said},
             title=self.title or self.name,
             families=(self.family,),
+            default_model=self.model,
             expected_rows=None,
+            description_hash=hashlib.sha256(content.encode()).hexdigest()[:16],
             **known,
         )
 
 
-def tell_fault(error: ValidationError) -> str:
-    """Name the first field that a description has wrong, with what it should be and what it is, in one line."""
+def tell_fault(error: ValidationError, *, within: str = "") -> str:
+    """Name the first field that a description has wrong, with what it should be and what it is, in one line.
+
+    Args:
+        error: what is wrong.
+        within: the section of the description, if it is not its top.
+    """
     first = error.errors()[0]
-    field = ".".join(cut(str(part)) for part in first["loc"])
-    return f"{field}: {first['msg'].removeprefix('Value error, ')}, found {quote(first['input'])}"
+    field = ".".join(cut(str(part)) for part in ((within, *first["loc"]) if within else first["loc"]))
+    found = f", found {quote(first['input'])}" if first["loc"] else ""  # else it is the whole section
+    return f"{field}: {first['msg'].removeprefix('Value error, ')}{found}"
 
 
 def require_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -91,8 +104,10 @@ class Format:
     """One form of data: its name, the task families it can hold, and how it makes a catalogue entry.
 
     ``describe`` takes the description and the folder, and raises ``OwnDatasetError`` for what the form cannot hold.
+    ``is_table`` says that columns have roles and kinds, and that files may lie outside of the folder.
     """
 
     name: str
     families: tuple[str, ...]
     describe: Callable[[OwnDataset, Path], Dataset]
+    is_table: bool = False

@@ -132,7 +132,7 @@ def resolve_source_files(
     paths: dict[str, Path] = {}
     absent: list[SourceFile] = []
     for file in dataset.files:
-        path = directory / file.name
+        path = file.path_in(directory)
         if file.package is not None:
             paths[file.name] = _find_packaged_file(file, file.package)
         elif path.is_file() and not file.is_folder:
@@ -321,7 +321,7 @@ def _download_files(
         with scratch_directory(directory, "download") as scratch:
             downloads = _Downloads(scratch, transfer)
             for file in files:
-                path = directory / file.name
+                path = file.path_in(directory)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 downloads.fetch(dataset, file, path).replace(path)
                 if file.is_pinned_on_first_use:

@@ -63,7 +63,7 @@ def find_own_datasets(data_dir: Path) -> dict[str, Dataset | OwnDatasetError]:
 
 def _try_to_read(path: Path, formats: Mapping[str, Format]) -> Dataset | OwnDatasetError:
     try:
-        return _read_description(path, formats)
+        return _describe(path, formats)
     except OwnDatasetError as error:
         return error
     except UnreadableInputError as error:  # it begins with the name of a file of the folder
@@ -76,9 +76,20 @@ def _try_to_read(path: Path, formats: Mapping[str, Format]) -> Dataset | OwnData
         return OwnDatasetError(f"{path}: {shorten(str(error), LONGEST_REASON, placeholder=' …')}")
 
 
-def _read_description(path: Path, formats: Mapping[str, Format]) -> Dataset:
+def is_dataset_name(name: str) -> bool:
+    """Whether a folder may have the name, which is that of its dataset."""
+    return _NAME.fullmatch(name) is not None
+
+
+def read_description(path: Path) -> OwnDataset:
+    """Read what a ``dataset.toml`` says, whatever its form makes of it.
+
+    Raises:
+        OwnDatasetError: the file is no description.
+        UnreadableInputError: the file is no text.
+    """
     name = path.parent.name
-    if not _NAME.fullmatch(name):
+    if not is_dataset_name(name):
         raise OwnDatasetError(
             f"{path}: the folder name is the dataset name: found {quote(name)}, "
             "expected lower-case letters, digits and underscores, starting with a letter"
@@ -88,11 +99,15 @@ def _read_description(path: Path, formats: Mapping[str, Format]) -> Dataset:
         if "name" in content:
             found = quote(content["name"])
             raise OwnDatasetError(f"{path}: name: found {found}, but the folder name is the dataset name")
-        description = OwnDataset(name=name, **content)
+        return OwnDataset(name=name, **content)
     except tomllib.TOMLDecodeError as error:
         raise OwnDatasetError(f"{path} is not TOML: {cut(str(error), LONGEST_REASON)}") from error
     except ValidationError as error:
         raise OwnDatasetError(f"{path}: {tell_fault(error)}") from error
+
+
+def _describe(path: Path, formats: Mapping[str, Format]) -> Dataset:
+    description = read_description(path)
     if description.format not in formats:
         raise OwnDatasetError(
             f"{path}: format: found {quote(description.format)}, expected one of {', '.join(formats) or 'none'}"
@@ -103,9 +118,13 @@ def _read_description(path: Path, formats: Mapping[str, Format]) -> Dataset:
             f"{path}: family: found {quote(description.family)}, expected one that {form.name} supports: "
             f"{', '.join(form.families)}"
         )
+    if description.columns and not form.is_table:
+        raise OwnDatasetError(
+            f"{path}: columns: found {', '.join(description.columns)}, which {form.name} does not read"
+        )
     for role, file in description.files.items():
         said = f"{path}: files.{cut(role)}: found {quote(file)}"
-        if not (path.parent / file).resolve().is_relative_to(path.parent.resolve()):
+        if not form.is_table and not (path.parent / file).resolve().is_relative_to(path.parent.resolve()):
             raise OwnDatasetError(f"{said}, expected a file in the same folder")
         if any(len(os.fsencode(part)) > LONGEST_FILE_NAME for part in PurePath(file).parts):
             raise OwnDatasetError(f"{said}, expected a name of at most {LONGEST_FILE_NAME} bytes")

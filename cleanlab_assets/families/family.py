@@ -44,6 +44,17 @@ class FamilyVariants:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelChoice:
+    """How a model is chosen where the user names none: of some quick models the one with the least error.
+
+    ``metric`` is a cross-validated one of ``predictions``; lower is better.
+    """
+
+    models: tuple[str, ...]
+    metric: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FittedModel:
     """A final model and what its card says beside what every card says.
 
@@ -66,6 +77,7 @@ class TaskFamily:
         name: Name of the family: prefix of its assets, and the task that datasets and models name.
         unit: What carries a label.
         default_model: Model of commands that name none: a simple one.
+        choice: How a model is chosen for a dataset of the user's own; None where that is not offered.
         steps: The family's own steps.
         checks: The family's own checks.
         variants: The comparison of variants and the final model.
@@ -83,6 +95,7 @@ class TaskFamily:
     steps: tuple[Step, ...]
     checks: tuple[Check, ...]
     variants: FamilyVariants
+    choice: ModelChoice | None = None
     data_issues: Callable[..., DataIssues] | None = None
     check_model: Callable[[Dataset, str], None] | None = None
     reports: tuple[str, ...] = ()

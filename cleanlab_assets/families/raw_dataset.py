@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from cleanlab_assets.datasets.download import file_sha256, resolve_source_files
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
@@ -14,7 +15,7 @@ from cleanlab_assets.datasets.headers import AUDIT_COLUMNS, HeaderError
 from cleanlab_assets.families.contracts import ROW_ID, TableContract
 from cleanlab_assets.families.step import DATASET, StepContext, step
 from cleanlab_assets.methods.result import Facts, Result
-from cleanlab_assets.methods.shown import Json, Link, Plots, TableView
+from cleanlab_assets.methods.shown import Json, Link, Notes, Plots, TableView
 from cleanlab_assets.reports.label_plots import plot_label_distribution
 from cleanlab_assets.reports.plots import plot_class_balance
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset, NotedTable
     from cleanlab_assets.methods.shown import Shown
 
 SOURCES = "sources"
@@ -42,9 +43,10 @@ class SourceFacts(Facts):
 
 
 class RawDatasetFacts(Facts):
-    """The source files by name."""
+    """The source files by name, and what was said of how they were read."""
 
     sources: dict[str, SourceFacts]
+    notes: list[str] = Field(default_factory=list)
 
 
 RawDatasetTable: TypeAlias = Result[pd.DataFrame, RawDatasetFacts]
@@ -70,8 +72,9 @@ def raw_dataset(context: StepContext) -> RawDatasetTable:
     _require_free_names(dataset, AUDIT_COLUMNS | context.reserved_columns)
     try:
         files = resolve_source_files(dataset, context.data_dir)
-        raw = _load(dataset, files)
+        raw, notes = _load(dataset, files)
         facts = RawDatasetFacts(
+            notes=list(notes),
             sources={
                 file.name: SourceFacts(
                     sha256=file_sha256(files[file.name]),
@@ -79,7 +82,7 @@ def raw_dataset(context: StepContext) -> RawDatasetTable:
                     pinned="recorded on first use" if file.is_pinned_on_first_use else "",
                 )
                 for file in dataset.files
-            }
+            },
         )
     except _UNREADABLE as error:
         raise UnreadableInputError(f"{dataset.name}: {error.filename} cannot be read: {error.strerror}") from error
@@ -93,6 +96,7 @@ def raw_dataset(context: StepContext) -> RawDatasetTable:
             "citation": dataset.citation,
             SOURCES: Json(facts.model_dump()["sources"]),
             **_show_labels(dataset, raw[dataset.label]),
+            **({"notes": Notes(facts.notes)} if facts.notes else {}),
             "preview": TableView(raw),
         }
 
@@ -109,10 +113,10 @@ def _require_free_names(dataset: Dataset, taken: frozenset[str]) -> None:
             )
 
 
-def _load(dataset: Dataset, files: Mapping[str, Path]) -> pd.DataFrame:
+def _load(dataset: Dataset, files: Mapping[str, Path]) -> NotedTable:
     """Parse the source; an error names the dataset."""
     try:
-        return dataset.load(files)
+        return dataset.read(files)
     except UnreadableInputError as error:
         raise type(error)(f"{dataset.name}: {error}") from error
 

@@ -64,6 +64,26 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     return part_of_group[np.searchsorted(unique_groups, groups)]
 
 
+def join_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Join two groupings of rows: rows that share a group of either, directly or over others, are of one group.
+
+    Args:
+        first: number of the group of each row, from 0, shape (n_rows,).
+        second: another one, shape (n_rows,); -1 where a row is in none.
+
+    Returns:
+        int64 array of shape (n_rows,): number of the joined group of each row, from 0.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n_first, is_in = int(first.max(initial=-1)) + 1, second >= 0
+    size = n_first + int(second.max(initial=-1)) + 1
+    links = coo_array((np.ones(is_in.sum()), (first[is_in], n_first + second[is_in])), shape=(size, size))
+    joined: np.ndarray = connected_components(links, directed=False)[1][first].astype(np.int64)
+    return joined
+
+
 def divide_by_time(times: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     """Divide rows into blocks of time of the given shares, the earliest first.
 

@@ -15,6 +15,7 @@ from cleanlab_assets.methods.folds import (
     divide_rows,
     draw_stratified_sample,
     group_equal_rows,
+    join_groups,
 )
 from cleanlab_assets.methods.label_set_folds import divide_label_sets, draw_label_set_sample
 from cleanlab_assets.methods.label_sets import LabelSetError, decode_label_sets, encode_label_sets
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 TRAIN = "train"
 TEST = "test"
 NO_FOLD = -1
+LARGEST_JOINED_GROUP = 0.1
+"""Share of the rows that equal rows of several groups may join to one group, unless a group is larger itself."""
 QUANTILE_BINS = 10
 """Bins of a numeric label that every part of the rows gets its share of."""
 
@@ -62,6 +65,7 @@ def build_training_set(
     stratified by class and combination.
 
     Rows with equal features stay on one side of the split and in one fold: a model that saw one of them has seen all.
+    So do rows of one group, where the dataset has groups. Where the source says which rows are test rows, these are.
 
     Args:
         raw: raw table of the dataset, in source order.
@@ -84,22 +88,25 @@ def build_training_set(
     times = _read_times(raw, dataset)
     rows = _draw_sample(strata, times, max_rows, seed=seed)
     table = read_features(raw.iloc[rows], dataset, reserved=reserved)
-    groups = group_equal_rows(table.drop(columns="row_id"))
+    groups, notes = _group_rows(table, raw.iloc[rows], dataset)
     table["given_label"] = labels[rows]
+    if dataset.id_column is not None:
+        table[dataset.id_column] = raw[dataset.id_column].to_numpy()[rows]
 
     test_shares, fold_shares = [test_fraction, 1 - test_fraction], [1 / folds] * folds
     fold = np.full(len(table), NO_FOLD, dtype=np.int16)
+    given = None if dataset.split_column is None else (raw[dataset.split_column].iloc[rows] == TEST).to_numpy()
     if times is None:
         strata = strata[rows]
         divide = divide_rows if dataset.label_separator is None else divide_label_sets
-        is_test = divide(strata, groups, test_shares, seed=seed) == 0
+        is_test = divide(strata, groups, test_shares, seed=seed) == 0 if given is None else given
         fold[~is_test] = divide(strata[~is_test], groups[~is_test], fold_shares, seed=seed + 1)
     else:
         times = times[rows]
         table["time_block"] = times // dataset.time_block
-        is_late = divide_by_time(times, test_shares[::-1]) == 1
+        is_late = divide_by_time(times, test_shares[::-1]) == 1 if given is None else given
         # Of equal rows, one in the future puts all among the test rows; else the first decides the block.
-        is_test = np.isin(groups, groups[is_late])
+        is_test = np.isin(groups, groups[is_late]) if given is None else given
         block = pd.Series(divide_by_time(times[~is_test], fold_shares))
         fold[~is_test] = block.groupby(groups[~is_test]).transform("min")
     table["split"] = pd.Categorical(np.where(is_test, TEST, TRAIN), categories=[TRAIN, TEST])
@@ -107,12 +114,35 @@ def build_training_set(
     if table.loc[~is_test, "given_label"].nunique() < 2:  # noqa: PLR2004 - one value leaves nothing to learn
         values = "label values" if dataset.numeric_label else "classes"
         raise ValueError(f"{dataset.name}: the {(~is_test).sum()} train rows hold fewer than two {values}")
-    notes = _describe_small_classes(table, dataset, folds)
+    notes += _describe_small_classes(table, dataset, folds)
+    if given is not None:
+        notes.append(f"the source says which rows are test rows: {is_test.sum():,} of {len(is_test):,}")
     if times is not None:
         notes += _describe_blocks(dataset, n_raw=len(raw), is_late=is_late, is_test=is_test)
-    elif dataset.numeric_label:
+    elif dataset.numeric_label and given is None:
         notes.append(f"rows are split at random, alike in each of {len(np.unique(strata))} quantile bins of the label")
     return TrainingSet(table=table, notes=tuple(notes))
+
+
+def _group_rows(table: pd.DataFrame, raw: pd.DataFrame, dataset: Dataset) -> tuple[np.ndarray, list[str]]:
+    """Return the group of each row, whose rows stay together: equal rows, and those of the dataset's groups."""
+    equal = group_equal_rows(table.drop(columns="row_id"))
+    if dataset.group_column is None:
+        return equal, []
+    found = pd.factorize(np.asarray(raw[dataset.group_column]))[0].astype(np.int64)
+    n_missing = int((found < 0).sum())
+    notes = [f"rows of one {dataset.group_column} stay together: {found.max(initial=-1) + 1:,} groups"]
+    if n_missing:
+        notes.append(f"{n_missing:,} rows have no {dataset.group_column}: each stands for itself")
+    joined = join_groups(equal, found)
+    largest = int(np.bincount(found[found >= 0], minlength=1).max())
+    if np.bincount(joined).max() > max(largest, LARGEST_JOINED_GROUP * len(joined)):
+        notes.append(
+            f"equal rows of different {dataset.group_column} may stand on both sides of the split and in several "
+            "folds: to keep them together would join too many groups"
+        )
+        joined = np.where(found >= 0, found, found.max(initial=-1) + 1 + np.arange(len(found)))
+    return joined, notes
 
 
 def _read_labels(raw: pd.DataFrame, dataset: Dataset) -> tuple[pd.Categorical | np.ndarray, np.ndarray]:
@@ -177,6 +207,8 @@ def read_features(raw: pd.DataFrame, dataset: Dataset, *, reserved: frozenset[st
         # One kind of missing value for every estimator: None and pandas' NA become NaN.
         if column.kind == "categorical":
             table[column.name] = table[column.name].astype("category")
+        elif column.kind in ("name", "text"):
+            table[column.name] = table[column.name].astype(object)
         elif pd.api.types.is_extension_array_dtype(table[column.name].dtype):
             table[column.name] = table[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
     return table

@@ -13,6 +13,7 @@ import cleanlab_assets.models
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.weights import WEIGHTS_FOLDER
 from cleanlab_assets.discovery import find_entries
+from cleanlab_assets.models.encoding import ENCODING_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,7 +95,7 @@ def models_of(family: str) -> Mapping[str, Model]:
 
 def trusted_types() -> frozenset[str]:
     """Return the types that may be read back from a stored model, besides those that skops trusts by itself."""
-    return frozenset().union(*(model.trusted_types for model in all_models().values()))
+    return ENCODING_TYPES.union(*(model.trusted_types for model in all_models().values()))
 
 
 def get_model(family: str, name: str) -> Model:

@@ -1,15 +1,17 @@
 """How feature columns become numbers: one encoding for each kind of estimator, and one for distances.
 
-Every encoder is fitted on training rows only (it is a step of the estimator's pipeline) and is built from
-scikit-learn classes alone, so that a fitted pipeline can be stored without pickle.
+Every encoder is fitted on training rows only (it is a step of the estimator's pipeline) and is built from classes of
+scikit-learn and skrub alone, so that a fitted pipeline can be stored without pickle.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
+
+from cleanlab_assets.datasets.dataset import ColumnKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +24,19 @@ if TYPE_CHECKING:
 
 MAX_ONE_HOT_CATEGORIES = 100
 """Rarer categories of a column share one indicator above this number."""
+TEXT_COMPONENTS = 30
+"""Numbers that a name or a text becomes."""
+ENCODING_TYPES = frozenset(
+    {
+        "skrub._apply_to_cols.ApplyToCols",
+        "skrub._apply_to_each_col.ApplyToEachCol",
+        "skrub._datetime_encoder.DatetimeEncoder",
+        "skrub._string_encoder.StringEncoder",
+        "skrub._to_str.ToStr",
+        "skrub.selectors._base.All",
+    }
+)
+"""Types of a stored encoding that skops does not know by itself."""
 MAX_CATEGORY_CODES = 255
 """Categories that histogram gradient boosting can tell apart in one column; rarer ones share a code."""
 
@@ -33,21 +48,21 @@ class FeatureKinds:
     numeric: tuple[str, ...] = ()
     binary: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
+    date: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, columns: Iterable[Column]) -> FeatureKinds:
         """Sort catalogue columns by kind; columns that are no features are left out."""
         features = [column for column in columns if column.is_feature]
-        return cls(
-            numeric=tuple(column.name for column in features if column.kind == "numeric"),
-            binary=tuple(column.name for column in features if column.kind == "binary"),
-            categorical=tuple(column.name for column in features if column.kind == "categorical"),
-        )
+        kinds = get_args(ColumnKind)
+        return cls(**{kind: tuple(column.name for column in features if column.kind == kind) for kind in kinds})
 
     @property
     def names(self) -> list[str]:
-        """All feature columns: numeric, then binary, then categorical."""
-        return [*self.numeric, *self.binary, *self.categorical]
+        """All feature columns: numeric, binary, categorical, then dates, names and texts."""
+        return [*self.numeric, *self.binary, *self.categorical, *self.date, *self.name, *self.text]
 
 
 def one_hot_encoding(kinds: FeatureKinds) -> ColumnTransformer:
@@ -63,6 +78,7 @@ def one_hot_encoding(kinds: FeatureKinds) -> ColumnTransformer:
             ("numeric", numbers, list(kinds.numeric)),
             ("binary", SimpleImputer(strategy="most_frequent", keep_empty_features=True), list(kinds.binary)),
             ("categorical", _indicate_categories(), list(kinds.categorical)),
+            *_encode_dirty_columns(kinds, are_numbers_scaled=True),
         ],
         verbose_feature_names_out=False,
     )
@@ -74,7 +90,10 @@ def ordinal_encoding(kinds: FeatureKinds) -> ColumnTransformer:
 
 
 def category_code_encoding(kinds: FeatureKinds) -> ColumnTransformer:
-    """Numbers as they are, then a code for each category; missing and unseen ones stay missing: histogram boosting."""
+    """Numbers as they are, a code for each category, then the rest: histogram boosting.
+
+    Missing and unseen categories stay missing.
+    """
     return _code_categories(
         kinds, unknown_value=np.nan, encoded_missing_value=np.nan, max_categories=MAX_CATEGORY_CODES
     )
@@ -87,9 +106,39 @@ def _code_categories(kinds: FeatureKinds, **options: Any) -> ColumnTransformer:
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", **options)
     numbers = [*kinds.numeric, *kinds.binary]
     return ColumnTransformer(
-        [("numeric", "passthrough", numbers), ("categorical", encoder, list(kinds.categorical))],
+        [
+            ("numeric", "passthrough", numbers),
+            ("categorical", encoder, list(kinds.categorical)),
+            *_encode_dirty_columns(kinds, are_numbers_scaled=False),
+        ],
         verbose_feature_names_out=False,
     )
+
+
+def _encode_dirty_columns(kinds: FeatureKinds, *, are_numbers_scaled: bool) -> list[tuple[str, Any, list[str]]]:
+    """Return the encoders of dates, names and texts, as far as there are any.
+
+    A date becomes year, month, day, hour and its seconds since 1970; a name or text the first components of the
+    characters that it is made of, weighted by how rare they are, so that what is written alike is alike.
+    """
+    if not (kinds.date or kinds.name or kinds.text):
+        return []
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from skrub import ApplyToCols, DatetimeEncoder, StringEncoder
+
+    encoders: list[tuple[str, Any, list[str]]] = []
+    if kinds.date:
+        calendar = ApplyToCols(DatetimeEncoder())
+        if are_numbers_scaled:
+            imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+            calendar = make_pipeline(calendar, imputer, StandardScaler())
+        encoders.append(("date", calendar, list(kinds.date)))
+    if kinds.name or kinds.text:
+        strings = ApplyToCols(StringEncoder(n_components=TEXT_COMPONENTS, random_state=0))
+        encoders.append(("string", strings, [*kinds.name, *kinds.text]))
+    return encoders
 
 
 def _indicate_categories() -> OneHotEncoder:
@@ -110,7 +159,8 @@ def encode_for_distance(table: pd.DataFrame, kinds: FeatureKinds, *, fit_on: np.
     outliers that are looked for). A column whose interquartile range is zero is scaled by its standard deviation; one
     without any value is 0 throughout. Two rows that differ in one category or one binary value are 1 apart; a missing
     category is a category, and a missing binary value lies halfway. Categories beyond the most frequent
-    ``MAX_ONE_HOT_CATEGORIES`` of a column count as one.
+    ``MAX_ONE_HOT_CATEGORIES`` of a column count as one. A date counts as a number, and two names or texts are up to 1
+    apart, the less they have in common.
 
     Args:
         table: rows with the columns of ``kinds``.
@@ -126,9 +176,10 @@ def encode_for_distance(table: pd.DataFrame, kinds: FeatureKinds, *, fit_on: np.
     if not kinds.names:
         raise ValueError("no feature columns to encode")
     blocks: list[np.ndarray] = []
-    if kinds.numeric:
+    if kinds.numeric or kinds.date:
         # In double precision until it is centred: the digits that tell large numbers apart would be lost.
-        values = table[list(kinds.numeric)].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+        numbers = table[list(kinds.numeric)].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+        values = np.column_stack([numbers, *(_to_days(table[name]) for name in kinds.date)])
         values[:, np.isnan(values[fit_on]).all(axis=0)] = 0.0
         low, median, high = np.nanquantile(values[fit_on], [0.25, 0.5, 0.75], axis=0)
         values = np.where(np.isnan(values), median, values)
@@ -142,8 +193,26 @@ def encode_for_distance(table: pd.DataFrame, kinds: FeatureKinds, *, fit_on: np.
         categories = table[list(kinds.categorical)]
         encoder = _indicate_categories().fit(categories[fit_on])
         blocks.append(encoder.transform(categories) / np.float32(np.sqrt(2)))
+    blocks.extend(_encode_strings(table[name], fit_on) for name in (*kinds.name, *kinds.text))
     encoded = np.ascontiguousarray(np.hstack(blocks), dtype=np.float32)
     if not np.isfinite(encoded).all():
         row, column = np.argwhere(~np.isfinite(encoded))[0]
         raise ValueError(f"encoded feature {column} of row {row} is {encoded[row, column]}, expected a finite number")
     return encoded
+
+
+def _to_days(times: pd.Series) -> np.ndarray:
+    """Return times as days since 1970, NaN where one is missing."""
+    days: np.ndarray = times.to_numpy(dtype="datetime64[us]").astype(np.float64) / 86_400e6
+    return np.where(times.isna(), np.nan, days)
+
+
+def _encode_strings(texts: pd.Series, fit_on: np.ndarray) -> np.ndarray:
+    """Return texts as vectors whose distance is 0 for equal ones and about 1 for such that have nothing in common."""
+    from skrub import StringEncoder
+
+    encoder = StringEncoder(n_components=TEXT_COMPONENTS, random_state=0).fit(texts[fit_on])
+    vectors = np.asarray(encoder.transform(texts), dtype=np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: np.ndarray = np.divide(vectors, lengths * np.sqrt(2), out=np.zeros_like(vectors), where=lengths > 0)
+    return scaled

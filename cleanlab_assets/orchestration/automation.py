@@ -98,7 +98,7 @@ def _find_changed_files(
         return []
     changed = []
     for file in dataset.files:
-        path = data_dir / dataset.name / file.name
+        path = file.path_in(data_dir / dataset.name)
         if file.package is None and path.is_file():
             status = path.stat()
             # A copy may keep the old modification time; the time of the entry's own change is then the later one.

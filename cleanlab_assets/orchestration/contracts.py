@@ -71,7 +71,7 @@ def _to_column(rule: ColumnRule) -> dgp.PandasColumn:
 
 
 def _to_source_column(column: Column) -> dgp.PandasColumn:
-    if column.kind == "categorical":
+    if column.kind not in ("numeric", "binary"):
         return dgp.PandasColumn.exists(column.name, non_nullable=not column.nullable)
     return dgp.PandasColumn.numeric_column(
         column.name,

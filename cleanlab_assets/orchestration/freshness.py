@@ -179,7 +179,7 @@ def _changed_files(dataset: Dataset, latest: dg.AssetMaterialization, settings: 
     """
     read: Any = latest.metadata[SOURCES].value
     for file in dataset.files:
-        path = settings.data_dir / dataset.name / file.name
+        path = file.path_in(settings.data_dir / dataset.name)
         if not file.sha256 and path.is_file() and read.get(file.name, {}).get("sha256") != file_sha256(path):
             yield f"{file.name} has changed"
 

@@ -61,6 +61,8 @@ def catalogue_hash(dataset: Dataset) -> str:
         content.append(asdict(dataset.panel))
     if dataset.encoding is not None:
         content.append({"encoding": dataset.encoding})
+    if dataset.description_hash:
+        content.append({"description": dataset.description_hash})
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

@@ -20,6 +20,7 @@ from cleanlab_assets.cli import app
 from cleanlab_assets.cli.terminal import WIDTH_OF_FILES, ExitCode, console
 from cleanlab_assets.models.catalogue import get_model
 from cleanlab_assets.orchestration.audit_result import AuditResult
+from cleanlab_assets.orchestration.datasets import forget_datasets
 from cleanlab_assets_tests.conftest import empty_plots
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Home:
 
     def run(self, *arguments: str, **settings: str) -> Result:
         """Run `cleanlab-demo` in this process; plots stay empty."""
+        forget_datasets()  # a process of its own would know none
         environment: dict[str, str | None] = dict.fromkeys(filter(_is_setting, os.environ))
         with empty_plots():
             return CliRunner().invoke(app, arguments, env={**environment, **self._settings(), **settings})

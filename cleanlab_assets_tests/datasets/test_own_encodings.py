@@ -30,11 +30,12 @@ BOX = "<bndbox><xmin>2</xmin><ymin>2</ymin><xmax>6</xmax><ymax>5</ymax></bndbox>
 
 @dataclass(frozen=True)
 class Form:
-    """A small dataset: its family, its files by role, and the text of those that hold text."""
+    """A small dataset: its family, its files by role, the text of those that hold text, and what else describes it."""
 
     family: str
     files: dict[str, str]
     texts: dict[str, str]
+    sections: str = ""
 
 
 FORMS = {
@@ -73,6 +74,12 @@ FORMS = {
         {"annotations": "xml", "images": "images"},
         {"xml/a.xml": f"<annotation><filename>bild_ü.png</filename><object><name>Öl</name>{BOX}</object></annotation>"},
     ),
+    "table": Form(
+        "classification",
+        {"table": "t.csv"},
+        {"t.csv": "größe,ort,sorte\n1,ß,Käse\n2,é,Öl\n"},
+        '[columns]\nlabel = "sorte"\n[columns.kinds]\n"größe" = "numeric"\nort = "categorical"\n',
+    ),
     "mask_pairs": Form("segmentation", {"images": "images", "masks": "masks"}, {}),
 }
 
@@ -92,6 +99,7 @@ def write(data_dir: Path, form: str, encoding: str, *, stated: str = "", of_desc
     description = (
         f'# Größe\nfamily = "{FORMS[form].family}"\nformat = "{form}"\n'
         f"class_names = {list(CLASSES)}\n{line}[files]\n{files}\n"
+        f"{FORMS[form].sections}"
     )
     (folder / "dataset.toml").write_bytes(description.encode(of_description))
     return folder

@@ -91,7 +91,7 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
     try:
         options = Options(**description.options)
     except ValidationError as error:
-        raise OwnDatasetError(f"{place}: options.{tell_fault(error)}") from error
+        raise OwnDatasetError(f"{place}: {tell_fault(error, within='options')}") from error
     newer = sorted(path.name for path in folder.glob(NEW_LABELS) if path.name not in description.files.values())
     features = description.files.get("features")
     columns = _describe_features(folder / features, options, description.encoding) if features else ()

@@ -9,7 +9,7 @@ from cleanlab_assets.families.classification.predictions import predictions
 from cleanlab_assets.families.classification.report import datalab_report
 from cleanlab_assets.families.classification.training_set import training_set
 from cleanlab_assets.families.classification.variants import VARIANTS
-from cleanlab_assets.families.family import TaskFamily
+from cleanlab_assets.families.family import ModelChoice, TaskFamily
 from cleanlab_assets.families.tables.checks import (
     TABLE_CHECKS,
     every_class_in_every_part,
@@ -25,6 +25,7 @@ from cleanlab_assets.families.tables.steps import (
 CLASSIFICATION = TaskFamily(
     name="classification",
     default_model="logistic_regression",
+    choice=ModelChoice(models=("logistic_regression", "hist_gradient_boosting"), metric="log_loss"),
     steps=(
         training_set,
         neighbor_graph,

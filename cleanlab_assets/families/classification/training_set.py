@@ -17,6 +17,7 @@ from cleanlab_assets.methods.shown import TableView
 from cleanlab_assets.models.encoding import FeatureKinds
 
 if TYPE_CHECKING:
+    from cleanlab_assets.families.raw_dataset import RawDatasetTable
     from cleanlab_assets.methods.shown import Shown
 
 
@@ -36,9 +37,7 @@ class TrainingSetSettings(tables.TrainingSetSettings):
     contract=TRAINING_SET,
     settings=TrainingSetSettings,
 )
-def training_set(
-    context: StepContext, settings: TrainingSetSettings, raw_dataset: TrainingSetTable
-) -> TrainingSetTable:
+def training_set(context: StepContext, settings: TrainingSetSettings, raw_dataset: RawDatasetTable) -> TrainingSetTable:
     """The rows under audit: an optional sample, the split into train and test rows, and the folds of the train rows.
 
     Rows with equal features stay on one side of the split and in one fold. Label errors can be planted in the train
@@ -46,7 +45,7 @@ def training_set(
     """
     kinds = FeatureKinds.of(context.dataset.columns)
     plant = partial(plant_errors_in_training_set, kinds=kinds, kind=settings.planted_error_kind)
-    return make_training_set(context, settings, raw_dataset.value, plant=plant, show=show_class_balance)
+    return make_training_set(context, settings, raw_dataset, plant=plant, show=show_class_balance)
 
 
 def show_class_balance(table: pd.DataFrame) -> dict[str, Shown]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cleanlab_assets.families.family import TaskFamily
+from cleanlab_assets.families.family import ModelChoice, TaskFamily
 from cleanlab_assets.families.multilabel.checks import class_imbalance, detection_power, probabilities_are_valid
 from cleanlab_assets.families.multilabel.datalab import datalab_issues
 from cleanlab_assets.families.multilabel.issues import label_issues, label_issues_by_class
@@ -21,6 +21,7 @@ from cleanlab_assets.families.tables.steps import (
 MULTILABEL = TaskFamily(
     name="multilabel",
     default_model="logistic_regression",
+    choice=ModelChoice(models=("logistic_regression", "hist_gradient_boosting"), metric="hamming_loss"),
     steps=(
         training_set,
         neighbor_graph,

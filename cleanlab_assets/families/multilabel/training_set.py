@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from cleanlab_assets.families.multilabel.plant import plant_label_set_errors
-from cleanlab_assets.families.step import DATASET, AnyTable, StepContext, TrainingSetTable, step
+from cleanlab_assets.families.step import DATASET, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.tables import settings as tables
 from cleanlab_assets.families.tables.training_set import TRAINING_SET, make_training_set
 from cleanlab_assets.methods.facts import TrainingSetFacts
@@ -19,6 +19,7 @@ from cleanlab_assets.methods.shown import TableView
 from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
+    from cleanlab_assets.families.raw_dataset import RawDatasetTable
     from cleanlab_assets.methods.shown import Shown
 
 
@@ -38,7 +39,7 @@ class TrainingSetSettings(tables.TrainingSetSettings):
     contract=TRAINING_SET,
     settings=TrainingSetSettings,
 )
-def training_set(context: StepContext, settings: TrainingSetSettings, raw_dataset: AnyTable) -> TrainingSetTable:
+def training_set(context: StepContext, settings: TrainingSetSettings, raw_dataset: RawDatasetTable) -> TrainingSetTable:
     """The rows under audit: an optional sample, the split into train and test rows, and the folds of the train rows.
 
     Split and folds are stratified by class and, as far as the counts allow, by combination of classes; rows with equal
@@ -62,4 +63,4 @@ def training_set(context: StepContext, settings: TrainingSetSettings, raw_datase
             "class_balance": TableView(balance, len(balance)),
         }
 
-    return make_training_set(context, settings, raw_dataset.value, plant=plant, show=show)
+    return make_training_set(context, settings, raw_dataset, plant=plant, show=show)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cleanlab_assets.families.family import TaskFamily
+from cleanlab_assets.families.family import ModelChoice, TaskFamily
 from cleanlab_assets.families.regression.checks import detection_power, outlier_detection_power, values_are_valid
 from cleanlab_assets.families.regression.datalab import datalab_issues
 from cleanlab_assets.families.regression.issues import label_issues
@@ -22,6 +22,7 @@ from cleanlab_assets.families.tables.steps import (
 REGRESSION = TaskFamily(
     name="regression",
     default_model="ridge",
+    choice=ModelChoice(models=("ridge", "hist_gradient_boosting"), metric="rmse"),
     steps=(
         training_set,
         neighbor_graph,

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from cleanlab_assets.families.contracts import FOLD, ROW_ID, SPLIT, TableContract, number
 from cleanlab_assets.families.regression.plant import plant_errors_in_numeric_training_set
-from cleanlab_assets.families.step import DATASET, AnyTable, StepContext, TrainingSetTable, step
+from cleanlab_assets.families.step import DATASET, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.tables import settings as tables
 from cleanlab_assets.families.tables.training_set import make_training_set
 from cleanlab_assets.methods.facts import TrainingSetFacts
@@ -19,6 +19,7 @@ from cleanlab_assets.reports.label_plots import plot_label_distribution
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cleanlab_assets.families.raw_dataset import RawDatasetTable
     from cleanlab_assets.methods.shown import Shown
 
 VALUE = number("given_label")
@@ -44,7 +45,7 @@ class TrainingSetSettings(tables.TrainingSetSettings):
     ),
     settings=TrainingSetSettings,
 )
-def training_set(context: StepContext, settings: TrainingSetSettings, raw_dataset: AnyTable) -> TrainingSetTable:
+def training_set(context: StepContext, settings: TrainingSetSettings, raw_dataset: RawDatasetTable) -> TrainingSetTable:
     """The rows under audit: an optional sample, the split into train and test rows, and the folds of the train rows.
 
     Where the dataset is a series, the test rows are the latest and the folds are blocks of time; else rows with equal
@@ -64,7 +65,7 @@ def training_set(context: StepContext, settings: TrainingSetSettings, raw_datase
     return make_training_set(
         context,
         settings,
-        raw_dataset.value,
+        raw_dataset,
         plant=plant,
         show=show,
     )

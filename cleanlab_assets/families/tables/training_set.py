@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cleanlab_assets.families.raw_dataset import RawDatasetTable
     from cleanlab_assets.families.step import StepContext, TrainingSetTable
     from cleanlab_assets.families.tables.settings import TrainingSetSettings
     from cleanlab_assets.methods.shown import Shown
@@ -29,7 +30,7 @@ TRAINING_SET = TableContract(
 def make_training_set(
     context: StepContext,
     settings: TrainingSetSettings,
-    raw_dataset: pd.DataFrame,
+    raw_dataset: RawDatasetTable,
     *,
     plant: Callable[..., pd.DataFrame],
     show: Callable[[pd.DataFrame], Mapping[str, Shown]],
@@ -44,7 +45,7 @@ def make_training_set(
         show: further figures of the table.
     """
     built = build_training_set(
-        raw_dataset,
+        raw_dataset.value,
         context.dataset,
         max_rows=settings.max_rows,
         test_fraction=settings.test_fraction,
@@ -55,5 +56,5 @@ def make_training_set(
     table, fraction = built.table, settings.planted_error_fraction
     if fraction > 0:
         table = plant(table, fraction=fraction, seed=settings.seed)
-    facts = TrainingSetFacts(seed=settings.seed, folds=settings.folds, notes=list(built.notes))
+    facts = TrainingSetFacts(seed=settings.seed, folds=settings.folds, notes=[*raw_dataset.facts.notes, *built.notes])
     return store_training_set(table, facts, show=show)

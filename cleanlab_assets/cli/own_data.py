@@ -1,0 +1,249 @@
+"""The command ``audit``: describes a table of the user's own, and audits it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cleanlab_assets.cli import audits, options
+from cleanlab_assets.cli.terminal import ExitCode, console, fail
+from cleanlab_assets.datasets.errors import UnreadableInputError, quote
+from cleanlab_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.dataset import ColumnKind
+    from cleanlab_assets.datasets.descriptions import OwnDataset
+    from cleanlab_assets.datasets.tables.drafting import Draft, Request
+    from cleanlab_assets.orchestration.family import Family
+
+ALL = "all"
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option("--label", "-l", help="Column of the label; a pattern or several for columns of 0 and 1."),
+]
+
+
+def audit(
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet, JSON lines, Arrow or Excel file.")],
+    label: LabelOption = None,
+    task: Annotated[
+        str, typer.Option(help="classification, regression or multilabel.", show_default="told by the label")
+    ] = "",
+    separator: Annotated[
+        str | None, typer.Option(help="Stands between the classes of a label that names several.")
+    ] = None,
+    id_column: Annotated[str, typer.Option("--id", help="Column of your own names of rows.")] = "",
+    group: Annotated[str, typer.Option(help="Column whose equal rows stay on one side of the split.")] = "",
+    time: Annotated[str, typer.Option(help="Column that orders the rows in time.")] = "",
+    split: Annotated[str, typer.Option(help="Column that says train or test.")] = "",
+    test: Annotated[Path | None, typer.Option(help="File of the test rows.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="Column of text written for people; repeatable.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Column that no model shall see; repeatable.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=KIND", help="numeric, binary, categorical, date, name or text; repeatable."),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Encoding of a text file.", show_default="found out")] = "",
+    sheet: Annotated[str, typer.Option(help="Sheet of an Excel file.", show_default="the first")] = "",
+    name: Annotated[str, typer.Option(help="Name of the dataset.", show_default="that of the file")] = "",
+    describe_only: Annotated[bool, typer.Option("--describe-only", help="Write the description and stop.")] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Model; of several the one that predicts best; 'all' for a sweep.",
+            show_default="the quick one that predicts best",
+        ),
+    ] = None,
+    config: options.ConfigOption = None,
+    max_rows: options.MaxRowsOption = None,
+    folds: options.FoldsOption = None,
+    seed: options.SeedOption = None,
+    planted_errors: options.PlantedErrorsOption = None,
+    datalab: options.DatalabOption = True,
+    prune: options.PruneOption = True,
+    prune_fraction: options.PruneFractionOption = None,
+    settings: options.SetOption = None,
+    force: options.ForceOption = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result as JSON to this file.")
+    ] = None,
+) -> None:
+    """Audit a table of your own: look at the file, write down what it holds, then go on as `run` does.
+
+    The description is `<data directory>/<name>/dataset.toml`; every line of it may be edited. From then on the dataset
+    is one of the catalogue in every command and in the web UI.
+
+    Example: cleanlab-demo audit tickets.csv --label category
+
+    Another: cleanlab-demo audit prices.parquet --label price --group customer --time sold_at
+    """
+    from cleanlab_assets.datasets.tables.drafting import Request, name_dataset
+
+    try:
+        request = Request(
+            file=file,
+            test_file=test,
+            labels=tuple(label or ()),
+            family=_read_task(task),
+            separator=separator,
+            roles={
+                role: column
+                for role, column in (("id", id_column), ("group", group), ("time", time), ("split", split))
+                if column
+            },
+            ignore=tuple(ignore or ()),
+            kinds=_read_kinds(kind or []) | dict.fromkeys(text or [], "text"),
+            encoding=encoding or None,
+            sheet=sheet or None,
+        )
+        dataset = name or name_dataset(file)
+        _describe(dataset, request)
+    except UnreadableInputError as error:
+        fail(ExitCode.WRONG_USE, str(error))
+    if describe_only:
+        return
+    how: dict[str, Any] = {
+        "max_rows": max_rows,
+        "folds": folds,
+        "seed": seed,
+        "planted_errors": planted_errors,
+        "datalab": datalab,
+        "prune": prune,
+        "prune_fraction": prune_fraction,
+    }
+    if model == [ALL]:
+        audits.sweep(dataset, models=[], family_name="", config=config, settings=settings, force=force, **how)
+        return
+    family = options.find_family(dataset, model or [])
+    configs = options.resolve_settings(family, config, settings or [], **how)
+    options.check_output(output)
+    models = model or _find_models(dataset, family)
+    if wrong := options.check_parameters(family, dataset, models, configs):
+        fail(ExitCode.WRONG_USE, next(iter(wrong.values())))
+    audits.audit_dataset(
+        family, dataset, models, configs, force=force, output=output, tell_choice=partial(_keep_choice, dataset)
+    )
+
+
+def _find_models(dataset: str, family: Family) -> tuple[str, ...]:
+    """Return the model that the description names, else those of which the best is chosen."""
+    from cleanlab_assets.orchestration.datasets import get_dataset
+
+    if named := get_dataset(dataset).default_model:
+        return (named,)
+    choice = family.task.choice
+    return (family.task.default_model,) if choice is None else choice.models
+
+
+def _keep_choice(dataset: str, model: str, reason: str) -> None:
+    """Write into the description which model was chosen, and why."""
+    from upath import UPath
+
+    from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+    from cleanlab_assets.datasets.tables.drafting import Entry
+    from cleanlab_assets.datasets.tables.writing import set_line
+    from cleanlab_assets.orchestration.atomic_files import write_atomically
+
+    path = load_settings().data_dir / dataset / DESCRIPTION_FILE
+    text = set_line(path.read_text(encoding="utf-8"), Entry(("model",), model, reason))
+    write_atomically(UPath(path), text.encode())
+
+
+def _read_task(task: str) -> str | None:
+    from typing import get_args
+
+    from cleanlab_assets.datasets.tables.inference import Family
+
+    if task and task not in get_args(Family):
+        fail(ExitCode.WRONG_USE, f"--task {quote(task)}: expected one of {', '.join(get_args(Family))}")
+    return task or None
+
+
+def _read_kinds(texts: list[str]) -> dict[str, ColumnKind]:
+    from typing import get_args
+
+    from cleanlab_assets.datasets.dataset import ColumnKind
+
+    known: dict[str, ColumnKind] = {kind: kind for kind in get_args(ColumnKind)}
+    kinds = {}
+    for text in texts:
+        column, _, kind = text.rpartition("=")
+        if not column or kind not in known:
+            fail(ExitCode.WRONG_USE, f"--kind {quote(text)}: expected COLUMN=KIND with a kind of {', '.join(known)}")
+        kinds[column] = known[kind]
+    return kinds
+
+
+def _describe(dataset: str, request: Request) -> None:
+    """Write the description of the dataset, or bring it up to date, and say what it holds."""
+    from upath import UPath
+
+    from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+    from cleanlab_assets.datasets.tables.drafting import draft_description
+    from cleanlab_assets.datasets.tables.writing import update_description, write_description
+    from cleanlab_assets.orchestration.atomic_files import write_atomically
+    from cleanlab_assets.orchestration.datasets import forget_datasets
+
+    folder = load_settings().data_dir.absolute() / dataset
+    path = folder / DESCRIPTION_FILE
+    known = _find_known(dataset, path, request.file)
+    draft = draft_description(request, folder, known)
+    _print_draft(draft)
+    changes: list[str] = []
+    if known is None:
+        text = write_description(draft.entries)
+        console.print(f"description: {path}", markup=False)
+    else:
+        text, changes = update_description(path.read_text(encoding="utf-8"), draft.entries)
+        console.print(f"description: {path}{'' if changes else ', unchanged'}", markup=False)
+        for change in changes:
+            console.print(f"  {change}", markup=False)
+    if known is None or changes:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(UPath(path), text.encode())
+        forget_datasets()
+
+
+def _find_known(dataset: str, path: Path, file: Path) -> OwnDataset | None:
+    """Return the description that is there already; end the command if it, or the catalogue, has the name otherwise."""
+    from cleanlab_assets.datasets.own_datasets import is_dataset_name, read_description
+    from cleanlab_assets.datasets.tables.description import TABLE
+    from cleanlab_assets.orchestration.datasets import all_datasets
+
+    if not is_dataset_name(dataset):
+        fail(
+            ExitCode.WRONG_USE,
+            f"--name {quote(dataset)}: expected lower-case letters, digits and underscores, starting with a letter",
+        )
+    if not path.exists():
+        if dataset in all_datasets():
+            fail(ExitCode.WRONG_USE, f"{dataset} is a dataset of the catalogue: name yours by --name")
+        return None
+    known = read_description(path)
+    described = path.parent / known.files.get(TABLE, "")
+    if known.format != "table" or described.resolve() != file.resolve():
+        fail(
+            ExitCode.WRONG_USE,
+            f"{path} describes another file, {described}: name yours by --name, or delete the description",
+        )
+    return known
+
+
+def _print_draft(draft: Draft) -> None:
+    table = Table("column", "taken for", "why")
+    for column in table.columns:
+        column.overflow = "fold"
+    for name, (what, why) in draft.columns.items():
+        table.add_row(escape(name), escape(what), escape(why))
+    console.print(table)
+    reason = next(entry.reason for entry in draft.entries if entry.place == ("family",))
+    console.print(f"task: {draft.value_of('family')}, {reason}", markup=False)
+    for note in draft.notes:
+        console.print(f"note: {note}", markup=False)

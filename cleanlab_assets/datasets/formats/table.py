@@ -1,0 +1,133 @@
+"""A table of the user's own, with a label: text, Parquet, JSON lines, Arrow or Excel, wherever the file lies.
+
+``cleanlab-demo audit FILE --label COLUMN`` writes the ``dataset.toml``; every line may be edited::
+
+    family = "classification"
+    format = "table"
+    class_names = ["billing", "delivery", "other"]
+
+    [files]
+    table = "/home/me/tickets.csv"
+
+    [columns]
+    label = "category"
+    id = "ticket"
+    group = "customer"
+    ignore = ["country"]
+
+    [columns.kinds]
+    amount = "numeric"
+    channel = "categorical"
+
+    [options]
+    delimiter = ";"
+    decimal = ","
+
+A relative path begins in the folder of the description. A file ``test`` beside ``table`` holds the test rows; else the
+column of the role ``split`` says which these are, or they are drawn.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from cleanlab_assets.datasets.dataset import Column, SourceFile
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError, tell_fault
+from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.datasets.source_tables import LABEL_SEPARATOR
+from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT, TABLE, TEST_TABLE, Columns, Options
+from cleanlab_assets.datasets.tables.loading import TableLoader
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.datasets.descriptions import OwnDataset
+
+
+def describe(description: OwnDataset, folder: Path) -> Dataset:
+    """Make a catalogue entry; the file itself is not read.
+
+    Raises:
+        OwnDatasetError: a role is unknown or missing, a column has two, or classes are named as they may not be.
+    """
+    place = folder / DESCRIPTION_FILE
+    if TABLE not in description.files or description.files.keys() - {TABLE, TEST_TABLE}:
+        raise OwnDatasetError(
+            f"{place}: files: found {', '.join(description.files)}, expected {TABLE}, and optionally {TEST_TABLE}"
+        )
+    try:
+        columns = Columns(**description.columns)
+    except ValidationError as error:
+        raise OwnDatasetError(f"{place}: {tell_fault(error, within='columns')}") from error
+    try:
+        options = Options(**description.options)
+    except ValidationError as error:
+        raise OwnDatasetError(f"{place}: {tell_fault(error, within='options')}") from error
+    roles = (TABLE, TEST_TABLE) if TEST_TABLE in description.files else (TABLE,)
+    paths = {role: folder / Path(description.files[role]).expanduser() for role in roles}
+    _check_roles(description, columns, place, [path.name for path in paths.values()])
+    has_split = columns.split is not None or TEST_TABLE in paths
+    is_numeric = description.family == "regression"
+    loader = TableLoader(
+        files={role: path.name for role, path in paths.items()},
+        columns=columns,
+        options=options,
+        family=description.family,
+        class_names=description.class_names,
+        encoding=description.encoding,
+    )
+    return description.to_dataset(
+        files=tuple(SourceFile(name=path.name, sha256=(), directory=path.parent) for path in paths.values()),
+        load=loader.load,
+        load_with_notes=loader.load_with_notes,
+        label=columns.label_name,
+        columns=tuple(_list_columns(columns, is_numeric=is_numeric, has_split=has_split)),
+        class_names=description.class_names,
+        label_separator=LABEL_SEPARATOR if description.family == "multilabel" else None,
+        numeric_label=options.numeric_label() if is_numeric else None,
+        id_column=columns.id,
+        group_column=columns.group,
+        time_column=columns.time,
+        time_block=options.time_block,
+        split_column=GIVEN_SPLIT if has_split else None,
+    )
+
+
+def _check_roles(description: OwnDataset, columns: Columns, place: Path, files: list[str]) -> None:
+    """Refuse what each part of a description may say, but not together with the others."""
+    names, n_labels = description.class_names, len(columns.labels)
+    if description.family == "regression" and names:
+        raise OwnDatasetError(f"{place}: class_names: found {len(names)} classes, expected none: the label is a number")
+    if description.family != "regression" and len(names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
+        raise OwnDatasetError(f"{place}: class_names: found {list(names)}, expected at least two")
+    if wrong := [name for name in names if LABEL_SEPARATOR in name or not name]:
+        raise OwnDatasetError(
+            f"{place}: class_names: found {quote(wrong[0])}, expected names without {LABEL_SEPARATOR}"
+        )
+    if not isinstance(columns.label, str) and (description.family != "multilabel" or n_labels != len(names)):
+        raise OwnDatasetError(
+            f"{place}: columns.label: found {n_labels} columns, expected one, or for multilabel one for each of the "
+            f"{len(names)} class_names"
+        )
+    if columns.split is not None and len(files) > 1:
+        raise OwnDatasetError(f"{place}: columns.split: a file holds the test rows too, expected one of the two")
+    if len(set(files)) < len(files):
+        raise OwnDatasetError(f"{place}: files: both are named {quote(files[0])}: rename one of them")
+
+
+def _list_columns(columns: Columns, *, is_numeric: bool, has_split: bool) -> list[Column]:
+    """List the columns of the raw table in order: features, label, roles and the split."""
+    listed: dict[str, dict[str, Any]] = {name: {"kind": kind, "nullable": True} for name, kind in columns.kinds.items()}
+    role = {"is_feature": False, "nullable": True}
+    listed[columns.label_name] = {"kind": "numeric" if is_numeric else "categorical", **role}
+    for name, kind in ((columns.id, "name"), (columns.group, "name"), (columns.time, "date")):
+        if name is not None:
+            listed.setdefault(name, {"kind": kind, **role})
+    if has_split:
+        listed[GIVEN_SPLIT] = {"kind": "categorical", "is_feature": False}
+    return [Column(name=name, **said) for name, said in listed.items()]
+
+
+FORMAT = Format(name="table", families=("classification", "regression", "multilabel"), describe=describe, is_table=True)

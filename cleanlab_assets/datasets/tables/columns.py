@@ -1,0 +1,178 @@
+"""Columns of a source table as values of a kind, and what had to be left out to make them so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.datasets.errors import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import pyarrow as pa
+
+    from cleanlab_assets.datasets.dataset import ColumnKind
+
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "NaT", "?", "-")
+"""Texts that stand for a missing value, unless a description says others."""
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+INFINITE = r"(?i)^[+-]?inf(inity)?$"
+"""What programs write for a number beyond all bounds: a measurement has no such value."""
+DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+$|^[+-]?\d+$"
+
+
+def to_texts(column: pa.ChunkedArray, missing: Collection[str] = MISSING) -> pa.ChunkedArray:
+    """Return a column as texts without white space around them, null where a value is missing.
+
+    Whole numbers of a column with gaps, which other programs store as fractions, come without a fraction.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = pc.cast(column, kind.value_type)
+        kind = column.type
+    if pa.types.is_null(kind):
+        return pa.chunked_array([pa.nulls(len(column), pa.string())])
+    if pa.types.is_floating(kind):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
+        finite = pc.fill_null(column, 0)
+        if (
+            pc.all(pc.and_(pc.is_finite(finite), pc.equal(pc.floor(finite), finite))).as_py()
+            and pc.max(pc.abs(finite)).as_py() < 2**53
+        ):
+            column = pc.cast(column, pa.int64())
+    if pa.types.is_boolean(kind):
+        column = pc.if_else(column, "True", "False")
+    if pa.types.is_nested(kind):
+        texts = [None if value is None else str(value) for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.string())])
+    texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    return pc.if_else(
+        pc.is_in(texts, value_set=pa.array(list(missing), pa.string())), pa.scalar(None, pa.string()), texts
+    )
+
+
+def has_numbers(column: pa.ChunkedArray) -> bool:
+    """Whether the file itself says that a column holds numbers."""
+    import pyarrow as pa
+
+    kind = column.type
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def has_times(column: pa.ChunkedArray) -> bool:
+    """Whether the file itself says that a column holds dates or times."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_timestamp(column.type) or pa.types.is_date(column.type))
+
+
+def parse_numbers(
+    column: pa.ChunkedArray,
+    name: str,
+    row_ids: Sequence[str],
+    *,
+    decimal: str = ".",
+    missing: Collection[str] = MISSING,
+) -> tuple[pd.Series, str]:
+    """Read a column of numbers; what is no number, and what is infinite, counts as missing.
+
+    Args:
+        column: the column as its file has it.
+        name: its name, for the note.
+        row_ids: of its rows, for the note.
+        decimal: what stands before a fraction: a point, or a comma with points between thousands.
+        missing: texts that stand for a missing value.
+
+    Returns:
+        The values, and a note of what is unreadable with the first of its lines; empty where all is well.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if has_numbers(column) or pa.types.is_boolean(column.type):
+        numbers = pc.cast(column, pa.float64()).to_numpy().astype(np.float64)
+        is_wrong = np.isinf(numbers)
+        texts = column
+    else:
+        texts = to_texts(column, missing)
+        plain = texts
+        if decimal == ",":
+            plain = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
+        is_number = pc.match_substring_regex(plain, NUMBER)
+        read = pc.if_else(is_number, plain, pa.scalar(None, pa.string()))
+        numbers = pc.cast(read, pa.float64()).to_numpy().astype(np.float64)
+        is_wrong = pc.fill_null(pc.invert(is_number), fill_value=False).to_numpy() | np.isinf(numbers)
+    numbers = np.where(is_wrong, np.nan, numbers)
+    note = _tell_unreadable(texts, is_wrong, name, row_ids, "no finite number")
+    return pd.Series(numbers, name=name), note
+
+
+def parse_times(
+    column: pa.ChunkedArray, name: str, row_ids: Sequence[str], *, missing: Collection[str] = MISSING
+) -> tuple[pd.Series, str]:
+    """Read a column of dates or times, with the format that fits most of its values; see ``parse_numbers``.
+
+    Times with a zone are taken to UTC.
+    """
+    if has_times(column):
+        times = pd.Series(column.to_pandas(date_as_object=False), name=name)
+        texts, is_wrong = column, np.zeros(len(column), dtype=bool)
+    else:
+        texts = to_texts(column, missing)
+        as_text = pd.Series(texts.to_pandas(), name=name)
+        times = pd.to_datetime(as_text, format=find_time_format(as_text), errors="coerce", utc=True)
+        is_wrong = (times.isna() & as_text.notna()).to_numpy()
+    if times.dt.tz is not None:
+        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    note = _tell_unreadable(texts, is_wrong, name, row_ids, "no date or time of the column's format")
+    return times.astype("datetime64[us]"), note
+
+
+def find_time_format(texts: pd.Series) -> str | None:
+    """Return the format of a column's dates and times, such as ``%d/%m/%Y``; None where there is none."""
+    from skrub import ToDatetime
+    from skrub.core import RejectColumn
+
+    try:
+        return str(ToDatetime().fit(texts).format_)
+    except RejectColumn:
+        return None
+
+
+def parse_texts(column: pa.ChunkedArray, name: str, *, missing: Collection[str] = MISSING) -> pd.Series:
+    """Read a column of names or texts, None where one is missing; see ``parse_numbers``."""
+    return pd.Series(to_texts(column, missing).to_pylist(), name=name, dtype=object)
+
+
+def parse_column(
+    column: pa.ChunkedArray,
+    name: str,
+    kind: ColumnKind,
+    row_ids: Sequence[str],
+    *,
+    decimal: str = ".",
+    missing: Collection[str] = MISSING,
+) -> tuple[pd.Series, str]:
+    """Read a column as values of a kind, see ``parse_numbers``."""
+    if kind in ("numeric", "binary"):
+        return parse_numbers(column, name, row_ids, decimal=decimal, missing=missing)
+    if kind == "date":
+        return parse_times(column, name, row_ids, missing=missing)
+    texts = parse_texts(column, name, missing=missing)
+    return (texts.astype("category") if kind == "categorical" else texts), ""
+
+
+def _tell_unreadable(texts: pa.ChunkedArray, is_wrong: np.ndarray, name: str, row_ids: Sequence[str], what: str) -> str:
+    if not is_wrong.any():
+        return ""
+    first = int(is_wrong.argmax())
+    return (
+        f"column {quote(name)}: {is_wrong.sum():,} of {len(is_wrong):,} values are {what} and count as missing; "
+        f"the first is {quote(texts[first].as_py())} in {row_ids[first]}"
+    )

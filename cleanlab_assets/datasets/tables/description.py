@@ -1,0 +1,123 @@
+"""What the description of a table says beside what every ``dataset.toml`` says: roles, kinds and form."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from cleanlab_assets.datasets.dataset import ColumnKind, NumericLabel
+from cleanlab_assets.datasets.descriptions import require_distinct
+from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
+from cleanlab_assets.datasets.tables.columns import MISSING
+from cleanlab_assets.datasets.tables.delimited import Dialect
+from cleanlab_assets.datasets.tables.files import Form
+
+TABLE = "table"
+TEST_TABLE = "test"
+"""The files of a table by their role: all rows or the train rows, and the test rows where they have a file."""
+GIVEN_SPLIT = "given_split"
+"""Column that says which rows are train and which are test rows, where the user's files say so."""
+LABEL_SET = "label_set"
+"""Column of the labels that several columns of 0 and 1 make together."""
+TAKEN_NAMES = AUDIT_COLUMNS | {GIVEN_SPLIT, LABEL_SET}
+"""Names that a column of the file may not have: it gets another one when it is read."""
+
+
+class Columns(BaseModel):
+    """What ``[columns]`` says; each column of the file is named by a role, among the ignored ones, or with its kind.
+
+    Attributes:
+        label: the column of the label, or for several labels also a list of columns of 0 and 1.
+        id: the user's own name of a row.
+        group: rows of one value stay on one side of the split and in one fold.
+        time: orders the rows, so that split and folds are blocks of time.
+        split: says ``train`` or ``test`` of each row.
+        ignore: columns that no model sees.
+        kinds: of the features; those of ``group`` and ``time`` are features only if they have a kind.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str | tuple[str, ...]
+    id: str | None = None
+    group: str | None = None
+    time: str | None = None
+    split: str | None = None
+    ignore: tuple[str, ...] = ()
+    kinds: dict[str, ColumnKind] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Columns:
+        roles = tuple(name for name in (self.id, self.split) if name is not None)
+        require_distinct((*self.labels, *roles, *self.ignore, *self.kinds))
+        return self
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns of the label."""
+        return (self.label,) if isinstance(self.label, str) else self.label
+
+    @property
+    def label_name(self) -> str:
+        """The name of the label in the raw table."""
+        return self.label if isinstance(self.label, str) else LABEL_SET
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every column that the description names, once."""
+        roles = (name for name in (self.id, self.group, self.time, self.split) if name is not None)
+        return tuple(dict.fromkeys((*self.labels, *roles, *self.ignore, *self.kinds)))
+
+
+class Options(BaseModel):
+    """What ``[options]`` says.
+
+    Attributes:
+        delimiter: what stands between two fields of a text file.
+        quote: what stands around a field.
+        escape: what stands before a quote within quotes, where it is not doubled.
+        decimal: what stands before the fraction of a number.
+        missing: texts that stand for a missing value.
+        sheet: of an Excel file; the first if absent.
+        separator: what stands between two classes of a label that names several.
+        merge: spellings of classes, and what each is read as.
+        whole_numbers: whether a numeric label is a whole number.
+        minimum: least value of a numeric label.
+        maximum: largest value of a numeric label.
+        unit: of a numeric label, in words.
+        time_block: consecutive times that belong together, see ``Dataset.time_block``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str | None = None
+    decimal: Literal[".", ","] = "."
+    missing: tuple[str, ...] = MISSING
+    sheet: str | None = None
+    separator: str | None = None
+    merge: dict[str, str] = Field(default_factory=dict)
+    whole_numbers: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    unit: str = ""
+    time_block: int = Field(1, ge=1)
+
+    @field_validator("delimiter", "quote", "escape")
+    @classmethod
+    def _check_character(cls, value: str | None) -> str | None:
+        if value is not None and len(value) != 1:
+            raise ValueError("expected one character")
+        return value
+
+    def form(self, encoding: str | None) -> Form:
+        """Return how the file is written."""
+        dialect = Dialect(delimiter=self.delimiter, quote=self.quote, escape=self.escape)
+        return Form(encoding=encoding, dialect=dialect, sheet=self.sheet)
+
+    def numeric_label(self) -> NumericLabel:
+        """Return which values a numeric label may take."""
+        bounds = {name: getattr(self, name) for name in ("minimum", "maximum") if getattr(self, name) is not None}
+        return NumericLabel(**bounds, is_integer=self.whole_numbers, unit=self.unit)

@@ -1,0 +1,373 @@
+"""The description of a table, drafted from what the file holds and what the user says; each line with its reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cleanlab_assets.datasets.errors import cut, quote
+from cleanlab_assets.datasets.tables.columns import parse_texts
+from cleanlab_assets.datasets.tables.delimited import Dialect, TableError, name_delimiter
+from cleanlab_assets.datasets.tables.description import TABLE, TAKEN_NAMES, TEST_TABLE, Columns, Options
+from cleanlab_assets.datasets.tables.files import Form, SourceTable, guess_encoding, read_source_table
+from cleanlab_assets.datasets.tables.inference import Inference, infer_kind, infer_label
+from cleanlab_assets.datasets.tables.labels import (
+    find_spellings,
+    merge_classes,
+    name_classes_of_columns,
+    read_label_sets,
+    sort_classes,
+)
+from cleanlab_assets.datasets.tables.profiles import find_decimal, profile_column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cleanlab_assets.datasets.dataset import ColumnKind
+    from cleanlab_assets.datasets.descriptions import OwnDataset
+    from cleanlab_assets.datasets.tables.profiles import ColumnProfile
+
+LONGEST_NAME = 40
+MOST_COLUMNS_TOLD = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the user says of a table; what is None or empty is found out, or stays as the description has it.
+
+    Attributes:
+        file: the table.
+        test_file: the table of the test rows.
+        labels: columns of the label, or patterns of them, such as ``tag_*``.
+        family: task family.
+        separator: what stands between two classes of a label.
+        roles: column by role: ``id``, ``group``, ``time`` or ``split``.
+        ignore: columns that no model shall see.
+        kinds: kind by feature.
+        encoding: of text files.
+        sheet: of an Excel file.
+    """
+
+    file: Path
+    test_file: Path | None = None
+    labels: tuple[str, ...] = ()
+    family: str | None = None
+    separator: str | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    kinds: Mapping[str, ColumnKind] = field(default_factory=dict)
+    encoding: str | None = None
+    sheet: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a description: where it stands, such as ``("columns", "kinds", "age")``, its value and the reason."""
+
+    place: tuple[str, ...]
+    value: Any
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A description that is not written yet.
+
+    Attributes:
+        entries: its lines.
+        columns: what each column is taken for, and why, by its name.
+        notes: what the user should know beside it.
+    """
+
+    entries: tuple[Entry, ...]
+    columns: Mapping[str, tuple[str, str]]
+    notes: tuple[str, ...]
+
+    def value_of(self, *place: str) -> Any:
+        """Return the value of a line, None where there is none."""
+        return next((entry.value for entry in self.entries if entry.place == place), None)
+
+
+def name_dataset(file: Path) -> str:
+    """Return the name of the dataset of a file: that of the file in small letters, digits and underscores."""
+    stem = re.sub(r"[^a-z0-9]+", "_", file.name.partition(".")[0].lower()).strip("_")
+    name = stem if stem[:1].isalpha() else f"data_{stem}".rstrip("_")
+    return name[:LONGEST_NAME].rstrip("_")
+
+
+def draft_description(request: Request, folder: Path, known: OwnDataset | None = None) -> Draft:
+    """Look at a table and describe it.
+
+    Args:
+        request: what the user says.
+        folder: of the description; files within it are named relative to it.
+        known: the description that is there already; what it says stays, unless the user says other.
+
+    Raises:
+        TableError: the file holds no table; a column that the user names is absent; the label does not suit the task.
+    """
+    described = None if known is None else Columns(**known.columns)
+    options = Options() if known is None else Options(**known.options)
+    guessed = None
+    if known is not None:
+        form = options.form(request.encoding or known.encoding)
+    else:
+        guessed = None if request.encoding else guess_encoding(request.file)
+        form = Form(encoding=request.encoding or guessed, sheet=request.sheet)
+    source = read_source_table(request.file, form, taken=TAKEN_NAMES)
+    decimal = options.decimal if known is not None else find_decimal(source.columns, options.missing)
+    profiles = {
+        name: profile_column(source.columns[name], name, decimal=decimal, missing=options.missing)
+        for name in source.columns.column_names
+    }
+    _require_named(request, profiles, source.name)
+    labels = _find_labels(request, described, profiles, source.name)
+    roles = _find_roles(request, described, labels)
+    features = _describe_features(request, described, profiles, {*labels, *roles.values()})
+    if "id" not in roles:
+        identifiers = [name for name, found in features.items() if found.is_identifier and profiles[name].is_unique]
+        if described is None and identifiers:
+            roles["id"] = identifiers[0]
+    label_entries, notes = _describe_label(request, known, described, source, [profiles[name] for name in labels])
+    entries = [
+        *label_entries,
+        Entry(("format",), "table"),
+        *_describe_files(request, source.form, folder, known),
+        *_describe_roles(labels, roles, features, profiles),
+        *_describe_options(request, source.form.dialect, options, decimal, is_new=known is None),
+    ]
+    told = {name: _tell(name, labels, roles, features) for name in profiles}
+    if guessed is not None:
+        notes.append(f"{source.name}: the text is not UTF-8; it was read as {guessed}, as its characters suggest")
+    return Draft(tuple(entries), told, (*source.notes, *notes))
+
+
+def _require_named(request: Request, profiles: Mapping[str, ColumnProfile], file: str) -> None:
+    """Refuse columns that the user names and the file lacks, all at once."""
+    named: dict[str, tuple[str, ...]] = {f"--{role}": (name,) for role, name in request.roles.items()}
+    named |= {"--ignore": request.ignore, "--kind": tuple(request.kinds)}
+    errors = [
+        f"{option} {quote(name)}: {file} has no such column; {_tell_columns(profiles)}"
+        for option, names in named.items()
+        for name in names
+        if name not in profiles
+    ]
+    if errors:
+        raise TableError("\n".join(errors))
+
+
+def _tell_columns(profiles: Mapping[str, ColumnProfile]) -> str:
+    names = list(profiles)
+    more = f" and {len(names) - MOST_COLUMNS_TOLD} more" if len(names) > MOST_COLUMNS_TOLD else ""
+    return f"it has {', '.join(cut(name, 40) for name in names[:MOST_COLUMNS_TOLD])}{more}"
+
+
+def _find_labels(
+    request: Request, described: Columns | None, profiles: Mapping[str, ColumnProfile], file: str
+) -> list[str]:
+    """Return the columns of the label."""
+    if not request.labels:
+        if described is not None:
+            return list(described.labels)
+        raise TableError(f"{file}: say which column holds the label, by --label; {_tell_columns(profiles)}")
+    found: list[str] = []
+    for pattern in request.labels:
+        exact = [name for name in profiles if name == pattern]
+        matching = exact or [name for name in profiles if fnmatchcase(name, pattern)]
+        if not matching:
+            raise TableError(f"--label {quote(pattern)}: {file} has no such column; {_tell_columns(profiles)}")
+        found += [name for name in matching if name not in found]
+    if len(found) > 1 and (wrong := [name for name in found if not profiles[name].is_flag]):
+        raise TableError(
+            f"--label: {file}: column {quote(wrong[0])} holds other values than 0 and 1, such as "
+            f"{', '.join(profiles[wrong[0]].examples)}: several label columns are of 0 and 1, one for each class"
+        )
+    return found
+
+
+def _find_roles(request: Request, described: Columns | None, labels: Sequence[str]) -> dict[str, str]:
+    roles = (
+        {}
+        if described is None
+        else {role: name for role in ("id", "group", "time", "split") if (name := getattr(described, role)) is not None}
+    )
+    roles |= request.roles
+    for role, name in roles.items():
+        if name in labels:
+            raise TableError(f"--{role} {quote(name)}: the column is the label, expected another one")
+    return roles
+
+
+def _describe_features(
+    request: Request, described: Columns | None, profiles: Mapping[str, ColumnProfile], taken: set[str]
+) -> dict[str, Inference]:
+    """Say of each column that is no label and has no role what it is; what the user said before stays."""
+    said: dict[str, Inference] = {}
+    if described is not None:
+        said = {name: Inference(kind, "as described") for name, kind in described.kinds.items()}
+        said |= {name: Inference(None, "ignored, as described") for name in described.ignore}
+    said |= {name: Inference(kind, "you said so") for name, kind in request.kinds.items()}
+    said |= {name: Inference(None, "you said so") for name in request.ignore}
+    roles_that_stay_features = {request.roles.get("time"), described.time if described else None}
+    return {
+        name: said[name] if name in said else infer_kind(profile)
+        for name, profile in profiles.items()
+        if name not in taken or name in roles_that_stay_features
+    }
+
+
+def _describe_label(
+    request: Request,
+    known: OwnDataset | None,
+    described: Columns | None,
+    source: SourceTable,
+    profiles: Sequence[ColumnProfile],
+) -> tuple[list[Entry], list[str]]:
+    """Describe task family and classes; what was described before stays for the same label."""
+    options = Options() if known is None else Options(**known.options)
+    separator = request.separator if request.separator is not None else options.separator
+    inferred = infer_label(profiles, separator=separator)
+    is_same_label = described is not None and list(described.labels) == [profile.name for profile in profiles]
+    family = request.family or (known.family if known is not None and is_same_label else inferred.family)
+    notes = [f"label {quote(profiles[0].name)}: {inferred.reason}; {inferred.other}"] if inferred.other else []
+    _require_label(family, profiles, source.name)
+    reason = inferred.reason if family == inferred.family else "you said so"
+    entries = [Entry(("family",), family, reason)]
+    if family == "regression":
+        is_whole = Entry(("options", "whole_numbers"), profiles[0].is_whole, "whether all labels are whole numbers")
+        return [*entries, is_whole], notes
+    if len(profiles) > 1:
+        names = name_classes_of_columns([profile.name for profile in profiles])
+        return [*entries, Entry(("class_names",), names, "of the columns of the label, in their order")], notes
+    column = source.columns[profiles[0].name]
+    if family == "multilabel":
+        counts = Counter(name for named in read_label_sets(column, separator, options.missing) for name in named)
+    else:
+        texts = merge_classes(parse_texts(column, profiles[0].name, missing=options.missing), options.merge)[0]
+        counts = Counter(texts.dropna())
+    _require_classes(counts, profiles[0], source.name, family)
+    found = sort_classes(counts)
+    if known is not None and is_same_label:
+        found = [*known.class_names, *(name for name in found if name not in known.class_names)]
+    for spellings in find_spellings(counts):
+        (main, n_main), *others = spellings.items()
+        told = ", ".join(f"{quote(name)} ({count:,})" for name, count in others)
+        merge = ", ".join(f"{quote_toml(name)} = {quote_toml(main)}" for name, _ in others)
+        notes.append(
+            f"classes {told} and {quote(main)} ({n_main:,}) may be one, written in several ways; to read them as one, "
+            f"write under [options]: merge = {{ {merge} }}"
+        )
+    return [*entries, Entry(("class_names",), found, f"the {len(found):,} classes that the file holds")], notes
+
+
+def quote_toml(text: str) -> str:
+    """Return a text as TOML writes it, also as a key."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _require_label(family: str, profiles: Sequence[ColumnProfile], file: str) -> None:
+    first = profiles[0]
+    place = f"{file}, column {quote(first.name)}"
+    if first.n_values == 0:
+        raise TableError(f"{place}: the label has no value at all, expected another column")
+    if family == "regression" and first.number_share < 0.5:  # noqa: PLR2004 - most labels are no numbers
+        raise TableError(
+            f"{place}: found labels such as {', '.join(map(quote, first.examples))}, expected numbers for regression"
+        )
+    if len(profiles) > 1 and family != "multilabel":
+        raise TableError(f"--task {family}: found {len(profiles)} columns of the label, expected one")
+    if family == "regression" and first.n_distinct < 2:  # noqa: PLR2004 - one value leaves nothing to learn
+        raise TableError(f"{place}: every label is {quote(first.examples[0])}: there is nothing to tell apart")
+
+
+def _require_classes(counts: Mapping[str, int], profile: ColumnProfile, file: str, family: str) -> None:
+    place = f"{file}, column {quote(profile.name)}"
+    if len(counts) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
+        only = "no class" if not counts else f"the class {quote(next(iter(counts)))} only"
+        raise TableError(f"{place}: the label names {only}: there is nothing to tell apart")
+    if family == "classification" and max(counts.values()) == 1:
+        raise TableError(
+            f"{place}: each of the {len(counts):,} labels differs from all others: it is no class; choose another "
+            "column by --label, or say --task regression if it holds values"
+        )
+
+
+def _describe_files(request: Request, form: Form, folder: Path, known: OwnDataset | None) -> list[Entry]:
+    files = {TABLE: request.file} | ({} if request.test_file is None else {TEST_TABLE: request.test_file})
+    entries = [Entry(("files", role), _name_file(path, folder)) for role, path in files.items()]
+    if known is not None and request.test_file is None and TEST_TABLE in known.files:
+        entries.append(Entry(("files", TEST_TABLE), known.files[TEST_TABLE]))
+    if form.encoding is not None:
+        entries.append(Entry(("encoding",), form.encoding, "of the text, which is not UTF-8"))
+    return entries
+
+
+def _name_file(path: Path, folder: Path) -> str:
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as the user named them
+    return str(absolute.relative_to(folder)) if absolute.is_relative_to(folder) else str(absolute)
+
+
+def _describe_roles(
+    labels: Sequence[str],
+    roles: Mapping[str, str],
+    features: Mapping[str, Inference],
+    profiles: Mapping[str, ColumnProfile],
+) -> list[Entry]:
+    entries = [Entry(("columns", "label"), labels[0] if len(labels) == 1 else list(labels))]
+    for role, name in roles.items():
+        profile = profiles[name]
+        entries.append(Entry(("columns", role), name, f"{profile.n_distinct:,} different values"))
+    id_column = roles.get("id")
+    ignored = {name: found for name, found in features.items() if found.kind is None and name != id_column}
+    if ignored:
+        why = "; ".join(f"{cut(name, 40)}: {found.reason}" for name, found in ignored.items())
+        entries.append(Entry(("columns", "ignore"), list(ignored), why))
+    entries += [
+        Entry(("columns", "kinds", name), found.kind, found.reason)
+        for name, found in features.items()
+        if found.kind is not None and name != id_column
+    ]
+    return entries
+
+
+def _describe_options(
+    request: Request, dialect: Dialect | None, options: Options, decimal: str, *, is_new: bool
+) -> list[Entry]:
+    if not is_new:
+        said = options.model_dump(exclude_defaults=True) | {"whole_numbers": None}
+        entries = [Entry(("options", name), value) for name, value in said.items() if value is not None]
+    else:
+        entries = []
+        if dialect is not None and dialect.delimiter != ",":
+            reason = f"{name_delimiter(dialect.delimiter)} stands between fields"
+            entries.append(Entry(("options", "delimiter"), dialect.delimiter, reason))
+        if dialect is not None and dialect.quote != '"':
+            entries.append(Entry(("options", "quote"), dialect.quote, "stands around fields"))
+        if dialect is not None and dialect.escape is not None:
+            entries.append(Entry(("options", "escape"), dialect.escape, "stands before quotes within fields"))
+        if decimal != ".":
+            entries.append(Entry(("options", "decimal"), decimal, "stands before the fraction of numbers"))
+    changed = {"separator": request.separator, "sheet": request.sheet}
+    for name, value in changed.items():
+        if value is not None:
+            entries = [entry for entry in entries if entry.place != ("options", name)]
+            entries.append(Entry(("options", name), value, "you said so"))
+    return entries
+
+
+def _tell(
+    name: str, labels: Sequence[str], roles: Mapping[str, str], features: Mapping[str, Inference]
+) -> tuple[str, str]:
+    """Say in words what a column is taken for, and why."""
+    found = [role for role, column in roles.items() if column == name]
+    if name in labels:
+        return "label", ""
+    if name in features and name != roles.get("id"):
+        return ", ".join([features[name].kind or "ignored", *found]), features[name].reason
+    return ", ".join(found), features[name].reason if name in features else "you said so"

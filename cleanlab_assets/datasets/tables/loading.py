@@ -1,0 +1,150 @@
+"""A described table, loaded: its columns as values of their kinds, its labels, and what had to be said of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.datasets.dataset import NotedTable
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.datasets.source_tables import label_column
+from cleanlab_assets.datasets.tables.columns import parse_column, parse_texts
+from cleanlab_assets.datasets.tables.delimited import MOST_ERRORS, TableError
+from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT, TAKEN_NAMES, TEST_TABLE
+from cleanlab_assets.datasets.tables.files import read_source_table
+from cleanlab_assets.datasets.tables.labels import (
+    join_label_sets,
+    merge_classes,
+    read_indicators,
+    read_label_sets,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from cleanlab_assets.datasets.dataset import ColumnKind
+    from cleanlab_assets.datasets.tables.description import Columns, Options
+    from cleanlab_assets.datasets.tables.files import SourceTable
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableLoader:
+    """Loads a described table.
+
+    Attributes:
+        files: names of the files by role; that of the test rows comes last.
+        columns: roles and kinds of the columns.
+        options: how the files are written.
+        family: task family.
+        class_names: the classes; empty where labels are numbers.
+        encoding: of text files without byte order mark.
+    """
+
+    files: Mapping[str, str]
+    columns: Columns
+    options: Options
+    family: str
+    class_names: tuple[str, ...]
+    encoding: str | None
+
+    def load(self, paths: Mapping[str, Path]) -> pd.DataFrame:
+        """Read the files, see ``load_with_notes``."""
+        return self.load_with_notes(paths).table
+
+    def load_with_notes(self, paths: Mapping[str, Path]) -> NotedTable:
+        """Read the files.
+
+        Raises:
+            TableError: a file holds no table, or other columns than described; a split is neither train nor test; a
+                column of 0 and 1 holds something else.
+            TextFileError: a file is not text in its encoding.
+        """
+        loaded = [self._load(paths[name], role) for role, name in self.files.items()]
+        table = pd.concat([part.table for part in loaded], ignore_index=True)
+        for name, kind in self.columns.kinds.items():
+            if kind == "categorical":
+                table[name] = table[name].astype("category")
+        if self.family == "classification":
+            table[self.columns.label_name] = label_column(table[self.columns.label_name], self.class_names)
+        if GIVEN_SPLIT in table:
+            table[GIVEN_SPLIT] = pd.Categorical(table[GIVEN_SPLIT], categories=list(SPLITS))
+        return NotedTable(table, tuple(note for part in loaded for note in part.notes))
+
+    def _load(self, path: Path, role: str) -> NotedTable:
+        columns, options = self.columns, self.options
+        source = read_source_table(path, options.form(self.encoding), taken=TAKEN_NAMES)
+        _require_columns(source, columns)
+        values: dict[str, Any] = {"row_id": source.row_ids}
+        notes = list(source.notes)
+        for name, kind in columns.kinds.items():
+            values[name], note = self._parse(source, name, kind)
+            notes.append(note)
+        values[columns.label_name], told = self._read_labels(source)
+        notes += told
+        for place in (columns.id, columns.group):
+            if place is not None and place not in values:
+                values[place], _ = self._parse(source, place, "name")
+        if columns.time is not None and columns.time not in values:
+            values[columns.time], note = self._parse(source, columns.time, "date")
+            notes.append(note)
+        if columns.split is not None:
+            values[GIVEN_SPLIT] = _read_split(source, columns.split)
+        elif TEST_TABLE in self.files:
+            values[GIVEN_SPLIT] = "test" if role == TEST_TABLE else "train"
+        return NotedTable(pd.DataFrame(values), tuple(note for note in notes if note))
+
+    def _parse(self, source: SourceTable, name: str, kind: ColumnKind) -> tuple[pd.Series[Any], str]:
+        options = self.options
+        return parse_column(
+            source.columns[name], name, kind, source.row_ids, decimal=options.decimal, missing=options.missing
+        )
+
+    def _read_labels(self, source: SourceTable) -> tuple[Any, list[str]]:
+        columns, options = self.columns, self.options
+        found = {name: source.columns[name] for name in columns.labels}
+        if self.family == "multilabel":
+            if len(found) > 1:
+                return read_indicators(found, self.class_names, source.row_ids, options.missing), []
+            return join_label_sets(read_label_sets(found[columns.label_name], options.separator, options.missing)), []
+        column, name = found[columns.label_name], columns.label_name
+        if self.family == "regression":
+            values, note = self._parse(source, name, "numeric")
+            return values, [note]
+        return merge_classes(parse_texts(column, name, missing=options.missing), options.merge)
+
+
+def _require_columns(source: SourceTable, columns: Columns) -> None:
+    """Refuse a table that lacks a column that the description names, or has one that it does not name."""
+    found = source.columns.column_names
+    errors = [
+        f"{source.name}: found no column {quote(name)}, which {DESCRIPTION_FILE} names: it has {', '.join(found[:20])}"
+        for name in columns.named
+        if name not in found
+    ]
+    errors += [
+        f"{source.name}: column {quote(name)} is new: give it a kind in {DESCRIPTION_FILE}, or name it under ignore"
+        for name in found
+        if name not in columns.named
+    ]
+    if errors:
+        raise TableError("\n".join(errors[:MOST_ERRORS]))
+
+
+def _read_split(source: SourceTable, name: str) -> list[str]:
+    """Return ``train`` or ``test`` for each row, as the file says in any case."""
+    texts = parse_texts(source.columns[name], name).map(lambda text: None if text is None else text.casefold())
+    is_wrong = ~texts.isin(SPLITS).to_numpy()
+    if is_wrong.any():
+        row = int(np.argmax(is_wrong))
+        raise TableError(
+            f"{source.row_ids[row]}, column {quote(name)}: found {quote(source.columns[name][row].as_py())}, expected "
+            f"{' or '.join(SPLITS)}; {is_wrong.sum():,} rows are neither"
+        )
+    return list(texts)

@@ -1,0 +1,165 @@
+"""What a column of a source table looks like: the figures from which its kind is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.datasets.tables.columns import (
+    DECIMAL_COMMA,
+    INFINITE,
+    MISSING,
+    NUMBER,
+    find_time_format,
+    has_numbers,
+    has_times,
+    to_texts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pyarrow as pa
+
+MOST_SHARE = 0.95
+"""Share of the values of a column that must be of a kind for the others to count as missing."""
+SAMPLE_OF_TIMES = 1000
+"""Values of a column by which it is told whether they are dates."""
+_LEADING_ZERO = r"^0\d"
+_HINT_OF_TIME = r"\d[-/.:]\d|[A-Za-z]{3,9}\.? \d|\d [A-Za-z]{3,9}"
+_DAY_NUMBER = r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnProfile:
+    """Figures of a column.
+
+    Attributes:
+        name: its name.
+        n_rows: rows of the table.
+        n_missing: rows without a value.
+        n_distinct: different values.
+        number_share: share of the values that are numbers, from 0 to 1.
+        is_whole: whether all of these are whole numbers.
+        is_counter: whether the values are whole numbers that grow by one from row to row.
+        is_flag: whether all values are 0 or 1, or true or false.
+        has_leading_zeros: whether a number begins with a zero that a number would not have, as of a postal code.
+        has_times: whether nearly all values are dates or times of one format.
+        is_nested: whether values are lists or records.
+        mean_words: words of a value.
+        mean_length: characters of a value.
+        examples: the first different values.
+    """
+
+    name: str
+    n_rows: int
+    n_missing: int
+    n_distinct: int
+    number_share: float
+    is_whole: bool
+    is_counter: bool
+    is_flag: bool
+    has_leading_zeros: bool
+    has_times: bool
+    is_nested: bool
+    mean_words: float
+    mean_length: float
+    examples: tuple[str, ...]
+
+    @property
+    def n_values(self) -> int:
+        """Rows with a value."""
+        return self.n_rows - self.n_missing
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether every row has a value, and no two have the same."""
+        return self.n_missing == 0 and self.n_distinct == self.n_rows
+
+
+def find_decimal(table: pa.Table, missing: Collection[str] = MISSING) -> str:
+    """Return what stands before the fractions of the numbers of a text file: a point, or a comma."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for column in table.columns:
+        if not pa.types.is_string(column.type):
+            continue
+        texts = to_texts(column, missing).drop_null()
+        if len(texts) and pc.any(pc.match_substring(texts, ",")).as_py():
+            share = pc.mean(pc.cast(pc.match_substring_regex(texts, DECIMAL_COMMA), pa.float64())).as_py()
+            if share >= MOST_SHARE:
+                return ","
+    return "."
+
+
+def profile_column(
+    column: pa.ChunkedArray, name: str, *, decimal: str = ".", missing: Collection[str] = MISSING
+) -> ColumnProfile:
+    """Look at a column of a source table.
+
+    Args:
+        column: the column as its file has it.
+        name: its name.
+        decimal: what stands before a fraction in a text.
+        missing: texts that stand for a missing value.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = to_texts(column, missing).drop_null()
+    n_values = len(texts)
+    is_flag = pa.types.is_boolean(column.type)
+    number_share, is_whole, numbers = float(has_numbers(column)), False, np.empty(0)
+    if n_values and not is_flag:
+        plain = texts
+        if decimal == ",":
+            plain = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
+        is_number = pc.match_substring_regex(plain, NUMBER)
+        numbers = pc.cast(plain.filter(is_number), pa.float64()).to_numpy()
+        is_infinite = pc.match_substring_regex(texts, INFINITE)
+        number_share = (len(numbers) + pc.sum(is_infinite).as_py()) / n_values
+        is_whole = bool(len(numbers) and (numbers == np.floor(numbers)).all())
+        is_flag = number_share == 1 and is_whole and set(np.unique(numbers).tolist()) <= {0.0, 1.0}
+    words = pc.count_substring_regex(texts, r"\S+")
+    is_all_numbers = len(numbers) == len(column) > 1
+    return ColumnProfile(
+        name=name,
+        n_rows=len(column),
+        n_missing=len(column) - n_values,
+        n_distinct=pc.count_distinct(texts).as_py(),
+        number_share=number_share,
+        is_whole=is_whole,
+        is_counter=bool(is_all_numbers and is_whole and (np.diff(numbers) == 1).all()),
+        is_flag=is_flag,
+        has_leading_zeros=bool(n_values and pc.any(pc.match_substring_regex(texts, _LEADING_ZERO)).as_py()),
+        has_times=has_times(column) or (n_values > 0 and _looks_like_times(texts)),
+        is_nested=pa.types.is_nested(column.type),
+        mean_words=pc.mean(words).as_py() or 0.0,
+        mean_length=pc.mean(pc.utf8_length(texts)).as_py() or 0.0,
+        examples=tuple(dict.fromkeys(texts.slice(0, SAMPLE_OF_TIMES).to_pylist()))[:3],
+    )
+
+
+def _looks_like_times(texts: pa.ChunkedArray) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    sample = texts.slice(0, SAMPLE_OF_TIMES)
+    days = pc.match_substring_regex(sample, _DAY_NUMBER)
+    if pc.all(days).as_py():
+        return True
+    hints = pc.match_substring_regex(sample, _HINT_OF_TIME)
+    if pc.mean(pc.cast(hints, pa.float64())).as_py() < MOST_SHARE:
+        return False
+    if pc.all(pc.match_substring_regex(sample, NUMBER)).as_py():
+        return False
+    as_text = pd.Series(sample.to_pandas())
+    found = find_time_format(as_text)
+    if found is None:
+        return False
+    times = pd.to_datetime(as_text, format=found, errors="coerce", utc=True)
+    return bool(times.notna().mean() >= MOST_SHARE)

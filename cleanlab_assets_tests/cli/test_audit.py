@@ -1,0 +1,125 @@
+"""`cleanlab-demo audit`: a table of the user's own becomes a dataset of the catalogue, and is audited."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cleanlab_assets.cli.terminal import ExitCode
+from cleanlab_assets_tests.cli.conftest import LEAN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cleanlab_assets_tests.cli.conftest import Home
+
+CLASSES = np.array(["billing", "delivery", "other"])
+WORDS = (("invoice", "money", "paid"), ("parcel", "door", "late"), ("login", "password", "page"))
+
+
+def write_tickets(path: Path, n_rows: int = 240) -> list[str]:
+    """Write tickets whose features tell their class; return the row ids of those that are given another one."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=n_rows)
+    wrong = rng.choice(n_rows, size=12, replace=False)
+    given = truth.copy()
+    given[wrong] = (truth[wrong] + 1) % 3
+    table = pd.DataFrame(
+        {
+            "ticket": [f"T{number * 7919 % 1000:04}" for number in range(n_rows)],
+            "amount": (truth * 4 + rng.normal(size=n_rows)).round(2),
+            "channel": np.array(["mail", "phone", "web"])[(truth + (rng.random(n_rows) < 0.1)) % 3],
+            "country": "NL",
+            "opened": pd.date_range("2024-01-29", periods=n_rows, freq="5h").strftime("%d.%m.%Y %H:%M"),
+            "note": [" ".join([*rng.choice(WORDS[code], 3), f"please help {row}"]) for row, code in enumerate(truth)],
+            "category": CLASSES[given],
+        }
+    )
+    table.to_csv(path, index=False, sep=";", decimal=",")
+    return [f"{path.name}:{row + 2}" for row in sorted(wrong.tolist())]
+
+
+def test_a_file_is_audited_by_one_command_and_is_a_dataset_from_then_on(home: Home) -> None:
+    wrong = write_tickets(home.path / "tickets.csv")
+
+    audited = home.run_process("cleanlab-demo", "audit", "tickets.csv", "--label", "category", *LEAN, "-o", "out.json")
+
+    assert audited.returncode == ExitCode.FINE, audited.stderr
+    assert "country" in audited.stdout
+    assert "it has one value only, 'NL'" in audited.stdout
+    assert f"description: {home.path}/data/tickets/dataset.toml" in audited.stdout
+    result = json.loads((home.path / "out.json").read_text(encoding="utf-8"))
+    issues = pd.read_parquet(result["assets"]["label_issues"]["path"]).sort_values("rank")
+    audited_wrong = set(wrong) & set(issues["row_id"])
+    assert len(audited_wrong) >= 8
+    assert set(issues["row_id"].head(len(audited_wrong))) == audited_wrong, "the wrong labels rank first"
+
+    again = home.run("run", "-d", "tickets", *LEAN)
+    assert again.exit_code == ExitCode.FINE, again.output
+    assert "tickets: dataset level is up to date" in again.stdout
+    assert "tickets" in home.run("list").stdout
+    described = home.run("describe", "tickets")
+    assert f"tickets.csv: {home.path}/tickets.csv" in described.stdout
+
+
+def test_to_describe_only_writes_and_says_what_each_column_is_taken_for(home: Home) -> None:
+    write_tickets(home.path / "tickets.csv")
+
+    described = home.run("audit", str(home.path / "tickets.csv"), "-l", "category", "--describe-only")
+
+    assert described.exit_code == ExitCode.FINE, described.output
+    for column, kind in {"ticket": "id", "amount": "numeric", "opened": "date", "note": "text"}.items():
+        assert any(column in line and f" {kind} " in line for line in described.stdout.splitlines()), column
+    assert "task: classification, 3 different names" in described.stdout
+    text = (home.path / "data/tickets/dataset.toml").read_text(encoding="utf-8")
+    assert 'delimiter = ";" # a semicolon stands between fields' in text
+    assert not home.artifacts.exists()
+
+    changed = home.run("audit", str(home.path / "tickets.csv"), "--ignore", "note", "--describe-only")
+    assert "columns.ignore: ['country', 'note'] (was ['country'])" in changed.stdout
+    unchanged = home.run("audit", str(home.path / "tickets.csv"), "--describe-only")
+    assert "dataset.toml, unchanged" in unchanged.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tickets.csv",), "say which column holds the label, by --label; it has ticket, amount"),
+        (("tickets.csv", "-l", "kind"), "--label 'kind': tickets.csv has no such column"),
+        (("tickets.csv", "-l", "category", "--task", "clustering"), "--task 'clustering': expected one of"),
+        (("tickets.csv", "-l", "category", "--kind", "amount"), "--kind 'amount': expected COLUMN=KIND"),
+        (("tickets.csv", "-l", "category", "--name", "My data"), "--name 'My data': expected lower-case letters"),
+        (("tickets.csv", "-l", "category", "--name", "digits"), "digits is a dataset of the catalogue: name yours"),
+        (("other.csv", "-l", "category"), "other.csv cannot be read: No such file or directory"),
+        (("broken.csv", "-l", "category"), "broken.csv, line 3: found 3 fields, expected 2"),
+    ],
+)
+def test_wrong_use_and_unreadable_files_end_with_their_code_and_leave_nothing(
+    home: Home, arguments: tuple[str, ...], message: str
+) -> None:
+    write_tickets(home.path / "tickets.csv")
+    (home.path / "broken.csv").write_text("a,category\n1,x\n1,x,2\n3\n", encoding="utf-8")
+    file, *others = arguments
+
+    ended = home.run("audit", str(home.path / file), *others)
+
+    assert ended.exit_code == ExitCode.WRONG_USE
+    assert message in ended.stderr
+    assert "Traceback" not in ended.output
+    assert not (home.path / "data").exists()
+
+
+def test_a_description_of_another_file_is_not_overwritten(home: Home) -> None:
+    write_tickets(home.path / "tickets.csv")
+    (home.path / "other").mkdir()
+    write_tickets(home.path / "other" / "tickets.csv", 90)
+    assert home.run("audit", str(home.path / "tickets.csv"), "-l", "category", "--describe-only").exit_code == 0
+
+    ended = home.run("audit", str(home.path / "other" / "tickets.csv"), "-l", "category", "--describe-only")
+
+    assert ended.exit_code == ExitCode.WRONG_USE
+    assert f"describes another file, {home.path}/tickets.csv: name yours by --name" in ended.stderr
