@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from cleanlab_assets.methods.calibration import ReliabilityCurve
 from cleanlab_assets.methods.detection_power import PlantedDetection
 from cleanlab_assets.methods.result import Facts
 
 
 class TrainingSetFacts(Facts):
-    """How the rows under audit were made: the seed of everything random, the folds, and what a reader must know."""
+    """How the rows under audit were made: the seed of everything random, the folds, and what a reader must know.
+
+    ``small_classes`` are those of the notes that tell of classes without rows in some part; ``telling_features`` are
+    the features that alone predict the label almost perfectly.
+    """
 
     seed: int
     folds: int
     notes: list[str]
+    small_classes: list[str] = Field(default_factory=list)
+    telling_features: list[str] = Field(default_factory=list)
 
 
 class PredictionsFacts(Facts):

@@ -39,11 +39,13 @@ class TrainingSet:
     ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, float64 for
     a numeric label, or a text that names several classes in class order), ``split`` and ``fold`` (-1 on test rows), in
     source order. Where rows have a time it also has ``time_block``, numbered from 0 at the earliest row of the source:
-    rows of one block depend on each other.
+    rows of one block depend on each other. ``small_classes`` are those of the notes that tell of classes without rows
+    in some part.
     """
 
     table: pd.DataFrame
     notes: tuple[str, ...]
+    small_classes: tuple[str, ...] = ()
 
 
 def build_training_set(
@@ -114,14 +116,15 @@ def build_training_set(
     if table.loc[~is_test, "given_label"].nunique() < 2:  # noqa: PLR2004 - one value leaves nothing to learn
         values = "label values" if dataset.numeric_label else "classes"
         raise ValueError(f"{dataset.name}: the {(~is_test).sum()} train rows hold fewer than two {values}")
-    notes += _describe_small_classes(table, dataset, folds)
+    small_classes = _describe_small_classes(table, dataset, folds)
+    notes += small_classes
     if given is not None:
         notes.append(f"the source says which rows are test rows: {is_test.sum():,} of {len(is_test):,}")
     if times is not None:
         notes += _describe_blocks(dataset, n_raw=len(raw), is_late=is_late, is_test=is_test)
     elif dataset.numeric_label and given is None:
         notes.append(f"rows are split at random, alike in each of {len(np.unique(strata))} quantile bins of the label")
-    return TrainingSet(table=table, notes=tuple(notes))
+    return TrainingSet(table=table, notes=tuple(notes), small_classes=tuple(small_classes))
 
 
 def _group_rows(table: pd.DataFrame, raw: pd.DataFrame, dataset: Dataset) -> tuple[np.ndarray, list[str]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from cleanlab_assets.datasets.dataset import Column, NumericLabel
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.methods import training_set as module
-from cleanlab_assets.methods.folds import divide_rows, group_equal_rows
+from cleanlab_assets.methods.folds import divide_rows, group_equal_rows, join_groups
 from cleanlab_assets.methods.training_set import (
     NO_FOLD,
     TEST,
@@ -397,3 +398,89 @@ def test_tables_with_other_values_are_refused() -> None:
     require_same_rows(rows.copy(), rows, what="predictions")
     with pytest.raises(ValueError, match="materialize predictions again"):
         require_same_rows(rows.assign(given_label=[1.5, 2.5000001]), rows, what="predictions")
+
+
+# -- groups and splits of the source -----------------------------------------------------------------------------------
+
+
+def build_grouped(raw: pd.DataFrame, dataset: Dataset) -> module.TrainingSet:
+    return build_training_set(raw, dataset, max_rows=None, test_fraction=0.2, folds=5, seed=0)
+
+
+def with_role(**role: str) -> Dataset:
+    return replace(DATASET, **role)  # type: ignore[arg-type]
+
+
+def test_rows_of_a_group_stay_on_one_side_and_in_one_fold() -> None:
+    rng = np.random.default_rng(0)
+    raw = raw_table().assign(customer=[f"c{number}" for number in rng.integers(40, size=200)])
+    built = build_grouped(raw, with_role(group_column="customer"))
+
+    parts = built.table[["split", "fold"]].astype(str).agg("|".join, axis=1)
+    assert parts.groupby(raw["customer"]).nunique().max() == 1
+    assert 0.1 < (built.table["split"] == TEST).mean() < 0.3
+    assert built.table["fold"].nunique() == 6
+    assert f"rows of one customer stay together: {raw['customer'].nunique()} groups" in built.notes
+
+
+def test_rows_without_a_group_stand_for_themselves() -> None:
+    raw = raw_table().assign(customer=pd.Series(["one"] * 20 + [None] * 180, dtype=object))
+    built = build_grouped(raw, with_role(group_column="customer"))
+    assert len(set(built.table["split"].iloc[:20])) == 1
+    assert built.table.loc[20:, "fold"].nunique() == 6
+    assert "180 rows have no customer: each stands for itself" in built.notes
+
+
+def test_groups_and_equal_rows_stay_together_at_once() -> None:
+    raw = raw_table().assign(customer=[f"c{number // 4}" for number in range(200)])
+    raw.loc[[0, 100], "x"], raw.loc[[0, 100], "name"] = 7.0, "u"
+    table = build_grouped(raw, with_role(group_column="customer")).table
+    together = table.iloc[[0, 1, 2, 3, 100, 101, 102, 103]]
+    assert together["split"].nunique() == together["fold"].nunique() == 1
+
+
+def test_equal_rows_that_would_join_most_groups_may_stand_apart_and_it_is_said() -> None:
+    raw = raw_table(distinct=3).assign(customer=[f"c{number // 4}" for number in range(200)])
+    built = build_grouped(raw, with_role(group_column="customer"))
+    parts = built.table[["split", "fold"]].astype(str).agg("|".join, axis=1)
+    assert parts.groupby(raw["customer"]).nunique().max() == 1
+    assert 0.1 < (built.table["split"] == TEST).mean() < 0.3
+    assert any(note.startswith("equal rows of different customer may stand on both sides") for note in built.notes)
+
+
+@pytest.mark.parametrize("has_time", [False, True])
+def test_the_split_of_the_source_is_kept(has_time: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    raw = raw_table().assign(part=pd.Categorical(["train", "test", "train", "train"] * 50))
+    role = {"split_column": "part"} | ({"time_column": "weight"} if has_time else {})
+    built = build_grouped(raw, with_role(**role))
+    assert (built.table["split"] == raw["part"].astype(str)).all()
+    assert set(built.table.loc[raw["part"] == "train", "fold"]) == {0, 1, 2, 3, 4}
+    assert "the source says which rows are test rows: 50 of 200" in built.notes
+
+
+def test_the_own_names_of_rows_are_kept_and_are_no_feature() -> None:
+    raw = raw_table().assign(ticket=[f"T{number}" for number in range(200)])
+    table = build_grouped(raw, with_role(id_column="ticket")).table
+    assert table["ticket"].tolist() == raw["ticket"].tolist()
+
+
+@given(
+    first=st.lists(st.integers(0, 6), min_size=1, max_size=20),
+    second=st.lists(st.integers(-1, 5), min_size=20, max_size=20),
+)
+@settings(deadline=None)
+def test_joined_groups_are_the_connected_ones(first: list[int], second: list[int]) -> None:
+    one = np.unique(first, return_inverse=True)[1]
+    other = np.array(second[: len(first)])
+    joined = join_groups(one, other)
+    reached = {row: {row} for row in range(len(one))}
+    for _ in one:
+        for found in reached.values():
+            found |= {
+                near
+                for known in set(found)
+                for near in range(len(one))
+                if one[near] == one[known] or (other[near] == other[known] >= 0)
+            }
+    for row, near in reached.items():
+        assert set(np.flatnonzero(joined == joined[row])) == near

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections import Counter
@@ -18,11 +17,11 @@ from cleanlab_assets.datasets.tables.description import TABLE, TAKEN_NAMES, TEST
 from cleanlab_assets.datasets.tables.files import Form, SourceTable, guess_encoding, read_source_table
 from cleanlab_assets.datasets.tables.inference import Inference, infer_kind, infer_label
 from cleanlab_assets.datasets.tables.labels import (
-    find_spellings,
     merge_classes,
     name_classes_of_columns,
     read_label_sets,
     sort_classes,
+    tell_spellings,
 )
 from cleanlab_assets.datasets.tables.profiles import find_decimal, profile_column
 
@@ -255,20 +254,8 @@ def _describe_label(
     found = sort_classes(counts)
     if known is not None and is_same_label:
         found = [*known.class_names, *(name for name in found if name not in known.class_names)]
-    for spellings in find_spellings(counts):
-        (main, n_main), *others = spellings.items()
-        told = ", ".join(f"{quote(name)} ({count:,})" for name, count in others)
-        merge = ", ".join(f"{quote_toml(name)} = {quote_toml(main)}" for name, _ in others)
-        notes.append(
-            f"classes {told} and {quote(main)} ({n_main:,}) may be one, written in several ways; to read them as one, "
-            f"write under [options]: merge = {{ {merge} }}"
-        )
+    notes += tell_spellings(counts)
     return [*entries, Entry(("class_names",), found, f"the {len(found):,} classes that the file holds")], notes
-
-
-def quote_toml(text: str) -> str:
-    """Return a text as TOML writes it, also as a key."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _require_label(family: str, profiles: Sequence[ColumnProfile], file: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,22 @@ def find_spellings(counts: Mapping[str, int]) -> list[dict[str, int]]:
     for name, count in counts.items():
         groups[_plain(name)][name] = count
     return [dict(group.most_common()) for group in groups.values() if len(group) > 1]
+
+
+def tell_spellings(counts: Mapping[str, int]) -> list[str]:
+    """Say which classes may be one, and which line of a description reads them as one; see ``find_spellings``."""
+    notes = []
+    for spellings in find_spellings(counts):
+        (main, n_main), *others = spellings.items()
+        told = ", ".join(f"{quote(name)} ({count:,})" for name, count in others)
+        merge = ", ".join(
+            f"{json.dumps(name, ensure_ascii=False)} = {json.dumps(main, ensure_ascii=False)}" for name, _ in others
+        )
+        notes.append(
+            f"classes {told} and {quote(main)} ({n_main:,}) may be one, written in several ways; to read them as one, "
+            f"write under [options]: merge = {{ {merge} }}"
+        )
+    return notes
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from cleanlab_assets.datasets.tables.labels import (
     merge_classes,
     read_indicators,
     read_label_sets,
+    tell_spellings,
 )
 
 if TYPE_CHECKING:
@@ -117,7 +119,8 @@ class TableLoader:
         if self.family == "regression":
             values, note = self._parse(source, name, "numeric")
             return values, [note]
-        return merge_classes(parse_texts(column, name, missing=options.missing), options.merge)
+        labels, merged = merge_classes(parse_texts(column, name, missing=options.missing), options.merge)
+        return labels, [*merged, *tell_spellings(Counter(labels.dropna()))]
 
 
 def _require_columns(source: SourceTable, columns: Columns) -> None:

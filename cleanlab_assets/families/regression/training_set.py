@@ -36,7 +36,7 @@ class TrainingSetSettings(tables.TrainingSetSettings):
 @step(
     "pandas",
     level=DATASET,
-    code_version="3",
+    code_version="4",
     facts=TrainingSetFacts,
     contract=TableContract(
         "ValueTrainingSet",

@@ -44,26 +44,40 @@ def no_row_in_both_splits(context: StepContext, training_set: TrainingSetTable) 
 
 @check("training_set", is_blocking=True)
 def no_equal_rows_across_splits(context: StepContext, training_set: TrainingSetTable) -> CheckResult:
-    """Rows with equal features lie on one side of the split."""
+    """Rows with equal features lie on one side of the split, unless the source divides or groups the rows itself."""
     rows = training_set.value
     groups = pd.Series(group_equal_rows(rows[context.features]))
     straddles = (rows["split"].cat.codes.groupby(groups).transform("nunique") > 1).to_numpy()
-    return rule(
+    dataset = context.dataset
+    is_ours = dataset.split_column is None and dataset.group_column is None
+    return CheckResult(
         passed=not straddles.any(),
         description=f"{straddles.sum():,} of {len(rows):,} rows have an equal row on the other side",
         figures={
             "n_rows": int(straddles.sum()),
             "rows": Json(rows.loc[straddles, "row_id"].head(20).tolist()),
         },
+        severity="error" if is_ours else "warn",
     )
 
 
 @check("training_set")
 def every_class_in_every_part(context: StepContext, training_set: TrainingSetTable) -> CheckResult:
     """Every class has enough rows for every fold and for the test rows."""
-    notes = training_set.facts.notes
+    notes = training_set.facts.small_classes
     description = "; ".join(notes) or "every class is in every fold and among the test rows"
     return gate(passed=not notes, description=description, figures={"n_notes": len(notes)})
+
+
+@check("training_set")
+def no_telling_feature(
+    context: StepContext,
+    training_set: TrainingSetTable,
+) -> CheckResult:
+    """No feature alone predicts the label almost perfectly: such a one often is the label in other words."""
+    found = training_set.facts.telling_features
+    description = f"{', '.join(found)} alone predict the label" if found else "no feature alone predicts the label"
+    return gate(passed=not found, description=description, figures={"n_features": len(found)})
 
 
 @check("neighbor_graph")
@@ -171,6 +185,7 @@ def judge_rarest_class(context: StepContext, shares: pd.Series[float]) -> CheckR
 TABLE_CHECKS = (
     no_row_in_both_splits,
     no_equal_rows_across_splits,
+    no_telling_feature,
     near_duplicates_across_splits,
     neighbor_recall,
     outlier_rate,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.families.contracts import FOLD, GIVEN_LABEL, ROW_ID, SPLIT, TableContract
 from cleanlab_assets.families.training_set import store_training_set
 from cleanlab_assets.methods.facts import TrainingSetFacts
-from cleanlab_assets.methods.training_set import build_training_set
+from cleanlab_assets.methods.label_sets import encode_label_sets
+from cleanlab_assets.methods.telling_features import find_telling_features
+from cleanlab_assets.methods.training_set import build_training_set, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,5 +60,29 @@ def make_training_set(
     table, fraction = built.table, settings.planted_error_fraction
     if fraction > 0:
         table = plant(table, fraction=fraction, seed=settings.seed)
-    facts = TrainingSetFacts(seed=settings.seed, folds=settings.folds, notes=[*raw_dataset.facts.notes, *built.notes])
+    telling = _find_telling_features(context, built.table, settings.seed)
+    notes = [*raw_dataset.facts.notes, *built.notes]
+    if telling:
+        notes.append(
+            f"{', '.join(telling)} alone predict the label almost perfectly: a model learns nothing else then, and "
+            "finds no label error that the feature repeats; leave such a feature out if it is made from the label"
+        )
+    facts = TrainingSetFacts(
+        seed=settings.seed,
+        folds=settings.folds,
+        notes=notes,
+        small_classes=list(built.small_classes),
+        telling_features=telling,
+    )
     return store_training_set(table, facts, show=show)
+
+
+def _find_telling_features(context: StepContext, table: pd.DataFrame, seed: int) -> list[str]:
+    dataset, rows = context.dataset, train_rows(table)
+    given = rows["given_label"]
+    if dataset.label_separator is not None:
+        labels = encode_label_sets(given, dataset.class_names, row_ids=rows["row_id"].tolist())
+    else:
+        labels = given.to_numpy(dtype=np.float64) if dataset.numeric_label else given.cat.codes.to_numpy()
+    features = [column.name for column in dataset.features if column.kind != "text"]
+    return find_telling_features(rows, features, labels, seed=seed)

@@ -105,10 +105,10 @@ def build_token_training_set(
     built["given_label"] = pd.Categorical(table[dataset.label], categories=list(dataset.class_names))
     built["split"] = pd.Categorical(split, categories=list(SPLITS))
     built["fold"] = fold
-    notes += _describe_rare_tags(built, dataset)
+    rare_tags = _describe_rare_tags(built, dataset)
     if built.loc[rows, "given_label"].nunique() < 2:  # noqa: PLR2004 - one tag leaves nothing to learn
         raise ValueError(f"{dataset.name}: the {len(rows):,} train rows hold fewer than two tags")
-    return TrainingSet(table=built, notes=tuple(notes))
+    return TrainingSet(table=built, notes=(*notes, *rare_tags), small_classes=tuple(rare_tags))
 
 
 def validation_rows(training_set: pd.DataFrame) -> pd.DataFrame:
@@ -225,7 +225,9 @@ def training_set(context: StepContext, settings: TrainingSetSettings, raw_datase
         planted = plant_label_errors(codes, fraction=fraction, confusion=confusion, seed=seed)
         labels = decode_labels(planted.labels, rows["given_label"])
         table = put_planted_errors(table, planted, labels, fraction=fraction)
-    facts = TrainingSetFacts(seed=settings.seed, folds=settings.folds, notes=list(built.notes))
+    facts = TrainingSetFacts(
+        seed=settings.seed, folds=settings.folds, notes=list(built.notes), small_classes=list(built.small_classes)
+    )
     columns = ("row_id", "token", "given_label", "split", "fold", "sentence")
     return store_training_set(table, facts, columns=columns, show=_show_sizes)
 
