@@ -218,6 +218,16 @@ def check_parameters(
     return wrong
 
 
+def check_input(path: Path) -> None:
+    """End the command if there is no file to read."""
+    try:
+        found = "" if path.is_file() else "is a folder, expected a file" if path.is_dir() else "does not exist"
+    except OSError as error:  # a name that is too long
+        found = error.strerror or str(error)
+    if found:
+        fail(ExitCode.WRONG_USE, f"{cut(str(path), LONGEST_PATH)}: {found}")
+
+
 def check_output(path: Path | None) -> None:
     """End the command, before anything is materialized, if a file cannot be written."""
     if path is None:

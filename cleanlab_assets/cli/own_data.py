@@ -32,7 +32,7 @@ def audit(
     file: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet, JSON lines, Arrow or Excel file.")],
     label: LabelOption = None,
     task: Annotated[
-        str, typer.Option(help="classification, regression or multilabel.", show_default="told by the label")
+        str, typer.Option(help="Task family; see `cleanlab-demo list`.", show_default="told by the label")
     ] = "",
     separator: Annotated[
         str | None, typer.Option(help="Stands between the classes of a label that names several.")
@@ -86,6 +86,9 @@ def audit(
     """
     from cleanlab_assets.datasets.tables.drafting import Request, name_dataset
 
+    for path in (file, test):
+        if path is not None:
+            options.check_input(path)
     try:
         request = Request(
             file=file,
@@ -157,12 +160,10 @@ def _keep_choice(dataset: str, model: str, reason: str) -> None:
 
 
 def _read_task(task: str) -> str | None:
-    from typing import get_args
+    from cleanlab_assets.datasets.formats.table import FORMAT
 
-    from cleanlab_assets.datasets.tables.inference import Family
-
-    if task and task not in get_args(Family):
-        fail(ExitCode.WRONG_USE, f"--task {quote(task)}: expected one of {', '.join(get_args(Family))}")
+    if task and task not in FORMAT.families:
+        fail(ExitCode.WRONG_USE, f"--task {quote(task)}: expected one of {', '.join(FORMAT.families)}")
     return task or None
 
 
@@ -220,7 +221,7 @@ def _find_known(dataset: str, path: Path, file: Path) -> OwnDataset | None:
     if not is_dataset_name(dataset):
         fail(
             ExitCode.WRONG_USE,
-            f"--name {quote(dataset)}: expected lower-case letters, digits and underscores, starting with a letter",
+            f"--name {quote(dataset)}: expected up to 200 lower-case letters, digits and underscores, starting with a letter",
         )
     if not path.exists():
         if dataset in all_datasets():

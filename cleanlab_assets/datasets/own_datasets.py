@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 LONGEST_REASON = 300
 LONGEST_FILE_NAME = 255
 """Most bytes of the name of a file or folder that usual file systems take."""
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,199}")
 
 
 def all_formats() -> Mapping[str, Format]:

@@ -37,6 +37,9 @@ _NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]')
 DEEPEST_NESTING = 100
 """Lists and objects within each other beyond which a text is nested deeper than any data or settings are."""
 LONGEST_CSV_FIELD = 2**31 - 1
+LIKELY_ENCODINGS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "gb18030", "euc_kr", "big5")
+"""Encodings that text without a byte order mark may have where it is not UTF-8, the most usual first."""
+LINES_OF_A_GUESS = 1000
 HOW_TO_STATE = 'state the encoding in dataset.toml, such as encoding = "{}"'
 
 
@@ -103,6 +106,28 @@ def decode_text(content: bytes, name: str, encoding: str | None = None) -> str:
         raise TextFileError(
             f"{place}: {wrong}" + ("" if is_stated else f": {HOW_TO_STATE.format('latin-1')}")
         ) from error
+
+
+def guess_encoding(content: bytes) -> str | None:
+    """Return the likely encoding of a text that is neither UTF-8 nor has a byte order mark; None for any other one."""
+    from charset_normalizer import from_bytes
+
+    if b"\0" in content or content.startswith(tuple(_ENCODING_OF_MARK)):
+        return None
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    else:
+        return None
+    # The lines with bytes beyond ASCII tell most.
+    telling = b"\n".join([line for line in content.split(b"\n") if not line.isascii()][:LINES_OF_A_GUESS])
+    best = from_bytes(telling, cp_isolation=list(LIKELY_ENCODINGS)).best()
+    if best is None:
+        return None
+    # Several may read the text alike: the most usual of them is the likeliest for the rest of it, too.
+    alike = (name for name in LIKELY_ENCODINGS if telling.decode(name, errors="replace") == str(best))
+    return next(alike, best.encoding)
 
 
 @contextmanager

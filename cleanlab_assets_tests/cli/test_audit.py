@@ -92,9 +92,13 @@ def test_to_describe_only_writes_and_says_what_each_column_is_taken_for(home: Ho
         (("tickets.csv", "-l", "kind"), "--label 'kind': tickets.csv has no such column"),
         (("tickets.csv", "-l", "category", "--task", "clustering"), "--task 'clustering': expected one of"),
         (("tickets.csv", "-l", "category", "--kind", "amount"), "--kind 'amount': expected COLUMN=KIND"),
-        (("tickets.csv", "-l", "category", "--name", "My data"), "--name 'My data': expected lower-case letters"),
+        (
+            ("tickets.csv", "-l", "category", "--name", "My data"),
+            "--name 'My data': expected up to 200 lower-case letters",
+        ),
         (("tickets.csv", "-l", "category", "--name", "digits"), "digits is a dataset of the catalogue: name yours"),
-        (("other.csv", "-l", "category"), "other.csv cannot be read: No such file or directory"),
+        (("other.csv", "-l", "category"), "other.csv: does not exist"),
+        ((".", "-l", "category"), ": is a folder, expected a file"),
         (("broken.csv", "-l", "category"), "broken.csv, line 3: found 3 fields, expected 2"),
     ],
 )

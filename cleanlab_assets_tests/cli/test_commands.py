@@ -19,7 +19,7 @@ from cleanlab_assets.orchestration.families import all_families
 if TYPE_CHECKING:
     from cleanlab_assets_tests.cli.conftest import Home
 
-COMMANDS = ("run", "sweep", "gate", "list", "describe", "download-data", "ai-report", "end-run")
+COMMANDS = ("audit", "run", "sweep", "gate", "list", "describe", "download-data", "ai-report", "end-run")
 
 
 def test_every_command_is_known_here() -> None:
@@ -91,6 +91,11 @@ LONG = "x" * 10_000
         ["run", "-o", f"{LONG}/a.json"],
         ["run", f"--{LONG}"],
         ["run", LONG],
+        ["audit", LONG],
+        ["audit", __file__, "--name", LONG],
+        ["audit", __file__, "--task", LONG],
+        ["audit", __file__, "--kind", LONG],
+        ["audit", __file__, "--test", LONG],
         ["sweep", LONG],
         ["sweep", "digits", "-m", LONG],
         ["sweep", "digits", "--save-csv", LONG],
@@ -105,7 +110,7 @@ LONG = "x" * 10_000
         ["end-run", LONG],
         [LONG],
     ],
-    ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG"),
+    ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG").replace(__file__, "FILE"),
 )
 def test_a_long_name_is_wrong_use_and_is_cut_where_it_is_told(arguments: list[str], home: Home) -> None:
     printed = home.run(*arguments)

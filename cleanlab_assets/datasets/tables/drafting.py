@@ -14,7 +14,7 @@ from cleanlab_assets.datasets.errors import cut, quote
 from cleanlab_assets.datasets.tables.columns import parse_texts
 from cleanlab_assets.datasets.tables.delimited import Dialect, TableError, name_delimiter
 from cleanlab_assets.datasets.tables.description import TABLE, TAKEN_NAMES, TEST_TABLE, Columns, Options
-from cleanlab_assets.datasets.tables.files import Form, SourceTable, guess_encoding, read_source_table
+from cleanlab_assets.datasets.tables.files import Form, SourceTable, guess_encoding_of, read_source_table
 from cleanlab_assets.datasets.tables.inference import Inference, infer_kind, infer_label
 from cleanlab_assets.datasets.tables.labels import (
     merge_classes,
@@ -117,7 +117,7 @@ def draft_description(request: Request, folder: Path, known: OwnDataset | None =
     if known is not None:
         form = options.form(request.encoding or known.encoding)
     else:
-        guessed = None if request.encoding else guess_encoding(request.file)
+        guessed = None if request.encoding else guess_encoding_of(request.file)
         form = Form(encoding=request.encoding or guessed, sheet=request.sheet)
     source = read_source_table(request.file, form, taken=TAKEN_NAMES)
     decimal = options.decimal if known is not None else find_decimal(source.columns, options.missing)

@@ -25,7 +25,7 @@ from cleanlab_assets.datasets.tables.delimited import (
     find_dialect,
     read_records,
 )
-from cleanlab_assets.datasets.text_files import TextFileError, decode_text
+from cleanlab_assets.datasets.text_files import TextFileError, decode_text, guess_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,11 +36,8 @@ if TYPE_CHECKING:
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zip": "zip"}
 TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
 LONGEST_REASON = 200
-LINES_OF_A_GUESS = 1000
 TEXT_BEGINNING = 1 << 20
 """Characters of a text that are looked at to find out how it is written."""
-LIKELY_ENCODINGS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "gb18030", "euc_kr", "big5")
-"""Encodings of text that is not UTF-8 which are looked for, where none is stated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,33 +117,13 @@ def read_source_table(path: Path, form: Form | None = None, *, taken: frozenset[
     return _name_columns(table, taken)
 
 
-def guess_encoding(path: Path) -> str | None:
-    """Return the likely encoding of a text file that is neither UTF-8 nor says its encoding; None for any other file.
+def guess_encoding_of(path: Path) -> str | None:
+    """Return the likely encoding of a text file, see ``guess_encoding``; None for a file of another kind.
 
     Raises:
         TextFileError: the file cannot be read or unpacked.
     """
-    from charset_normalizer import from_bytes
-
-    if suffix_of(path.name) not in TEXT_ENDINGS:
-        return None
-    content = _read_unpacked(path)
-    try:
-        decode_text(content, path.name)
-    except TextFileError:
-        if b"\0" in content:
-            return None
-    else:
-        return None
-    # The lines with bytes beyond ASCII tell most.
-    telling = [line for line in content.split(b"\n") if not line.isascii()][:LINES_OF_A_GUESS]
-    sample = b"\n".join(telling)
-    best = from_bytes(sample, cp_isolation=list(LIKELY_ENCODINGS)).best()
-    if best is None:
-        return None
-    # Several may read the text alike: the most usual of them is the likeliest for the rest of it, too.
-    alike = (name for name in LIKELY_ENCODINGS if sample.decode(name, errors="replace") == str(best))
-    return next(alike, best.encoding)
+    return guess_encoding(_read_unpacked(path)) if suffix_of(path.name) in TEXT_ENDINGS else None
 
 
 def _read_unpacked(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from pyarrow import feather, ipc
 from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.datasets.tables.columns import to_texts
 from cleanlab_assets.datasets.tables.delimited import Dialect, TableError
-from cleanlab_assets.datasets.tables.files import Form, guess_encoding, read_source_table
+from cleanlab_assets.datasets.tables.files import Form, guess_encoding_of, read_source_table
 from cleanlab_assets.datasets.text_files import TextFileError
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 )
 def test_the_encoding_of_a_text_is_guessed(tmp_path: Path, encoding: str, text: str) -> None:
     (tmp_path / "t.csv").write_bytes(text.encode(encoding))
-    found = guess_encoding(tmp_path / "t.csv")
+    found = guess_encoding_of(tmp_path / "t.csv")
     assert found is not None
     assert text.encode(encoding).decode(found) == text
 
@@ -204,4 +204,4 @@ def test_the_encoding_of_a_text_is_guessed(tmp_path: Path, encoding: str, text: 
 @pytest.mark.parametrize("content", ["a,b\nü,1\n".encode(), "a\nü".encode("utf-16"), b"a,b\n1,2\n", b"a\0\n"])
 def test_nothing_is_guessed_of_text_that_says_its_encoding(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
-    assert guess_encoding(tmp_path / "t.csv") is None
+    assert guess_encoding_of(tmp_path / "t.csv") is None
