@@ -221,7 +221,7 @@ def _find_known(dataset: str, path: Path, file: Path) -> OwnDataset | None:
     if not is_dataset_name(dataset):
         fail(
             ExitCode.WRONG_USE,
-            f"--name {quote(dataset)}: expected up to 200 lower-case letters, digits and underscores, starting with a letter",
+            f"--name {quote(dataset)}: expected up to 200 lower-case letters, digits and underscores, a letter first",
         )
     if not path.exists():
         if dataset in all_datasets():
