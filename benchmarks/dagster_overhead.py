@@ -42,7 +42,7 @@ from cleanlab_assets.families.tables.variants import AuditedTable
 from cleanlab_assets.methods.class_metrics import ScoredPredictions, measure_calibration
 from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table, to_probabilities
 from cleanlab_assets.methods.label_issues import find_label_issues
-from cleanlab_assets.methods.training_set import build_training_set, test_rows, train_rows
+from cleanlab_assets.methods.training_set import audited_rows, build_training_set, test_rows, train_rows
 from cleanlab_assets.methods.variants import ComparisonSettings
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
@@ -153,7 +153,7 @@ def run_directly(dataset: Dataset, *, max_rows: int | None) -> Run:
     dataset_seconds = clock.read()
 
     clock = Clock()
-    rows, class_names = train_rows(training_set), dataset.class_names
+    rows, class_names = audited_rows(training_set), dataset.class_names
     labels = rows["given_label"].cat.codes.to_numpy(dtype=np.int64)
     build = PipelineFactory(
         "classification", MODEL_NAME, BuildContext(kinds=kinds, n_classes=len(class_names), seed=seed), {}
@@ -162,16 +162,19 @@ def run_directly(dataset: Dataset, *, max_rows: int | None) -> Run:
         rows[kinds.names], labels, rows["fold"].to_numpy(), n_classes=len(class_names), build=build
     )
     predictions = to_predictions_table(rows, predicted.probabilities, class_names)
-    ScoredPredictions(labels, predicted.probabilities).compute()
-    measure_calibration(labels, predicted.probabilities)
+    train, of_train = train_rows(rows), train_rows(predictions)
+    known, probabilities = labels[: len(train)], to_probabilities(of_train)
+    ScoredPredictions(known, probabilities).compute()
+    measure_calibration(known, probabilities)
     issues = find_label_issues(predictions, rows[kinds.names], **_default_settings(dataset, "label_issues"))
-    found = find_datalab_issues(read_classes(predictions), rows[kinds.names], graph_table, seed=seed)
+    found = find_datalab_issues(read_classes(of_train), train[kinds.names], graph_table, seed=seed)
     # The report takes the columns as they are read from storage.
     duplicate_sets = list_duplicate_sets(found.table, issues.table).astype({"duplicate_set": "int64"})
     results = AuditResults(
         dataset=dataset,
         model=MODEL_NAME,
         training_set=training_set,
+        label_issues=issues.table,
         datalab_issues=found.table,
         datalab_summary=found.summary,
         duplicate_sets=duplicate_sets,
@@ -181,11 +184,15 @@ def run_directly(dataset: Dataset, *, max_rows: int | None) -> Run:
     correct_rates = {name: float(issues.noise_matrix.loc[name, name]) for name in issues.noise_matrix.index}
     settings = _default_settings(dataset, "variant_comparison")
     audited = AuditedTable(
-        train=rows, test=test_rows(training_set), label_issues=issues.table, features=kinds.names, build=build
+        train=train,
+        test=test_rows(training_set),
+        label_issues=train_rows(issues.table),
+        features=kinds.names,
+        build=build,
     )
     comparison = compare_variants(
         audited,
-        to_probabilities(predictions),
+        probabilities,
         correct_rates=correct_rates,
         settings=ComparisonSettings(
             primary_metric=settings["primary_metric"],

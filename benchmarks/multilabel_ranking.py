@@ -69,8 +69,9 @@ def measure(features: pd.DataFrame, is_named: np.ndarray, model: str, error_shar
     build = PipelineFactory("multilabel", model, context, parameters)
     started = process_time()
     predicted = predict_label_sets_out_of_sample(features, planted.labels, folds, build=build)
-    found = find_class_issues(planted.labels, predicted.probabilities)
-    raw = find_class_issues(planted.labels, predicted.uncalibrated)
+    is_train = np.ones(len(features), dtype=bool)
+    found = find_class_issues(planted.labels, predicted.probabilities, is_train=is_train)
+    raw = find_class_issues(planted.labels, predicted.uncalibrated, is_train=is_train)
     seconds = process_time() - started
     scores = [
         average_precision_score(planted.is_planted, -aggregate_quality(found.quality, aggregation))

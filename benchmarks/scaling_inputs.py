@@ -94,6 +94,10 @@ def make_raw_table(n_rows: int, n_columns: int, n_classes: int) -> pd.DataFrame:
     return table
 
 
+def name_train_rows(n_rows: int) -> pd.Categorical:
+    return pd.Categorical.from_codes([0] * n_rows, categories=pd.Index(["train", "test"]))
+
+
 def make_training_table(n_rows: int, n_columns: int, n_classes: int) -> pd.DataFrame:
     """Make a training set, one row in five of which is a test row."""
     names = list(name_classes(n_classes))
@@ -113,7 +117,7 @@ def make_predictions(n_rows: int, n_classes: int) -> pd.DataFrame:
     names = list(name_classes(n_classes))
     truth, given = draw_classes(n_rows, n_classes)
     labels = pd.Categorical.from_codes(given.tolist(), categories=pd.Index(names))
-    rows = pd.DataFrame({"row_id": name_rows(n_rows), "given_label": labels})
+    rows = pd.DataFrame({"row_id": name_rows(n_rows), "split": name_train_rows(n_rows), "given_label": labels})
     return to_predictions_table(rows, draw_probabilities(truth, n_classes), names)
 
 
@@ -136,7 +140,8 @@ def make_label_set_predictions(n_rows: int, n_classes: int) -> pd.DataFrame:
     columns: dict[str, np.ndarray] = {}
     for prefix in ("probability", "uncalibrated"):
         columns |= {f"{prefix}_{name}": likely[:, code].astype(np.float32) for code, name in enumerate(names)}
-    return pd.DataFrame({"row_id": name_rows(n_rows), "given_label": write_label_sets(is_named), **columns})
+    known = {"row_id": name_rows(n_rows), "split": name_train_rows(n_rows), "given_label": write_label_sets(is_named)}
+    return pd.DataFrame({**known, **columns})
 
 
 def make_graph_table(n_rows: int, *, k: int = 10) -> pd.DataFrame:
@@ -165,6 +170,7 @@ def make_values(n_rows: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "row_id": name_rows(n_rows),
+            "split": name_train_rows(n_rows),
             "given_label": given,
             "predicted_value": values,
             "uncertainty": rng.uniform(2, 4, n_rows),
@@ -221,6 +227,7 @@ def make_panel_predictions(labels: np.ndarray, truth: np.ndarray, n_classes: int
     rows = pd.DataFrame(
         {
             "row_id": [f"e{number}" for number in range(len(labels))],
+            "split": name_train_rows(len(labels)),
             "given_label": pd.Categorical.from_codes(votes.tolist(), categories=pd.Index(names)),
         }
     )

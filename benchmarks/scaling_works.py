@@ -81,7 +81,6 @@ from cleanlab_assets.reports.issue_evidence import (
     describe_blocks,
     find_flags,
     join_audited_rows,
-    join_suspect_values,
     rank_flagged_rows,
 )
 
@@ -321,7 +320,7 @@ def _measure_power(rows: int) -> Call:
 
 def _agree(rows: int, columns: int) -> Call:
     rng = np.random.default_rng(0)
-    given = made.make_predictions(rows, 5)[["row_id", "given_label"]]
+    given = made.make_predictions(rows, 5)[["row_id", "split", "given_label"]]
     features = made.draw_features(rows, columns)
     tables = {
         f"model_{number}": pd.concat(
@@ -340,30 +339,30 @@ def _agree(rows: int, columns: int) -> Call:
     return repeat(lambda: build_consensus_issues(tables, features=[str(name) for name in features]), 5)
 
 
-def _audit_classes(rows: int, columns: int, classes: int) -> tuple[AuditResults, pd.DataFrame]:
-    """Make what the report on a table is made of, and its label issues."""
+def _audit_classes(rows: int, columns: int, classes: int) -> AuditResults:
+    """Make what the report on a table is made of."""
     table = made.make_training_table(rows, columns, classes).assign(split="train")
     predictions, features = made.make_predictions(rows, classes), table.filter(regex="^x")
     found = find_datalab_issues(read_classes(predictions), features, made.make_graph_table(rows), seed=SEED)
     issues = find_label_issues(predictions, features).table
-    results = AuditResults(
+    return AuditResults(
         dataset=made.make_dataset(columns, classes),
         model="model",
         training_set=table.assign(given_label=predictions["given_label"]),
+        label_issues=issues,
         datalab_issues=found.table,
         datalab_summary=found.summary,
         duplicate_sets=list_duplicate_sets(found.table, issues),
         facts={},
     )
-    return results, issues
 
 
 def _find_evidence(rows: int, columns: int, classes: int) -> Call:
-    results, issues = _audit_classes(rows, columns, classes)
+    results = _audit_classes(rows, columns, classes)
     names = made.name_classes(classes)
 
     def call() -> object:
-        joined, features = join_audited_rows(results.training_set, results.datalab_issues)
+        joined, features = join_audited_rows(results.training_set, results.label_issues, results.datalab_issues)
         return [
             rank_flagged_rows(joined, "label", features),
             count_classes(joined, names),
@@ -371,7 +370,6 @@ def _find_evidence(rows: int, columns: int, classes: int) -> Call:
             arrange_duplicate_sets(results.duplicate_sets, joined, features, 25),
             compare_group(joined, find_flags(joined, "label"), features, 8),
             describe_blocks(joined, names),
-            join_suspect_values(results.datalab_issues, issues.assign(uncertainty=1.0, residual=0.5)),
         ]
 
     return call

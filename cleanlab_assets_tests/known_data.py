@@ -46,11 +46,17 @@ class Labelled:
         )
 
     def rows(self, codes: np.ndarray | None = None) -> pd.DataFrame:
-        """Return ``row_id``, ``given_label`` and the features; ``codes`` replace the true labels."""
+        """Return train rows: ``row_id``, ``split``, ``given_label``, features; ``codes`` replace the true labels."""
         names = np.array(self.class_names, dtype=object)
         given = pd.Categorical(names[self.labels if codes is None else codes], categories=list(self.class_names))
         ids = [f"row:{number}" for number in range(len(self.labels))]
-        return pd.concat([pd.DataFrame({"row_id": ids, "given_label": given}), self.features], axis=1)
+        known = pd.DataFrame({"row_id": ids, "split": name_splits(len(ids)), "given_label": given})
+        return pd.concat([known, self.features], axis=1)
+
+
+def name_splits(n_train: int, n_test: int = 0) -> pd.Categorical:
+    """Return the splits of rows: train rows, then test rows."""
+    return pd.Categorical(["train"] * n_train + ["test"] * n_test, categories=["train", "test"])
 
 
 def embedded(name: str, n_rows: int | None = None) -> Labelled:
@@ -95,12 +101,13 @@ def mixed_table(n_rows: int, *, seed: int) -> Labelled:
 
 
 def predictions_for(
-    given: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str] | None = None
+    given: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str] | None = None, *, n_test: int = 0
 ) -> pd.DataFrame:
-    """Return a predictions table for given codes."""
+    """Return a predictions table for given codes, of which the last few are those of test rows."""
     names = list(class_names or [f"k{code}" for code in range(probabilities.shape[1])])
     labels = pd.Categorical(np.array(names, dtype=object)[given], categories=names)
-    rows = pd.DataFrame({"row_id": [f"row:{number}" for number in range(len(given))], "given_label": labels})
+    ids = [f"row:{number}" for number in range(len(given))]
+    rows = pd.DataFrame({"row_id": ids, "split": name_splits(len(given) - n_test, n_test), "given_label": labels})
     return to_predictions_table(rows, probabilities.astype(np.float32), names)
 
 

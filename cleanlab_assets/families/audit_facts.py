@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cleanlab_assets.families.step import MODEL, Step, StepContext, inputs_of
 from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.methods.shown import Json
+from cleanlab_assets.methods.split_counts import say_by_split
 from cleanlab_assets.reports.audit_facts import AuditFacts, collect_facts
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def build_audit_facts(family: TaskFamily) -> Step:
             show=lambda: {
                 "n_label_issues": facts.n_label_issues,
                 "label_issue_rate": facts.label_issue_rate,
+                "flagged_by_split": say_by_split(facts.by_split, facts.unit),
                 "verdict": facts.verdict,
                 "facts": Json(facts.model_dump(mode="json", exclude={"worst_rows"})),
             },
@@ -56,7 +58,7 @@ def build_audit_facts(family: TaskFamily) -> Step:
         "command line.",
         value=AuditFacts,
         storage="json",
-        code_version="3",
+        code_version="4",
         kinds=frozenset({"pydantic", "json"}),
         shows_catalogue=True,
     )

@@ -71,7 +71,8 @@ def category(name: str, *categories: str) -> ColumnRule:
 
 ROW_ID = text("row_id", unique=True)
 GIVEN_LABEL = ColumnRule(name="given_label")
-SPLIT = category("split", "train", "test")
+SPLIT = category("split", "train", "validation", "test")
+"""Only sentences have validation rows."""
 FOLD = count("fold", -1)
 RANK = ColumnRule(name="rank", kind="integer", minimum=1, unique=True)
 LABEL_QUALITY = share("label_quality")

@@ -8,7 +8,8 @@ from cleanlab_assets.methods.detection_power import measure_planted, to_power_ta
 from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Notes, TableView, keep_finite
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
+from cleanlab_assets.methods.training_set import audited_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.methods.detection_power import PlantedDetection
     from cleanlab_assets.methods.shown import Shown
 
-WORST_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "label_quality", "is_label_issue")
+WORST_COLUMNS = ("rank", "row_id", "split", "given_label", "suggested_label", "label_quality", "is_label_issue")
 F = TypeVar("F", bound=LabelIssuesFacts)
 
 
@@ -30,18 +31,18 @@ def store_label_issues(
     columns: Sequence[str] = WORST_COLUMNS,
     show: Callable[[pd.DataFrame], Mapping[str, Shown]] = lambda _: {},
 ) -> Result[pd.DataFrame, F]:
-    """Make the result of the audit of labels; where errors were planted, measure how well they were found.
+    """Make the result of the audit of labels; where errors were planted in train rows, measure how they were found.
 
     Args:
-        table: one row for each train row or image, with ``label_quality``, ``is_label_issue`` and ``rank``.
+        table: one row for each audited row or image, with ``split``, ``label_quality``, ``is_label_issue`` and
+            ``rank``.
         training_set: the rows under audit.
         facts: the facts but for ``planted``.
         columns: columns of the worst rows that people see.
         show: further figures of the table.
     """
-    rows = train_rows(training_set)
-    if "planted_error" in rows:
-        table, planted = measure_planted(table, rows)
+    if "planted_error" in training_set:
+        table, planted = measure_planted(table, audited_rows(training_set))
         facts = facts.model_copy(update={"planted": planted})
 
     def show_all() -> dict[str, Shown]:
@@ -49,6 +50,7 @@ def store_label_issues(
         shown: dict[str, Shown] = {
             "n_label_issues": n_issues,
             "label_issue_rate": n_issues / len(table),
+            "flagged_by_split": say_by_split(count_by_split(table)),
             **({} if facts.estimated_errors is None else {"estimated_errors": facts.estimated_errors}),
             "flag_rule": facts.flag_rule,
             "worst_rows": TableView.worst(table, columns),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from cleanlab_assets.families.contracts import GIVEN_LABEL, ROW_ID, TableContract
+from cleanlab_assets.families.contracts import GIVEN_LABEL, ROW_ID, SPLIT, TableContract
 from cleanlab_assets.families.settings import PredictionsSettings
 from cleanlab_assets.families.step import StepContext, step
 from cleanlab_assets.methods.class_codes import encode_labels
@@ -15,7 +15,7 @@ from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_
 from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Plots, TableView, keep_finite
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import audited_rows, is_train_row
 from cleanlab_assets.reports.plots import plot_reliability
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=PredictionsFacts)
 CLASS_PREDICTIONS = TableContract(
-    "ClassPredictions", "Out-of-sample predicted probabilities, one column for each class.", (ROW_ID, GIVEN_LABEL)
+    "ClassPredictions",
+    "Out-of-sample predicted probabilities, one column for each class.",
+    (ROW_ID, SPLIT, GIVEN_LABEL),
 )
 
 
@@ -46,7 +48,7 @@ def store_predictions(
     """Make the result of out-of-sample predictions.
 
     Args:
-        table: one row for each train row or image.
+        table: one row for each audited row or image.
         facts: metrics and reliability among them.
         fit_seconds: seconds of each fit.
         metrics: names of the metrics that people see; all if absent.
@@ -78,26 +80,32 @@ def build_class_predictions(
     build: Callable[[StepContext, int, dict[str, Any]], PipelineFactory] = StepContext.pipeline_factory,
     score: Callable[[StepContext, np.ndarray, np.ndarray], ScoredRows],
     metrics: Sequence[str] | None = None,
+    audited: Callable[[pd.DataFrame], pd.DataFrame] = audited_rows,
 ) -> Step:
-    """Make the step that predicts the probabilities of each class for every train row by a model that never saw it.
+    """Make the step that predicts the probabilities of each class for every row by a model that never saw it.
+
+    Metrics and reliability are those of the train rows.
 
     Args:
         description: of the step.
         build: returns what builds the model, from the context, the seed and its parameters.
         score: from the context, class codes and probabilities to metrics.
         metrics: names of the metrics that people see; all if absent.
+        audited: returns the rows to predict, of a training set.
     """
 
     def run(context: StepContext, settings: PredictionsSettings, training_set: TrainingSetTable) -> PredictionsTable:
-        names, rows = context.dataset.class_names, train_rows(training_set.value)
+        names, rows = context.dataset.class_names, audited(training_set.value)
         model = build(context, training_set.facts.seed, settings.parameters)
         labels, folds = encode_labels(rows["given_label"]), rows["fold"].to_numpy()
         predicted = predict_out_of_sample(rows[model.features], labels, folds, n_classes=len(names), build=model)
+        is_train = is_train_row(rows)
+        known, found = labels[is_train], predicted.probabilities[is_train]
         facts = PredictionsFacts(
             seed=training_set.facts.seed,
             model_parameters=settings.parameters,
-            cross_validation=keep_finite(score(context, labels, predicted.probabilities).compute()),
-            reliability=measure_calibration(labels, predicted.probabilities),
+            cross_validation=keep_finite(score(context, known, found).compute()),
+            reliability=measure_calibration(known, found),
         )
         table = to_predictions_table(rows, predicted.probabilities, names)
         return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, metrics=metrics)
@@ -106,7 +114,7 @@ def build_class_predictions(
     return step(
         "scikitlearn",
         name="predictions",
-        code_version="2",
+        code_version="3",
         facts=PredictionsFacts,
         contract=CLASS_PREDICTIONS,
         settings=PredictionsSettings,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cleanlab_assets.families.step import AnyTable, CheckResult, PredictionsTable, StepContext, check, gate, rule
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
+from cleanlab_assets.methods.training_set import TRAIN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,16 +17,17 @@ if TYPE_CHECKING:
 
 
 @check("predictions", is_blocking=True)
-def each_train_row_predicted_once(
+def each_row_predicted_once(
     context: StepContext, predictions: Result[pd.DataFrame, Any], training_set: Result[pd.DataFrame, Any]
 ) -> CheckResult:
-    """Each train row is predicted exactly once."""
-    expected, found = train_rows(training_set.value)["row_id"], predictions.value["row_id"]
+    """Each train row is predicted exactly once, and so is each row of every other split that is audited."""
+    rows, found = training_set.value, predictions.value["row_id"]
+    expected = rows.loc[rows["split"].isin({TRAIN, *predictions.value["split"]}), "row_id"]
     missing = expected[~expected.isin(found)]
     surplus = found[~found.isin(expected) | found.duplicated()]
     return rule(
         passed=missing.empty and surplus.empty,
-        description=f"{len(missing):,} of {len(expected):,} train rows lack a prediction, {len(surplus):,} "
+        description=f"{len(missing):,} of {len(expected):,} rows lack a prediction, {len(surplus):,} "
         "predictions are surplus",
         figures={
             "n_missing": len(missing),
@@ -59,8 +62,10 @@ def judge_rate(table: pd.DataFrame, flag: str, limit: float) -> CheckResult:
 
 @check("label_issues")
 def label_issue_rate(context: StepContext, label_issues: AnyTable) -> CheckResult:
-    """Few given labels are flagged."""
-    return judge_rate(label_issues.value, "is_label_issue", context.dataset.gates.label_issue_rate)
+    """Few given labels are flagged, of all audited rows."""
+    by_split = say_by_split(count_by_split(label_issues.value))
+    found = judge_rate(label_issues.value, "is_label_issue", context.dataset.gates.label_issue_rate)
+    return replace(found, description=f"{found.description}; {by_split}")
 
 
 @check("variant_comparison")
@@ -74,4 +79,4 @@ def not_worse_than_baseline(context: StepContext, variant_comparison: Result[Var
     )
 
 
-STANDARD_CHECKS = (each_train_row_predicted_once, calibration, label_issue_rate, not_worse_than_baseline)
+STANDARD_CHECKS = (each_row_predicted_once, calibration, label_issue_rate, not_worse_than_baseline)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_each_fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pandas as pd
     from sklearn.pipeline import Pipeline
 
 PROBABILITY_PREFIX = "probability_"
@@ -34,7 +34,8 @@ def predict_out_of_sample(
     Args:
         features: feature columns, shape (n_rows, n_features).
         labels: integer class codes from 0, shape (n_rows,).
-        folds: fold of each row, shape (n_rows,); each fold is predicted by a model fitted on all the others.
+        folds: fold of each row, shape (n_rows,); each fold is predicted by a model fitted on all the others, rows of no
+            fold (-1) by one fitted on all folds.
         n_classes: number of classes; a class that a fold's training rows lack gets probability 0 there.
         build: returns a new unfitted pipeline.
 
@@ -74,9 +75,9 @@ def predict_all_classes(model: Pipeline, features: pd.DataFrame, *, n_classes: i
 
 
 def to_predictions_table(rows: pd.DataFrame, probabilities: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
-    """Put probabilities beside ``row_id`` and ``given_label``, one ``probability_<class>`` column for each class."""
+    """Put ``probability_<class>`` of each class beside ``row_id``, ``split`` and ``given_label``."""
     columns = {f"{PROBABILITY_PREFIX}{name}": probabilities[:, code] for code, name in enumerate(class_names)}
-    return pd.DataFrame({"row_id": rows["row_id"], "given_label": rows["given_label"], **columns})
+    return rows[["row_id", "split", "given_label"]].assign(**columns)
 
 
 def to_probabilities(predictions: pd.DataFrame) -> np.ndarray:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanlab_assets.methods.training_set import NO_FOLD
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,16 +38,23 @@ class Fold:
 def hold_out_each_fold(folds: np.ndarray) -> list[Fold]:
     """Return the folds in order, each with the rows to predict and the rows to learn from.
 
+    Rows of no fold (-1) are kept aside: no fold learns from them. They come last, to be predicted by what learns from
+    all rows of the folds.
+
     Args:
         folds: fold of each row, integers of shape (n_rows,).
 
     Raises:
         ValueError: there are fewer than two folds, so that a fold has no other rows to learn from.
     """
-    names = np.unique(folds)
+    in_a_fold = folds != NO_FOLD
+    names = np.unique(folds[in_a_fold])
     if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training rows
         raise ValueError(f"cross-validation needs at least two folds, got {len(names)}")
-    return [Fold(name=int(name), held_out=folds == name, others=folds != name) for name in names]
+    turns = [Fold(name=int(name), held_out=folds == name, others=in_a_fold & (folds != name)) for name in names]
+    if not in_a_fold.all():
+        turns.append(Fold(name=NO_FOLD, held_out=~in_a_fold, others=in_a_fold))
+    return turns
 
 
 def fit_seconds_of(folds: list[Fold]) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_
 from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample, group_equal_rows
 from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
 from cleanlab_assets.methods.planted_errors import PLANTED_COLUMNS, plant_label_errors, uniform_confusion
+from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,10 +137,10 @@ def to_power_table(powers: Sequence[KindDetectionPower]) -> pd.DataFrame:
 
 
 def measure_planted(issues: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, PlantedDetection]:
-    """Put the planted truth beside label issues, and measure how well they find it.
+    """Put the planted truth beside label issues, and measure among the train rows how well they find it.
 
     Args:
-        issues: label issues with ``row_id``, ``label_quality`` and ``is_label_issue``.
+        issues: label issues with ``row_id``, ``split``, ``label_quality`` and ``is_label_issue``.
         rows: the rows that were audited, in the same order, with ``row_id``, ``planted_error``, ``true_label`` and,
             where errors have kinds, ``planted_kind``.
 
@@ -147,7 +148,7 @@ def measure_planted(issues: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFr
         A copy of the label issues with the planted columns, and the detection power, by kind where there are kinds.
 
     Raises:
-        ValueError: the label issues are of other rows, or no error or nothing but errors was planted.
+        ValueError: the label issues are of other rows, or no error or nothing but errors was planted in train rows.
     """
     if not np.array_equal(issues["row_id"].to_numpy(), rows["row_id"].to_numpy()):
         raise ValueError(
@@ -155,11 +156,12 @@ def measure_planted(issues: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFr
             "materialize both from the same training set"
         )
     table = issues.assign(**{name: rows[name].array for name in PLANTED_COLUMNS if name in rows})
-    quality = table["label_quality"].to_numpy(dtype=np.float64)
-    is_flagged = table["is_label_issue"].to_numpy(dtype=bool)
+    train = train_rows(table)
+    quality = train["label_quality"].to_numpy(dtype=np.float64)
+    is_flagged = train["is_label_issue"].to_numpy(dtype=bool)
     return table, PlantedDetection(
-        overall=score_detection_power(quality, is_flagged, table["planted_error"].to_numpy(dtype=bool)),
-        by_kind=score_detection_power_by_kind(quality, is_flagged, table["planted_kind"])
+        overall=score_detection_power(quality, is_flagged, train["planted_error"].to_numpy(dtype=bool)),
+        by_kind=score_detection_power_by_kind(quality, is_flagged, train["planted_kind"])
         if "planted_kind" in rows
         else [],
     )

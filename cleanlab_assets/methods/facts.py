@@ -41,8 +41,9 @@ class PredictionsFacts(Facts):
 class LabelIssuesFacts(Facts):
     """How labels were judged.
 
-    ``flag_rule`` says in words how rows are flagged; ``estimated_errors`` estimates the number of label errors, None
-    where the family has no estimate; ``planted`` says how well planted errors were found, None without any.
+    ``flag_rule`` says in words how rows are flagged; ``estimated_errors`` estimates the number of label errors among
+    the train rows, None where the family has no estimate; ``planted`` says how well planted errors were found, None
+    without any.
     """
 
     seed: int

@@ -20,6 +20,7 @@ PAIR_COLUMNS = ("model_a", "model_b", "n_a", "n_b", "n_both", "jaccard")
 TRUTH_COLUMNS = ("planted_error", "true_label")
 _TYPES = {
     "row_id": "object",
+    "split": "object",
     "given_label": "object",
     "suggested_label": "object",
     "n_models_flagging": "int64",
@@ -86,10 +87,10 @@ def build_consensus_issues(label_issues: Mapping[str, pd.DataFrame], *, features
     them widest weighs most; it only orders rows that equally many models flag.
 
     Args:
-        label_issues: label issues of the same rows by model: ``row_id``, ``given_label`` and ``suggested_label``
-            (categorical, text or numeric), ``label_quality`` (lower is worse), ``is_label_issue``, the features, and
-            ``planted_error`` with ``true_label`` where errors were planted. Ties between suggested labels go to the
-            model that comes first.
+        label_issues: label issues of the same rows by model: ``row_id``, ``split``, ``given_label`` and
+            ``suggested_label`` (categorical, text or numeric), ``label_quality`` (lower is worse), ``is_label_issue``,
+            the features, and ``planted_error`` with ``true_label`` where errors were planted. Ties between suggested
+            labels go to the model that comes first.
         features: names of the feature columns.
 
     Returns:
@@ -114,6 +115,7 @@ def build_consensus_issues(label_issues: Mapping[str, pd.DataFrame], *, features
     suggestions = [table["suggested_label"] for table in tables.values()]
     findings = {
         "row_id": first["row_id"],
+        "split": first["split"],
         "given_label": first["given_label"],
         **_choose_suggestion(suggestions, counted),
         "n_models_flagging": n_flagging,

@@ -21,6 +21,8 @@ from cleanlab_assets.methods.label_set_folds import divide_label_sets, draw_labe
 from cleanlab_assets.methods.label_sets import LabelSetError, decode_label_sets, encode_label_sets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cleanlab_assets.datasets.dataset import Dataset
 
 TRAIN = "train"
@@ -281,7 +283,7 @@ def require_same_rows(table: pd.DataFrame, rows: pd.DataFrame, *, what: str) -> 
 
     Args:
         table: stored table with ``row_id`` and ``given_label``.
-        rows: train rows of the training set.
+        rows: rows of the training set that it should be about.
         what: name of the table, for the message.
 
     Raises:
@@ -290,15 +292,50 @@ def require_same_rows(table: pd.DataFrame, rows: pd.DataFrame, *, what: str) -> 
     if not all(np.array_equal(table[name].to_numpy(), rows[name].to_numpy()) for name in ("row_id", "given_label")):
         raise ValueError(
             f"{what} ({len(table):,} rows) was made from another training set than the current one "
-            f"({len(rows):,} train rows): materialize {what} again"
+            f"({len(rows):,} rows): materialize {what} again"
         )
 
 
-def train_rows(training_set: pd.DataFrame) -> pd.DataFrame:
-    """Return the train rows of a training-set table, in source order, renumbered from 0."""
-    return training_set[training_set["split"] == TRAIN].reset_index(drop=True)
+def is_train_row(table: pd.DataFrame) -> np.ndarray:
+    """Return which rows of a table with ``split`` are train rows: bool of shape (n_rows,)."""
+    return (table["split"] == TRAIN).to_numpy()
+
+
+def train_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the train rows of a table with ``split``, in its order, renumbered from 0."""
+    return table[is_train_row(table)].reset_index(drop=True)
 
 
 def test_rows(training_set: pd.DataFrame) -> pd.DataFrame:
     """Return the untouched test rows of a training-set table, in source order, renumbered from 0."""
     return training_set[training_set["split"] == TEST].reset_index(drop=True)
+
+
+def audited_rows(training_set: pd.DataFrame) -> pd.DataFrame:
+    """Return all rows of a training-set table as an audit takes them: the train rows, then those kept aside.
+
+    Both are in source order; rows are renumbered from 0.
+    """
+    return training_set.iloc[np.argsort(~is_train_row(training_set), kind="stable")].reset_index(drop=True)
+
+
+def judge_beside_train_rows(
+    judge: Callable[[np.ndarray], tuple[np.ndarray, ...]], is_train: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Judge the labels of all rows, so that the labels kept aside change nothing of what is found of train rows.
+
+    Train rows are judged by themselves; the others are judged together with them.
+
+    Args:
+        judge: judges the rows that a mask of shape (n_rows,) chooses, by estimates from these rows: arrays of shape
+            (n_chosen, ...).
+        is_train: train rows, bool of shape (n_rows,).
+
+    Returns:
+        What is found of all rows: arrays of shape (n_rows, ...).
+    """
+    found = judge(np.ones(len(is_train), dtype=bool))
+    if not is_train.all():
+        for of_all, of_train in zip(found, judge(is_train), strict=True):
+            of_all[is_train] = of_train
+    return found

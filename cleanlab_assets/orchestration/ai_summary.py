@@ -41,7 +41,7 @@ def build_writer(settings: AiSummarySettings, environment: Environment) -> Write
     )
 
 
-@step("pydantic", storage="json", code_version="2", value=AuditSummary, settings=AiSummarySettings)
+@step("pydantic", storage="json", code_version="3", value=AuditSummary, settings=AiSummarySettings)
 def ai_summary(
     context: ChainContext, settings: AiSummarySettings, audit_facts: Result[AuditFacts, NoFacts]
 ) -> Result[AuditSummary, NoFacts]:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from cleanlab_assets.families.contracts import GIVEN_LABEL, RANK, ROW_ID, TableContract, count, share
+from cleanlab_assets.families.contracts import GIVEN_LABEL, RANK, ROW_ID, SPLIT, TableContract, count, share
 from cleanlab_assets.families.step import (
     COMPARISON,
     CheckResult,
@@ -37,10 +37,18 @@ if TYPE_CHECKING:
     from cleanlab_assets.reports.audit_facts import AuditFacts
     from cleanlab_assets.reports.model_comparison import NotCompared
 
-CONSENSUS_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "n_models_flagging", "mean_label_quality")
+CONSENSUS_COLUMNS = (
+    "rank",
+    "row_id",
+    "split",
+    "given_label",
+    "suggested_label",
+    "n_models_flagging",
+    "mean_label_quality",
+)
 
 
-@step("pydantic", level=COMPARISON, storage="json", code_version="3", value=ModelComparison, shows_catalogue=True)
+@step("pydantic", level=COMPARISON, storage="json", code_version="4", value=ModelComparison, shows_catalogue=True)
 def model_comparison(
     context: ChainContext,
     audit_facts: Mapping[str, Result[AuditFacts, NoFacts]],
@@ -94,11 +102,11 @@ def model_comparison(
 @step(
     "pandas",
     level=COMPARISON,
-    code_version="2",
+    code_version="3",
     contract=TableContract(
         "ConsensusIssues",
-        "Every train row with how many models flag it, ranked by agreement, then by mean label quality.",
-        (ROW_ID, GIVEN_LABEL, count("n_models_flagging"), share("mean_label_quality"), RANK),
+        "Every audited row with how many models flag it, ranked by agreement, then by mean label quality.",
+        (ROW_ID, SPLIT, GIVEN_LABEL, count("n_models_flagging"), share("mean_label_quality"), RANK),
     ),
 )
 def consensus_issues(
@@ -106,7 +114,7 @@ def consensus_issues(
     model_comparison: Result[ModelComparison, NoFacts],
     label_issues: Mapping[str, LabelIssuesTable],
 ) -> PlainTable:
-    """Every train row with how many models flag it, ranked by agreement, then by mean label quality."""
+    """Every audited row with how many models flag it, ranked by agreement, then by mean label quality."""
     issues = {result.model: label_issues[result.model].value for result in model_comparison.value.compared}
     # Images are features too, and are not repeated in the tables of their issues.
     repeated = [name for name in context.features if all(name in table for table in issues.values())]
@@ -124,7 +132,7 @@ def consensus_issues(
     )
 
 
-@step(level=COMPARISON, storage="html", code_version="1", value=str, shows_catalogue=True)
+@step(level=COMPARISON, storage="html", code_version="2", value=str, shows_catalogue=True)
 def comparison_report(
     context: StepContext, model_comparison: Result[ModelComparison, NoFacts], consensus_issues: PlainTable
 ) -> Page:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cleanlab_assets.methods.split_counts import say_by_split
 from cleanlab_assets.reports.formatting import in_words, name_metric
 
 if TYPE_CHECKING:
@@ -16,13 +17,18 @@ def digest_audit(facts: AuditFacts) -> list[str]:
     """Say in a few lines what an audit found."""
     metrics = [facts.primary_metric, *(name for name in facts.cross_validation if name != facts.primary_metric)]
     shown = [f"{name_metric(name)} {facts.cross_validation[name]:.3f}" for name in metrics[:METRICS_SHOWN]]
-    estimate = "" if facts.estimated_errors is None else f"; estimated number: {facts.estimated_errors:,}"
+    estimate = (
+        ""
+        if facts.estimated_errors is None
+        else f"; estimated among the train {facts.unit}s: {facts.estimated_errors:,}"
+    )
     worst = facts.worst_rows[0]
     lines = [
-        f"{facts.n_train:,} {facts.unit}s audited; cross-validated {', '.join(shown)}",
-        f"likely label errors: {facts.n_label_issues:,} ({facts.label_issue_rate:.1%}), by {facts.flag_rule}{estimate}",
-        f"worst: {worst.row_id} is labelled {worst.given_label} (label quality {worst.label_quality:.2g}); "
-        f"suggested: {worst.suggested_label}",
+        f"{facts.n_audited:,} {facts.unit}s audited; cross-validated {', '.join(shown)}",
+        f"likely label errors: {facts.n_label_issues:,} ({facts.label_issue_rate:.1%}), "
+        f"{say_by_split(facts.by_split, facts.unit)}; by {facts.flag_rule}{estimate}",
+        f"worst: the {worst.split} {facts.unit} {worst.row_id} is labelled {worst.given_label} (label quality "
+        f"{worst.label_quality:.2g}); suggested: {worst.suggested_label}",
         _describe_issue_types(facts),
         *_describe_variants(facts),
     ]

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from cleanlab_assets.methods.split_counts import SplitCounts, count_by_split
 from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.reports.formatting import NO_CLASS
 
@@ -88,6 +89,7 @@ class WorstRow(_Facts):
     """One of the rows with the lowest label quality: raw data, which leaves the machine only if the settings say so."""
 
     row_id: str
+    split: str
     given_label: str
     suggested_label: str
     label_quality: float
@@ -97,14 +99,15 @@ class AuditFacts(_Facts):
     """What an audit of one dataset with one model found, in aggregates.
 
     ``cross_validation`` and the variants' ``metrics`` are by metric name; the latter are of the untouched test rows.
-    ``expected_calibration_error`` is that of the out-of-sample predictions. ``estimated_errors`` is an estimate of the
-    number of label errors, None where the family has none. ``flag_rule`` says in words how rows are flagged.
-    ``label_distribution`` describes the given labels of the train rows: rows per class, or quantiles of a number.
-    ``limits`` are the thresholds of the dataset's gates. ``chosen`` is the variant that was kept as the final model,
-    ``verdict`` whether cleaning was shown to help. ``detection`` is None unless errors were planted.
-    ``is_used_as_published`` says that the model learns nothing from the train rows. ``unit`` is what carries a label;
-    ``report_asset`` and ``duplicates_asset`` are the assets that advice refers to, the latter None where the family
-    looks for no near duplicates.
+    ``expected_calibration_error`` is that of the out-of-sample predictions of the train rows. ``n_label_issues`` and
+    ``label_issue_rate`` are of all audited rows, ``by_split`` counts those of each split. ``estimated_errors`` is an
+    estimate of the number of label errors among the train rows, None where the family has none. ``flag_rule`` says in
+    words how rows are flagged. ``label_distribution`` describes the given labels of the train rows: rows per class, or
+    quantiles of a number. ``limits`` are the thresholds of the dataset's gates. ``chosen`` is the variant that was kept
+    as the final model, ``verdict`` whether cleaning was shown to help. ``detection`` is None unless errors were
+    planted. ``is_used_as_published`` says that the model learns nothing from the train rows. ``unit`` is what carries a
+    label; ``report_asset`` and ``duplicates_asset`` are the assets that advice refers to, the latter None where the
+    family looks for no near duplicates.
     """
 
     family: str
@@ -123,6 +126,7 @@ class AuditFacts(_Facts):
     expected_calibration_error: float | None
     n_label_issues: int
     label_issue_rate: float
+    by_split: dict[str, SplitCounts]
     estimated_errors: int | None
     flag_rule: str
     label_distribution: dict[str, float]
@@ -137,6 +141,11 @@ class AuditFacts(_Facts):
     notes: list[str]
     worst_rows: list[WorstRow]
     is_used_as_published: bool = False
+
+    @property
+    def n_audited(self) -> int:
+        """Number of audited rows of all splits."""
+        return sum(found.n_audited for found in self.by_split.values())
 
     def variant(self, name: str) -> VariantFacts:
         """Return the facts of one variant.
@@ -188,7 +197,7 @@ def collect_facts(
         model: name of the model.
         training_set: the rows under audit and the test rows.
         predictions: out-of-sample predictions.
-        label_issues: label issues of all train rows.
+        label_issues: label issues of all audited rows.
         comparison: the variants and the verdict.
         data_issues: what was found beside label issues; None where the family looks for none.
     """
@@ -213,6 +222,7 @@ def collect_facts(
         expected_calibration_error=predictions.facts.reliability.expected_calibration_error,
         n_label_issues=n_issues,
         label_issue_rate=n_issues / len(issues),
+        by_split=count_by_split(issues),
         estimated_errors=judged.estimated_errors,
         flag_rule=judged.flag_rule,
         label_distribution=_describe_labels(train["given_label"], dataset),
@@ -280,6 +290,7 @@ def _list_worst_rows(label_issues: pd.DataFrame) -> list[WorstRow]:
     return [
         WorstRow(
             row_id=str(row["row_id"]),
+            split=str(row["split"]),
             given_label=_as_text(row["given_label"]),
             suggested_label=_as_text(row["suggested_label"]),
             label_quality=float(row["label_quality"]),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from cleanlab_assets.methods.split_counts import say_by_split
 from cleanlab_assets.reports.formatting import format_difference, format_number, format_share, in_words, name_metric
 from cleanlab_assets.reports.issue_texts import get_issue_text
 from cleanlab_assets.reports.placeholders import describe_interval, fill_in, find_refused, list_placeholders
@@ -200,8 +201,8 @@ def list_caveats(facts: AuditFacts) -> list[str]:
     caveats = []
     if facts.detection is not None:
         caveats.append(
-            f"Errors were planted in {facts.detection.n_planted:,} train labels: counts, rates and cross-validated "
-            "figures describe the corrupted labels, not the source."
+            f"Errors were planted in {facts.detection.n_planted:,} train labels and in no other: counts, rates and "
+            "cross-validated figures describe the corrupted labels, not the source."
         )
     if facts.n_test < FEW_TEST_ROWS:
         caveats.append(
@@ -222,7 +223,9 @@ def list_key_figures(facts: AuditFacts) -> dict[str, float]:
     figures: dict[str, float | None] = {
         "n_train": facts.n_train,
         "n_test": facts.n_test,
+        "n_audited": facts.n_audited,
         "n_label_issues": facts.n_label_issues,
+        **{f"n_flagged_{split}": found.n_flagged for split, found in facts.by_split.items()},
         "label_issue_rate": facts.label_issue_rate,
         "estimated_errors": facts.estimated_errors,
         **{f"cross_validated_{name}": value for name, value in facts.cross_validation.items()},
@@ -302,12 +305,13 @@ def _judge_labels(facts: AuditFacts) -> Finding:
     rate, limit = facts.label_issue_rate, facts.limits.get("label_issue_rate")
     severity: Severity = "info"
     verb = "is" if facts.n_label_issues == 1 else "are"
-    evidence = f"{facts.n_label_issues:,} of {facts.n_train:,} train labels {verb} flagged ({format_share(rate)})"
+    evidence = f"{facts.n_label_issues:,} of {facts.n_audited:,} labels {verb} flagged ({format_share(rate)})"
     if limit is not None:
         severity = "critical" if rate > CRITICAL_FACTOR * limit else "warning" if rate > limit else "info"
         evidence += f"; the limit is {format_share(limit)}"
+    evidence += f". Flagged are {say_by_split(facts.by_split, facts.unit)}"
     if facts.estimated_errors is not None:
-        evidence += f". Estimated number of errors: {facts.estimated_errors:,}"
+        evidence += f". Estimated number of errors in the train {facts.unit}s: {facts.estimated_errors:,}"
     title = "Likely label errors" if facts.n_label_issues else "No likely label errors"
     return Finding(title=title, evidence=f"{evidence}.", severity=severity)
 
@@ -411,8 +415,8 @@ def _list_next_steps(facts: AuditFacts, topics: list[str]) -> list[str]:
 
 def _write_headline(facts: AuditFacts) -> str:
     verb, share = "looks" if facts.n_label_issues == 1 else "look", format_share(facts.label_issue_rate)
-    found = f"{facts.n_label_issues:,} of {facts.n_train:,} train labels {verb} wrong ({share})"
-    found = found if facts.n_label_issues else "no train label looks wrong"
+    found = f"{facts.n_label_issues:,} of {facts.n_audited:,} labels {verb} wrong ({share})"
+    found = found if facts.n_label_issues else "no label looks wrong"
     return f"{_shorten(facts.title, LONGEST_HEADLINE - len(found) - 2)}: {found}"
 
 

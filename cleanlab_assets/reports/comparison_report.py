@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.methods.model_agreement import PAIR_COLUMNS, list_findings
+from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.reports.comparison_plots import plot_agreement, plot_cv_and_test, plot_flag_counts
 from cleanlab_assets.reports.formatting import format_number, format_share, name_metric
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile
@@ -23,7 +25,15 @@ if TYPE_CHECKING:
 
 SHARES = ("label_issue_rate", "share_of_models", "share_planted")
 SMALLEST_PAIR = 2
-CONSENSUS_COLUMNS = ("row_id", "given_label", "suggested_label", "n_models_flagging", "mean_label_quality", "rank")
+CONSENSUS_COLUMNS = (
+    "row_id",
+    "split",
+    "given_label",
+    "suggested_label",
+    "n_models_flagging",
+    "mean_label_quality",
+    "rank",
+)
 
 
 def build_comparison_report(
@@ -123,9 +133,9 @@ def _build_notes(comparison: ModelComparison, consensus: pd.DataFrame) -> list[s
     if "planted_error" in consensus:
         n_planted = int(consensus["planted_error"].to_numpy(dtype=bool).sum())
         notes.append(
-            f"Labels were deliberately corrupted for evaluation: {n_planted:,} of the {len(consensus):,} audited rows "
-            "carry a planted error. Cross-validated metrics and flags are of the corrupted labels; test labels are not "
-            "touched."
+            f"Labels were deliberately corrupted for evaluation: {n_planted:,} of the {len(train_rows(consensus)):,} "
+            "train rows carry a planted error. Cross-validated metrics and flags are of the corrupted labels; test "
+            "labels are not touched."
         )
     return notes
 
@@ -260,10 +270,11 @@ def _to_matrix(comparison: ModelComparison) -> pd.DataFrame:
 
 
 def _tabulate_planted(consensus: pd.DataFrame) -> Table:
-    planted = consensus["planted_error"].astype(bool).groupby(consensus["n_models_flagging"])
+    train = train_rows(consensus)
+    planted = train["planted_error"].astype(bool).groupby(train["n_models_flagging"])
     table = pd.DataFrame({"rows": planted.size(), "planted_errors": planted.sum(), "share_planted": planted.mean()})
     table = table.sort_index(ascending=False).rename_axis("models that flag the row").reset_index()
-    caption = "Rows with a planted error, by the number of models that flag them."
+    caption = "Train rows with a planted error, by the number of models that flag them."
     return Table("Agreement and planted errors", table, caption, max_rows=len(table), shares=SHARES)
 
 
@@ -275,7 +286,7 @@ def _list_rows(comparison: ModelComparison, consensus: pd.DataFrame, top_rows: i
     worst = flagged.head(top_rows)
     flags = worst[[f"flagged_{model}" for model in models]].to_numpy(dtype=bool)
     names = ["all models" if row.all() else ", ".join(np.asarray(models)[row]) for row in flags]
-    columns = ["row_id", "rank", "given_label", "suggested_label", "n_models_flagging", "n_models_suggesting"]
+    columns = ["row_id", "rank", "split", "given_label", "suggested_label", "n_models_flagging", "n_models_suggesting"]
     columns += ["mean_label_quality", "flagged_by", "planted_error", "true_label"]
     shown = worst.assign(flagged_by=names)
     caption = "Most models first, then lowest mean label quality."
@@ -290,12 +301,14 @@ def _list_rows(comparison: ModelComparison, consensus: pd.DataFrame, top_rows: i
         full_table=full_table,
         n_features=len(features),
     )
+    of_any = consensus.assign(is_label_issue=consensus["n_models_flagging"] > 0)
     return Section(
         key="rows",
         title="Rows that models flag",
         explanation=(
             "The rows that a model flags, ranked by how many models do. The suggested label is the one that most of "
-            "the flagging models suggest; for numbers it is the median."
+            "the flagging models suggest; for numbers it is the median. Some model flags "
+            f"{say_by_split(count_by_split(of_any))}."
         ),
         badge=f"{len(flagged):,}" if len(flagged) else "none",
         tables=[table],

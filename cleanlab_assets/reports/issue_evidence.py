@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.methods.training_set import is_train_row, train_rows
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -17,92 +19,78 @@ PLANTED_COLUMNS = ("true_label", "planted_error", "planted_kind")
 NOT_FEATURES = frozenset({"row_id", "given_label", "split", "fold", *PLANTED_COLUMNS})
 MOST_CLASS_COLUMNS = 6
 SPIKE_SHARE = 0.01
-SUSPECT_VALUE_COLUMNS = ("suggested_label", "label_quality", "is_label_issue", "rank", "uncertainty", "residual")
+LABEL_COLUMNS = ("row_id", "split", "given_label", "suggested_label", "label_quality", "is_label_issue", "rank")
 CUT_COLUMNS = ("is_below_calibrated_cut", "is_below_cleanlab_cut")
 
 
 def join_audited_rows(
-    training_set: pd.DataFrame, datalab_issues: pd.DataFrame, prediction: str = "predicted_label"
+    training_set: pd.DataFrame,
+    label_issues: pd.DataFrame,
+    datalab_issues: pd.DataFrame,
+    *,
+    about_labels: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Join the findings with the features of the train rows, in the order of the findings.
+    """Join what was found with the features of the audited rows, in the order of the label issues.
 
     Args:
-        training_set: ``row_id``, ``given_label``, ``split`` and features.
+        training_set: ``row_id``, ``given_label``, ``split`` and features of all rows.
+        label_issues: ``LABEL_COLUMNS`` and whatever else is known about the label of each row.
         datalab_issues: One row per train row.
-        prediction: The column of ``datalab_issues`` that holds what the model predicts.
+        about_labels: Further columns that the label issues must have.
 
     Returns:
-        The rows and the names of their feature columns. One row per train row: the columns of ``datalab_issues``, then
-        ``nearest_neighbor_label`` if nearest neighbours are known, then ``true_label``, ``planted_error`` and
-        ``planted_kind`` if errors were planted, then the features. A feature whose name a finding already has gets
-        ``feature_`` in front.
+        The rows and the names of their feature columns. One row per audited row: what the label issues say, with
+        ``label_score``, in place of what Datalab says of the label; the other columns of ``datalab_issues``, missing on
+        rows that are no train rows; then ``nearest_neighbor_label`` if nearest neighbours are known, ``true_label``,
+        ``planted_error`` and ``planted_kind`` if errors were planted, and the features. A feature whose name a finding
+        already has gets ``feature_`` in front.
 
     Raises:
-        ValueError: a needed column is missing, a row is named twice, or the findings are not about exactly the train
-            rows.
+        ValueError: a needed column is missing, a row is named twice, or the tables are not about the same rows.
     """
     require_columns("training_set", training_set, ("row_id", "given_label", "split"))
-    require_columns("datalab_issues", datalab_issues, ("row_id", "given_label", prediction))
-    train = training_set[training_set["split"] == "train"]
-    _require_unique_rows("training_set", train)
-    require_train_rows("datalab_issues", datalab_issues, train["row_id"])
-    findings = datalab_issues.reset_index(drop=True)
+    wanted = (*LABEL_COLUMNS, *about_labels)
+    require_columns("label_issues", label_issues, wanted)
+    require_columns("datalab_issues", datalab_issues, ("row_id",))
+    _require_unique_rows("training_set", training_set)
+    require_rows("label_issues", label_issues, training_set["row_id"])
+    require_rows("datalab_issues", datalab_issues, train_rows(training_set)["row_id"])
+    own = [name for name in label_issues if name in wanted or name not in training_set]
+    known = label_issues[own].assign(label_score=label_issues["label_quality"]).reset_index(drop=True)
+    found = datalab_issues.set_index("row_id")
+    findings = known.join(found.drop(columns=[name for name in found if name in known]), on="row_id")
     if "nearest_neighbor" in findings:
-        labels = train.set_index("row_id")["given_label"]
+        labels = training_set.set_index("row_id")["given_label"]
         labels = labels if pd.api.types.is_numeric_dtype(labels) else labels.astype(str)
         findings = findings.assign(nearest_neighbor_label=findings["nearest_neighbor"].map(labels))
-    truth = [name for name in PLANTED_COLUMNS if name in train]
+    truth = [name for name in PLANTED_COLUMNS if name in training_set]
     names = [str(name) for name in training_set.columns if name not in NOT_FEATURES]
     renamed = {name: f"feature_{name}" for name in names if name in findings}
-    features = train[["row_id", *truth, *names]].set_index("row_id").rename(columns=renamed)
+    features = training_set[["row_id", *truth, *names]].set_index("row_id").rename(columns=renamed)
     return findings.join(features, on="row_id"), [renamed.get(name, name) for name in names]
-
-
-def join_suspect_values(datalab_issues: pd.DataFrame, label_issues: pd.DataFrame) -> pd.DataFrame:
-    """Put what is known about the numeric label of each row beside Datalab's findings.
-
-    Args:
-        datalab_issues: One row per train row.
-        label_issues: One row per train row, with ``SUSPECT_VALUE_COLUMNS``; ``CUT_COLUMNS`` and ``reason`` may be
-            missing.
-
-    Returns:
-        The findings with the columns of the label issues, which also replace Datalab's flag and score of the label,
-        and with ``residual/uncertainty``, missing where the uncertainty is zero.
-
-    Raises:
-        ValueError: a column is missing, or the two tables are not about the same rows.
-    """
-    require_columns("datalab_issues", datalab_issues, ("row_id",))
-    require_columns("label_issues", label_issues, ("row_id", *SUSPECT_VALUE_COLUMNS))
-    require_train_rows("label_issues", label_issues, datalab_issues["row_id"])
-    names = [*SUSPECT_VALUE_COLUMNS, *(name for name in (*CUT_COLUMNS, "reason") if name in label_issues)]
-    known = label_issues.set_index("row_id")[names]
-    uncertainty = known["uncertainty"].where(known["uncertainty"] > 0)
-    known["label_score"] = known["label_quality"]
-    known["residual/uncertainty"] = known["residual"] / uncertainty
-    return datalab_issues.drop(columns=list(known), errors="ignore").join(known, on="row_id")
 
 
 def rank_suspect_values(rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
     """Rank the rows that are flagged for their numeric label, worst first, with what helps to judge each value.
 
     Args:
-        rows: The audited rows, see ``join_suspect_values``.
+        rows: The audited rows, with ``predicted_value``, ``uncertainty`` and ``residual``.
         features: Feature columns to show after the findings.
 
     Returns:
-        The ranked rows. The suggested label is left out where it is but the predicted value, and so is a cut that all
-        flagged rows are below.
+        The ranked rows, with ``residual/uncertainty``, missing where the uncertainty is zero. The suggested label is
+        left out where it is but the predicted value, and so is a cut that all flagged rows are below.
     """
     flagged = rows[find_flags(rows, "label")].sort_values("rank", kind="stable")
-    columns = ["row_id", "given_label", "predicted_value", "uncertainty", "residual/uncertainty"]
+    uncertainty = flagged["uncertainty"].where(flagged["uncertainty"] > 0)
+    flagged = flagged.assign(**{"residual/uncertainty": flagged["residual"] / uncertainty})
+    columns = ["row_id", "split", "given_label", "predicted_value", "uncertainty", "residual/uncertainty"]
     columns += ["nearest_neighbor_label", "true_label", "planted_kind", "label_quality"]
     if not np.allclose(flagged["suggested_label"], flagged["predicted_value"], equal_nan=True):
         columns.append("suggested_label")
     columns += [name for name in CUT_COLUMNS if name in rows and not flagged[name].all()]
     columns += ["reason", "nearest_neighbor"]
-    return flagged[[*(name for name in columns if name in rows), *features]]
+    return flagged[[*(name for name in columns if name in flagged), *features]]
 
 
 def compare_cuts(rows: pd.DataFrame, calibration: Mapping[str, object]) -> pd.DataFrame:
@@ -117,7 +105,8 @@ def compare_cuts(rows: pd.DataFrame, calibration: Mapping[str, object]) -> pd.Da
     Returns:
         One row per cut: ``rule``, ``cut``, ``decides``, ``flagged`` (rows), ``share``, ``false_flag_rate`` and
         ``recall`` as estimated by the calibration and, where errors were planted, ``planted_found`` and
-        ``others_flagged`` as shares. What is known for no cut is left out.
+        ``others_flagged`` as shares of the train rows with and without such an error. What is known for no cut is left
+        out.
     """
     sources = {
         "calibrated": ("cut", ("measured_false_flag_rate", "false_flag_rate"), "recall"),
@@ -141,7 +130,7 @@ def compare_cuts(rows: pd.DataFrame, calibration: Mapping[str, object]) -> pd.Da
         if "planted_error" in rows:
             is_planted = rows["planted_error"].fillna(value=False).astype(bool)
             record["planted_found"] = float(is_below[is_planted].mean())
-            record["others_flagged"] = float(is_below[~is_planted].mean())
+            record["others_flagged"] = float(is_below[is_train_row(rows) & ~is_planted].mean())
         found.append(record)
     return pd.DataFrame(found).dropna(axis="columns", how="all")
 
@@ -165,8 +154,9 @@ def rank_flagged_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[st
     """
     score = f"{issue_type}_score"
     chosen = rows[find_flags(rows, issue_type).to_numpy()]
-    columns = ["row_id", "given_label", "missing_labels", "extra_labels", "predicted_label", "predicted_value", score]
+    columns = ["row_id", "given_label", "predicted_label", "predicted_value", score]
     if issue_type == "label":
+        columns = ["row_id", "split", "given_label", "missing_labels", "extra_labels", "suggested_label", score]
         columns += ["true_label", "nearest_neighbor", "nearest_neighbor_label"]
     elif issue_type in {"outlier", "near_duplicate", "data_valuation"}:
         columns += ["nearest_neighbor", "nearest_neighbor_label", "distance_to_nearest_neighbor"]
@@ -187,28 +177,27 @@ def count_classes(rows: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFram
     counts = labels.value_counts().reindex(order, fill_value=0)
     table = pd.DataFrame({"given_label": order, "rows": counts.to_numpy()})
     table["share"] = table["rows"] / max(len(rows), 1)
-    if "is_label_issue" in rows:
-        flagged = labels[find_flags(rows, "label")].value_counts().reindex(order, fill_value=0)
-        table["likely_label_errors"] = flagged.to_numpy()
-        table["share_of_class"] = table["likely_label_errors"] / table["rows"].where(table["rows"] > 0)
+    flagged = labels[find_flags(rows, "label")].value_counts().reindex(order, fill_value=0)
+    table["likely_label_errors"] = flagged.to_numpy()
+    table["share_of_class"] = table["likely_label_errors"] / table["rows"].where(table["rows"] > 0)
     return table
 
 
 def count_label_pairs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Count the flagged rows by given and predicted label, most frequent pair first."""
+    """Count the flagged rows by given and suggested label, most frequent pair first."""
     flagged = rows[find_flags(rows, "label")]
-    labels = flagged[["given_label", "predicted_label"]].astype(str)
+    labels = flagged[["given_label", "suggested_label"]].astype(str)
     pairs = labels.value_counts().rename("flagged_rows").reset_index()
     pairs["share_of_flagged"] = pairs["flagged_rows"] / max(len(flagged), 1)
     return pairs
 
 
 def tabulate_label_pairs(rows: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
-    """Return the flagged rows as a matrix: given label down, predicted label across, in catalogue order."""
+    """Return the flagged rows as a matrix: given label down, suggested label across, in catalogue order."""
     flagged = rows[find_flags(rows, "label")]
-    matrix = pd.crosstab(flagged["given_label"].astype(str), flagged["predicted_label"].astype(str))
+    matrix = pd.crosstab(flagged["given_label"].astype(str), flagged["suggested_label"].astype(str))
     matrix = matrix.reindex(index=list(class_names), columns=list(class_names), fill_value=0)
-    return matrix.rename_axis(index="given label", columns="predicted label")
+    return matrix.rename_axis(index="given label", columns="suggested label")
 
 
 def count_missing_values(rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
@@ -334,17 +323,17 @@ def count_extreme_values(labels: pd.Series[float]) -> pd.DataFrame:
     return pd.concat(ends, ignore_index=True)
 
 
-def require_train_rows(name: str, frame: pd.DataFrame, row_ids: pd.Series[str]) -> None:
-    """Check that a table is about exactly the train rows, each once.
+def require_rows(name: str, frame: pd.DataFrame, row_ids: pd.Series[str]) -> None:
+    """Check that a table is about exactly the rows that it should be about, each once.
 
     Raises:
-        ValueError: a row is named twice, is missing, or is none of the train rows.
+        ValueError: a row is named twice, is missing, or is none of these rows.
     """
     _require_unique_rows(name, frame)
     strangers = sorted(set(row_ids) ^ set(frame["row_id"]))
     if strangers:
         raise ValueError(
-            f"{name} must hold exactly the {len(row_ids):,} train rows, got {len(frame):,} rows; "
+            f"{name} must hold exactly {len(row_ids):,} rows of the training set, got {len(frame):,} rows; "
             f"{len(strangers):,} row_id are in one of the two only, the first is {strangers[0]!r}"
         )
 

@@ -115,7 +115,7 @@ def _list_names(facts: AuditFacts) -> Entries:
     yield "flag_rule", _name(facts.flag_rule), "rule by which labels are flagged"
     yield "primary_metric", name_metric(facts.primary_metric), "name of the metric of the comparison"
     assets = {
-        "label_issues": ("label_issues", f"asset with the label quality of every train {facts.unit}"),
+        "label_issues": ("label_issues", f"asset with the label quality of every audited {facts.unit}"),
         "report": (facts.report_asset, f"asset with the report that shows flagged {facts.unit}s"),
         "duplicates": (facts.duplicates_asset, "asset with the sets of near duplicates"),
         "variant_comparison": ("variant_comparison", "asset that compares training on cleaned data with the baseline"),
@@ -126,12 +126,15 @@ def _list_names(facts: AuditFacts) -> Entries:
 
 
 def _list_counts(facts: AuditFacts) -> Entries:
+    yield "n_audited", _count(facts.n_audited), f"audited {facts.unit}s"
     yield "n_train", _count(facts.n_train), f"train {facts.unit}s, all of which were audited"
     yield "n_test", _count(facts.n_test), f"test {facts.unit}s, which nothing was trained on"
     yield "n_features", _count(facts.n_features), "features"
-    yield "n_label_issues", _count(facts.n_label_issues), "train labels that are flagged as likely errors"
-    yield "label_issue_rate", _share(facts.label_issue_rate), "share of the train labels that are flagged"
-    yield "estimated_errors", _count(facts.estimated_errors), "estimated number of label errors"
+    yield "n_label_issues", _count(facts.n_label_issues), "audited labels that are flagged as likely errors"
+    for split, found in facts.by_split.items():
+        yield f"n_flagged_{split}", _count(found.n_flagged), f"{split} labels among them"
+    yield "label_issue_rate", _share(facts.label_issue_rate), "share of the audited labels that are flagged"
+    yield "estimated_errors", _count(facts.estimated_errors), f"estimated number of errors in train {facts.unit}s"
     for item in facts.issue_types:
         if item.issue_type == "label":
             continue

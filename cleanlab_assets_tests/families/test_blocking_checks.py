@@ -17,7 +17,7 @@ from cleanlab_assets.families.object_detection.predictions import to_predictions
 from cleanlab_assets.families.regression.checks import values_are_valid
 from cleanlab_assets.families.segmentation import checks as segmentation
 from cleanlab_assets.families.segmentation.predictions import pack_probabilities
-from cleanlab_assets.families.standard_checks import each_train_row_predicted_once
+from cleanlab_assets.families.standard_checks import each_row_predicted_once
 from cleanlab_assets.families.step import StepContext
 from cleanlab_assets.families.tables.checks import no_row_in_both_splits, probabilities_are_valid
 from cleanlab_assets.families.token_classification.checks import no_sentence_in_two_parts
@@ -40,16 +40,24 @@ def judge(check: Check, context: StepContext = CONTEXT, **tables: pd.DataFrame) 
     return found
 
 
-def judge_predicted(predicted: list[str]) -> CheckResult:
+def judge_predicted(predicted: list[str], split: str | list[str] = "train") -> CheckResult:
     return judge(
-        each_train_row_predicted_once,
-        predictions=pd.DataFrame({"row_id": predicted}),
+        each_row_predicted_once,
+        predictions=pd.DataFrame({"row_id": predicted, "split": split}),
         training_set=pd.DataFrame({"row_id": ["a", "b", "c", "test"], "split": ["train"] * 3 + ["test"]}),
     )
 
 
-def test_each_train_row_once_in_any_order_is_right() -> None:
+def test_each_row_once_in_any_order_is_right() -> None:
     assert judge_predicted(["c", "a", "b"]).passed
+    assert judge_predicted(["c", "a", "test", "b"], split=["train", "train", "test", "train"]).passed
+
+
+def test_a_test_row_without_a_prediction_is_an_error_where_test_rows_are_audited() -> None:
+    found = judge_predicted(["a", "b", "c"], split=["train", "train", "test"])
+
+    assert not found.passed
+    assert found.figures["examples"] == "test"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from cleanlab_assets.methods.class_predictions import (
     to_probabilities,
 )
 from cleanlab_assets.models.catalogue import models_of
-from cleanlab_assets_tests.known_data import embedded, mixed_table
+from cleanlab_assets_tests.known_data import embedded, mixed_table, name_splits
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -126,14 +126,13 @@ def test_probabilities_sum_to_1_also_where_those_of_the_model_do_not() -> None:
 
 
 def test_the_table_gives_back_the_probabilities_in_class_order() -> None:
-    rows = pd.DataFrame(
-        {"row_id": ["r9", "r2"], "given_label": pd.Categorical(["z", "b"], categories=["z", "b", "m"])}, index=[4, 7]
-    )
+    labels = pd.Categorical(["z", "b"], categories=["z", "b", "m"])
+    rows = pd.DataFrame({"row_id": ["r9", "r2"], "split": name_splits(1, 1), "given_label": labels}, index=[4, 7])
     probabilities = np.array([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]], dtype=np.float32)
 
     table = to_predictions_table(rows, probabilities, ["z", "b", "m"])
 
-    assert table.columns.tolist() == ["row_id", "given_label", "probability_z", "probability_b", "probability_m"]
+    assert table.columns.tolist() == [*rows.columns, "probability_z", "probability_b", "probability_m"]
     assert table["row_id"].tolist() == ["r9", "r2"]
     shuffled = table[["probability_m", "row_id", "probability_b", "given_label", "probability_z"]]
     assert np.array_equal(to_probabilities(shuffled), probabilities)

@@ -18,7 +18,19 @@ def test_each_row_is_held_out_once_and_learnt_from_in_all_other_folds() -> None:
     assert all((fold.others == ~fold.held_out).all() for fold in folds)
 
 
-@pytest.mark.parametrize(("folds", "found"), [([], 0), ([3, 3, 3], 1)])
+def test_rows_of_no_fold_are_held_out_last_and_learnt_from_in_no_fold() -> None:
+    folds = hold_out_each_fold(np.array([-1, 0, 1, -1]))
+
+    assert [fold.name for fold in folds] == [0, 1, -1]
+    assert [fold.others.tolist() for fold in folds] == [
+        [False, False, True, False],
+        [False, True, False, False],
+        [False, True, True, False],
+    ]
+    assert folds[-1].held_out.tolist() == [True, False, False, True]
+
+
+@pytest.mark.parametrize(("folds", "found"), [([], 0), ([3, 3, 3], 1), ([-1, 3, -1], 1)])
 def test_fewer_than_two_folds_are_refused(folds: list[int], found: int) -> None:
     with pytest.raises(ValueError, match=f"at least two folds, got {found}"):
         hold_out_each_fold(np.array(folds))

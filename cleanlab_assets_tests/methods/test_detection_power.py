@@ -12,7 +12,7 @@ from cleanlab_assets.methods.detection_power import (
     score_detection_power_by_kind,
     to_power_table,
 )
-from cleanlab_assets_tests.known_data import Labelled, embedded
+from cleanlab_assets_tests.known_data import Labelled, embedded, name_splits
 
 
 def test_a_perfect_detector_scores_one_everywhere() -> None:
@@ -100,6 +100,7 @@ def test_rows_that_belong_together_are_not_predicted_from_each_other() -> None:
     rows = pd.DataFrame(
         {
             "row_id": [f"row:{number}" for number in range(400)],
+            "split": name_splits(400),
             "given_label": pd.Categorical(np.where(labels == 1, "yes", "no")),
             "x": pair + 0.1 * (np.arange(400) % 2),
             "sentence": pair.astype(str),
@@ -149,24 +150,25 @@ def test_without_planted_errors_there_are_no_kinds() -> None:
 
 @pytest.fixture
 def audited() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Label issues, and the audited rows with two planted errors of different kinds; their indexes differ."""
-    names = ["a", "b", "c", "d"]
+    """Label issues of four train rows, of which two carry planted errors, and of a test row; their indexes differ."""
+    names = ["a", "b", "c", "d", "test"]
     issues = pd.DataFrame(
         {
             "row_id": names,
-            "label_quality": np.array([0.1, 0.9, 0.2, 0.3], dtype=np.float32),
-            "is_label_issue": [True, False, True, False],
+            "split": name_splits(4, 1),
+            "label_quality": np.array([0.1, 0.9, 0.2, 0.3, 0.0], dtype=np.float32),
+            "is_label_issue": [True, False, True, False, True],
         }
     )
     rows = pd.DataFrame(
         {
             "row_id": names,
-            "given_label": pd.Categorical(["x", "x", "y", "y"]),
-            "planted_error": [True, False, False, True],
-            "true_label": pd.Categorical(["y", "x", "y", "x"]),
-            "planted_kind": pd.Categorical(["slip", None, None, "swap"]),
+            "given_label": pd.Categorical(["x", "x", "y", "y", "y"]),
+            "planted_error": [True, False, False, True, False],
+            "true_label": pd.Categorical(["y", "x", "y", "x", "y"]),
+            "planted_kind": pd.Categorical(["slip", None, None, "swap", None]),
         },
-        index=[7, 8, 9, 10],
+        index=[7, 8, 9, 10, 11],
     )
     return issues, rows
 
@@ -202,5 +204,5 @@ def test_errors_without_kinds_are_measured_as_a_whole(audited: tuple[pd.DataFram
 def test_the_truth_of_other_rows_is_refused(audited: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     issues, rows = audited
 
-    with pytest.raises(ValueError, match=r"label issues \(4 rows\) are not those of the audited rows \(3 rows\)"):
+    with pytest.raises(ValueError, match=r"label issues \(5 rows\) are not those of the audited rows \(3 rows\)"):
         measure_planted(issues, rows.head(3))

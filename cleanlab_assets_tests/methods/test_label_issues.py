@@ -54,6 +54,33 @@ def test_every_rule_flags_planted_errors_better_than_chance(rule: str, seed: int
 
 
 @pytest.mark.parametrize("rule", get_args(FilterRule))
+@pytest.mark.parametrize("method", get_args(QualityMethod))
+def test_labels_of_test_rows_change_nothing_of_what_is_found_of_train_rows(
+    rule: FilterRule, method: QualityMethod
+) -> None:
+    labels, probabilities = easy_predictions(500)
+    given = plant_label_errors(labels, fraction=0.1, confusion=uniform_confusion(4), seed=0).labels
+    other, features = np.append(given[:400], 3 - given[400:]), pd.DataFrame(index=range(500))
+    how = {"filter_by": rule, "quality_method": method}
+
+    alone = find_label_issues(predictions_for(given[:400], probabilities[:400]), features.head(400), **how)  # type: ignore[arg-type]
+    beside, beside_other = (
+        find_label_issues(predictions_for(codes, probabilities, n_test=100), features, **how)  # type: ignore[arg-type]
+        for codes in (given, other)
+    )
+
+    for found in (beside, beside_other):
+        pd.testing.assert_frame_equal(found.table.head(400).drop(columns="rank"), alone.table.drop(columns="rank"))
+        assert (found.table["rank"].head(400).argsort() == alone.table["rank"].argsort()).all()
+        assert found.estimated_errors == alone.estimated_errors
+        pd.testing.assert_frame_equal(found.noise_matrix, alone.noise_matrix)
+    assert sorted(beside.table["rank"]) == list(range(1, 501))
+    together = audit(given, probabilities, **how).table
+    judged = ["label_quality", "is_label_issue"]
+    pd.testing.assert_frame_equal(beside.table.loc[400:, judged], together.loc[400:, judged])
+
+
+@pytest.mark.parametrize("rule", get_args(FilterRule))
 def test_flags_equal_those_of_cleanlabs_filter(rule: str) -> None:
     from cleanlab.filter import find_label_issues as find_with_cleanlab
 

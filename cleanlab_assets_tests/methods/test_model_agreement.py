@@ -13,6 +13,7 @@ from cleanlab_assets.methods.model_agreement import (
     list_findings,
     measure_pairwise_jaccard,
 )
+from cleanlab_assets_tests.known_data import name_splits
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -33,6 +34,7 @@ def label_issues(
     return pd.DataFrame(
         {
             "row_id": [f"pets.csv:{line}" for line in range(2, n + 2)],
+            "split": name_splits(n - 1, 1),
             "given_label": pd.Categorical(labels, categories=NAMES) if is_text else np.array(labels, dtype=float),
             "suggested_label": pd.Categorical(suggestions, categories=NAMES) if is_text else np.array(suggestions),
             "label_quality": np.array([0.5] * n if quality is None else quality, dtype=np.float32),

@@ -234,6 +234,23 @@ def test_train_and_test_rows_part_the_table_in_source_order() -> None:
     assert test["row_id"].tolist() == table.loc[table["split"] == TEST, "row_id"].tolist()
 
 
+def test_all_rows_are_audited_train_rows_first_and_each_split_in_source_order() -> None:
+    table = pd.DataFrame({"row_id": list("abcde"), "split": ["test", "train", "validation", "train", "test"]})
+
+    assert module.audited_rows(table)["row_id"].tolist() == ["b", "d", "a", "c", "e"]
+    assert module.audited_rows(table).index.tolist() == list(range(5))
+
+
+def test_train_rows_are_judged_by_themselves_and_the_others_beside_them() -> None:
+    values = np.array([1.0, 2.0, 30.0, 3.0])
+
+    (found,) = module.judge_beside_train_rows(
+        lambda chosen: (values[chosen] - values[chosen].mean(),), np.array([True, True, False, True])
+    )
+
+    assert found.tolist() == [-1, 0, 21, 1]
+
+
 def test_tables_of_another_training_set_are_refused() -> None:
     rows = pd.DataFrame({"row_id": ["a:1", "a:2"], "given_label": pd.Categorical(["x", "y"])})
     require_same_rows(rows, rows, what="predictions")

@@ -12,6 +12,7 @@ import pytest
 from cleanlab_assets.datasets import digit_scenes
 from cleanlab_assets.families.chain import checks_of
 from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL, StepContext
+from cleanlab_assets.methods.training_set import audited_rows
 from cleanlab_assets.orchestration import assets
 from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets_tests.conftest import Workbench, build_workbench, open_instance
@@ -47,6 +48,7 @@ class Audit:
         labelled: the step whose table has these columns.
         metric: metric of the model card by which the final model is known again.
         can_learn: whether so few examples are enough to learn anything.
+        audits_all: whether labels of rows that are no train rows are judged too.
         is_slow: whether it takes so long that the tests that look at it are slow ones.
     """
 
@@ -57,6 +59,7 @@ class Audit:
     labelled: str = "training_set"
     metric: str = "accuracy"
     can_learn: bool = True
+    audits_all: bool = True
     is_slow: bool = False
 
     @property
@@ -97,6 +100,7 @@ AUDITS = {
             "learning_curve": {"seeds": 2, "max_examples": 60, "start": 40, "batch_size": 20, "rounds": 1},
         },
         labelled="annotations",
+        audits_all=False,
         is_slow=True,
     ),
     "object_detection": Audit(
@@ -203,6 +207,11 @@ class Audited:
         """The train rows of the training set."""
         rows: pd.DataFrame = self.read("training_set")
         return rows[rows["split"] == "train"]
+
+    @property
+    def audited_rows(self) -> pd.DataFrame:
+        """The rows of the training set whose labels are judged, in the order of an audit."""
+        return audited_rows(self.read("training_set")) if self.audit.audits_all else self.train_rows
 
     def interrupt(self, step: str) -> None:
         """Begin to materialize the level of a step, and end it by an interrupt when the step begins."""

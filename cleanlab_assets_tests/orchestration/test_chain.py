@@ -17,6 +17,8 @@ from cleanlab_assets.families.registry import FAMILIES
 from cleanlab_assets.families.segmentation.predictions import unpack_probabilities
 from cleanlab_assets.families.step import MODEL
 from cleanlab_assets.methods.label_sets import encode_given_labels
+from cleanlab_assets.methods.split_counts import count_by_split
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.models.trained_model import TrainedModel
 from cleanlab_assets.models.trained_network import TrainedNetwork
 from cleanlab_assets.orchestration.datasets import get_dataset
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 NAMES = [family.name for family in FAMILIES]
 LEARNING = [name for name in NAMES if AUDITS[name].can_learn]
+AUDITING_ALL = [name for name in NAMES if AUDITS[name].audits_all]
 BEGINNINGS = {"parquet": b"PAR1", "json": b"{", "html": b"<!DOCTYPE html>", "skops": b"PK"}
 
 
@@ -209,17 +212,63 @@ def test_what_stands_beside_columns_of_the_source_has_a_reserved_name(audits: Au
     assert {name: columns for name, columns in free.items() if columns} == {}
 
 
-def test_tables_of_train_rows_have_each_of_them_once_in_their_order(chain: Audited) -> None:
-    expected = chain.train_rows["row_id"].tolist()
-    made = {step.name for step in chain.steps}
-    for name in ("predictions", "label_issues", "datalab_issues", "image_issues", "pixel_issues"):
+def test_every_audited_row_is_predicted_and_judged_once_with_its_split(chain: Audited) -> None:
+    rows, made = chain.audited_rows, {step.name for step in chain.steps}
+    for name in ("predictions", "label_issues", "pixel_issues", "consensus_issues"):
         if name in made:
-            assert chain.read(name)["row_id"].tolist() == expected, name
+            table = chain.read(name)
+            assert table["row_id"].tolist() == rows["row_id"].tolist(), name
+            assert table["split"].astype(str).tolist() == rows["split"].astype(str).tolist(), name
     issues = chain.read("label_issues")
     assert sorted(issues["rank"]) == list(range(1, len(issues) + 1))
     assert issues.sort_values("rank")["label_quality"].is_monotonic_increasing
     if chain.bench.family.name != "object_detection":  # there the issues name the class of each box
-        assert issues["given_label"].astype(str).tolist() == chain.train_rows["given_label"].astype(str).tolist()
+        assert issues["given_label"].astype(str).tolist() == rows["given_label"].astype(str).tolist()
+
+
+def test_tables_of_train_rows_have_each_of_them_once_in_their_order(chain: Audited) -> None:
+    made = {step.name for step in chain.steps}
+    for name in ("datalab_issues", "image_issues"):
+        if name in made:
+            assert chain.read(name)["row_id"].tolist() == chain.train_rows["row_id"].tolist(), name
+
+
+def _audit_again(chain: Audited, training_set: pd.DataFrame) -> dict[str, Result[Any, Any]]:
+    """Run the steps from the predictions to the label issues on another training set, as those of the audit ran."""
+    made = {"training_set": replace(chain.result("training_set"), value=training_set)}
+    names = [step.name for step in chain.steps if step.level == MODEL]
+    for name in names[: names.index("label_issues") + 1]:
+        step = chain.bench.family.step(name)
+        settings = {} if step.settings is None else {"settings": step.settings(**_settings_of(chain, step))}
+        inputs = {other: made.get(other) or chain.result(other) for other in step.inputs}
+        made[name] = step.run(chain.context, **settings, **inputs)
+    return {name: made[name] for name in names[: names.index("label_issues") + 1]}
+
+
+def _find_of_train_rows(result: Result[Any, Any]) -> pd.DataFrame:
+    """What a table says of train rows; ranks are those of all rows, so that only their order counts."""
+    table: pd.DataFrame = train_rows(result.value)
+    return table.assign(rank=table["rank"].rank()) if "rank" in table else table
+
+
+@pytest.mark.parametrize("family", mark_slow(AUDITING_ALL))
+def test_test_labels_change_nothing_of_what_is_found_of_train_rows(audits: Audits, family: str) -> None:
+    chain = audits[family]
+    rows, first = chain.read("training_set"), chain.result("label_issues")
+    is_aside, exchanged = (rows["split"] != "train").to_numpy(), rows.copy()
+    for name in {"given_label", *chain.audit.labels}:
+        labels = rows[name].to_numpy(dtype=object, copy=True)
+        labels[is_aside] = np.roll(labels[is_aside], 1)
+        exchanged[name] = pd.Series(labels).astype(rows[name].dtype)
+
+    for name, made in _audit_again(chain, exchanged).items():
+        pd.testing.assert_frame_equal(_find_of_train_rows(made), _find_of_train_rows(chain.result(name)))
+        if name == "predictions":
+            assert made.facts == chain.facts(name)
+    aside, other = (table[table["split"] != "train"].set_index("row_id") for table in (first.value, made.value))
+    assert (aside["label_quality"] != other.loc[aside.index, "label_quality"]).any(), "test labels are judged"
+    for fact in ("planted", "estimated_errors", "flag_rule", "notes"):
+        assert getattr(made.facts, fact) == getattr(first.facts, fact), fact
 
 
 @pytest.mark.parametrize("family", mark_slow(LEARNING))
@@ -312,7 +361,9 @@ def test_the_comparison_names_the_rows_that_each_variant_changed(chain: Audited)
 
 def test_report_facts_and_summary_tell_the_audit(chain: Audited) -> None:
     issues, facts = chain.read("label_issues"), chain.read("audit_facts")
-    assert (facts.n_label_issues, facts.n_train) == (issues["is_label_issue"].sum(), len(issues))
+    assert (facts.n_label_issues, facts.n_audited) == (issues["is_label_issue"].sum(), len(issues))
+    assert facts.by_split == count_by_split(issues)
+    assert facts.by_split["train"].n_audited == facts.n_train
     assert facts.detection is not None
     assert facts.verdict == chain.read("variant_comparison").verdict
     assert facts.flag_rule == chain.facts("label_issues").flag_rule

@@ -18,6 +18,7 @@ from cleanlab_assets.families.regression.report import build_regression_report
 from cleanlab_assets.families.tables.report import AuditResults
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets_tests.conftest import empty_plots
+from cleanlab_assets_tests.known_data import name_splits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,7 @@ RAN_ON_VALUES = ("label", "outlier", "near_duplicate", "non_iid", "null")
 CAP = 50.00001
 N_CAPPED = 6
 WRONG_ROWS = [10, 20, 30, 40]
+FLAGGED_TEST_ROWS = [5, 17]
 CALIBRATION = {
     "flag_by": "calibrated",
     "cut": 0.05,
@@ -67,6 +69,7 @@ class Audited:
 
     dataset: Dataset
     training_set: pd.DataFrame
+    label_issues: pd.DataFrame
     datalab_issues: pd.DataFrame
     datalab_summary: pd.DataFrame
     duplicate_sets: pd.DataFrame
@@ -76,6 +79,7 @@ class Audited:
             dataset=self.dataset,
             model="logistic_regression",
             training_set=self.training_set,
+            label_issues=self.label_issues,
             datalab_issues=self.datalab_issues,
             datalab_summary=self.datalab_summary,
             duplicate_sets=self.duplicate_sets,
@@ -107,13 +111,14 @@ class AuditedValues:
             dataset=self.dataset,
             model="ridge",
             training_set=self.training_set,
+            label_issues=self.label_issues,
             datalab_issues=self.datalab_issues,
             datalab_summary=self.datalab_summary,
             duplicate_sets=self.duplicate_sets,
             **{"facts": {"Seed": "0"}, **options},
         )
         with empty_plots():
-            return build_regression_report(results, self.label_issues, calibration)
+            return build_regression_report(results, calibration)
 
     def with_planted_errors(self, row_ids: list[str]) -> AuditedValues:
         is_planted = self.training_set["row_id"].isin(row_ids)
@@ -138,7 +143,7 @@ def make_training_set(rng: np.random.Generator) -> pd.DataFrame:
             "weight": rng.normal(10, 3, n),
             "colour": pd.Categorical(rng.choice(["black", "white", "<script>alert(1)</script>"], n)),
             "given_label": pd.Categorical(rng.choice(CLASSES, n, p=[0.5, 0.4, 0.1]), categories=CLASSES),
-            "split": ["train"] * N_TRAIN + ["test"] * N_TEST,
+            "split": name_splits(N_TRAIN, N_TEST),
             "fold": [*(index % 5 for index in range(N_TRAIN)), *([-1] * N_TEST)],
         }
     )
@@ -165,6 +170,22 @@ def make_issues(train: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return issues
 
 
+def make_label_issues(
+    training_set: pd.DataFrame, datalab_issues: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Label issues that say of train rows what Datalab says, with two test rows flagged."""
+    in_doubt = np.isin(np.arange(N_TEST), FLAGGED_TEST_ROWS)
+    of_test = np.where(in_doubt, 0.001, rng.uniform(0.3, 1, N_TEST))
+    quality = np.concatenate([datalab_issues["label_score"], of_test]).astype(np.float32)
+    suggested = [*datalab_issues["predicted_label"], *rng.choice(CLASSES, N_TEST)]
+    return training_set[["row_id", "split", "given_label"]].assign(
+        suggested_label=pd.Categorical(suggested, categories=CLASSES),
+        label_quality=quality,
+        is_label_issue=[*datalab_issues["is_label_issue"], *in_doubt],
+        rank=pd.Series(quality).rank(method="first").astype(int),
+    )
+
+
 def make_values(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Prices of pets that climb from row to row, up to a cap, and their label issues: four prices are ten times off."""
     n = N_TRAIN + N_TEST
@@ -173,22 +194,24 @@ def make_values(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
     given[WRONG_ROWS] /= 10
     given[N_TRAIN - N_CAPPED : N_TRAIN] = CAP
     training_set = make_training_set(rng).assign(given_label=given)
-    residual = (given - predicted)[:N_TRAIN]
+    residual = given - predicted
     quality = np.exp(-np.abs(residual) / 2)
+    is_wrong = np.isin(np.arange(n), WRONG_ROWS)
     issues = pd.DataFrame(
         {
-            "row_id": training_set["row_id"].head(N_TRAIN),
-            "given_label": given[:N_TRAIN],
-            "suggested_label": predicted[:N_TRAIN].round(),
+            "row_id": training_set["row_id"],
+            "split": training_set["split"],
+            "given_label": given,
+            "suggested_label": predicted.round(),
             "label_quality": quality,
-            "is_label_issue": np.isin(np.arange(N_TRAIN), WRONG_ROWS),
+            "is_label_issue": is_wrong,
             "rank": pd.Series(quality).rank(method="first").astype(int),
-            "predicted_value": predicted[:N_TRAIN],
-            "uncertainty": np.full(N_TRAIN, 2.0),
+            "predicted_value": predicted,
+            "uncertainty": np.full(n, 2.0),
             "residual": residual,
-            "is_below_cleanlab_cut": np.isin(np.arange(N_TRAIN), [*WRONG_ROWS, 50, 60, 70]),
-            "is_below_calibrated_cut": np.isin(np.arange(N_TRAIN), WRONG_ROWS),
-            "reason": np.where(np.isin(np.arange(N_TRAIN), WRONG_ROWS), "far below the prediction", "not flagged"),
+            "is_below_cleanlab_cut": np.isin(np.arange(n), [*WRONG_ROWS, 50, 60, 70]),
+            "is_below_calibrated_cut": is_wrong,
+            "reason": np.where(is_wrong, "far below the prediction", "not flagged"),
         }
     )
     return training_set, issues
@@ -259,6 +282,7 @@ def audited() -> Audited:
     return Audited(
         dataset=dataset,
         training_set=training_set,
+        label_issues=make_label_issues(training_set, issues, rng),
         datalab_issues=issues,
         datalab_summary=make_summary(issues),
         duplicate_sets=duplicate_sets,
@@ -279,11 +303,12 @@ def values_page(values_report: Report) -> str:
 def audited_values(audited: Audited) -> AuditedValues:
     training_set, label_issues = make_values(np.random.default_rng(11))
     unused = [f"is_{name}_issue" for name in RAN if name not in RAN_ON_VALUES]
+    of_train = label_issues.head(N_TRAIN)
     issues = audited.datalab_issues.drop(columns=["predicted_label", *unused]).assign(
-        given_label=label_issues["given_label"],
-        predicted_value=label_issues["predicted_value"],
-        is_label_issue=label_issues["is_label_issue"],
-        label_score=label_issues["label_quality"],
+        given_label=of_train["given_label"],
+        predicted_value=of_train["predicted_value"],
+        is_label_issue=of_train["is_label_issue"],
+        label_score=of_train["label_quality"],
     )
     values = dict(zip(training_set["row_id"], training_set["given_label"], strict=True))
     sets = audited.duplicate_sets

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from cleanlab_assets.methods.split_counts import SplitCounts
 from cleanlab_assets.reports.audit_digest import digest_audit
 from cleanlab_assets.reports.audit_facts import (
     AuditFacts,
@@ -28,7 +29,8 @@ FACTS = AuditFacts(
     cross_validation={"r2": 0.61, "mae": 3.0, "rmse": 4.5},
     expected_calibration_error=0.02,
     n_label_issues=12,
-    label_issue_rate=0.01,
+    label_issue_rate=0.008,
+    by_split={"train": SplitCounts(n_audited=1200, n_flagged=9), "test": SplitCounts(n_audited=300, n_flagged=3)},
     estimated_errors=None,
     flag_rule="a cut that flags 1.00% of right labels",
     label_distribution={"minimum": 0.0, "maximum": 90.0},
@@ -52,15 +54,20 @@ FACTS = AuditFacts(
     detection=None,
     limits={},
     notes=[],
-    worst_rows=[WorstRow(row_id="hour.csv:7", given_label="900", suggested_label="90", label_quality=0.0001)],
+    worst_rows=[
+        WorstRow(row_id="hour.csv:7", split="test", given_label="900", suggested_label="90", label_quality=0.0001)
+    ],
 )
 
 
 def test_the_digest_tells_the_primary_metric_first_and_the_worst_row_with_its_place() -> None:
     lines = digest_audit(FACTS)
-    assert lines[0] == "1,200 rows audited; cross-validated RMSE 4.500, R2 0.610, MAE 3.000"
-    assert lines[1] == "likely label errors: 12 (1.0%), by a cut that flags 1.00% of right labels"
-    assert lines[2] == "worst: hour.csv:7 is labelled 900 (label quality 0.0001); suggested: 90"
+    assert lines[0] == "1,500 rows audited; cross-validated RMSE 4.500, R2 0.610, MAE 3.000"
+    assert lines[1] == (
+        "likely label errors: 12 (0.8%), 9 of 1,200 train rows, 3 of 300 test rows; by a cut that flags 1.00% of right "
+        "labels"
+    )
+    assert lines[2] == "worst: the test row hour.csv:7 is labelled 900 (label quality 0.0001); suggested: 90"
 
 
 def test_the_digest_counts_issue_types_that_ran_and_names_those_that_did_not() -> None:

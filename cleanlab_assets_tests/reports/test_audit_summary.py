@@ -35,8 +35,8 @@ LIMITS = {
     "expected_calibration_error": 0.1,
 }
 WORST_ROWS = [
-    WorstRow(row_id="pets.csv:4711", given_label="cat", suggested_label="owl", label_quality=0.00123),
-    WorstRow(row_id="pets.csv:8086", given_label="dog", suggested_label="cat", label_quality=0.00456),
+    WorstRow(row_id="pets.csv:4711", split="train", given_label="cat", suggested_label="owl", label_quality=0.00123),
+    WorstRow(row_id="pets.csv:8086", split="test", given_label="dog", suggested_label="cat", label_quality=0.00456),
 ]
 DETECTION = DetectionFacts(
     n_planted=480, planted_share=0.05, precision=0.6142, recall=0.7213, average_precision=0.6789, auroc=0.9513
@@ -79,7 +79,8 @@ def make_facts(**changes: Any) -> AuditFacts:
         "cross_validation": {"accuracy": 0.8712, "macro_f1": 0.8134, "roc_auc": 0.9198},
         "expected_calibration_error": 0.0123,
         "n_label_issues": 313,
-        "label_issue_rate": 313 / 9600,
+        "label_issue_rate": 313 / 12000,
+        "by_split": {"train": {"n_audited": 9600, "n_flagged": 301}, "test": {"n_audited": 2400, "n_flagged": 12}},
         "estimated_errors": 356,
         "flag_rule": "cleanlab's rule prune_by_noise_rate",
         "label_distribution": {"cat": 5300.0, "dog": 3340.0, "owl": 960.0},
@@ -133,11 +134,12 @@ def test_a_sound_dataset_is_healthy_and_its_figures_are_told() -> None:
     summary = summarize_by_rules(make_facts())
 
     assert summary.verdict == "healthy"
-    assert summary.headline == "Pets of 1994: 313 of 9,600 train labels look wrong (3.3 %)"
+    assert summary.headline == "Pets of 1994: 313 of 12,000 labels look wrong (2.6 %)"
     assert summary.written_by == "rules"
     assert summary.model is None
     assert summary.fallback_reason is None
-    assert "313 of 9,600" in find(summary, "label errors").evidence
+    assert "313 of 12,000" in find(summary, "label errors").evidence
+    assert "301 of 9,600 train rows, 12 of 2,400 test rows" in find(summary, "label errors").evidence
     assert {finding.severity for finding in summary.findings} == {"info"}
 
 
@@ -177,7 +179,7 @@ def test_rows_in_an_order_are_a_warning_unless_the_order_is_known() -> None:
     assert find(summarize_by_rules(known), "order").severity == "info"
 
 
-@pytest.mark.parametrize(("n_issues", "words"), [(0, "no train label looks"), (1, "labels looks"), (2, "labels look ")])
+@pytest.mark.parametrize(("n_issues", "words"), [(0, "no label looks"), (1, "labels looks"), (2, "labels look ")])
 def test_the_headline_counts_the_labels(n_issues: int, words: str) -> None:
     facts = make_facts(n_label_issues=n_issues, label_issue_rate=n_issues / 9600)
 
@@ -327,7 +329,8 @@ def test_no_summary_holds_rows_of_the_data() -> None:
 def test_key_figures_are_the_facts_and_undefined_ones_are_left_out() -> None:
     figures = summarize_by_rules(make_facts(expected_calibration_error=math.nan)).key_figures
 
-    assert figures["label_issue_rate"] == 313 / 9600
+    assert figures["label_issue_rate"] == 313 / 12000
+    assert (figures["n_audited"], figures["n_flagged_train"], figures["n_flagged_test"]) == (12000, 301, 12)
     assert figures["cross_validated_roc_auc"] == 0.9198
     assert figures["test_roc_auc_pruned"] == 0.9188
     assert figures["n_outlier"] == 79
@@ -349,7 +352,7 @@ def test_long_texts_and_many_findings_stay_within_bounds() -> None:
     summary = summarize_by_rules(facts)
 
     assert len(summary.headline) <= LONGEST_HEADLINE
-    assert "313 of 9,600" in summary.headline
+    assert "313 of 12,000" in summary.headline
     assert len(summary.findings) == MOST_FINDINGS
     assert len(summary.next_steps) <= MOST_STEPS
     assert len(summary.caveats) == MOST_CAVEATS
@@ -389,7 +392,7 @@ def test_markdown_holds_every_part_and_no_markup_of_the_data() -> None:
 
     text = to_markdown(summarize_by_rules(facts, fallback_reason="switched off"))
 
-    assert r"\<b\>Pets\</b\> \[x\](http://a.b): 313 of 9,600" in text
+    assert r"\<b\>Pets\</b\> \[x\](http://a.b): 313 of 12,000" in text
     assert r"A \*note\*" in text
     assert "Written by rules. No language model: switched off." in text
 

@@ -158,7 +158,7 @@ def test_planted_errors_are_announced_and_counted_by_agreement() -> None:
 
     report = build(columns=planted)
 
-    assert "3 of the 6 audited rows carry a planted error" in report.notes[0]
+    assert "3 of the 6 train rows carry a planted error" in report.notes[0]
     counts = table(report, "agreement", "Agreement and planted errors").frame
     assert counts.to_numpy().tolist() == [[3, 1, 1, 1], [2, 1, 1, 1], [1, 2, 0, 0], [0, 2, 1, 0.5]]
     assert "true_label" in table(report, "rows", "Rows to look at first").frame

@@ -19,6 +19,7 @@ from cleanlab_assets.reports.issue_evidence import (
     rank_flagged_rows,
     tabulate_label_pairs,
 )
+from cleanlab_assets_tests.reports.conftest import N_TRAIN
 
 if TYPE_CHECKING:
     from cleanlab_assets_tests.reports.conftest import Audited
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 def test_findings_are_joined_to_the_features_of_the_same_row(audited: Audited) -> None:
     shuffled = audited.training_set.sample(frac=1, random_state=0)
 
-    rows, features = join_audited_rows(shuffled, audited.datalab_issues)
+    rows, features = join_audited_rows(shuffled, audited.label_issues, audited.datalab_issues)
 
     assert features == ["weight", "colour"]
-    assert rows["row_id"].tolist() == audited.datalab_issues["row_id"].tolist()
+    assert rows["row_id"].tolist() == audited.label_issues["row_id"].tolist()
     expected = audited.training_set.set_index("row_id")["weight"].loc[rows["row_id"]]
     assert rows["weight"].tolist() == expected.tolist()
 
@@ -38,22 +39,40 @@ def test_findings_are_joined_to_the_features_of_the_same_row(audited: Audited) -
 def test_a_feature_named_like_a_finding_gets_a_name_of_its_own(audited: Audited) -> None:
     training_set = audited.training_set.rename(columns={"weight": "outlier_score"})
 
-    rows, features = join_audited_rows(training_set, audited.datalab_issues)
+    rows, features = join_audited_rows(training_set, audited.label_issues, audited.datalab_issues)
 
     assert features == ["feature_outlier_score", "colour"]
-    assert rows["outlier_score"].tolist() == audited.datalab_issues["outlier_score"].tolist()
+    assert rows["outlier_score"].head(N_TRAIN).tolist() == audited.datalab_issues["outlier_score"].tolist()
 
 
-def test_findings_about_other_rows_are_refused(audited: Audited) -> None:
-    with pytest.raises(ValueError, match=r"exactly the 120 train rows, got 119 rows; 1 row_id .* 'pets.csv:2'"):
-        join_audited_rows(audited.training_set, audited.datalab_issues.iloc[1:])
+def test_test_rows_have_a_label_quality_and_no_findings_of_datalab(audited: Audited) -> None:
+    rows, _ = join_audited_rows(audited.training_set, audited.label_issues, audited.datalab_issues)
+
+    is_test = (rows["split"] == "test").to_numpy()
+    assert rows["label_score"].tolist() == audited.label_issues["label_quality"].tolist()
+    assert rows.loc[is_test, ["is_outlier_issue", "outlier_score", "nearest_neighbor"]].isna().all(axis=None)
+    assert rows.loc[is_test, "weight"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("datalab_issues", r"exactly 120 rows of the training set, got 119 rows; 1 row_id .* 'pets.csv:2'"),
+        ("label_issues", r"exactly 150 rows of the training set, got 149 rows; 1 row_id .* 'pets.csv:2'"),
+    ],
+)
+def test_findings_about_other_rows_are_refused(audited: Audited, name: str, message: str) -> None:
+    tables = {table: getattr(audited, table) for table in ("label_issues", "datalab_issues")}
+
+    with pytest.raises(ValueError, match=f"{name} must hold {message}"):
+        join_audited_rows(audited.training_set, **(tables | {name: tables[name].iloc[1:]}))
 
 
 def test_a_row_named_twice_is_refused(audited: Audited) -> None:
     twice = pd.concat([audited.datalab_issues, audited.datalab_issues.head(1)])
 
     with pytest.raises(ValueError, match=r"datalab_issues names 1 row_id twice, the first is 'pets.csv:2'"):
-        join_audited_rows(audited.training_set, twice)
+        join_audited_rows(audited.training_set, audited.label_issues, twice)
 
 
 def test_flagged_rows_are_ranked_worst_first_with_ties_in_source_order() -> None:
@@ -77,7 +96,7 @@ def test_a_missing_flag_is_no_flag() -> None:
 
 
 def test_sets_with_differing_labels_come_first_and_sets_stay_whole(audited: Audited) -> None:
-    rows, _ = join_audited_rows(audited.training_set, audited.datalab_issues)
+    rows, _ = join_audited_rows(audited.training_set, audited.label_issues, audited.datalab_issues)
 
     whole = arrange_duplicate_sets(audited.duplicate_sets, rows, ["weight"], 25)
     fits_one = arrange_duplicate_sets(audited.duplicate_sets, rows, ["weight"], 4)
@@ -104,7 +123,7 @@ def test_classes_without_rows_and_labels_outside_the_catalogue_are_counted() -> 
 
 def test_label_pairs_count_flagged_rows_only() -> None:
     rows = pd.DataFrame(
-        {"given_label": list("aab"), "predicted_label": list("bba"), "is_label_issue": [True, False, True]}
+        {"given_label": list("aab"), "suggested_label": list("bba"), "is_label_issue": [True, False, True]}
     )
 
     matrix = tabulate_label_pairs(rows, ["a", "b"])

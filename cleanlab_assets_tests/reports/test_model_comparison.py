@@ -8,6 +8,7 @@ import pytest
 
 from cleanlab_assets.reports.audit_facts import AuditFacts, DetectionFacts, VariantFacts
 from cleanlab_assets.reports.model_comparison import ModelComparison, compare_models, to_comparison_table
+from cleanlab_assets_tests.known_data import name_splits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,7 @@ def make_facts(
         "expected_calibration_error": 0.05,
         "n_label_issues": 2,
         "label_issue_rate": 2 / N_TRAIN,
+        "by_split": {"train": {"n_audited": N_TRAIN, "n_flagged": 2}},
         "estimated_errors": None,
         "flag_rule": "a rule",
         "label_distribution": {},
@@ -62,6 +64,7 @@ def make_issues(flags: str, **columns: Any) -> pd.DataFrame:
     n = len(flags)
     table = {
         "row_id": [f"pets.csv:{line}" for line in range(2, n + 2)],
+        "split": name_splits(n),
         "given_label": pd.Categorical(["cat"] * n, categories=["cat", "dog"]),
         "suggested_label": pd.Categorical(["dog"] * n, categories=["cat", "dog"]),
         "label_quality": np.linspace(0.1, 0.9, n, dtype=np.float32),

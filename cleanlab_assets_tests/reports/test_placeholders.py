@@ -50,7 +50,7 @@ def fill(text: str) -> str:
     ("text", "filled"),
     [
         ("{{n_label_issues}} of {{ n_train }} labels", "313 of 9,600 labels"),
-        ("({{label_issue_rate}}; the limit is {{limit_label_issue_rate}})", "(3.3 %; the limit is 10 %)"),
+        ("({{label_issue_rate}}; the limit is {{limit_label_issue_rate}})", "(2.6 %; the limit is 10 %)"),
         ("{{n_outlier}} outliers, {{share_outlier}}.", "79 outliers, 0.8 %."),
         ("{{test_baseline}}, {{cross_validated_macro_f1}}", "ROC AUC 0.9171, macro F1 0.8134"),
         ("{{difference_pruned}} ({{interval_pruned}})", "+0.0017 (95 % interval -0.0012 to +0.0046)"),

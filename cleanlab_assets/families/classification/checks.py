@@ -23,7 +23,7 @@ def class_imbalance(context: StepContext, training_set: TrainingSetTable) -> Che
 @check("label_issues", is_heavy=True)
 def detection_power(context: StepContext, label_issues: ClassLabelIssuesTable) -> CheckResult:
     """Planted label errors rank far worse than by chance: the detector has signal."""
-    rows, facts = label_issues.value, label_issues.facts
+    rows, facts = train_rows(label_issues.value), label_issues.facts
     if "true_label" in rows:
         rows = rows.assign(given_label=rows["true_label"])
     build = context.pipeline_factory(facts.seed, facts.model_parameters)

@@ -17,16 +17,17 @@ from cleanlab_assets.families.tables.class_labels import (
 
 
 @step(
-    "cleanlab", code_version="2", facts=ClassLabelIssuesFacts, contract=CLASS_LABEL_ISSUES, settings=LabelIssuesSettings
+    "cleanlab", code_version="3", facts=ClassLabelIssuesFacts, contract=CLASS_LABEL_ISSUES, settings=LabelIssuesSettings
 )
 def label_issues(
     context: StepContext, settings: LabelIssuesSettings, training_set: TrainingSetTable, predictions: PredictionsTable
 ) -> ClassLabelIssuesTable:
-    """Every train row with its given label, suggested label, label quality, flag and rank (1 is the worst).
+    """Every row with its split, given label, suggested label, label quality, flag and rank (1 is the worst).
 
-    Lower quality is worse. The row id says file and line, so that the label can be corrected at its source. Rank and
-    flag follow different rules: the flags estimate how many labels of each class are wrong, so that a row of low
-    quality in a clean class may not be flagged.
+    Test rows are audited beside the train rows, and change nothing of what is found of these. Lower quality is worse.
+    The row id says file and line, so that the label can be corrected at its source. Rank and flag follow different
+    rules: the flags estimate how many labels of each class are wrong, so that a row of low quality in a clean class may
+    not be flagged.
     """
     found, facts = audit_class_labels(context, settings, training_set, predictions)
     show = partial(show_class_issues, noise_matrix=found.noise_matrix)

@@ -30,6 +30,7 @@ from cleanlab_assets.reports.issue_texts import ISSUE_TEXTS
 from cleanlab_assets.reports.plots import plot_class_balance, plot_noise_matrix
 
 if TYPE_CHECKING:
+    from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
     from cleanlab_assets.families.tables.steps import DatalabTable
 
 FEATURES_THAT_SET_A_GROUP_APART = 8
@@ -37,24 +38,25 @@ SMALLEST_MATRIX = 3
 MOST_LABEL_PAIRS = 10
 
 
-@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+@step(storage="html", code_version="2", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
+    label_issues: ClassLabelIssuesTable,
     datalab_issues: DatalabTable,
     datalab_summary: PlainTable,
     duplicate_sets: PlainTable,
 ) -> Page:
     """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
-    full_table = context.path_of("datalab_issues")
+    full_table = f"label_issues and {context.path_of('datalab_issues')}"
     results = AuditResults.of(
-        context, training_set, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
+        context, training_set, label_issues, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
     )
     return store_report(build_classification_report(results), datalab_summary)
 
 
 def build_classification_report(results: AuditResults) -> Report:
-    """Build the audit report of one dataset and model. Only the train rows are audited.
+    """Build the audit report of one dataset and model: the labels of all rows, other issues of the train rows.
 
     Returns:
         The report; ``render_report`` makes a page of it.
@@ -83,6 +85,8 @@ def _tile_rarest_class(audit: TabularAudit) -> Tile:
 def _build_section(audit: TabularAudit, issue_type: str) -> Section:
     if issue_type == "class_imbalance":
         return _build_class_balance(audit)
+    if issue_type == "label":
+        audit = audit.about_labels
     section = build_issue_section(audit, issue_type)
     if not audit.is_finding(issue_type):
         return section
@@ -99,9 +103,7 @@ def _build_class_balance(audit: TabularAudit) -> Section:
     smallest = f"{rarest['given_label']} with {rarest['rows']:,} rows"
     png = plot_class_balance(classes.set_index("given_label")["rows"])
     figure = Figure("Rows per class", png, f"Bar chart of {len(classes)} classes; the smallest is {smallest}.")
-    caption = "In the order of the catalogue."
-    if "share_of_class" in classes:
-        caption += " Likely label errors are counted and given as a share of their class."
+    caption = "The train rows, in the order of the catalogue. Likely label errors are also a share of their class."
     table = Table(
         "Classes",
         classes.rename(columns={"share": "share_of_rows"}),
@@ -124,7 +126,7 @@ def _plot_label_pairs(audit: TabularAudit) -> list[Figure]:
     if len(audit.dataset.class_names) < SMALLEST_MATRIX:
         return []
     matrix = tabulate_label_pairs(audit.rows, audit.dataset.class_names)
-    alt = "Heat map of the flagged rows by given and predicted label; the table of label pairs has the same numbers."
+    alt = "Heat map of the flagged rows by given and suggested label; the table of label pairs has the same numbers."
     return [Figure("Which labels are in doubt", plot_noise_matrix(matrix), alt)]
 
 
@@ -151,8 +153,7 @@ def _tabulate_group(audit: TabularAudit) -> list[Table]:
             "predicted label is the given one": [float(is_right[part].mean()) for part in parts.values()],
         }
     )
-    if audit.has_run("label"):
-        summary["likely label errors"] = [float(audit.flags("label")[part].mean()) for part in parts.values()]
+    summary["likely label errors"] = [float(audit.flags("label")[part].mean()) for part in parts.values()]
     apart = compare_group(rows, in_group, audit.features, FEATURES_THAT_SET_A_GROUP_APART)
     is_share = apart["measure"] == "share of rows"
     written = {

@@ -24,6 +24,7 @@ from cleanlab_assets.methods.class_predictions import (
     to_probabilities,
 )
 from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.methods.variants import ComparisonSettings, Variant, VariantComparison
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def compare(
     judged = label_issues.facts
     return compare_variants(
         AuditedTable.of(context, training_set, predictions, label_issues),
-        to_probabilities(predictions.value),
+        to_probabilities(train_rows(predictions.value)),
         correct_rates=judged.correct_rates,
         find_issues=judged.same_audit,
         settings=settings.of(training_set.facts.seed),

@@ -40,7 +40,7 @@ def predict_images_out_of_sample(
 
     Args:
         images: annotated images.
-        folds: fold of each image, shape (n_images,).
+        folds: fold of each image, shape (n_images,); images of no fold (-1) are predicted by a model of all folds.
         build: returns a new model that is not trained.
         pack: turns an image and what the model predicts of it into what is stored.
         at_hand: predictions of an interrupted run by row id; only images that are missing are predicted, and a fold

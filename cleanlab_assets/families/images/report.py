@@ -10,6 +10,8 @@ import pandas as pd
 
 from cleanlab_assets.families.images.issues import IMAGE_ISSUE_TYPES, INFORMATIVE_TYPES
 from cleanlab_assets.families.report import build_report
+from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.reports.formatting import format_number, format_share, name_metric
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.image_overlays import draw_montage
@@ -135,8 +137,8 @@ def build_image_issue_section(
         key="image_issues",
         title="The images themselves",
         explanation=(
-            "What is found in the images without their labels: dark, bright, blurry and empty ones, odd shapes and "
-            "sizes, copies, and outliers. It is the same for every model."
+            "What is found in the train images without their labels: dark, bright, blurry and empty ones, odd shapes "
+            "and sizes, copies, and outliers. It is the same for every model."
         ),
         advice=advice if len(ranked) else {},
         badge=f"{len(ranked):,}" if len(ranked) else "none",
@@ -213,14 +215,14 @@ def _state_settings(summary: pd.DataFrame, embedding: str) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageAudit:
-    """What the reports of families on images have in common. Only the train images are audited.
+    """What the reports of families on images have in common: annotations of all images, issues of train images.
 
     Attributes:
         dataset: The catalogue entry; its gate decides whether the share of flagged images asks for attention.
         model: Name of the model whose out-of-sample predictions the audit used.
-        images: The train images with their given annotations.
-        label_issues: One row for each image, with ``planted_error`` where errors were planted.
-        cross_validation: Metrics of the out-of-sample predictions against the given annotations.
+        images: The audited images with their given annotations.
+        label_issues: One row for each image, with ``split``, and ``planted_error`` where errors were planted.
+        cross_validation: Metrics of the out-of-sample predictions of the train images against their annotations.
         facts: How the audit was made, for the last section.
         extra_sections: Further sections, such as that of the image checks.
         full_table: Where the whole tables lie, in words.
@@ -264,13 +266,15 @@ class ImageAudit:
         """
         n_images, limit = len(self.label_issues), self.dataset.gates.label_issue_rate
         tone: Tone = "warn" if self.n_flagged > limit * n_images else "good"
-        share = f"{format_share(self.n_flagged / n_images)}; limit {format_share(limit)}"
+        by_split = say_by_split(count_by_split(self.label_issues), "image")
+        share = f"{format_share(self.n_flagged / n_images)} ({by_split}); limit {format_share(limit)}"
         notes = []
         if "planted_error" in self.label_issues:
+            is_planted = train_rows(self.label_issues)["planted_error"]
             notes.append(
-                f"{annotations.capitalize()} were deliberately corrupted for evaluation: "
-                f"{int(self.label_issues['planted_error'].sum()):,} of the {n_images:,} audited images carry a planted "
-                f"error. Counts describe the corrupted {annotations}, not the source."
+                f"{annotations.capitalize()} were deliberately corrupted for evaluation: {int(is_planted.sum()):,} of "
+                f"the {len(is_planted):,} train images carry a planted error, and no other image does. Counts describe "
+                f"the corrupted {annotations}, not the source."
             )
         return build_report(
             self.dataset,

@@ -24,7 +24,7 @@ from cleanlab_assets.methods.facts import TrainingSetFacts
 from cleanlab_assets.methods.issue_summary import IssueTypeSummary, read_issue_summary, to_summary_table
 from cleanlab_assets.methods.result import Facts, Result
 from cleanlab_assets.methods.shown import WORST_ROWS, Plots, TableView
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import audited_rows, train_rows
 from cleanlab_assets.models.image_embedding import DESCRIPTION, embed_images
 from cleanlab_assets.reports.audit_facts import DataIssues
 
@@ -171,11 +171,10 @@ def read_image_audit(
     full_table: str,
 ) -> ImageAudit:
     """Put together what a report says; ``read`` reads annotated images from rows of the training set."""
-    rows = train_rows(training_set.value)
     about_images = build_image_issue_section(
         image_issues.value,
         to_summary_table(image_issues.facts.summary),
-        rows,
+        train_rows(training_set.value),
         embedding=image_issues.facts.embedding,
         gates=context.dataset.gates,
         top_rows=WORST_ROWS,
@@ -184,7 +183,7 @@ def read_image_audit(
     return ImageAudit(
         dataset=context.dataset,
         model=context.model,
-        images=read(rows, context.dataset.class_names),
+        images=read(audited_rows(training_set.value), context.dataset.class_names),
         label_issues=label_issues.value,
         cross_validation=predictions.facts.cross_validation,
         facts=describe_origin(context, training_set, label_issues),

@@ -78,7 +78,7 @@ class AuditedImages:
         read: Callable[[pd.DataFrame, Sequence[str]], list[AnnotatedImage]],
         correct: Callable[[Sequence[AnnotatedImage]], Corrections],
     ) -> AuditedImages:
-        """Put the results of an audit together.
+        """Put together what an audit says of the train images, and the test images as they are.
 
         Args:
             context: of the step.
@@ -91,7 +91,7 @@ class AuditedImages:
             ValueError: they were made from different training sets.
         """
         names, rows = context.dataset.class_names, train_rows(training_set.value)
-        require_same_rows(predictions.value, rows, what="predictions")
+        require_same_rows(train_rows(predictions.value), rows, what="predictions")
         train = read(rows, names)
         return cls(
             train=train,

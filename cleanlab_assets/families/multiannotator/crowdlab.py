@@ -153,6 +153,7 @@ def find_consensus_issues(
     table = pd.DataFrame(
         {
             "row_id": predictions["row_id"].to_numpy(),
+            "split": predictions["split"].array,
             "given_label": predictions["given_label"].array,
             "suggested_label": consensus_labels["consensus_label"].array,
             "label_quality": quality.astype(np.float32),

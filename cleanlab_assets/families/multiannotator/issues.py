@@ -233,7 +233,7 @@ def annotator_quality(
     return Result(value=table, facts=AnnotatorQualityFacts(spearman=spearman), show=show)
 
 
-@step("cleanlab", code_version="2", facts=LabelIssuesFacts, contract=CLASS_LABEL_ISSUES)
+@step("cleanlab", code_version="3", facts=LabelIssuesFacts, contract=CLASS_LABEL_ISSUES)
 def label_issues(
     context: StepContext,
     training_set: PanelTrainingSetTable,
@@ -241,7 +241,11 @@ def label_issues(
     label_quality: LabelQualityTable,
     consensus_labels: ConsensusTable,
 ) -> LabelIssuesTable:
-    """Every train example with its majority vote, CROWDLAB's consensus, label quality, flag and rank (1 = worst)."""
+    """Every train example with its majority vote, CROWDLAB's consensus, label quality, flag and rank (1 = worst).
+
+    Test examples are not audited: they carry the truth where it is known, and CROWDLAB weighs annotators and model by
+    all the labels that it is given, so that theirs would change what is found of the train examples.
+    """
     dataset, panel = context.dataset, panel_of(context.dataset)
     rows = train_rows(training_set.value)
     hidden = {panel.example, panel.annotator, dataset.label, panel.truth}

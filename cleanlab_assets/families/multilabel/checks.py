@@ -56,7 +56,7 @@ def probabilities_are_valid(context: StepContext, predictions: LabelSetPredictio
 @check("label_issues", is_heavy=True)
 def detection_power(context: StepContext, label_issues: LabelSetIssuesTable) -> CheckResult:
     """Planted label errors rank far worse than by chance: the detector has signal."""
-    table, facts, names = label_issues.value, label_issues.facts, context.dataset.class_names
+    table, facts, names = train_rows(label_issues.value), label_issues.facts, context.dataset.class_names
     if "true_label" in table:
         table = table.assign(given_label=table["true_label"])
     build = context.pipeline_factory(facts.seed, facts.model_parameters)

@@ -15,6 +15,7 @@ from cleanlab_assets.families.contracts import (
     LABEL_QUALITY,
     RANK,
     ROW_ID,
+    SPLIT,
     TableContract,
     count,
     filled,
@@ -35,7 +36,7 @@ from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import Plots, TableView
-from cleanlab_assets.methods.training_set import require_same_rows, train_rows
+from cleanlab_assets.methods.training_set import audited_rows, require_same_rows
 from cleanlab_assets.reports.plots import plot_label_quality
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 WORST_ROWS = 20
 WORST_COLUMNS = (
-    *("rank", "row_id", "given_label", "suggested_label", "missing_labels", "extra_labels"),
+    *("rank", "row_id", "split", "given_label", "suggested_label", "missing_labels", "extra_labels"),
     *("label_quality", "is_label_issue"),
 )
 
@@ -64,7 +65,10 @@ class LabelIssuesSettings(Settings):
 
 
 class ClassFigures(Facts):
-    """What was found of one class; figures that are undefined are None."""
+    """What was found of one class among all audited rows; figures that are undefined are None.
+
+    ``roc_auc`` is that of the out-of-sample predictions of the train rows.
+    """
 
     class_name: str
     n_rows: int
@@ -108,13 +112,14 @@ LabelSetIssuesTable: TypeAlias = Result[pd.DataFrame, LabelSetIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="3",
+    code_version="4",
     facts=LabelSetIssuesFacts,
     contract=TableContract(
         "LabelSetIssues",
-        "Every train row with given and suggested label, what is missing and extra, label quality, flag and rank.",
+        "Every audited row with given and suggested label, what is missing and extra, label quality, flag and rank.",
         (
             ROW_ID,
+            SPLIT,
             *(text(name) for name in ("given_label", "suggested_label", "missing_labels", "extra_labels")),
             LABEL_QUALITY,
             IS_LABEL_ISSUE,
@@ -129,12 +134,13 @@ def label_issues(
     training_set: TrainingSetTable,
     predictions: LabelSetPredictionsTable,
 ) -> LabelSetIssuesTable:
-    """Every train row with its given and suggested label, which classes are missing or extra, quality, flag and rank.
+    """Every row with its split, given and suggested label, which classes are missing or extra, quality, flag and rank.
 
     Each class is judged by itself; a row's label quality aggregates those of its classes, and a row is flagged if one
-    of its classes is. The flag rate without calibration is told beside.
+    of its classes is. Test rows are audited beside the train rows, and change nothing of what is found of these. The
+    flag rate without calibration is told beside.
     """
-    rows = train_rows(training_set.value)
+    rows = audited_rows(training_set.value)
     require_same_rows(predictions.value, rows, what="predictions")
     features, predicted = rows[context.features], predictions.facts
     rules = settings.model_dump()
@@ -168,13 +174,14 @@ def label_issues(
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     contract=TableContract(
         "LabelIssuesByClass",
-        "Every class of every train row: whether the label names it, its probability, quality, flag and rank in the "
+        "Every class of every audited row: whether the label names it, its probability, quality, flag and rank in the "
         "class.",
         (
             text("row_id"),
+            SPLIT,
             *filled("class_name"),
             flag("is_given"),
             share("probability"),
@@ -187,7 +194,7 @@ def label_issues(
 def label_issues_by_class(
     context: StepContext, predictions: LabelSetPredictionsTable, label_issues: LabelSetIssuesTable
 ) -> PlainTable:
-    """Every class of every train row: whether the label names it, its probability, quality, flag and rank."""
+    """Every class of every audited row: whether the label names it, its probability, quality, flag and rank."""
     require_same_rows(predictions.value, label_issues.value, what="predictions")
     judged = label_issues.facts
     table = list_class_issues(predictions.value, filter_by=judged.filter_by, quality_method=judged.quality_method)

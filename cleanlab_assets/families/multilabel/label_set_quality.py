@@ -17,6 +17,7 @@ from cleanlab_assets.families.multilabel.predictions import (
 from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod, check_choice
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, to_label_lists
 from cleanlab_assets.methods.ranking import rank_by_quality
+from cleanlab_assets.methods.training_set import is_train_row, judge_beside_train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ class ClassIssues:
 class LabelSetIssues:
     """The label issues of a dataset.
 
-    ``table`` has one row for each train row, in source order; ``by_class`` one row for each class, see
+    ``table`` has one row for each predicted row, in the same order; ``by_class`` one row for each class, see
     ``summarize_classes``; ``notes`` says what limits the flags.
     """
 
@@ -61,12 +62,14 @@ def find_class_issues(
     is_named: np.ndarray,
     probabilities: np.ndarray,
     *,
+    is_train: np.ndarray,
     filter_by: FilterRule = "confident_learning",
     quality_method: QualityMethod = "self_confidence",
 ) -> ClassIssues:
     """Score and flag every class of every row: whether the label should name it, or should not.
 
-    Each class is a binary problem of its own. A class that all labels name, or none, has no flags.
+    Each class is a binary problem of its own. A class that all labels name, or none, has no flags. Of rows that are no
+    train rows see ``judge_beside_train_rows``.
 
     Source: ``cleanlab.multilabel_classification.filter.find_multilabel_issues_per_class`` and
     ``cleanlab.multilabel_classification.rank.get_label_quality_scores_per_class`` (Thyagarajan, Snorrason, Northcutt
@@ -75,6 +78,7 @@ def find_class_issues(
     Args:
         is_named: which classes each label names, bool of shape (n_rows, n_classes).
         probabilities: out-of-sample probabilities, shape (n_rows, n_classes).
+        is_train: train rows, bool of shape (n_rows,).
         filter_by: rule that decides which classes of a row are flagged.
         quality_method: score of a class of a row.
 
@@ -89,18 +93,23 @@ def find_class_issues(
 
     check_choice("filter_by", filter_by, get_args(FilterRule))
     check_choice("quality_method", quality_method, get_args(QualityMethod))
-    exact = probabilities.astype(np.float64)
-    varies = is_named.any(axis=0) & ~is_named.all(axis=0)
-    is_issue = np.zeros(is_named.shape, dtype=bool)
-    if varies.any():
-        with warnings.catch_warnings():
-            # A class that a single row has, or lacks: said in the notes.
-            warnings.filterwarnings("ignore", message="May not flag all label issues in class")
-            is_issue[:, varies] = find_multilabel_issues_per_class(
-                to_label_lists(is_named[:, varies]), exact[:, varies], filter_by=filter_by, n_jobs=1
-            )
-    quality = get_label_quality_scores_per_class(to_label_lists(is_named), exact, method=quality_method)
-    return ClassIssues(is_named=is_named, quality=quality.clip(0.0, 1.0), is_issue=is_issue)
+
+    def judge(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        named, exact = is_named[chosen], probabilities[chosen].astype(np.float64)
+        varies = named.any(axis=0) & ~named.all(axis=0)
+        is_issue = np.zeros(named.shape, dtype=bool)
+        if varies.any():
+            with warnings.catch_warnings():
+                # A class that a single row has, or lacks: said in the notes.
+                warnings.filterwarnings("ignore", message="May not flag all label issues in class")
+                is_issue[:, varies] = find_multilabel_issues_per_class(
+                    to_label_lists(named[:, varies]), exact[:, varies], filter_by=filter_by, n_jobs=1
+                )
+        quality = get_label_quality_scores_per_class(to_label_lists(named), exact, method=quality_method)
+        return quality.clip(0.0, 1.0), is_issue
+
+    quality, is_issue = judge_beside_train_rows(judge, is_train)
+    return ClassIssues(is_named=is_named, quality=quality, is_issue=is_issue)
 
 
 def aggregate_quality(quality: np.ndarray, aggregation: Aggregation) -> np.ndarray:
@@ -141,7 +150,7 @@ def find_label_set_issues(
     """Score, flag and rank the given label of every row; the suggested one has each flagged class put in or taken out.
 
     Args:
-        predictions: predictions table (``row_id``, ``given_label``, ``probability_<class>``,
+        predictions: predictions table (``row_id``, ``split``, ``given_label``, ``probability_<class>``,
             ``uncalibrated_<class>``).
         features: feature columns of the same rows, in the same order.
         filter_by: rule that decides which classes of a row are flagged; a row is flagged if one of its classes is.
@@ -150,17 +159,19 @@ def find_label_set_issues(
         calibrated: whether calibrated probabilities are used, or those of the models.
 
     Returns:
-        Table with ``row_id``, ``given_label``, ``suggested_label``, ``missing_labels`` and ``extra_labels`` (texts, may
-        be empty), ``label_quality`` in [0, 1] (lower is worse), ``is_label_issue``, ``rank`` (1 = worst), ``reason``
-        and the features; with the summary of the classes.
+        Table with ``row_id``, ``split``, ``given_label``, ``suggested_label``, ``missing_labels`` and ``extra_labels``
+        (texts, may be empty), ``label_quality`` in [0, 1] (lower is worse), ``is_label_issue``, ``rank`` (1 = worst),
+        ``reason`` and the features; with the summary of the classes.
 
     Raises:
         ValueError: ``filter_by``, ``quality_method`` or ``aggregation`` is none of the allowed values.
     """
     names = class_names_of(predictions)
     is_named = encode_given_labels(predictions, names)
-    probabilities = to_label_set_probabilities(predictions, calibrated=calibrated)
-    found = find_class_issues(is_named, probabilities, filter_by=filter_by, quality_method=quality_method)
+    probabilities, is_train = to_label_set_probabilities(predictions, calibrated=calibrated), is_train_row(predictions)
+    found = find_class_issues(
+        is_named, probabilities, is_train=is_train, filter_by=filter_by, quality_method=quality_method
+    )
     quality = aggregate_quality(found.quality, aggregation)
     missing, extra = found.is_issue & ~is_named, found.is_issue & is_named
     has_missing, has_extra = missing.any(axis=1), extra.any(axis=1)
@@ -168,6 +179,7 @@ def find_label_set_issues(
     table = pd.DataFrame(
         {
             "row_id": predictions["row_id"].to_numpy(),
+            "split": predictions["split"].array,
             "given_label": predictions["given_label"].to_numpy(),
             "suggested_label": decode_label_sets(is_named ^ found.is_issue, names),
             "missing_labels": decode_label_sets(missing, names),
@@ -178,9 +190,9 @@ def find_label_set_issues(
             "reason": pd.Categorical(reason, categories=list(REASONS)),
         }
     )
-    counts = is_named.sum(axis=0)
+    counts = is_named[is_train].sum(axis=0)
     notes = [f"no train row has the class {names[code]!r}" for code in np.flatnonzero(counts == 0)]
-    notes += [f"every train row has the class {names[code]!r}" for code in np.flatnonzero(counts == len(is_named))]
+    notes += [f"every train row has the class {names[code]!r}" for code in np.flatnonzero(counts == is_train.sum())]
     notes += [
         f"a single train row has the class {names[code]!r}, so that its flags mean little"
         for code in np.flatnonzero(counts == 1)
@@ -229,19 +241,25 @@ def list_class_issues(
         quality_method: score of a class of a row.
 
     Returns:
-        Table with ``row_id``, ``class_name``, ``is_given``, ``probability`` (that the class belongs to the label),
-        ``label_quality``, ``is_label_issue`` and ``rank`` (1 = worst of its class), row by row, classes in order.
+        Table with ``row_id``, ``split``, ``class_name``, ``is_given``, ``probability`` (that the class belongs to the
+        label), ``label_quality``, ``is_label_issue`` and ``rank`` (1 = worst of its class), row by row, classes in
+        order.
     """
     names = class_names_of(predictions)
     probabilities = to_label_set_probabilities(predictions)
     found = find_class_issues(
-        encode_given_labels(predictions, names), probabilities, filter_by=filter_by, quality_method=quality_method
+        encode_given_labels(predictions, names),
+        probabilities,
+        is_train=is_train_row(predictions),
+        filter_by=filter_by,
+        quality_method=quality_method,
     )
     ranks = np.column_stack([rank_by_quality(quality) for quality in found.quality.T])
     codes = np.tile(np.arange(len(names)), len(predictions))
     return pd.DataFrame(
         {
             "row_id": np.repeat(predictions["row_id"].to_numpy(), len(names)),
+            "split": predictions["split"].repeat(len(names)).array,
             "class_name": pd.Categorical.from_codes(cast("Sequence[int]", codes), dtype=pd.CategoricalDtype(names)),
             "is_given": found.is_named.reshape(-1),
             "probability": probabilities.reshape(-1),

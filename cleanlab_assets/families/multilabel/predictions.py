@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from cleanlab_assets.families import settings as shared
-from cleanlab_assets.families.contracts import ROW_ID, TableContract, text
+from cleanlab_assets.families.contracts import ROW_ID, SPLIT, TableContract, text
 from cleanlab_assets.families.multilabel.metrics import ScoredLabelSets, measure_label_set_calibration
 from cleanlab_assets.families.predictions import store_predictions
 from cleanlab_assets.families.step import StepContext, TrainingSetTable, step
@@ -20,7 +20,7 @@ from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.label_sets import encode_given_labels
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import TableView, keep_finite
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import audited_rows, is_train_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +60,8 @@ def predict_label_sets_out_of_sample(
     Args:
         features: feature columns, shape (n_rows, n_features).
         indicators: which classes each label names, bool of shape (n_rows, n_classes).
-        folds: fold of each row, shape (n_rows,); each fold is predicted by a model fitted on all the others.
+        folds: fold of each row, shape (n_rows,); each fold is predicted by a model fitted on all the others, rows of no
+            fold (-1) by one fitted on all folds.
         build: returns a new unfitted pipeline.
         calibration: see ``calibrate_out_of_fold``.
 
@@ -107,9 +108,10 @@ def calibrate_out_of_fold(
 ) -> np.ndarray:
     """Calibrate each class's out-of-sample probabilities; no row is calibrated by a fit on its own label.
 
-    The rows of a fold are calibrated by a fit on the rows of all other folds: with ``platt`` a logistic regression on
-    the logit of the probability, with ``isotonic`` a monotonous step function, which needs many rows. ``none`` leaves
-    the probabilities as they are. A class that all or no rows outside a fold have is left as it is.
+    The rows of a fold are calibrated by a fit on the rows of all other folds, rows of no fold (-1) by one on all: with
+    ``platt`` a logistic regression on the logit of the probability, with ``isotonic`` a monotonous step function, which
+    needs many rows. ``none`` leaves the probabilities as they are. A class that all or no rows outside a fold have is
+    left as it is.
 
     Source: Platt, Probabilistic Outputs for Support Vector Machines, 1999; Zadrozny and Elkan, KDD 2002.
 
@@ -165,7 +167,7 @@ def _to_logit(probabilities: np.ndarray) -> np.ndarray:
 def to_label_set_predictions_table(
     rows: pd.DataFrame, predicted: LabelSetPredictions, class_names: Sequence[str]
 ) -> pd.DataFrame:
-    """Put ``probability_<class>`` and ``uncalibrated_<class>`` of each class beside ``row_id`` and ``given_label``."""
+    """Put ``probability_<class>`` and ``uncalibrated_<class>`` beside ``row_id``, ``split`` and ``given_label``."""
     columns = {
         f"{prefix}{name}": values[:, code]
         for prefix, values in (
@@ -174,7 +176,7 @@ def to_label_set_predictions_table(
         )
         for code, name in enumerate(class_names)
     }
-    return pd.DataFrame({"row_id": rows["row_id"], "given_label": rows["given_label"], **columns})
+    return rows[["row_id", "split", "given_label"]].assign(**columns)
 
 
 def class_names_of(predictions: pd.DataFrame) -> list[str]:
@@ -209,12 +211,12 @@ LabelSetPredictionsTable: TypeAlias = Result[pd.DataFrame, LabelSetPredictionsFa
 
 @step(
     "scikitlearn",
-    code_version="2",
+    code_version="3",
     facts=LabelSetPredictionsFacts,
     contract=TableContract(
         "LabelSetPredictions",
         "Out-of-sample probabilities of each class, calibrated and not; a row's need not sum to 1.",
-        (ROW_ID, text("given_label")),
+        (ROW_ID, SPLIT, text("given_label")),
     ),
     settings=PredictionsSettings,
     is_heavy=True,
@@ -222,26 +224,28 @@ LabelSetPredictionsTable: TypeAlias = Result[pd.DataFrame, LabelSetPredictionsFa
 def predictions(
     context: StepContext, settings: PredictionsSettings, training_set: TrainingSetTable
 ) -> LabelSetPredictionsTable:
-    """Out-of-sample probability of each class: every train row is predicted once, by a model that never saw it.
+    """Out-of-sample probability of each class: every row is predicted once, by a model that never saw it.
 
-    Probabilities are calibrated class by class on the rows of the other folds; those of the model are kept beside.
+    A train row is predicted by a model of the other folds, a test row by one of all train rows. Probabilities are
+    calibrated class by class on the same rows; those of the model are kept beside.
     """
     names = context.dataset.class_names
-    rows = train_rows(training_set.value)
-    is_named = encode_given_labels(rows, names)
+    rows = audited_rows(training_set.value)
+    is_named, is_train = encode_given_labels(rows, names), is_train_row(rows)
     build = context.pipeline_factory(training_set.facts.seed, settings.parameters)
     predicted = predict_label_sets_out_of_sample(
         rows[build.features], is_named, rows["fold"].to_numpy(), build=build, calibration=settings.calibration
     )
+    known, uncalibrated = is_named[is_train], predicted.uncalibrated[is_train]
     # Metrics are those of the model as it is trained and stored, the calibration error that of what the audit uses.
-    scored = ScoredLabelSets(is_named, predicted.uncalibrated)
-    before = measure_label_set_calibration(is_named, predicted.uncalibrated).expected_calibration_error
+    scored = ScoredLabelSets(known, uncalibrated)
+    before = measure_label_set_calibration(known, uncalibrated).expected_calibration_error
     areas = dict(zip(names, scored.class_areas(), strict=True))
     facts = LabelSetPredictionsFacts(
         seed=training_set.facts.seed,
         model_parameters=settings.parameters,
         cross_validation=keep_finite(scored.compute()),
-        reliability=measure_label_set_calibration(is_named, predicted.probabilities),
+        reliability=measure_label_set_calibration(known, predicted.probabilities[is_train]),
         calibration_method=settings.calibration,
         class_roc_auc=areas,
         uncalibrated_error=before,

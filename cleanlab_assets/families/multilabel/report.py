@@ -15,7 +15,6 @@ from cleanlab_assets.families.tables.report import (
     build_issue_section,
     join_tabular_audit,
     list_issue_types,
-    take_label_issues,
 )
 from cleanlab_assets.families.tables.steps import store_report
 from cleanlab_assets.methods.detection_power import to_power_table
@@ -29,13 +28,11 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.tables.steps import DatalabTable
 
 
-def build_multilabel_report(results: AuditResults, label_issues: pd.DataFrame, judged: LabelSetIssuesFacts) -> Report:
-    """Build the audit report of one dataset and model. Only the train rows are audited.
+def build_multilabel_report(results: AuditResults, judged: LabelSetIssuesFacts) -> Report:
+    """Build the audit report of one dataset and model: the labels of all rows, other issues of the train rows.
 
     Args:
-        results: What the audit found.
-        label_issues: Label issues of the train rows in the order of ``datalab_issues``; flags, quality and the classes
-            that are missing or extra are shown as they say.
+        results: What the audit found; the label issues also say which classes are missing or extra.
         judged: How they were judged, and what was found of each class.
 
     Returns:
@@ -44,23 +41,13 @@ def build_multilabel_report(results: AuditResults, label_issues: pd.DataFrame, j
     Raises:
         ValueError: see ``join_tabular_audit``.
     """
-    flags, quality = label_issues["is_label_issue"].to_numpy(), label_issues["label_quality"].to_numpy()
-    shown = results.datalab_issues.assign(
-        is_label_issue=flags,
-        label_score=quality,
-        missing_labels=label_issues["missing_labels"].to_numpy(),
-        extra_labels=label_issues["extra_labels"].to_numpy(),
-    )
-    audit = join_tabular_audit(
-        replace(results, datalab_issues=shown), prediction="predicted_label", texts=MULTILABEL_TEXTS
-    )
-    audit = take_label_issues(audit, {"description": "", "score": float(quality.mean())})
+    about_labels = ("missing_labels", "extra_labels")
+    audit = join_tabular_audit(results, prediction="predicted_label", texts=MULTILABEL_TEXTS, about_labels=about_labels)
     classes = judged.class_table()
-    named = {name: audit.rows[name].astype(str).replace("", NO_CLASS) for name in ("given_label", "predicted_label")}
-    readable = replace(audit, rows=audit.rows.assign(**named))
+    readable = replace(audit, rows=_name_empty_sets(audit.rows), audited=_name_empty_sets(audit.audited))
     own = {
-        "label": lambda: _build_label_section(readable, judged, classes),
-        "class_balance": lambda: _build_class_balance(audit, classes),
+        "label": lambda: _build_label_section(readable.about_labels, judged, classes),
+        "class_balance": lambda: _build_class_balance(audit.about_labels, classes),
     }
     return assemble_report(
         audit,
@@ -73,9 +60,14 @@ def build_multilabel_report(results: AuditResults, label_issues: pd.DataFrame, j
     )
 
 
+def _name_empty_sets(rows: pd.DataFrame) -> pd.DataFrame:
+    named = ("given_label", "suggested_label", "predicted_label")
+    return rows.assign(**{name: rows[name].replace("", NO_CLASS) for name in named})
+
+
 def _tile_rarest_class(audit: TabularAudit, classes: pd.DataFrame) -> Tile:
     rarest = classes.loc[classes["n_rows"].idxmin()]
-    share, limit = float(rarest["n_rows"]) / max(len(audit.rows), 1), audit.dataset.gates.rarest_class_share
+    share, limit = float(rarest["n_rows"]) / max(len(audit.audited), 1), audit.dataset.gates.rarest_class_share
     tone: Tone = "warn" if share < limit else "good"
     hint = f"class {rarest['class_name']}: {rarest['n_rows']:,} rows; limit {format_share(limit)}"
     return Tile("Share of the rarest class", format_share(share), hint, tone)
@@ -181,7 +173,7 @@ def _build_class_balance(audit: TabularAudit, classes: pd.DataFrame) -> Section:
     )
 
 
-@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+@step(storage="html", code_version="2", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -193,6 +185,6 @@ def datalab_report(
     """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
     full_table = context.path_of("label_issues")
     results = AuditResults.of(
-        context, training_set, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
+        context, training_set, label_issues, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
     )
-    return store_report(build_multilabel_report(results, label_issues.value, label_issues.facts), datalab_summary)
+    return store_report(build_multilabel_report(results, label_issues.facts), datalab_summary)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import pandas as pd
 from cleanlab_assets.datasets.boxes import SAME_OBJECT_IOU, codes_of, find_overlaps, match_pairs
 from cleanlab_assets.families.object_detection.lean_objectlab import score_with_objectlab
 from cleanlab_assets.methods.ranking import rank_by_quality
+from cleanlab_assets.methods.training_set import judge_beside_train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -100,9 +102,20 @@ def judge_boxes(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBo
 
 
 def sum_up_images(
-    images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes], boxes: pd.DataFrame
+    images: Sequence[AnnotatedImage],
+    predictions: Sequence[ScoredBoxes],
+    boxes: pd.DataFrame,
+    *,
+    is_train: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Sum up the judged boxes of each image, whose quality is that of its worst box.
+
+    Args:
+        images: annotated images.
+        predictions: out-of-sample predictions of each image.
+        boxes: the judged boxes of these images.
+        is_train: train images, bool of shape (n_images,); all if absent. ObjectLab compares boxes of all images that it
+            is given, so that the others are judged by ``judge_beside_train_rows``.
 
     Returns:
         One row for each image, in order: ``row_id``, ``given_label`` (the classes of the given boxes),
@@ -130,9 +143,15 @@ def sum_up_images(
         }
     )
     counts = counts.reindex(index=ids, columns=list(BOX_ISSUE_KINDS), fill_value=0).fillna(0).astype(np.int64)
+
+    def score(chosen: np.ndarray) -> tuple[np.ndarray]:
+        return (score_with_objectlab(list(compress(images, chosen)), list(compress(predictions, chosen))),)
+
+    (objectlab_quality,) = judge_beside_train_rows(
+        score, np.ones(len(ids), dtype=bool) if is_train is None else is_train
+    )
     return table.assign(
-        **{f"n_{kind}": counts[kind].to_numpy() for kind in BOX_ISSUE_KINDS},
-        objectlab_quality=score_with_objectlab(images, predictions),
+        **{f"n_{kind}": counts[kind].to_numpy() for kind in BOX_ISSUE_KINDS}, objectlab_quality=objectlab_quality
     )
 
 

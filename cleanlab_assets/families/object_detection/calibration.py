@@ -25,10 +25,10 @@ def calibrate_scores_out_of_fold(
 ) -> list[ScoredBoxes]:
     """Turn scores into the probability that a predicted box is right: its class is given at its place.
 
-    The scores of one-stage detectors are products that hardly reach 0.9, where cleanlab reads them as probabilities.
-    A monotone regression of "right" on the score is fitted on the other folds, so that no image is calibrated with the
-    help of its own boxes; with fewer than 20 predictions there the scores stay. Source: Zadrozny and Elkan, 2002
-    (``sklearn.isotonic.IsotonicRegression``).
+    The scores of one-stage detectors are products that hardly reach 0.9, where cleanlab reads them as probabilities. A
+    monotone regression of "right" on the score is fitted on the other folds (for images of no fold on all), so that no
+    image is calibrated with the help of its own boxes; with fewer than 20 predictions there the scores stay. Source:
+    Zadrozny and Elkan, 2002 (``sklearn.isotonic.IsotonicRegression``).
     """
     from sklearn.isotonic import IsotonicRegression
 

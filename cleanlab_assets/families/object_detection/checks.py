@@ -23,7 +23,7 @@ def boxes_are_valid(
 ) -> CheckResult:
     """Predicted boxes are finite, have an area and lie in their image; probabilities are between 0 and 1."""
     table, names = predictions.value, context.dataset.class_names
-    sizes = train_rows(training_set.value).set_index("row_id")[["width", "height"]]
+    sizes = training_set.value.set_index("row_id")[["width", "height"]]
     wrong = []
     for row_id, found in zip(table["row_id"], read_predictions_table(table, names), strict=True):
         limits = np.tile(sizes.loc[row_id].to_numpy(dtype=np.float64), 2)
@@ -46,7 +46,7 @@ def detection_power(
         rows = rows.assign(boxes=rows["true_boxes"], box_labels=rows["true_box_labels"])
     power = plant_and_audit_boxes(
         read_boxed_images(rows, names),
-        read_predictions_table(predictions.value, names),
+        read_predictions_table(train_rows(predictions.value), names),
         seed=training_set.facts.seed,
     )
     return judge_detection_power_by_kind(power)

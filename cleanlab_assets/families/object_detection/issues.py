@@ -12,6 +12,7 @@ from cleanlab_assets.families.contracts import (
     LABEL_QUALITY,
     RANK,
     ROW_ID,
+    SPLIT,
     TableContract,
     category,
     count,
@@ -34,13 +35,16 @@ from cleanlab_assets.families.step import LabelIssuesTable, PredictionsTable, St
 from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.result import Facts, Result
 from cleanlab_assets.methods.shown import WORST_ROWS, Plots, TableView
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import audited_rows, is_train_row, require_same_rows, train_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.images.steps import ImagesTrainingSetTable
     from cleanlab_assets.methods.shown import Shown
 
-BOX_SHOWN = ("rank", "row_id", "box", "issue", "given_class", "suggested_class", "probability", "label_quality")
+BOX_SHOWN = (
+    *("rank", "row_id", "split", "box", "issue"),
+    *("given_class", "suggested_class", "probability", "label_quality"),
+)
 OVERLAYS = 4
 FLAG_RULE = "a box is overlooked, badly located, swapped or extra with a quality below one half"
 
@@ -70,13 +74,14 @@ BoxIssuesTable: TypeAlias = Result[pd.DataFrame, BoxIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="3",
+    code_version="4",
     facts=BoxIssuesFacts,
     contract=TableContract(
         "BoxIssues",
         "Every given box, and every object that nobody boxed, with the issue it most likely has, worst first.",
         (
             text("row_id"),
+            SPLIT,
             count("box", -1),
             category("issue", *BOX_ISSUE_KINDS),
             LABEL_QUALITY,
@@ -88,16 +93,19 @@ BoxIssuesTable: TypeAlias = Result[pd.DataFrame, BoxIssuesFacts]
 def box_issues(
     context: StepContext, training_set: ImagesTrainingSetTable, predictions: PredictionsTable
 ) -> BoxIssuesTable:
-    """Every given box with the issue it most likely has, and the objects that nobody boxed, worst first.
+    """Every given box of every image with the issue it most likely has, and the objects that nobody boxed, worst first.
 
     A box may be badly located, of a swapped class, or extra; an object that the model is sure of may be overlooked.
     """
-    names = context.dataset.class_names
-    images = read_boxed_images(train_rows(training_set.value), names)
+    names, rows = context.dataset.class_names, audited_rows(training_set.value)
+    require_same_rows(predictions.value, rows, what="predictions")
+    images = read_boxed_images(rows, names)
     table = judge_boxes(images, read_predictions_table(predictions.value, names))
+    splits = rows.set_index("row_id")["split"]
+    table.insert(1, "split", splits.loc[table["row_id"]].array)
     by_kind = pd.DataFrame()
     if planted := training_set.facts.planted:
-        by_kind = score_box_detection_power(table, pd.DataFrame.from_records(planted))
+        by_kind = score_box_detection_power(train_rows(table), pd.DataFrame.from_records(planted))
     facts = BoxIssuesFacts(
         detection_by_kind=[BoxDetectionPower.model_validate(record) for record in by_kind.to_dict("records")]
     )
@@ -117,13 +125,14 @@ def box_issues(
 
 @step(
     "cleanlab",
-    code_version="3",
+    code_version="4",
     facts=LabelIssuesFacts,
     contract=TableContract(
         "BoxLabelIssues",
-        "Every train image with the classes of its given boxes, those suggested, label quality, flag and rank.",
+        "Every audited image with the classes of its given boxes, those suggested, label quality, flag and rank.",
         (
             ROW_ID,
+            SPLIT,
             GIVEN_LABEL,
             *filled("suggested_label"),
             LABEL_QUALITY,
@@ -139,13 +148,16 @@ def label_issues(
     predictions: PredictionsTable,
     box_issues: BoxIssuesTable,
 ) -> LabelIssuesTable:
-    """Every train image with its label quality, flag and rank (1 is the worst), and how many boxes have which issue.
+    """Every image with its split, label quality, flag and rank (1 is the worst), and how many boxes have which issue.
 
-    Lower quality is worse. An image is flagged where one of its boxes is.
+    Lower quality is worse. An image is flagged where one of its boxes is. Test images are judged by the model and the
+    calibration of the train images, and change nothing of what is found of these.
     """
-    names = context.dataset.class_names
-    images = read_boxed_images(train_rows(training_set.value), names)
-    table = sum_up_images(images, read_predictions_table(predictions.value, names), box_issues.value)
+    names, rows = context.dataset.class_names, audited_rows(training_set.value)
+    predicted = read_predictions_table(predictions.value, names)
+    images = read_boxed_images(rows, names)
+    table = sum_up_images(images, predicted, box_issues.value, is_train=is_train_row(rows))
+    table.insert(1, "split", rows["split"])
     facts = LabelIssuesFacts(
         seed=training_set.facts.seed,
         model_parameters=predictions.facts.model_parameters,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes
-from cleanlab_assets.families.contracts import GIVEN_LABEL, ROW_ID, TableContract, filled
+from cleanlab_assets.families.contracts import GIVEN_LABEL, ROW_ID, SPLIT, TableContract, filled
 from cleanlab_assets.families.images.predictions import OutOfSamplePredictions, predict_images_out_of_sample
 from cleanlab_assets.families.object_detection.calibration import (
     calibrate_scores_out_of_fold,
@@ -22,7 +22,7 @@ from cleanlab_assets.families.settings import PredictionsSettings
 from cleanlab_assets.families.step import PredictionsTable, StepContext, step
 from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.shown import TableView, keep_finite
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import audited_rows, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,12 +82,12 @@ def read_predictions_table(table: pd.DataFrame, class_names: Sequence[str]) -> l
 
 @step(
     "torch",
-    code_version="3",
+    code_version="4",
     facts=PredictionsFacts,
     contract=TableContract(
         "BoxPredictions",
         "Out-of-sample predicted boxes of each image with class and calibrated probability, as JSON.",
-        (ROW_ID, GIVEN_LABEL, *filled("predicted_boxes", "predicted_classes", "probabilities")),
+        (ROW_ID, SPLIT, GIVEN_LABEL, *filled("predicted_boxes", "predicted_classes", "probabilities")),
     ),
     settings=PredictionsSettings,
     is_heavy=True,
@@ -95,13 +95,14 @@ def read_predictions_table(table: pd.DataFrame, class_names: Sequence[str]) -> l
 def predictions(
     context: StepContext, settings: PredictionsSettings, training_set: ImagesTrainingSetTable
 ) -> PredictionsTable:
-    """Out-of-sample predicted boxes: every train image is predicted once, by a model that never saw it.
+    """Out-of-sample predicted boxes: every image is predicted once, by a model that never saw it.
 
-    Each fold is stored as soon as it is predicted, so that an interrupted run goes on with the images that are
-    missing. Scores are calibrated out of fold, so that they are probabilities.
+    A train image is predicted by a model of the other folds, a test image by one of all train images. Each fold is
+    stored as soon as it is predicted, so that an interrupted run goes on with the images that are missing. Scores are
+    calibrated out of fold, so that they are probabilities.
     """
     names, seed = context.dataset.class_names, training_set.facts.seed
-    rows = train_rows(training_set.value)
+    rows = audited_rows(training_set.value)
     images, folds, given_labels = read_boxed_images(rows, names), rows["fold"].to_numpy(), rows["given_label"].tolist()
     parts = context.parts.read()
     at_hand = {} if parts is None else dict(zip(parts["row_id"], read_predictions_table(parts, names), strict=True))
@@ -117,11 +118,13 @@ def predictions(
     scored = read_predictions_table(stored, names)
     calibrated = calibrate_scores_out_of_fold(images, scored, folds)
     table = to_predictions_table(images, given_labels, calibrated)
+    table.insert(1, "split", rows["split"])
+    n_train = len(train_rows(rows))
     facts = PredictionsFacts(
         seed=seed,
         model_parameters=settings.parameters,
-        cross_validation=keep_finite(ScoredDetections(images, scored).compute()),
-        reliability=measure_score_calibration(images, calibrated),
+        cross_validation=keep_finite(ScoredDetections(images[:n_train], scored[:n_train]).compute()),
+        reliability=measure_score_calibration(images[:n_train], calibrated[:n_train]),
     )
 
     def show() -> dict[str, Shown]:

@@ -56,7 +56,7 @@ ACTIONS = {
 LEAST_PROBABILITY_SHOWN = 0.5
 FIGURES_OF_A_KIND = 4
 TABLE_COLUMNS = (
-    *("row_id", "box", "given_class", "suggested_class", "probability", "label_quality"),
+    *("row_id", "split", "box", "given_class", "suggested_class", "probability", "label_quality"),
     *("given_box", "suggested_box"),
 )
 ABSENT_COLUMNS = {OVERLOOKED: ("box", "given_class", "given_box"), EXTRA: ("suggested_class", "suggested_box")}
@@ -146,7 +146,7 @@ def _build_classes(
     )
 
 
-@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+@step(storage="html", code_version="2", value=str, shows_catalogue=True)
 def box_report(
     context: StepContext,
     training_set: ImagesTrainingSetTable,

@@ -22,6 +22,7 @@ from cleanlab_assets.families.object_detection.calibration import calibrate_scor
 from cleanlab_assets.families.object_detection.metrics import METRICS, ScoredDetections
 from cleanlab_assets.families.object_detection.predictions import predict_boxes_out_of_sample, read_predictions_table
 from cleanlab_assets.families.object_detection.training_set import read_boxed_images
+from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +90,7 @@ def compare(
     random removal of as many images. Differences have paired bootstrap intervals over the images.
     """
     audited = _read_audit(context, training_set, predictions, box_issues, label_issues)
-    out_of_sample = read_predictions_table(predictions.value, context.dataset.class_names)
+    out_of_sample = read_predictions_table(train_rows(predictions.value), context.dataset.class_names)
     compare_variants = partial(compare_detection_variants, out_of_sample=out_of_sample)
     return compare_if_it_learns(context, settings, training_set.facts.seed, audited, compare_variants)
 
@@ -114,7 +115,7 @@ def _read_audit(
     box_issues: BoxIssuesTable,
     label_issues: LabelIssuesTable,
 ) -> AuditedImages:
-    correct = partial(suggest_boxes, label_issues=label_issues.value, boxes=box_issues.value)
+    correct = partial(suggest_boxes, label_issues=train_rows(label_issues.value), boxes=box_issues.value)
     return AuditedImages.of(context, training_set, predictions, read=read_boxed_images, correct=correct)
 
 

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from cleanlab_assets.families.contracts import IS_LABEL_ISSUE, LABEL_QUALITY, RANK, ROW_ID, TableContract, flag, number
+from cleanlab_assets.families.contracts import (
+    IS_LABEL_ISSUE,
+    LABEL_QUALITY,
+    RANK,
+    ROW_ID,
+    SPLIT,
+    TableContract,
+    flag,
+    number,
+)
 from cleanlab_assets.families.label_issues import store_label_issues
 from cleanlab_assets.families.regression.cut_calibration import CalibratedCut, calibrate_cut
 from cleanlab_assets.families.regression.plots import plot_given_against_predicted, plot_quality_cuts
@@ -19,7 +28,7 @@ from cleanlab_assets.families.step import Settings, StepContext, TrainingSetTabl
 from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Plots
-from cleanlab_assets.methods.training_set import require_same_rows, train_rows
+from cleanlab_assets.methods.training_set import audited_rows, require_same_rows, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +38,10 @@ if TYPE_CHECKING:
     from cleanlab_assets.methods.shown import Shown
 
 
-WORST_COLUMNS = ("rank", "row_id", "given_label", "suggested_label", "uncertainty", "label_quality", "is_label_issue")
+WORST_COLUMNS = (
+    *("rank", "row_id", "split", "given_label", "suggested_label"),
+    *("uncertainty", "label_quality", "is_label_issue"),
+)
 
 
 class LabelIssuesSettings(Settings):
@@ -61,13 +73,14 @@ ValueLabelIssuesTable: TypeAlias = Result[pd.DataFrame, ValueLabelIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="3",
+    code_version="4",
     facts=ValueLabelIssuesFacts,
     contract=TableContract(
         "ValueLabelIssues",
-        "Every train row with given and suggested value, label quality, flags of both cuts and rank, and its features.",
+        "Every audited row with given and suggested value, quality, flags of both cuts and rank, and its features.",
         (
             ROW_ID,
+            SPLIT,
             VALUE,
             number("suggested_label"),
             LABEL_QUALITY,
@@ -85,17 +98,19 @@ def label_issues(
     training_set: TrainingSetTable,
     predictions: ValuePredictionsTable,
 ) -> ValueLabelIssuesTable:
-    """Every train row with its given label, suggested label, label quality, flag and rank (1 is the worst).
+    """Every row with its split, given label, suggested label, label quality, flag and rank (1 is the worst).
 
     Lower quality is worse: the residual is large for the uncertainty of its prediction. Two cuts flag: cleanlab's own,
-    and one that is calibrated on a copy of the rows with planted errors, so that its false-flag rate is known.
+    and one that is calibrated on a copy of the train rows with planted errors, so that its false-flag rate is known.
+    The train rows decide scale and cuts; test rows are judged by them.
     """
     domain, seed = context.dataset.label_domain, training_set.facts.seed
-    rows = train_rows(training_set.value)
+    rows = audited_rows(training_set.value)
     require_same_rows(predictions.value, rows, what="predictions")
+    train = train_rows(rows)
     build = context.pipeline_factory(seed, predictions.facts.model_parameters)
     calibrated = calibrate_cut(
-        rows, build.features, build=build, domain=domain, false_flag_rate=settings.false_flag_rate, seed=seed
+        train, build.features, build=build, domain=domain, false_flag_rate=settings.false_flag_rate, seed=seed
     )
     issues = find_value_issues(
         predictions.value,
@@ -104,7 +119,7 @@ def label_issues(
         flag_by=settings.flag_by,
         calibrated_cut=calibrated.cut,
     )
-    flagged_share = float(issues.table["is_label_issue"].mean())
+    flagged_share = float(train_rows(issues.table)["is_label_issue"].mean())
     facts = ValueLabelIssuesFacts(
         seed=seed,
         model_parameters=predictions.facts.model_parameters,
@@ -115,7 +130,7 @@ def label_issues(
             "the cross-validated metrics",
             "the estimated number of label errors is an upper one: where the model is wrong, right labels count too",
         ],
-        estimated_errors=round(calibrated.estimated_error_share * len(issues.table)),
+        estimated_errors=round(calibrated.estimated_error_share * len(train)),
         flag_by=settings.flag_by,
         false_flag_rate=settings.false_flag_rate,
         cleanlab_cut=issues.cleanlab_cut,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.families.contracts import ROW_ID, TableContract, number
+from cleanlab_assets.families.contracts import ROW_ID, SPLIT, TableContract, number
 from cleanlab_assets.families.predictions import store_predictions
 from cleanlab_assets.families.regression.metrics import ScoredValues, measure_interval_calibration
 from cleanlab_assets.families.regression.plots import plot_given_against_predicted
@@ -19,13 +19,14 @@ from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_ea
 from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Plots, keep_finite
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import NO_FOLD, audited_rows, is_train_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sklearn.pipeline import Pipeline
 
+    from cleanlab_assets.methods.cross_validation import Fold
     from cleanlab_assets.methods.shown import Shown
 
 PREDICTED_VALUE = number("predicted_value")
@@ -69,12 +70,13 @@ def predict_values_out_of_sample(
     weighted residuals of Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-Free Predictive Inference for
     Regression, JASA 2018, section 5.2. Residuals above their 95% quantile count as that quantile, lest wrong labels
     vouch for each other, and no uncertainty is below three quarters of the overall one, so that a lucky stretch does
-    not make its rows suspicious.
+    not make its rows suspicious. All of this is estimated from the rows of the folds.
 
     Args:
         features: feature columns, shape (n_rows, n_features).
         labels: given labels, float64 of shape (n_rows,).
-        folds: fold of each row, shape (n_rows,); each fold is predicted by a model fitted on all the others.
+        folds: fold of each row, shape (n_rows,); each fold is predicted by a model fitted on all the others, rows of no
+            fold (-1) by one fitted on all folds.
         build: returns a new unfitted pipeline.
 
     Returns:
@@ -83,38 +85,45 @@ def predict_values_out_of_sample(
     Raises:
         ValueError: there are fewer than two folds.
     """
-    everywhere = np.ones(len(labels), dtype=bool)
-    values, seconds = _predict_each_fold(features, labels, folds, learn_from=everywhere, build=build)
-    deviations = np.abs(labels - values)
+    in_a_fold, everywhere = folds != NO_FOLD, np.ones(len(labels), dtype=bool)
+    turns = hold_out_each_fold(folds)
+    of_folds, aside = [turn for turn in turns if turn.name != NO_FOLD], [turn for turn in turns if turn.name == NO_FOLD]
+    values = _predict_held_out(of_folds, features, labels, learn_from=everywhere, build=build)
+    deviations = np.abs(labels - values)[in_a_fold]
     limit = max(_DOUBTFUL_DEVIATIONS * _estimate_spread(deviations), np.quantile(deviations, 1 - _MOST_DOUBTFUL))
-    is_doubtful = deviations > limit
+    is_doubtful = in_a_fold & (np.abs(labels - values) > limit)
     if is_doubtful.any():
-        values, seconds = _predict_each_fold(features, labels, folds, learn_from=~is_doubtful, build=build)
-        deviations = np.abs(labels - values)
+        values = _predict_held_out(of_folds, features, labels, learn_from=~is_doubtful, build=build)
+        deviations = np.abs(labels - values)[in_a_fold]
+    values = np.where(
+        in_a_fold, values, _predict_held_out(aside, features, labels, learn_from=~is_doubtful, build=build)
+    )
+    seconds = fit_seconds_of(turns)
 
     cap = np.quantile(deviations, _CAP_QUANTILE)
-    local, _ = _predict_each_fold(features, np.minimum(deviations, cap), folds, learn_from=everywhere, build=build)
+    capped = np.minimum(np.abs(labels - values), cap)
+    local = _predict_held_out(turns, features, capped, learn_from=everywhere, build=build)
     # A model may extrapolate beyond what it was shown; nothing shown was above the cap.
     uncertainty = np.maximum(_MEAN_TO_DEVIATION * np.minimum(local, cap), _FLOOR * _estimate_spread(deviations))
     return ValuePredictions(values, uncertainty, seconds, n_left_out=int(is_doubtful.sum()))
 
 
-def _predict_each_fold(
+def _predict_held_out(
+    turns: Sequence[Fold],
     features: pd.DataFrame,
     targets: np.ndarray,
-    folds: np.ndarray,
     *,
     learn_from: np.ndarray,
     build: Callable[[], Pipeline],
-) -> tuple[np.ndarray, tuple[float, ...]]:
-    turns = hold_out_each_fold(folds)
-    predicted = np.empty(len(targets), dtype=np.float64)
+) -> np.ndarray:
+    """Predict the rows that each turn holds out; all other rows get NaN."""
+    predicted = np.full(len(targets), np.nan)
     for fold in turns:
         learned = learn_from & fold.others
         with fold.time_fit():
             model = build().fit(features[learned], targets[learned])
         predicted[fold.held_out] = model.predict(features[fold.held_out])
-    return predicted, fit_seconds_of(turns)
+    return predicted
 
 
 def _estimate_spread(deviations: np.ndarray) -> float:
@@ -124,19 +133,14 @@ def _estimate_spread(deviations: np.ndarray) -> float:
 
 
 def to_value_predictions_table(rows: pd.DataFrame, predicted: ValuePredictions) -> pd.DataFrame:
-    """Put ``predicted_value`` and ``uncertainty`` beside ``row_id`` and ``given_label``."""
-    return pd.DataFrame(
-        {
-            "row_id": rows["row_id"],
-            "given_label": rows["given_label"],
-            "predicted_value": predicted.values,  # noqa: PD011 - no pandas object
-            "uncertainty": predicted.uncertainty,
-        }
-    )
+    """Put ``predicted_value`` and ``uncertainty`` beside ``row_id``, ``split`` and ``given_label``."""
+    values = predicted.values  # noqa: PD011 - no pandas object
+    known = rows[["row_id", "split", "given_label"]]
+    return known.assign(predicted_value=values, uncertainty=predicted.uncertainty)
 
 
 class ValuePredictionsFacts(PredictionsFacts):
-    """How values were predicted; ``n_left_out`` rows had labels too doubtful to learn from."""
+    """How values were predicted; ``n_left_out`` train rows had labels too doubtful to learn from."""
 
     n_left_out: int
 
@@ -146,12 +150,12 @@ ValuePredictionsTable: TypeAlias = Result[pd.DataFrame, ValuePredictionsFacts]
 
 @step(
     "scikitlearn",
-    code_version="2",
+    code_version="3",
     facts=ValuePredictionsFacts,
     contract=TableContract(
         "ValuePredictions",
         "Out-of-sample predicted values with their uncertainty, a standard deviation in the label's unit.",
-        (ROW_ID, VALUE, PREDICTED_VALUE, number("uncertainty")),
+        (ROW_ID, SPLIT, VALUE, PREDICTED_VALUE, number("uncertainty")),
     ),
     settings=PredictionsSettings,
     is_heavy=True,
@@ -159,17 +163,20 @@ ValuePredictionsTable: TypeAlias = Result[pd.DataFrame, ValuePredictionsFacts]
 def predictions(
     context: StepContext, settings: PredictionsSettings, training_set: TrainingSetTable
 ) -> ValuePredictionsTable:
-    """Out-of-sample predicted values with their uncertainty: each train row by models that never saw it."""
-    rows = train_rows(training_set.value)
-    labels = rows["given_label"].to_numpy()
+    """Out-of-sample predicted values with their uncertainty: each row by models that never saw it.
+
+    Train rows are predicted by models of the other folds, test rows by those of all train rows.
+    """
+    rows = audited_rows(training_set.value)
+    labels, is_train = rows["given_label"].to_numpy(), is_train_row(rows)
     build = context.pipeline_factory(training_set.facts.seed, settings.parameters)
     predicted = predict_values_out_of_sample(rows[build.features], labels, rows["fold"].to_numpy(), build=build)
     values = predicted.values  # noqa: PD011 - no pandas object
     facts = ValuePredictionsFacts(
         seed=training_set.facts.seed,
         model_parameters=settings.parameters,
-        cross_validation=keep_finite(ScoredValues(labels, values).compute()),
-        reliability=measure_interval_calibration(labels, values, predicted.uncertainty),
+        cross_validation=keep_finite(ScoredValues(labels[is_train], values[is_train]).compute()),
+        reliability=measure_interval_calibration(labels[is_train], values[is_train], predicted.uncertainty[is_train]),
         n_left_out=predicted.n_left_out,
     )
 

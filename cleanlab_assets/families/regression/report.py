@@ -22,10 +22,11 @@ from cleanlab_assets.families.tables.report import (
     join_tabular_audit,
     list_issue_types,
     tabulate_flagged_rows,
-    take_label_issues,
 )
 from cleanlab_assets.families.tables.steps import store_report
 from cleanlab_assets.methods.detection_power import score_detection_power_by_kind, to_power_table
+from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.reports.formatting import format_number, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile
 from cleanlab_assets.reports.issue_evidence import (
@@ -34,7 +35,6 @@ from cleanlab_assets.reports.issue_evidence import (
     count_extreme_values,
     describe_numeric_blocks,
     find_flags,
-    join_suspect_values,
     rank_suspect_values,
 )
 from cleanlab_assets.reports.issue_texts import REGRESSION_TEXTS
@@ -48,20 +48,18 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.tables.steps import DatalabTable
 
 RULES = {"calibrated": "calibrated cut", "cleanlab": "cut of cleanlab"}
+ABOUT_VALUES = ("predicted_value", "uncertainty", "residual")
 DIGITS = 7
 CLOSE_ENOUGH = 0.05
 
 
-def build_regression_report(
-    results: AuditResults, label_issues: pd.DataFrame, calibration: Mapping[str, object]
-) -> Report:
-    """Build the audit report of one dataset with a numeric label and one model. Only the train rows are audited.
+def build_regression_report(results: AuditResults, calibration: Mapping[str, object]) -> Report:
+    """Build the report of a dataset with a numeric label and a model: values of all rows, other issues of train rows.
 
     Args:
-        results: What the audit found.
-        label_issues: One row per train row: ``row_id``, ``suggested_label``, ``label_quality``, ``is_label_issue``,
-            ``rank``, ``uncertainty`` and ``residual`` (given minus predicted value), and, where they are known,
-            ``is_below_calibrated_cut``, ``is_below_cleanlab_cut`` and ``reason``.
+        results: What the audit found. The label issues also have ``predicted_value``, ``uncertainty`` and ``residual``
+            (given minus predicted value), and, where they are known, ``is_below_calibrated_cut``,
+            ``is_below_cleanlab_cut`` and ``reason``.
         calibration: How rows are flagged, see ``compare_cuts``; ``by_kind`` lists how well the calibration found each
             kind of error (``kind``, ``n_planted``, ``average_precision``, ``auroc``, ``recall``, ``chance``).
 
@@ -71,12 +69,10 @@ def build_regression_report(
     Raises:
         ValueError: see ``join_tabular_audit``.
     """
-    shown = replace(results, datalab_issues=join_suspect_values(results.datalab_issues, label_issues))
-    audit = join_tabular_audit(shown, prediction="predicted_value", texts=REGRESSION_TEXTS)
-    notes = _note_other_flags(audit, results.datalab_issues)
-    audit = take_label_issues(audit, audit.summary.get("label", {}))
+    audit = join_tabular_audit(results, prediction="predicted_value", texts=REGRESSION_TEXTS, about_labels=ABOUT_VALUES)
+    notes = _note_other_flags(audit)
     own = {
-        "label": lambda: replace(_build_label_section(audit, calibration), notes=notes),
+        "label": lambda: replace(_build_label_section(audit.about_labels, calibration), notes=notes),
         "label_distribution": lambda: _build_label_distribution(audit),
         "non_iid": lambda: _describe_order(audit),
     }
@@ -105,17 +101,17 @@ def say_rate(rate: float) -> str:
     return f"{count:,} of {base:,}" if count else f"less than 1 of {base:,}"
 
 
-def _note_other_flags(audit: TabularAudit, datalab_issues: pd.DataFrame) -> list[str]:
-    """Say where Datalab's own type of label issues tells something else than the label issues."""
-    if not audit.has_run("label"):
-        reasons = audit.not_run.loc[audit.not_run["issue_type"] == "label", "reason"]
-        return [f"Datalab's own check of the labels did not run: {reason}" for reason in reasons]
-    by_datalab, flags = find_flags(datalab_issues, "label").to_numpy(), audit.flags("label").to_numpy()
+def _note_other_flags(audit: TabularAudit) -> list[str]:
+    """Say where Datalab's own type of label issues tells something else of the train rows than the label issues."""
+    own = audit.datalab_summary[audit.datalab_summary["issue_type"] == "label"]
+    if not (own["status"] == "ran").any():
+        return [f"Datalab's own check of the labels did not run: {reason}" for reason in own["reason"]]
+    by_datalab, flags = find_flags(audit.datalab_issues, "label").to_numpy(), audit.flags("label").to_numpy()
     shown = [flags, *(audit.rows[name].to_numpy(dtype=bool) for name in CUT_COLUMNS if name in audit.rows)]
     if any(np.array_equal(by_datalab, known) for known in shown):
         return []
     return [
-        f"Datalab's own check of the labels flags {by_datalab.sum():,} rows; it differs from this report for "
+        f"Datalab's own check of the labels flags {by_datalab.sum():,} train rows; it differs from this report for "
         f"{(by_datalab != flags).sum():,} rows."
     ]
 
@@ -138,7 +134,7 @@ def _build_label_section(audit: TabularAudit, calibration: Mapping[str, object])
         explanation=text.meaning,
         advice=advice,
         badge=f"{n_flagged:,}" if n_flagged else "none",
-        tiles=_tile_cuts(cuts, n_flagged, len(audit.rows)),
+        tiles=_tile_cuts(cuts, n_flagged, audit.rows),
         figures=_plot_labels(audit, cuts),
         tables=tables,
         facts=merge_facts(write_settings(settings), list_settings(audit.summary["label"])),
@@ -170,8 +166,8 @@ def _explain_cut(cuts: pd.DataFrame, n_rows: int) -> dict[str, str]:
     return {"What a flag means": " ".join(words)}
 
 
-def _tile_cuts(cuts: pd.DataFrame, n_flagged: int, n_rows: int) -> list[Tile]:
-    share = f"{format_share(n_flagged / max(n_rows, 1))} of the rows"
+def _tile_cuts(cuts: pd.DataFrame, n_flagged: int, rows: pd.DataFrame) -> list[Tile]:
+    share = f"{format_share(n_flagged / max(len(rows), 1))} of all rows ({say_by_split(count_by_split(rows))})"
     tiles = [Tile("Flagged rows", f"{n_flagged:,}", share)]
     for cut in cuts.to_dict("records"):
         quality, rate, recall = (cut.get(name, np.nan) for name in ("cut", "false_flag_rate", "recall"))
@@ -188,9 +184,9 @@ def _tile_cuts(cuts: pd.DataFrame, n_flagged: int, n_rows: int) -> list[Tile]:
 
 
 def _tabulate_rules(audit: TabularAudit, cuts: pd.DataFrame, calibration: Mapping[str, object]) -> list[Table]:
-    rows, tables = audit.rows, []
+    train, tables = train_rows(audit.rows), []
     if len(cuts):
-        counted = "; planted_found and others_flagged are counted on the errors planted here"
+        counted = "; planted_found and others_flagged are counted on the train rows, with the errors planted here"
         caption = (
             "The highlighted cut decides the flags. The share of right values below it (false_flag_rate) and of wrong "
             f"ones (recall) are estimates of the calibration{counted if 'planted_found' in cuts else ''}."
@@ -205,12 +201,13 @@ def _tabulate_rules(audit: TabularAudit, cuts: pd.DataFrame, calibration: Mappin
         )
         kinds = pd.DataFrame(by_kind)
         tables.append(Table("How well each kind of error is found", kinds, caption, shares={"recall"}))
-    if "planted_kind" in rows:
-        by_planted = audit.flags("label").groupby(rows["planted_kind"].astype("string"), sort=True)
+    if "planted_kind" in train:
+        flags = find_flags(train, "label")
+        by_planted = flags.groupby(train["planted_kind"].astype("string"), sort=True)
         found = by_planted.agg(["size", "sum", "mean"]).reset_index()
         found.columns = pd.Index(["kind", "planted", "flagged", "share"])
         powers = score_detection_power_by_kind(
-            rows["label_quality"].to_numpy(), audit.flags("label").to_numpy(), rows["planted_kind"]
+            train["label_quality"].to_numpy(), flags.to_numpy(), train["planted_kind"]
         )
         found = found.merge(to_power_table(powers)[["kind", "average_precision", "auroc", "chance"]], on="kind")
         caption = (
@@ -325,7 +322,7 @@ def _write_exactly(value: float) -> str:
     return format_number(value) if value.is_integer() else f"{value:,.{DIGITS}g}"
 
 
-@step(storage="html", code_version="2", value=str, shows_catalogue=True)
+@step(storage="html", code_version="3", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -339,10 +336,10 @@ def datalab_report(
     measured = {"cut", "measured_false_flag_rate", "recall", "cleanlab_false_flag_rate", "cleanlab_recall", "by_kind"}
     full_table = f"label_issues and {context.path_of('datalab_issues')}"
     results = AuditResults.of(
-        context, training_set, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
+        context, training_set, label_issues, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
     )
     calibration = {
         **judged.model_dump(include={"flag_by", "cleanlab_cut", "false_flag_rate"}),
         **judged.calibrated_cut.model_dump(mode="json", include=measured),
     }
-    return store_report(build_regression_report(results, label_issues.value, calibration), datalab_summary)
+    return store_report(build_regression_report(results, calibration), datalab_summary)

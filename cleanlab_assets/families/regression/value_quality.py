@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.methods.ranking import rank_by_quality
+from cleanlab_assets.methods.training_set import is_train_row
 
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import NumericLabel
@@ -26,7 +27,7 @@ _TINY = 1e-100
 
 
 def scale_by_uncertainty(
-    labels: np.ndarray, values: np.ndarray, uncertainty: np.ndarray
+    labels: np.ndarray, values: np.ndarray, uncertainty: np.ndarray, *, among: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide labels and predictions by the uncertainty and by the median residual in that unit.
 
@@ -39,17 +40,21 @@ def scale_by_uncertainty(
         labels: given labels, shape (n_rows,).
         values: predicted values, shape (n_rows,).
         uncertainty: positive, in the unit of the label, shape (n_rows,).
+        among: rows that the median is taken of, bool of shape (n_rows,); all if absent.
 
     Returns:
         Scaled labels and scaled predictions, float64 of shape (n_rows,).
     """
     # As CleanLearning does where more than half of the labels equal their prediction.
-    median = max(float(np.median(np.abs(labels - values) / uncertainty)), _TINY)
+    residuals = np.abs(labels - values) / uncertainty
+    median = max(float(np.median(residuals if among is None else residuals[among])), _TINY)
     unit = uncertainty * median
     return labels / unit, values / unit
 
 
-def score_value_quality(labels: np.ndarray, values: np.ndarray, uncertainty: np.ndarray) -> np.ndarray:
+def score_value_quality(
+    labels: np.ndarray, values: np.ndarray, uncertainty: np.ndarray, *, among: np.ndarray | None = None
+) -> np.ndarray:
     """Score the quality of numeric labels.
 
     Source: ``cleanlab.regression.rank.get_label_quality_scores`` on what ``scale_by_uncertainty`` returns, which is
@@ -59,13 +64,14 @@ def score_value_quality(labels: np.ndarray, values: np.ndarray, uncertainty: np.
         labels: given labels, shape (n_rows,).
         values: out-of-sample predicted values, shape (n_rows,).
         uncertainty: positive, in the unit of the label, shape (n_rows,).
+        among: see ``scale_by_uncertainty``.
 
     Returns:
         float64 in [0, 1] of shape (n_rows,); lower is worse. The median row has exp(-1).
     """
     from cleanlab.regression.rank import get_label_quality_scores
 
-    scaled_labels, scaled_values = scale_by_uncertainty(labels, values, uncertainty)
+    scaled_labels, scaled_values = scale_by_uncertainty(labels, values, uncertainty, among=among)
     scores: np.ndarray = get_label_quality_scores(scaled_labels, scaled_values, method="residual")
     return scores
 
@@ -74,8 +80,8 @@ def score_value_quality(labels: np.ndarray, values: np.ndarray, uncertainty: np.
 class ValueIssues:
     """The label issues of a regression dataset.
 
-    ``table`` has one row for each train row, in source order; ``cleanlab_cut`` and ``calibrated_cut`` are the label
-    qualities below which either rule flags; ``notes`` says what limits the scores.
+    ``table`` has one row for each predicted row, in the same order; ``cleanlab_cut`` and ``calibrated_cut`` are the
+    label qualities below which either rule flags; ``notes`` says what limits the scores.
     """
 
     table: pd.DataFrame
@@ -92,22 +98,22 @@ def find_value_issues(
     flag_by: FlagRule = "calibrated",
     calibrated_cut: float | None = None,
 ) -> ValueIssues:
-    """Score, flag and rank the given value of every row.
+    """Score, flag and rank the given value of every row, by a scale and cuts that the train rows alone decide.
 
     ``cleanlab`` flags as Datalab's regression label type does
     (``cleanlab.datalab.internal.issue_manager.regression.label.find_issues_with_predictions``): below 0.05 times the
     median label quality. ``calibrated`` flags below a cut that is known to hold for this dataset and model.
 
     Args:
-        predictions: predictions table (``row_id``, ``given_label``, ``predicted_value``, ``uncertainty``).
+        predictions: predictions table (``row_id``, ``split``, ``given_label``, ``predicted_value``, ``uncertainty``).
         features: feature columns of the same rows, in the same order.
         domain: the values that a label may take.
         flag_by: rule that decides which rows are flagged.
         calibrated_cut: label quality below which ``calibrated`` flags.
 
     Returns:
-        Table with ``row_id``, ``given_label``, ``suggested_label`` (the prediction, moved to the nearest allowed
-        value), ``label_quality`` in [0, 1] (lower is worse), ``is_label_issue``, ``rank`` (1 = worst),
+        Table with ``row_id``, ``split``, ``given_label``, ``suggested_label`` (the prediction, moved to the nearest
+        allowed value), ``label_quality`` in [0, 1] (lower is worse), ``is_label_issue``, ``rank`` (1 = worst),
         ``predicted_value``, ``uncertainty``, ``residual`` (given less predicted), ``is_below_cleanlab_cut``,
         ``is_below_calibrated_cut`` (where a cut is given), ``reason`` and the features; with the cuts behind the flags.
 
@@ -121,9 +127,10 @@ def find_value_issues(
     labels, values, uncertainty = (
         predictions[name].to_numpy(dtype=np.float64) for name in ("given_label", "predicted_value", "uncertainty")
     )
-    quality = score_value_quality(labels, values, uncertainty)
+    is_train = is_train_row(predictions)
+    quality = score_value_quality(labels, values, uncertainty, among=is_train)
     residual = labels - values
-    cleanlab_cut = CLEANLAB_THRESHOLD * float(np.median(quality))
+    cleanlab_cut = CLEANLAB_THRESHOLD * float(np.median(quality[is_train]))
     cuts = {"cleanlab": cleanlab_cut} | ({} if calibrated_cut is None else {"calibrated": calibrated_cut})
     is_below = {f"is_below_{rule}_cut": quality < cut for rule, cut in cuts.items()}
     is_issue = is_below[f"is_below_{flag_by}_cut"]
@@ -132,6 +139,7 @@ def find_value_issues(
     table = pd.DataFrame(
         {
             "row_id": predictions["row_id"].to_numpy(),
+            "split": predictions["split"].array,
             "given_label": labels,
             "suggested_label": suggested,
             "label_quality": quality.astype(np.float32),
@@ -149,7 +157,7 @@ def find_value_issues(
         table=pd.concat([table, features.reset_index(drop=True)], axis=1),
         cleanlab_cut=cleanlab_cut,
         calibrated_cut=calibrated_cut,
-        notes=_describe_limits(values, residual, domain),
+        notes=_describe_limits(values, residual[is_train], domain),
     )
 
 
@@ -160,5 +168,7 @@ def _describe_limits(values: np.ndarray, residual: np.ndarray, domain: NumericLa
             f"{n_outside:,} predicted values lie outside {domain}: the suggested label is the nearest allowed value"
         )
     if np.median(np.abs(residual)) == 0:
-        notes.append("more than half of the labels equal their prediction: label quality is 1 there and 0 elsewhere")
+        notes.append(
+            "more than half of the train labels equal their prediction: label quality is 1 there and 0 elsewhere"
+        )
     return tuple(notes)

@@ -23,7 +23,7 @@ def probabilities_are_valid(
 ) -> CheckResult:
     """Every pixel of every image has probabilities of all classes, finite and not negative, that sum to 1."""
     table, n_ids = predictions.value, len(context.dataset.class_names) + 1
-    sizes = train_rows(training_set.value).set_index("row_id")[["height", "width"]]
+    sizes = training_set.value.set_index("row_id")[["height", "width"]]
     wrong = []
     for row_id, content in zip(table["row_id"], table["probabilities"], strict=True):
         found = unpack_probabilities(content)
@@ -48,7 +48,7 @@ def detection_power(
         rows = rows.assign(class_mask=rows["true_mask"])
     power = plant_and_audit_masks(
         read_masked_images(rows, context.dataset.class_names),
-        predictions.value["probabilities"].tolist(),
+        train_rows(predictions.value)["probabilities"].tolist(),
         seed=training_set.facts.seed,
     )
     return judge_detection_power_by_kind(power)

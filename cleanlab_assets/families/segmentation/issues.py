@@ -13,6 +13,7 @@ from cleanlab_assets.families.contracts import (
     LABEL_QUALITY,
     RANK,
     ROW_ID,
+    SPLIT,
     TableContract,
     count,
     filled,
@@ -31,13 +32,21 @@ from cleanlab_assets.families.step import LabelIssuesTable, PlainTable, Predicti
 from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import WORST_ROWS, Plots, TableView
-from cleanlab_assets.methods.training_set import require_same_rows, train_rows
+from cleanlab_assets.methods.training_set import audited_rows, is_train_row, require_same_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.images.steps import ImagesTrainingSetTable
     from cleanlab_assets.methods.shown import Shown
 
-REGION_COLUMNS = ("rank", "row_id", "issue_share", "region_given_class", "region_suggested_class", "region_pixels")
+REGION_COLUMNS = (
+    "rank",
+    "row_id",
+    "split",
+    "issue_share",
+    "region_given_class",
+    "region_suggested_class",
+    "region_pixels",
+)
 OVERLAYS = 4
 FLAG_RULE = f"a region of at least {LEAST_PIXELS} pixels where another class is more probable by {SURE_MARGIN:g}"
 _MASK_QUALITY = (*filled("suggested_label"), LABEL_QUALITY, share("object_quality"), IS_LABEL_ISSUE, RANK)
@@ -87,30 +96,32 @@ PixelIssuesTable: TypeAlias = Result[pd.DataFrame, PixelIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     facts=PixelIssuesFacts,
     contract=TableContract(
         "PixelIssues",
-        "Every train image with the mask of its pixel issues, their largest region, its worst object and a suggested "
+        "Every audited image with the mask of its pixel issues, their largest region, its worst object and a suggested "
         "mask.",
-        (ROW_ID, GIVEN_LABEL, *_MASK_QUALITY, share("issue_share"), *filled("issue_mask", "suggested_mask")),
+        (ROW_ID, SPLIT, GIVEN_LABEL, *_MASK_QUALITY, share("issue_share"), *filled("issue_mask", "suggested_mask")),
     ),
     is_heavy=True,
 )
 def pixel_issues(
     context: StepContext, training_set: ImagesTrainingSetTable, predictions: PredictionsTable
 ) -> PixelIssuesTable:
-    """Every train image with the mask of the pixels whose given class is likely wrong, and a suggested mask.
+    """Every image with its split, the mask of the pixels whose given class is likely wrong, and a suggested mask.
 
-    For each image also the share of these pixels, the box of their largest region with its given and suggested class,
-    and the quality of its worst object.
+    How probable a pixel issue is at most is estimated from the train images, and test images are judged by it. For each
+    image also the share of these pixels, the box of their largest region with its given and suggested class, and the
+    quality of its worst object.
     """
-    rows = train_rows(training_set.value)
+    rows = audited_rows(training_set.value)
     require_same_rows(predictions.value, rows, what="predictions")
     images = read_masked_images(rows, context.dataset.class_names)
-    found = find_mask_issues(images, predictions.value["probabilities"].tolist())
+    found = find_mask_issues(images, predictions.value["probabilities"].tolist(), is_train=is_train_row(rows))
     table = pd.concat([found.table, found.pixels.drop(columns=["row_id", "issue_share"])], axis=1)
     table["given_label"] = rows["given_label"].to_numpy()
+    table.insert(1, "split", rows["split"])
     facts = PixelIssuesFacts(
         classes=[ClassPixels(**record) for record in json.loads(found.classes.to_json(orient="records"))],
         confusions=[ClassConfusion(**record) for record in json.loads(found.confusions.to_json(orient="records"))],
@@ -129,12 +140,12 @@ def pixel_issues(
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     facts=LabelIssuesFacts,
     contract=TableContract(
         "MaskLabelIssues",
-        "Every train image with the classes of its given mask, those suggested, label quality, flag and rank.",
-        (ROW_ID, GIVEN_LABEL, *_MASK_QUALITY),
+        "Every audited image with the classes of its given mask, those suggested, label quality, flag and rank.",
+        (ROW_ID, SPLIT, GIVEN_LABEL, *_MASK_QUALITY),
     ),
 )
 def label_issues(
@@ -143,12 +154,12 @@ def label_issues(
     predictions: PredictionsTable,
     pixel_issues: PixelIssuesTable,
 ) -> LabelIssuesTable:
-    """Every train image with its label quality, flag and rank (1 is the worst); labels are the classes of the mask.
+    """Every image with its split, label quality, flag and rank (1 is the worst); labels are the classes of the mask.
 
     Lower quality is worse: cleanlab's score of the pixels. An image is flagged where the model is sure of another class
     over a whole region.
     """
-    require_same_rows(pixel_issues.value, train_rows(training_set.value), what="pixel_issues")
+    require_same_rows(pixel_issues.value, audited_rows(training_set.value), what="pixel_issues")
     shown = [name for name in pixel_issues.value.columns if name not in ("issue_mask", "suggested_mask")]
     facts = LabelIssuesFacts(
         seed=training_set.facts.seed,
@@ -161,7 +172,7 @@ def label_issues(
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     contract=TableContract(
         "ClassSummary",
         "Every class, background first: pixels given and predicted, overlap, and pixel issues.",
@@ -176,7 +187,7 @@ def class_summary(context: StepContext, pixel_issues: PixelIssuesTable) -> Plain
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     contract=TableContract(
         "ClassConfusions",
         "Pairs of given and suggested class among the pixel issues, most frequent first.",

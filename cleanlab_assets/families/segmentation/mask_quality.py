@@ -7,6 +7,7 @@ probabilities at a time.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +55,9 @@ class MaskIssues:
     confusions: pd.DataFrame
 
 
-def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[bytes]) -> MaskIssues:
+def find_mask_issues(
+    images: Sequence[AnnotatedImage], predictions: Sequence[bytes], *, is_train: np.ndarray | None = None
+) -> MaskIssues:
     """Judge every pixel, object and mask by out-of-sample probabilities.
 
     Pixel issues are those of ``cleanlab.segmentation.filter.find_label_issues``: as many pixels of lowest probability
@@ -65,6 +68,8 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
     Args:
         images: images with given class masks.
         predictions: their packed probabilities, by models that never saw them.
+        is_train: train images, bool of shape (n_images,), from which the number of pixel issues is estimated, and with
+            it the probability up to which a pixel is one; all if absent.
 
     Returns:
         The issues; an image is flagged where the model is sure of another class over a whole region, see
@@ -74,7 +79,8 @@ def find_mask_issues(images: Sequence[AnnotatedImage], predictions: Sequence[byt
     Raises:
         ValueError: an image has no class mask, or predictions of another shape.
     """
-    cut = _count_and_cut_pixels(images, predictions)
+    chosen = np.ones(len(images), dtype=bool) if is_train is None else is_train
+    cut = _count_and_cut_pixels(list(compress(images, chosen)), list(compress(predictions, chosen)))
     n_ids = len(images[0].class_names) + 1
     class_names = (BACKGROUND, *images[0].class_names)
     sums = _ClassSums(n_ids)

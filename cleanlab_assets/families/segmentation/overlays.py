@@ -21,7 +21,7 @@ def draw_worst_masks(
     """Draw the flagged images of lowest quality, by caption: the given mask, the suggested one, and what differs.
 
     Args:
-        images: the train images with their given masks.
+        images: the audited images with their given masks.
         pixel_issues: one row for each of them, in the same order.
         n_images: most images to draw.
     """

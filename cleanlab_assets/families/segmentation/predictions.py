@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.families.contracts import GIVEN_LABEL, ROW_ID, TableContract, filled
+from cleanlab_assets.families.contracts import GIVEN_LABEL, ROW_ID, SPLIT, TableContract, filled
 from cleanlab_assets.families.images.predictions import OutOfSamplePredictions, predict_images_out_of_sample
 from cleanlab_assets.families.predictions import store_predictions
 from cleanlab_assets.families.segmentation.metrics import score_masks
@@ -22,7 +22,7 @@ from cleanlab_assets.families.step import PredictionsTable, StepContext, step
 from cleanlab_assets.methods.calibration import ReliabilityBins
 from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.shown import keep_finite
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import audited_rows, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,12 +112,12 @@ def read_pair(image: AnnotatedImage, content: bytes) -> tuple[np.ndarray, np.nda
 
 @step(
     "torch",
-    code_version="3",
+    code_version="4",
     facts=PredictionsFacts,
     contract=TableContract(
         "MaskPredictions",
         "Out-of-sample predicted probabilities of the pixels of each image, background first, packed as float16.",
-        (ROW_ID, GIVEN_LABEL, *filled("probabilities")),
+        (ROW_ID, SPLIT, GIVEN_LABEL, *filled("probabilities")),
     ),
     settings=PredictionsSettings,
     is_heavy=True,
@@ -125,12 +125,12 @@ def read_pair(image: AnnotatedImage, content: bytes) -> tuple[np.ndarray, np.nda
 def predictions(
     context: StepContext, settings: PredictionsSettings, training_set: ImagesTrainingSetTable
 ) -> PredictionsTable:
-    """Out-of-sample probabilities of every pixel: every train image is predicted once, by a model that never saw it.
+    """Out-of-sample probabilities of every pixel: every image is predicted once, by a model that never saw it.
 
-    Images are stored part by part as soon as they are predicted, so that an interrupted run goes on with those that
-    are missing.
+    A train image is predicted by a model of the other folds, a test image by one of all train images. Images are stored
+    part by part as soon as they are predicted, so that an interrupted run goes on with those that are missing.
     """
-    rows, seed = train_rows(training_set.value), training_set.facts.seed
+    rows, seed = audited_rows(training_set.value), training_set.facts.seed
     images, parts = read_masked_images(rows, context.dataset.class_names), context.parts.read()
     at_hand = {} if parts is None else dict(zip(parts["row_id"], parts["probabilities"], strict=True))
     predicted = predict_masks_out_of_sample(
@@ -142,14 +142,15 @@ def predictions(
             pd.DataFrame({"row_id": [image.row_id for image in part], "probabilities": packed})
         ),
     )
-    packed = predicted.predictions
+    packed, n_train = predicted.predictions, len(train_rows(rows))
+    train, of_train = images[:n_train], packed[:n_train]
     facts = PredictionsFacts(
         seed=seed,
         model_parameters=settings.parameters,
-        cross_validation=keep_finite(score_masks(images, map(unpack_probabilities, packed)).compute()),
-        reliability=measure_pixel_calibration(images, packed),
+        cross_validation=keep_finite(score_masks(train, map(unpack_probabilities, of_train)).compute()),
+        reliability=measure_pixel_calibration(train, of_train),
     )
-    table = pd.DataFrame({"row_id": rows["row_id"], "given_label": rows["given_label"], "probabilities": packed})
+    table = rows[["row_id", "split", "given_label"]].assign(probabilities=packed)
     return store_predictions(
         table,
         facts,

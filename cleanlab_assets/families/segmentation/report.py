@@ -14,6 +14,7 @@ from cleanlab_assets.families.segmentation.overlays import draw_worst_masks
 from cleanlab_assets.families.segmentation.training_set import read_masked_images
 from cleanlab_assets.families.step import LabelIssuesTable, Page, PlainTable, PredictionsTable, StepContext, step
 from cleanlab_assets.methods.detection_power import PlantedDetection, to_power_table
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.reports.formatting import format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile
 
@@ -31,6 +32,7 @@ MOST_CONFUSIONS = 20
 LABEL_COLUMNS = (
     "rank",
     "row_id",
+    "split",
     "given_label",
     "suggested_label",
     "label_quality",
@@ -41,6 +43,7 @@ LABEL_COLUMNS = (
 )
 PIXEL_COLUMNS = (
     "row_id",
+    "split",
     "n_issue_pixels",
     "issue_share",
     "region_pixels",
@@ -67,13 +70,14 @@ def build_segmentation_report(
         class_confusions: Pairs of given and suggested class, most frequent first.
         planted: How well planted errors were found; None without any.
     """
-    label_issues, n_flagged = audit.label_issues, audit.n_flagged
+    label_issues = audit.label_issues
     n_issue_pixels, n_pixels = int(pixel_issues["n_issue_pixels"].sum()), int(pixel_issues["n_pixels"].sum())
     last_tiles = []
     if "planted_error" in label_issues:
-        is_planted = label_issues["planted_error"].astype(bool)
-        caught = int((is_planted & label_issues["is_label_issue"]).sum())
-        note = f"planted on purpose; {n_flagged - caught:,} of {n_flagged:,} flags are on other images"
+        train = train_rows(label_issues)
+        is_planted, n_of_train = train["planted_error"].astype(bool), int(train["is_label_issue"].sum())
+        caught = int((is_planted & train["is_label_issue"]).sum())
+        note = f"planted on purpose; {n_of_train - caught:,} of {n_of_train:,} flagged train images carry none"
         last_tiles.append(Tile("Planted errors flagged", f"{caught:,} of {int(is_planted.sum()):,}", note))
     return audit.build(
         annotations="masks",
@@ -183,7 +187,7 @@ def _show_classes(classes: pd.DataFrame) -> Section:
     )
 
 
-@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+@step(storage="html", code_version="2", value=str, shows_catalogue=True)
 def mask_report(
     context: StepContext,
     training_set: ImagesTrainingSetTable,

@@ -25,6 +25,7 @@ from cleanlab_assets.families.segmentation.predictions import (
     unpack_probabilities,
 )
 from cleanlab_assets.families.segmentation.training_set import read_masked_images
+from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,9 @@ def compare(
     random removal of as many images. Differences have paired bootstrap intervals over the images.
     """
     audited = _read_audit(context, training_set, predictions, pixel_issues)
-    compare_variants = partial(compare_mask_variants, out_of_sample=predictions.value["probabilities"].tolist())
+    compare_variants = partial(
+        compare_mask_variants, out_of_sample=train_rows(predictions.value)["probabilities"].tolist()
+    )
     return compare_if_it_learns(context, settings, training_set.facts.seed, audited, compare_variants)
 
 
@@ -109,7 +112,7 @@ def _read_audit(
     predictions: PredictionsTable,
     pixel_issues: PixelIssuesTable,
 ) -> AuditedImages:
-    suggest = partial(suggest_masks, issues=pixel_issues.value)
+    suggest = partial(suggest_masks, issues=train_rows(pixel_issues.value))
     return AuditedImages.of(context, training_set, predictions, read=read_masked_images, correct=suggest)
 
 

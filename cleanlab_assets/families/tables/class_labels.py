@@ -15,6 +15,7 @@ from cleanlab_assets.families.contracts import (
     LABEL_QUALITY,
     RANK,
     ROW_ID,
+    SPLIT,
     TableContract,
     filled,
 )
@@ -23,7 +24,7 @@ from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.label_issues import FilterRule, LabelIssues, QualityMethod, find_label_issues
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Plots, TableView
-from cleanlab_assets.methods.training_set import require_same_rows, train_rows
+from cleanlab_assets.methods.training_set import audited_rows, require_same_rows
 from cleanlab_assets.reports.plots import plot_label_quality, plot_noise_matrix
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 CLASS_LABEL_ISSUES = TableContract(
     "ClassLabelIssues",
-    "Every train row with given and suggested label, label quality, flag and rank (1 = worst), and its features.",
-    (ROW_ID, GIVEN_LABEL, *filled("suggested_label"), LABEL_QUALITY, IS_LABEL_ISSUE, RANK),
+    "Every audited row with given and suggested label, label quality, flag and rank (1 = worst), and its features.",
+    (ROW_ID, SPLIT, GIVEN_LABEL, *filled("suggested_label"), LABEL_QUALITY, IS_LABEL_ISSUE, RANK),
 )
 
 
@@ -47,7 +48,10 @@ class LabelIssuesSettings(Settings):
 
 
 class ClassLabelIssuesFacts(LabelIssuesFacts):
-    """How labels were judged; ``correct_rates`` has the estimated P(given label is the class | it truly is)."""
+    """How labels were judged; ``correct_rates`` has the estimated P(given label is the class | it truly is).
+
+    All estimates are those of the train rows.
+    """
 
     filter_by: FilterRule
     quality_method: QualityMethod
@@ -65,12 +69,12 @@ ClassLabelIssuesTable: TypeAlias = Result[pd.DataFrame, ClassLabelIssuesFacts]
 def audit_class_labels(
     context: StepContext, settings: LabelIssuesSettings, training_set: TrainingSetTable, predictions: PredictionsTable
 ) -> tuple[LabelIssues, ClassLabelIssuesFacts]:
-    """Score, flag and rank the given class of every train row.
+    """Score, flag and rank the given class of every row.
 
     Returns:
         What was found, and the facts of the audit.
     """
-    rows = train_rows(training_set.value)
+    rows = audited_rows(training_set.value)
     require_same_rows(predictions.value, rows, what="predictions")
     found = find_label_issues(
         predictions.value,

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.families.report import build_report, describe_origin
+from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
+from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.reports.formatting import format_column, format_number, format_p_value, format_share
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.issue_evidence import (
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cleanlab_assets.datasets.dataset import Dataset
-    from cleanlab_assets.families.step import PlainTable, StepContext, TrainingSetTable
+    from cleanlab_assets.families.step import AnyTable, PlainTable, StepContext, TrainingSetTable
     from cleanlab_assets.families.tables.steps import DatalabTable
     from cleanlab_assets.reports.issue_texts import IssueText
 
@@ -59,6 +61,7 @@ class AuditResults:
         model: Name of the model whose out-of-sample predictions the audit used.
         training_set: ``row_id`` (unique), ``given_label``, ``split``, ``fold``, features, and ``planted_error`` with
             ``true_label`` and, where errors have kinds, ``planted_kind`` where labels were corrupted on purpose.
+        label_issues: One row per audited row, with ``LABEL_COLUMNS``: what every report says of the labels.
         datalab_issues: One row per train row in source order: ``row_id``, ``given_label``, the prediction,
             ``is_<type>_issue`` and ``<type>_score`` of every type that ran, ``nearest_neighbor``,
             ``distance_to_nearest_neighbor`` and ``duplicate_set``.
@@ -75,6 +78,7 @@ class AuditResults:
     dataset: Dataset
     model: str
     training_set: pd.DataFrame
+    label_issues: pd.DataFrame
     datalab_issues: pd.DataFrame
     datalab_summary: pd.DataFrame
     duplicate_sets: pd.DataFrame
@@ -87,6 +91,7 @@ class AuditResults:
         cls,
         context: StepContext,
         training_set: TrainingSetTable,
+        label_issues: AnyTable,
         datalab_issues: DatalabTable,
         datalab_summary: PlainTable,
         duplicate_sets: PlainTable,
@@ -98,10 +103,14 @@ class AuditResults:
             dataset=context.dataset,
             model=context.model,
             training_set=training_set.value,
+            label_issues=label_issues.value,
             datalab_issues=datalab_issues.value,
             datalab_summary=datalab_summary.value,
             duplicate_sets=duplicate_sets.value,
-            facts=describe_origin(context, training_set, datalab_issues, name="Datalab issues"),
+            facts={
+                **describe_origin(context, training_set, datalab_issues, name="Datalab issues"),
+                "Label issues hash": label_issues.origin.data_hash,
+            },
             full_table=full_table,
         )
 
@@ -111,18 +120,26 @@ class TabularAudit(AuditResults):
     """The results of an audit, checked and joined.
 
     Attributes:
-        rows: The audited rows: the findings joined with the features.
+        rows: The rows that the findings are about, joined with them and the features: the train rows, or all rows in
+            ``about_labels``.
+        audited: All audited rows; Datalab's findings are missing on those that are no train rows.
         features: Names of the feature columns.
-        summary: The summary of each issue type that ran.
+        summary: The summary of each issue type that ran; that of the labels is of the label issues.
         not_run: ``issue_type`` and ``reason`` of the types that did not run.
         texts: The prose of the family's issue types, in the order of the sections.
     """
 
     rows: pd.DataFrame
+    audited: pd.DataFrame
     features: Sequence[str]
     summary: Mapping[str, Mapping[str, Any]]
     not_run: pd.DataFrame
     texts: Mapping[str, IssueText]
+
+    @property
+    def about_labels(self) -> TabularAudit:
+        """The audit of the labels, which is about all audited rows."""
+        return replace(self, rows=self.audited)
 
     def has_run(self, issue_type: str) -> bool:
         """Whether the issue type was looked for."""
@@ -151,16 +168,22 @@ class TabularAudit(AuditResults):
         return bool(self.flags(issue_type).any())
 
 
-def join_tabular_audit(results: AuditResults, *, prediction: str, texts: Mapping[str, IssueText]) -> TabularAudit:
+def join_tabular_audit(
+    results: AuditResults, *, prediction: str, texts: Mapping[str, IssueText], about_labels: Sequence[str] = ()
+) -> TabularAudit:
     """Check the tables of an audit and join them.
+
+    The label issues say what Datalab's own type of label issues would, whether that ran or not.
 
     Args:
         results: The tables.
         prediction: The column of ``datalab_issues`` that holds what the model predicts.
         texts: The prose of the family's issue types, in the order of the sections.
+        about_labels: What the family's label issues say beyond those of all families.
 
     Raises:
-        ValueError: a table lacks a column or a status is unknown, or the findings are not about exactly the train rows.
+        ValueError: a table lacks a column or a status is unknown, or the findings are not about the rows of the
+            training set.
     """
     datalab_issues, datalab_summary = results.datalab_issues, results.datalab_summary
     require_columns("datalab_summary", datalab_summary, SUMMARY_COLUMNS)
@@ -168,7 +191,10 @@ def join_tabular_audit(results: AuditResults, *, prediction: str, texts: Mapping
     unknown = sorted(set(datalab_summary["status"]) - {"ran", "not run"})
     if unknown:
         raise ValueError(f"unknown status {unknown} in datalab_summary: expected 'ran' or 'not run'")
-    rows, features = join_audited_rows(results.training_set, datalab_issues, prediction)
+    require_columns("datalab_issues", datalab_issues, ("row_id", prediction))
+    audited, features = join_audited_rows(
+        results.training_set, results.label_issues, datalab_issues, about_labels=about_labels
+    )
     ran = {
         str(record["issue_type"]): {str(name): value for name, value in record.items()}
         for record in datalab_summary.to_dict("records")
@@ -176,23 +202,20 @@ def join_tabular_audit(results: AuditResults, *, prediction: str, texts: Mapping
     }
     for issue_type in ran:
         require_columns("datalab_issues", datalab_issues, (f"is_{issue_type}_issue", f"{issue_type}_score"))
-    not_run = datalab_summary.loc[datalab_summary["status"] == "not run", ["issue_type", "reason"]]
+    labels = {"description": "", "metric": None, "k": None, "parameters": "", **ran.get("label", {})}
+    labels["score"] = float(audited["label_quality"].mean())
+    is_absent = (datalab_summary["status"] == "not run") & (datalab_summary["issue_type"] != "label")
+    not_run = datalab_summary.loc[is_absent, ["issue_type", "reason"]]
     reasons = [reason if isinstance(reason, str) and reason else "no reason was given" for reason in not_run["reason"]]
     return TabularAudit(
         **vars(results),
-        rows=rows,
+        rows=train_rows(audited),
+        audited=audited,
         features=features,
-        summary=ran,
+        summary={**ran, "label": labels},
         not_run=not_run.assign(reason=reasons),
         texts=texts,
     )
-
-
-def take_label_issues(audit: TabularAudit, summary: Mapping[str, Any]) -> TabularAudit:
-    """Let the label issues say what Datalab's own type of label issues would, whether that ran or not."""
-    label = {"metric": None, "k": None, "parameters": "", **summary}
-    not_run = audit.not_run[audit.not_run["issue_type"] != "label"]
-    return replace(audit, summary={**audit.summary, "label": label}, not_run=not_run)
 
 
 def assemble_report(audit: TabularAudit, *, tiles_about_labels: Sequence[Tile], sections: Sequence[Section]) -> Report:
@@ -263,31 +286,39 @@ def tabulate_flagged_rows(audit: TabularAudit, table: pd.DataFrame, shares: Sequ
 
 
 def _build_tiles(audit: TabularAudit, tiles_about_labels: Sequence[Tile]) -> list[Tile]:
-    gates = audit.dataset.gates
-    tiles = [Tile("Rows audited", f"{len(audit.rows):,}", f"{len(audit.features):,} features")]
+    gates, n_audited, by_split = audit.dataset.gates, len(audit.audited), count_by_split(audit.audited)
+    sizes = ", ".join(f"{found.n_audited:,} {split} rows" for split, found in by_split.items())
+    n_flagged, among = int(audit.about_labels.flags("label").sum()), f"all rows ({say_by_split(by_split)})"
+    tiles = [
+        Tile("Rows audited", f"{n_audited:,}", f"{sizes}; {len(audit.features):,} features"),
+        _tile_rate("Likely label errors", n_flagged, n_audited, among, limit=gates.label_issue_rate),
+    ]
     limits = (
-        ("label", "Likely label errors", gates.label_issue_rate),
         ("outlier", "Outliers", gates.outlier_rate),
         ("near_duplicate", "Rows in near-duplicate sets", gates.near_duplicate_rate),
     )
     for issue_type, label, limit in limits:
         if not audit.has_run(issue_type):
-            tiles.append(Tile(label, "not run", "the reason is below", "warn" if issue_type == "label" else "neutral"))
+            tiles.append(Tile(label, "not run", "the reason is below"))
             continue
         if issue_type == "near_duplicate" and len(audit.duplicate_sets):
             count = int(audit.duplicate_sets["row_id"].nunique())
         else:
             count = int(audit.flags(issue_type).sum())
-        share = count / max(len(audit.rows), 1)
-        tone: Tone = "warn" if share > limit else "good"
-        tiles.append(Tile(label, f"{count:,}", f"{format_share(share)} of the rows; limit {format_share(limit)}", tone))
+        tiles.append(_tile_rate(label, count, len(audit.rows), "the train rows", limit=limit))
     tiles += [_tile_order(audit), *tiles_about_labels]
-    if "planted_error" in audit.rows and audit.has_run("label"):
+    if "planted_error" in audit.rows:
         planted = audit.rows["planted_error"].fillna(value=False).astype(bool)
         caught, flagged = int((planted & audit.flags("label")).sum()), int(audit.flags("label").sum())
-        hint = f"planted on purpose; {flagged - caught:,} of {flagged:,} flags are on other rows"
+        hint = f"planted on purpose; {flagged - caught:,} of {flagged:,} flagged train rows carry none"
         tiles.append(Tile("Planted errors flagged", f"{caught:,} of {int(planted.sum()):,}", hint))
     return tiles
+
+
+def _tile_rate(label: str, count: int, n_rows: int, among: str, *, limit: float) -> Tile:
+    share = count / max(n_rows, 1)
+    tone: Tone = "warn" if share > limit else "good"
+    return Tile(label, f"{count:,}", f"{format_share(share)} of {among}; limit {format_share(limit)}", tone)
 
 
 def _tile_order(audit: TabularAudit) -> Tile:
@@ -307,8 +338,8 @@ def _note_planted_errors(audit: TabularAudit) -> list[str]:
         return []
     planted = int(audit.rows["planted_error"].fillna(value=False).sum())
     note = (
-        f"Labels were deliberately corrupted for evaluation: {planted:,} of the {len(audit.rows):,} audited rows carry "
-        "a planted error. Counts in this report describe the corrupted labels, not the source."
+        f"Labels were deliberately corrupted for evaluation: {planted:,} of the {len(audit.rows):,} train rows carry a "
+        "planted error, and no other row does. Counts in this report describe the corrupted labels, not the source."
     )
     return [note]
 
@@ -325,7 +356,8 @@ def _tile_issue(audit: TabularAudit, issue_type: str, n_flagged: int) -> list[Ti
     if issue_type == "non_iid":
         return [Tile("p-value", audit.p_value().removeprefix("= "), "low means that the order carries information")]
     share, score = format_share(n_flagged / max(len(audit.rows), 1)), audit.score(issue_type)
-    tiles = [Tile("Flagged rows", f"{n_flagged:,}", f"{share} of the rows")]
+    among = f"all rows ({say_by_split(count_by_split(audit.rows))})" if issue_type == "label" else "the train rows"
+    tiles = [Tile("Flagged rows", f"{n_flagged:,}", f"{share} of {among}")]
     if issue_type == "data_valuation":
         return tiles
     if issue_type == "null":

@@ -146,9 +146,10 @@ def build_datalab_issues(
     ) -> DatalabTable:
         """Every Datalab issue type for every train row, in one run on the stored neighbour graph and predictions."""
         rows = train_rows(training_set.value)
-        require_same_rows(judged["predictions"].value, rows, what="predictions")
+        of_train = {name: replace(result, value=train_rows(result.value)) for name, result in judged.items()}
+        require_same_rows(of_train["predictions"].value, rows, what="predictions")
         found = find_datalab_issues(
-            read(**judged),
+            read(**of_train),
             rows[context.features],
             neighbor_graph.value,
             seed=training_set.facts.seed,

@@ -60,19 +60,19 @@ class AuditedTable:
         predictions: PredictionsTable,
         label_issues: AnyTable,
     ) -> AuditedTable:
-        """Put the results of an audit together.
+        """Put together what an audit says of the train rows, and the test rows as they are.
 
         Raises:
             ValueError: they were made from different training sets.
         """
         build = context.pipeline_factory(training_set.facts.seed, predictions.facts.model_parameters)
-        rows = train_rows(training_set.value)
-        require_same_rows(predictions.value, rows, what="predictions")
-        require_same_rows(label_issues.value, rows, what="label_issues")
+        rows, issues = train_rows(training_set.value), train_rows(label_issues.value)
+        require_same_rows(train_rows(predictions.value), rows, what="predictions")
+        require_same_rows(issues, rows, what="label_issues")
         return cls(
             train=rows,
             test=test_rows(training_set.value),
-            label_issues=label_issues.value,
+            label_issues=issues,
             features=build.features,
             build=build,
         )

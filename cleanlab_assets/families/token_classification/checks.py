@@ -9,6 +9,7 @@ from cleanlab_assets.families.step import CheckResult, StepContext, TrainingSetT
 from cleanlab_assets.families.token_classification.plant import draw_sentences
 from cleanlab_assets.methods.detection_power import plant_and_audit_classes
 from cleanlab_assets.methods.shown import Json
+from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
@@ -46,7 +47,7 @@ def every_class_in_every_part(context: StepContext, training_set: TrainingSetTab
 @check("label_issues", is_heavy=True)
 def detection_power(context: StepContext, label_issues: ClassLabelIssuesTable) -> CheckResult:
     """Planted tag errors rank far worse than by chance: the detector has signal. Measured on a sample of sentences."""
-    table, facts = label_issues.value, label_issues.facts
+    table, facts = train_rows(label_issues.value), label_issues.facts
     rows = table[draw_sentences(table, DETECTION_TOKENS, seed=facts.seed)].reset_index(drop=True)
     if "true_label" in rows:
         rows = rows.assign(given_label=rows["true_label"])

@@ -17,6 +17,7 @@ from cleanlab_assets.families.contracts import (
     LABEL_QUALITY,
     RANK,
     ROW_ID,
+    SPLIT,
     TableContract,
     count,
     filled,
@@ -35,7 +36,7 @@ from cleanlab_assets.families.token_classification.sentences import sentence_num
 from cleanlab_assets.methods.ranking import rank_by_quality
 from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.methods.shown import WORST_ROWS, TableView
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import audited_rows
 
 CONTEXT_WORDS = 6
 MARKS = ("«", "»")
@@ -72,11 +73,11 @@ def find_sentence_issues(token_issues: pd.DataFrame) -> pd.DataFrame:
     Source: ``cleanlab.token_classification.rank.get_label_quality_scores`` with ``sentence_score_method="min"``.
 
     Args:
-        token_issues: label issues of all train tokens, sentence by sentence.
+        token_issues: label issues of all audited tokens, sentence by sentence.
 
     Returns:
-        One row for each sentence: ``sentence_id``, ``sentence``, ``n_tokens``, ``n_issues``, ``label_quality`` (that of
-        the worst token), ``worst_row_id``, ``worst_token`` and ``rank`` (1 = worst).
+        One row for each sentence: ``sentence_id``, ``split``, ``sentence``, ``n_tokens``, ``n_issues``,
+        ``label_quality`` (that of the worst token), ``worst_row_id``, ``worst_token`` and ``rank`` (1 = worst).
     """
     numbers = sentence_numbers(token_issues)
     order = np.lexsort((token_issues["rank"].to_numpy(), numbers))
@@ -84,6 +85,7 @@ def find_sentence_issues(token_issues: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "sentence_id": worst["sentence_id"].astype(str).to_numpy(),
+            "split": worst["split"].array,
             "sentence": worst["sentence"].to_numpy(),
             "n_tokens": np.bincount(numbers),
             "n_issues": np.bincount(numbers, weights=token_issues["is_label_issue"]).astype(np.int64),
@@ -101,8 +103,8 @@ def count_common_errors(token_issues: pd.DataFrame) -> pd.DataFrame:
     Source: ``cleanlab.token_classification.summary.common_label_issues``.
 
     Returns:
-        ``token``, ``given_label``, ``suggested_label``, ``count`` and ``share_of_token``, the share of all train rows
-        of this word; most frequent first.
+        ``token``, ``given_label``, ``suggested_label``, ``count`` and ``share_of_token``, the share of all audited
+        rows of this word; most frequent first.
     """
     flagged = token_issues[token_issues["is_label_issue"]]
     names = ["token", "given_label", "suggested_label"]
@@ -112,18 +114,22 @@ def count_common_errors(token_issues: pd.DataFrame) -> pd.DataFrame:
     return counts.sort_values(["count", *names], ascending=[False, True, True, True], ignore_index=True)
 
 
-WORST_COLUMNS = ("rank", "row_id", "context", "given_label", "suggested_label", "label_quality", "is_label_issue")
+WORST_COLUMNS = (
+    *("rank", "row_id", "split", "context", "given_label"),
+    *("suggested_label", "label_quality", "is_label_issue"),
+)
 
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     facts=ClassLabelIssuesFacts,
     contract=TableContract(
         "TokenLabelIssues",
-        "Every train token with its context, given and suggested tag, label quality, flag and rank (1 = worst).",
+        "Every audited token with its context, given and suggested tag, label quality, flag and rank (1 = worst).",
         (
             ROW_ID,
+            SPLIT,
             *filled("sentence_id"),
             count("position", 1),
             *filled("token", "context"),
@@ -139,12 +145,13 @@ WORST_COLUMNS = ("rank", "row_id", "context", "given_label", "suggested_label", 
 def label_issues(
     context: StepContext, settings: LabelIssuesSettings, training_set: TrainingSetTable, predictions: PredictionsTable
 ) -> ClassLabelIssuesTable:
-    """Every train token with its context, given tag, suggested tag, label quality, flag and rank (1 is the worst).
+    """Every token with its split, context, given tag, suggested tag, label quality, flag and rank (1 is the worst).
 
-    Lower quality is worse. The row id says file and line, so that the tag can be corrected at its source.
+    Validation and test tokens are audited beside the train tokens, and change nothing of what is found of these. Lower
+    quality is worse. The row id says file and line, so that the tag can be corrected at its source.
     """
     found, facts = audit_class_labels(context, settings, training_set, predictions)
-    rows, table = train_rows(training_set.value), found.table
+    rows, table = audited_rows(training_set.value), found.table
     table.insert(1, "sentence_id", rows["sentence_id"].array)
     table["context"] = describe_contexts(rows)
     show = partial(show_class_issues, noise_matrix=found.noise_matrix)
@@ -153,12 +160,13 @@ def label_issues(
 
 @step(
     "pandas",
-    code_version="2",
+    code_version="3",
     contract=TableContract(
         "SentenceIssues",
-        "Every train sentence with the label quality of its worst token, and its rank (1 = worst).",
+        "Every audited sentence with the label quality of its worst token, and its rank (1 = worst).",
         (
             text("sentence_id", unique=True),
+            SPLIT,
             *filled("sentence"),
             count("n_tokens", 1),
             count("n_issues"),
@@ -168,9 +176,9 @@ def label_issues(
     ),
 )
 def sentence_issues(context: StepContext, label_issues: ClassLabelIssuesTable) -> PlainTable:
-    """Every train sentence with the label quality of its worst token: which sentences to read first."""
+    """Every audited sentence with the label quality of its worst token: which sentences to read first."""
     table = find_sentence_issues(label_issues.value)
-    columns = ("rank", "sentence_id", "worst_token", "label_quality", "n_issues", "sentence")
+    columns = ("rank", "sentence_id", "split", "worst_token", "label_quality", "n_issues", "sentence")
     return Result(
         value=table,
         facts=NoFacts(),
@@ -184,7 +192,7 @@ def sentence_issues(context: StepContext, label_issues: ClassLabelIssuesTable) -
 
 @step(
     "pandas",
-    code_version="2",
+    code_version="3",
     contract=TableContract(
         "CommonErrors",
         "How often a word is flagged with the same given and suggested tag, most frequent first.",

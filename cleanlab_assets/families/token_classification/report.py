@@ -11,7 +11,7 @@ from cleanlab_assets.families.report import describe_origin, store_page
 from cleanlab_assets.families.step import Page, PlainTable, PredictionsTable, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.token_classification.issues import describe_contexts
 from cleanlab_assets.families.token_classification.metrics import TAG_F1_PREFIX
-from cleanlab_assets.methods.training_set import TEST, TRAIN
+from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
 from cleanlab_assets.reports.formatting import format_number, format_share
 from cleanlab_assets.reports.html import MARK_BEGIN, MARK_END, Figure, Report, Section, Table, Tile
 from cleanlab_assets.reports.plots import plot_class_balance, plot_label_quality, plot_noise_matrix
@@ -28,7 +28,7 @@ TOP_ROWS = 50
 _MARKS = (MARK_BEGIN, MARK_END)
 
 
-@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+@step(storage="html", code_version="2", value=str, shows_catalogue=True)
 def token_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -41,26 +41,26 @@ def token_report(
     tokens, sentences, cross_validation = label_issues.value, sentence_issues.value, predictions.facts.cross_validation
     n_issues, n_tokens = int(tokens["is_label_issue"].sum()), len(tokens)
     dataset, limit = context.dataset, context.dataset.gates.label_issue_rate
+    by_split = count_by_split(tokens)
     tiles = [
         Tile("Tokens audited", f"{n_tokens:,}", f"in {len(sentences):,} sentences"),
         Tile(
             "Likely tag errors",
             format_share(n_issues / n_tokens),
-            f"{n_issues:,} tokens; limit {format_share(limit)}",
+            f"{say_by_split(by_split, 'token')}; limit {format_share(limit)}",
             "warn" if n_issues / n_tokens > limit else "good",
         ),
         Tile("Sentences with one", f"{(sentences['n_issues'] > 0).sum():,}", f"of {len(sentences):,}"),
         Tile(
             "Out-of-sample accuracy",
             format_share(cross_validation["accuracy"]),
-            f"macro F1 {format_number(cross_validation['macro_f1'])}, against the given tags",
+            f"macro F1 {format_number(cross_validation['macro_f1'])}, against the given tags of the train tokens",
         ),
     ]
-    sizes = training_set.value["split"].value_counts()
+    sizes = ", ".join(f"{found.n_audited:,} {split} tokens" for split, found in by_split.items())
     report = Report(
         title=f"Tag audit of {dataset.title}",
-        subtitle=f"{dataset.name} with {context.model}: {sizes[TRAIN]:,} train tokens audited, {sizes[TEST]:,} test "
-        "tokens untouched",
+        subtitle=f"{dataset.name} with {context.model}: {sizes} audited; models learn from train tokens alone",
         tiles=tiles,
         sections=[
             _describe_tokens(label_issues, context.path_of("label_issues")),
@@ -98,7 +98,7 @@ def _describe_tokens(result: ClassLabelIssuesTable, full_table: str) -> Section:
         "uses of a word look like errors.",
     }
     if "planted_error" in label_issues:
-        advice["Planted errors"] = "Tags that were corrupted on purpose are highlighted."
+        advice["Planted errors"] = "Tags that were corrupted on purpose, of train tokens alone, are highlighted."
     return Section(
         key="tokens",
         title="Likely tag errors",
@@ -110,7 +110,7 @@ def _describe_tokens(result: ClassLabelIssuesTable, full_table: str) -> Section:
         facts={
             "Flagging rule": judged.filter_by,
             "Label quality": judged.quality_method,
-            "Estimated tag errors": f"{judged.estimated_errors:,}",
+            "Estimated tag errors in train tokens": f"{judged.estimated_errors:,}",
         },
     )
 
@@ -119,6 +119,7 @@ def _show_tokens(rows: pd.DataFrame) -> pd.DataFrame:
     shown = pd.DataFrame(
         {
             "row": rows["row_id"],
+            "split": rows["split"].astype(str),
             "in its sentence": describe_contexts(rows, n_words=WORDS_AROUND, marks=_MARKS),
             "given": rows["given_label"].astype(str),
             "suggested": rows["suggested_label"].astype(str),
@@ -139,6 +140,7 @@ def _describe_sentences(sentence_issues: pd.DataFrame, label_issues: pd.DataFram
     frame = pd.DataFrame(
         {
             "sentence": doubtful["sentence_id"].head(TOP_ROWS).to_numpy(),
+            "split": doubtful["split"].head(TOP_ROWS).astype(str).to_numpy(),
             "words": describe_contexts(worst, n_words=2 * WORDS_AROUND, marks=_MARKS),
             "flagged tokens": doubtful["n_issues"].head(TOP_ROWS).to_numpy(),
             "tokens": doubtful["n_tokens"].head(TOP_ROWS).to_numpy(),
@@ -159,7 +161,7 @@ def _describe_sentences(sentence_issues: pd.DataFrame, label_issues: pd.DataFram
 
 
 def _describe_common_errors(common_errors: pd.DataFrame) -> Section:
-    caption = "How often a word is flagged with the same two tags. The share is of all train tokens of this word."
+    caption = "How often a word is flagged with the same two tags. The share is of all audited tokens of this word."
     table = Table(
         "Words that are flagged repeatedly",
         common_errors.head(MOST_COMMON),
@@ -199,7 +201,7 @@ def _describe_tags(label_issues: pd.DataFrame, cross_validation: Mapping[str, fl
     return Section(
         key="tags",
         title="Tags",
-        explanation="Which tags are confused, and how well the model knows each of them.",
+        explanation="Which tags are confused, and how well the model knows each of them in the train tokens.",
         figures=[
             Figure("Which tags are in doubt", plot_noise_matrix(matrix), alt),
             Figure("Tokens per tag", balance, f"Bar chart of {len(tags)} tags; the table has the same numbers."),

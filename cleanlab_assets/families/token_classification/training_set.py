@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from cleanlab_assets.families.contracts import FOLD, GIVEN_LABEL, ROW_ID, TableContract, category, count, filled
+from cleanlab_assets.families.contracts import FOLD, GIVEN_LABEL, ROW_ID, SPLIT, TableContract, count, filled
 from cleanlab_assets.families.step import DATASET, AnyTable, Settings, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.token_classification.plant import measure_confusion
 from cleanlab_assets.families.training_set import store_training_set
@@ -48,7 +48,7 @@ def build_token_training_set(
 ) -> TrainingSet:
     """Sample, split and fold the sentences of a raw dataset.
 
-    The files say the split: train rows are audited, dev rows choose between variants, test rows stay untouched. Where
+    The files say the split: train rows are learnt from, dev rows choose between variants, test rows compare them. Where
     there is no dev or test file, whole documents of the train file are put aside (sentences of equal text together
     where the source names no documents). Folds are made of documents in the same way.
 
@@ -64,7 +64,7 @@ def build_token_training_set(
 
     Returns:
         ``row_id``, ``document``, ``genre``, ``sentence_id``, ``token``, ``position``, ``sentence``, ``given_label``,
-        ``split`` (train, validation or test) and ``fold`` (-1 on rows that are not audited), in source order.
+        ``split`` (train, validation or test) and ``fold`` (-1 on rows that are kept aside), in source order.
 
     Raises:
         ValueError: a tag is none of the dataset's, there are fewer documents than parts to fill, or the train rows
@@ -167,7 +167,7 @@ class TrainingSetSettings(Settings):
         0.1, ge=0.05, le=0.4, description="Share of the train tokens that validate, where there is no dev file."
     )
     test_fraction: float = Field(
-        0.2, ge=0.05, le=0.4, description="Share of the train tokens kept untouched, where there is no test file."
+        0.2, ge=0.05, le=0.4, description="Share of the train tokens kept for testing, where there is no test file."
     )
     folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation on the train rows, by document.")
     seed: int = Field(42, ge=0, le=1_000_000, description="Seed of everything random in the chain.")
@@ -186,13 +186,13 @@ class TrainingSetSettings(Settings):
     facts=TrainingSetFacts,
     contract=TableContract(
         "TokenTrainingSet",
-        "Tokens under audit with their sentence, given tag, split and fold (-1 on rows that are not audited).",
+        "Tokens under audit with their sentence, given tag, split and fold (-1 on rows that are kept aside).",
         (
             ROW_ID,
             *filled("sentence_id", "sentence", "token"),
             count("position", 1),
             GIVEN_LABEL,
-            category("split", *SPLITS),
+            SPLIT,
             FOLD,
         ),
     ),
@@ -201,8 +201,9 @@ class TrainingSetSettings(Settings):
 def training_set(context: StepContext, settings: TrainingSetSettings, raw_dataset: AnyTable) -> TrainingSetTable:
     """The tokens under audit: an optional sample of sentences, the split by file, and folds of whole documents.
 
-    The train file is audited, the dev file chooses between variants, the test file stays untouched. Tag errors can be
-    planted in the train rows to measure how well they are found; other tags are never touched.
+    Models learn from the train file, the dev file chooses between variants, the test file compares them; the tags of
+    all are audited. Tag errors can be planted in the train rows to measure how well they are found; other tags are
+    never touched.
     """
     built = build_token_training_set(
         raw_dataset.value,

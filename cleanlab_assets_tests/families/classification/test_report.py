@@ -8,7 +8,7 @@ import pytest
 
 from cleanlab_assets.datasets.dataset import Gates
 from cleanlab_assets.reports.html import render_report
-from cleanlab_assets_tests.reports.conftest import N_TRAIN, RAN, WHY_NOT
+from cleanlab_assets_tests.reports.conftest import N_TEST, N_TRAIN, RAN, WHY_NOT
 
 if TYPE_CHECKING:
     from cleanlab_assets.reports.html import Report, Section, Table
@@ -35,8 +35,10 @@ def test_each_issue_type_that_ran_has_a_section_and_what_did_not_run_comes_last(
 
 @pytest.mark.parametrize("issue_type", ABOUT_ROWS)
 def test_the_rows_shown_are_the_worst_flagged_ones_in_order(audited: Audited, issue_type: str) -> None:
-    issues = audited.datalab_issues
-    flagged = issues[issues[f"is_{issue_type}_issue"]].sort_values(f"{issue_type}_score", kind="stable")
+    issues, score = audited.datalab_issues, f"{issue_type}_score"
+    if issue_type == "label":
+        issues, score = audited.label_issues, "label_quality"
+    flagged = issues[issues[f"is_{issue_type}_issue"]].sort_values(score, kind="stable")
 
     shown = table(audited.report(top_rows=5), issue_type, "Flagged rows")
 
@@ -47,19 +49,38 @@ def test_the_rows_shown_are_the_worst_flagged_ones_in_order(audited: Audited, is
 def test_a_row_can_be_judged_without_a_join(report: Report) -> None:
     shown = table(report, "label", "Flagged rows").frame
 
-    wanted = {"row_id", "given_label", "predicted_label", "label_score", "nearest_neighbor", "weight", "colour"}
+    wanted = {
+        "row_id",
+        "split",
+        "given_label",
+        "suggested_label",
+        "label_score",
+        "nearest_neighbor",
+        "weight",
+        "colour",
+    }
     assert wanted <= set(shown.columns)
 
 
-def test_only_train_rows_are_audited(report: Report, page: str) -> None:
-    assert report.tiles[0].value == str(N_TRAIN)
-    assert "pets.csv:122" not in page
+def test_the_labels_of_test_rows_are_audited_and_nothing_else_of_them(report: Report) -> None:
+    assert (report.tiles[0].value, report.tiles[1].value) == (str(N_TRAIN + N_TEST), "14")
+    assert "12 of 120 train rows, 2 of 30 test rows" in report.tiles[1].hint
+    shown = table(report, "label", "Flagged rows").frame
+    assert shown.loc[shown["split"] == "test", "row_id"].tolist() == ["pets.csv:127", "pets.csv:139"]
+    others = [item.frame for part in report.sections if part.key != "label" for item in part.tables]
+    ids = {row_id for frame in others if "row_id" in frame for row_id in frame["row_id"]}
+    assert ids
+    assert ids <= set(report_rows(N_TRAIN))
+
+
+def report_rows(n_rows: int) -> list[str]:
+    return [f"pets.csv:{line}" for line in range(2, n_rows + 2)]
 
 
 def test_cut_evidence_says_how_much_is_left_and_where(audited: Audited) -> None:
     page = render_report(audited.report(top_rows=3, full_table="pets.parquet"))
 
-    assert "First 3 of 12 rows. The full table: pets.parquet." in page
+    assert "First 3 of 14 rows. The full table: pets.parquet." in page
 
 
 def test_a_type_that_did_not_run_is_listed_with_its_reason(report: Report, page: str) -> None:
@@ -165,28 +186,19 @@ def test_a_p_value_below_the_resolution_of_its_test_is_written_as_a_bound(report
     assert "p < 0.04; limit 0.05" in [tile.hint for tile in report.tiles]
 
 
-def test_a_missing_audit_of_the_labels_asks_for_attention(audited: Audited) -> None:
+def test_labels_are_audited_even_where_datalab_did_not_look_at_them(audited: Audited) -> None:
     summary = audited.datalab_summary
-    is_label = summary["issue_type"].isin(["label", "outlier"])
+    is_absent = summary["issue_type"].isin(["label", "outlier"])
     not_run = summary.assign(
-        status=summary["status"].mask(is_label, "not run"), n_issues=summary["n_issues"].mask(is_label)
+        status=summary["status"].mask(is_absent, "not run"), n_issues=summary["n_issues"].mask(is_absent)
     )
-
-    report = replace(audited, datalab_summary=not_run).report()
-
-    assert {tile.label: tile.tone for tile in report.tiles if tile.value == "not run"} == {
-        "Likely label errors": "warn",
-        "Outliers": "neutral",
-    }
-
-
-def test_the_classes_are_described_by_the_columns_that_are_there(audited: Audited, report: Report) -> None:
     issues = audited.datalab_issues.drop(columns=["is_label_issue", "label_score"])
-    summary = audited.datalab_summary[audited.datalab_summary["issue_type"] != "label"]
-    without = replace(audited, datalab_issues=issues, datalab_summary=summary).report()
 
-    assert "share of their class" in table(report, "class_imbalance", "Classes").caption
-    assert table(without, "class_imbalance", "Classes").caption == "In the order of the catalogue."
+    report = replace(audited, datalab_issues=issues, datalab_summary=not_run).report()
+
+    assert {tile.label: tile.tone for tile in report.tiles if tile.value == "not run"} == {"Outliers": "neutral"}
+    assert section(report, "label").badge == "14"
+    assert "label" not in section(report, "not_run").tables[0].frame["issue_type"].tolist()
 
 
 def test_shares_are_written_in_per_cent(report: Report) -> None:
@@ -228,7 +240,7 @@ def test_tiles_ask_for_attention_beyond_the_gates_of_the_dataset(report: Report)
 def test_what_is_exactly_at_its_limit_asks_for_no_attention(audited: Audited) -> None:
     rarest = audited.training_set["given_label"].head(N_TRAIN).value_counts(normalize=True).min()
     at = Gates(
-        label_issue_rate=12 / N_TRAIN,
+        label_issue_rate=14 / (N_TRAIN + N_TEST),
         outlier_rate=12 / N_TRAIN,
         near_duplicate_rate=5 / N_TRAIN,
         non_iid_p_value=0.003,

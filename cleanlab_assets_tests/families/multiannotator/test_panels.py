@@ -27,6 +27,7 @@ from cleanlab_assets.families.multiannotator.dawid_skene import estimate_dawid_s
 from cleanlab_assets.families.multiannotator.lean_crowdlab import run_crowdlab
 from cleanlab_assets.methods.class_predictions import to_predictions_table
 from cleanlab_assets.methods.folds import divide_rows
+from cleanlab_assets_tests.known_data import name_splits
 
 CLASSES = ("cat", "dog")
 
@@ -170,9 +171,8 @@ def labelled() -> tuple[pd.DataFrame, pd.DataFrame]:
         }
     )
     votes = vote_by_majority(labels, n_classes=2)
-    rows = pd.DataFrame(
-        {"row_id": examples, "given_label": pd.Categorical(np.array(CLASSES)[votes], categories=list(CLASSES))}
-    )
+    given = pd.Categorical(np.array(CLASSES)[votes], categories=list(CLASSES))
+    rows = pd.DataFrame({"row_id": examples, "split": name_splits(len(examples)), "given_label": given})
     probabilities = np.where(truth[:, None] == [0, 1], 0.85, 0.15)
     return to_predictions_table(rows, probabilities, CLASSES), annotations
 

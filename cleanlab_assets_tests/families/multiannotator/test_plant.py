@@ -12,6 +12,7 @@ from cleanlab_assets.families.multiannotator.plant import (
     score_annotation_detection_power,
     to_reference,
 )
+from cleanlab_assets_tests.known_data import name_splits
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -91,6 +92,7 @@ def test_the_audit_finds_what_was_planted_in_a_panel_that_is_mostly_right() -> N
     train = pd.DataFrame(
         {
             "row_id": names,
+            "split": name_splits(len(names)),
             "x": centres + rng.normal(size=len(names)),
             "true_label": reference.to_numpy(),
             "fold": np.arange(len(names)) % 3,

@@ -19,6 +19,7 @@ from cleanlab_assets.families.multilabel.predictions import calibrate_out_of_fol
 from cleanlab_assets.families.multilabel.variants import clean_label_sets
 from cleanlab_assets.methods.label_set_folds import divide_label_sets, draw_label_set_sample
 from cleanlab_assets.methods.label_sets import LabelSetError, decode_label_sets, encode_label_sets, to_label_lists
+from cleanlab_assets_tests.known_data import name_splits
 
 NAMES = ("a", "b", "c")
 TOPICS = np.random.default_rng(1).random((600, 4)) < (0.5, 0.4, 0.3, 0.2)
@@ -113,7 +114,8 @@ def test_the_summary_of_classes_is_that_of_cleanlab(monkeypatch: pytest.MonkeyPa
 
     rng = np.random.default_rng(0)
     probabilities = np.clip(np.where(TOPICS, 0.75, 0.25) + rng.normal(0, 0.2, TOPICS.shape), 0.01, 0.99)
-    found = find_class_issues(TOPICS, probabilities, filter_by="prune_by_noise_rate")
+    is_train = np.ones(len(TOPICS), dtype=bool)
+    found = find_class_issues(TOPICS, probabilities, is_train=is_train, filter_by="prune_by_noise_rate")
     summary = summarize_classes(found, ("a", "b", "c", "d"))
     theirs = dataset.common_multilabel_issues(to_label_lists(TOPICS), probabilities).set_index(
         ["Class Index", "In Given Label"]
@@ -133,7 +135,8 @@ def judged_sets() -> pd.DataFrame:
         for prefix in ("probability", "uncalibrated")
         for code, name in enumerate("ab")
     }
-    return pd.DataFrame({"row_id": [f"f:{row}" for row in range(30)], "given_label": given, **columns})
+    ids = [f"f:{row}" for row in range(30)]
+    return pd.DataFrame({"row_id": ids, "split": name_splits(30), "given_label": given, **columns})
 
 
 def test_rows_are_flagged_for_classes_that_are_missing_or_extra_and_say_which() -> None:

@@ -60,19 +60,18 @@ def table(report: Report, key: str, title: str) -> Table:
     return next(item for item in section(report, key).tables if item.title == title)
 
 
-def label_issues(row_ids: pd.Series[str], given: pd.Series[str]) -> pd.DataFrame:
+def label_issues(training_set: pd.DataFrame) -> pd.DataFrame:
     """Three rows in doubt, the later the worse: one lacks a class, one has one too many, and one both."""
-    quality = np.linspace(0.9, 0.8, N_TRAIN)
+    n_rows = len(training_set)
+    quality = np.linspace(0.9, 0.8, n_rows)
     quality[FLAGGED] = [0.3, 0.2, 0.1]
-    return pd.DataFrame(
-        {
-            "row_id": row_ids,
-            "given_label": given,
-            "missing_labels": [MISSING.get(row, "") for row in range(N_TRAIN)],
-            "extra_labels": [EXTRA.get(row, "") for row in range(N_TRAIN)],
-            "label_quality": quality,
-            "is_label_issue": np.isin(np.arange(N_TRAIN), FLAGGED),
-        }
+    return training_set[["row_id", "split", "given_label"]].assign(
+        suggested_label="cat",
+        missing_labels=[MISSING.get(row, "") for row in range(n_rows)],
+        extra_labels=[EXTRA.get(row, "") for row in range(n_rows)],
+        label_quality=quality,
+        is_label_issue=np.isin(np.arange(n_rows), FLAGGED),
+        rank=pd.Series(quality).rank(method="first").astype(int),
     )
 
 
@@ -88,14 +87,14 @@ def build(audited: Audited, **judged: Any) -> Report:
         dataset=replace(audited.dataset, families=("multilabel",), label_separator="|"),
         model="logistic_regression",
         training_set=training_set,
+        label_issues=label_issues(training_set),
         datalab_issues=found,
         datalab_summary=make_summary(found, types),
         duplicate_sets=sets.assign(given_label=given.head(len(sets)).to_numpy()),
         facts={"Seed": "0"},
     )
-    issues = label_issues(training_set["row_id"].head(N_TRAIN), given.head(N_TRAIN))
     with empty_plots():
-        return build_multilabel_report(results, issues, JUDGED.model_copy(update=judged))
+        return build_multilabel_report(results, JUDGED.model_copy(update=judged))
 
 
 @pytest.fixture(scope="module")
@@ -124,21 +123,21 @@ def test_classes_that_are_missing_and_extra_are_counted_apart(sets_report: Repor
 @pytest.mark.parametrize(
     ("before", "sentence"),
     [
-        (0.1, "lowered the share of flagged rows from 10 % to 2.5 %"),
-        (0.01, "raised the share of flagged rows from 1 % to 2.5 %"),
-        (3 / N_TRAIN, "left the share of flagged rows as it was"),
+        (0.1, "lowered the share of flagged rows from 10 % to 2 %"),
+        (0.01, "raised the share of flagged rows from 1 % to 2 %"),
+        (3 / (N_TRAIN + N_TEST), "left the share of flagged rows as it was"),
     ],
 )
 def test_both_flag_rates_are_told(audited: Audited, before: float, sentence: str) -> None:
     calibration = table(build(audited, uncalibrated_flag_rate=before), "label", "Before and after calibration")
-    assert calibration.frame["flagged rows"].tolist() == [before, 3 / N_TRAIN]
+    assert calibration.frame["flagged rows"].tolist() == [before, 3 / (N_TRAIN + N_TEST)]
     assert calibration.frame["calibration error"].tolist() == [0.06, 0.01]
     assert sentence in calibration.caption
 
 
 def test_rows_without_a_class_are_counted_and_named(sets_report: Report) -> None:
     balance = section(sets_report, "class_balance")
-    assert [tile.value for tile in balance.tiles] == ["1.25", str(N_TRAIN // 4), "4"]
+    assert [tile.value for tile in balance.tiles] == ["1.253", "37", "4"]
     assert NO_CLASS in balance.tables[0].frame["label"].tolist()
 
 
@@ -153,7 +152,7 @@ def test_the_kinds_of_planted_errors_are_shown_where_there_are_any(audited: Audi
     assert "Planted errors by kind" not in [item.title for item in section(sets_report, "label").tables]
 
 
-@pytest.mark.parametrize(("limit", "tone"), [(30 / N_TRAIN, "good"), (31 / N_TRAIN, "warn")])
+@pytest.mark.parametrize(("limit", "tone"), [(30 / (N_TRAIN + N_TEST), "good"), (31 / (N_TRAIN + N_TEST), "warn")])
 def test_a_rarest_class_asks_for_attention_below_its_limit_and_not_at_it(
     audited: Audited, limit: float, tone: str
 ) -> None:

@@ -24,6 +24,7 @@ from cleanlab_assets.families.object_detection.report import build_object_detect
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.image_overlays import ISSUE
+from cleanlab_assets_tests.known_data import name_splits
 from cleanlab_assets_tests.pictures import Scaled, find_colour
 
 if TYPE_CHECKING:
@@ -57,16 +58,17 @@ def build(names: dict[str, Any], gates: Gates | None = None) -> Report:
     images = [make_image(name, boxes) for name, boxes in names.items()]
     seen = ScoredBoxes(boxes=np.array([BOX, AWAY]), codes=np.array([1, 1]), scores=np.array([0.97, 0.96]))
     predictions = [seen] * len(images)
-    found = find_box_issues(images, predictions)
+    found, splits = find_box_issues(images, predictions), name_splits(len(images))
     audit = ImageAudit(
         dataset=replace(get_dataset("digit_scenes"), class_names=CLASSES, gates=gates or Gates()),
         model="small_detector",
         images=images,
-        label_issues=found.table,
+        label_issues=found.table.assign(split=splits),
         cross_validation={"map_50": 0.625},
         facts={},
     )
-    return build_object_detection_report(audit, predictions, found.boxes, pd.DataFrame())
+    boxes = found.boxes.assign(split=splits[0])
+    return build_object_detection_report(audit, predictions, boxes, pd.DataFrame())
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,10 @@ def test_each_kind_shows_its_box_and_no_column_that_it_has_nothing_for(
 def test_the_summary_counts_images_and_boxes(report: Report) -> None:
     tiles = {tile.label: tile for tile in report.tiles}
     assert (tiles["Images audited"].value, tiles["Images audited"].hint) == ("20", "40 given boxes")
-    assert (tiles["Flagged images"].value, tiles["Flagged images"].hint) == ("4", "20 %; limit 10 %")
+    assert (tiles["Flagged images"].value, tiles["Flagged images"].hint) == (
+        "4",
+        "20 % (4 of 20 train images); limit 10 %",
+    )
     assert tiles["Cross-validated mAP at IoU 0.5"].value == "0.625"
     (classes,) = section(report, "classes").tables
     assert classes.frame.set_index("class")["given boxes"].to_dict() == {"<b>cat</b>": 1, "dog": 39}

@@ -13,6 +13,7 @@ from cleanlab_assets.families.regression.predictions import (
     to_value_predictions_table,
 )
 from cleanlab_assets.families.regression.value_quality import ValueIssues, find_value_issues, score_value_quality
+from cleanlab_assets_tests.known_data import name_splits
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -48,8 +49,11 @@ def deal_folds(n_rows: int, n_folds: int = 5) -> np.ndarray:
     return np.arange(n_rows) % n_folds
 
 
-def predictions_of(labels: np.ndarray, values: np.ndarray, uncertainty: np.ndarray | float = 1.0) -> pd.DataFrame:
-    rows = pd.DataFrame({"row_id": [f"row:{number}" for number in range(len(labels))], "given_label": labels})
+def predictions_of(
+    labels: np.ndarray, values: np.ndarray, uncertainty: np.ndarray | float = 1.0, *, n_test: int = 0
+) -> pd.DataFrame:
+    ids = [f"row:{number}" for number in range(len(labels))]
+    rows = pd.DataFrame({"row_id": ids, "split": name_splits(len(labels) - n_test, n_test), "given_label": labels})
     return to_value_predictions_table(rows, ValuePredictions(values, np.broadcast_to(uncertainty, len(labels)), ()))
 
 
@@ -229,7 +233,7 @@ def test_the_table_has_every_row_in_source_order_with_its_evidence() -> None:
     table = found.table
 
     assert table.columns.tolist() == [
-        *("row_id", "given_label", "suggested_label", "label_quality", "is_label_issue", "rank"),
+        *("row_id", "split", "given_label", "suggested_label", "label_quality", "is_label_issue", "rank"),
         *("predicted_value", "uncertainty", "residual", "is_below_cleanlab_cut", "is_below_calibrated_cut"),
         *("reason", "x"),
     ]
@@ -271,14 +275,37 @@ def test_cleanlabs_flags_are_those_of_its_own_function() -> None:
 
 @pytest.mark.parametrize("row", range(0, 300, 23))
 def test_a_cut_just_above_a_quality_flags_that_row_though_quality_is_stored_in_single_precision(row: int) -> None:
-    predictions = noisy_audit().table[["row_id", "given_label", "predicted_value", "uncertainty"]]
-    quality = score_value_quality(*(predictions[name].to_numpy() for name in predictions.columns[1:]))
+    predictions = noisy_audit().table[["row_id", "split", "given_label", "predicted_value", "uncertainty"]]
+    quality = score_value_quality(*(predictions[name].to_numpy() for name in predictions.columns[2:]))
 
     at_it = audit(predictions, flag_by="calibrated", calibrated_cut=quality[row]).table
     above_it = audit(predictions, flag_by="calibrated", calibrated_cut=np.nextafter(quality[row], 1)).table
 
     assert not at_it["is_label_issue"][row]
     assert above_it["is_label_issue"][row]
+
+
+def test_values_of_test_rows_are_judged_by_the_scale_and_the_cut_of_the_train_rows() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(50, 10, 300)
+    labels = values + rng.standard_t(2, 300)
+    wild = np.append(labels[:200], 1000 * labels[200:])
+
+    alone = audit(predictions_of(labels[:200], values[:200]))
+    beside, beside_wild = (audit(predictions_of(given, values, n_test=100)) for given in (labels, wild))
+
+    judged = ["row_id", "suggested_label", "label_quality", "is_label_issue", "reason"]
+    for found in (beside, beside_wild):
+        assert found.cleanlab_cut == alone.cleanlab_cut
+        pd.testing.assert_frame_equal(found.table.loc[:199, judged], alone.table[judged])
+        assert (np.argsort(found.table["rank"][:200]) == np.argsort(alone.table["rank"])).all()
+    together = predictions_of(labels, values)
+    scale = np.median(np.abs(labels[:200] - values[:200]))
+    np.testing.assert_allclose(
+        beside.table["label_quality"][200:], np.exp(-np.abs(labels - values)[200:] / scale), rtol=1e-5
+    )
+    assert not np.allclose(audit(together).table["label_quality"], beside.table["label_quality"])
+    assert beside_wild.table["is_label_issue"][200:].all()
 
 
 def test_the_reason_says_on_which_side_of_the_prediction_a_flagged_value_lies() -> None:
@@ -330,7 +357,7 @@ def test_labels_that_mostly_equal_their_prediction_are_noted() -> None:
     found = audit(predictions_of(labels, np.ones(10)))
 
     assert found.notes == (
-        "more than half of the labels equal their prediction: label quality is 1 there and 0 elsewhere",
+        "more than half of the train labels equal their prediction: label quality is 1 there and 0 elsewhere",
     )
     assert found.table["is_label_issue"].tolist() == [False] * 9 + [True]
 

@@ -11,6 +11,7 @@ from cleanlab_assets.reports.html import render_report
 from cleanlab_assets_tests.reports.conftest import (
     CALIBRATION,
     N_CAPPED,
+    N_TEST,
     N_TRAIN,
     RAN_ON_VALUES,
     WHY_NOT,
@@ -103,7 +104,7 @@ def test_the_meaning_of_a_flag_is_said_in_plain_words(values_report: Report) -> 
     meaning = section(values_report, "label").advice["What a flag means"]
 
     assert "below the calibrated cut, 0.05." in meaning
-    assert "about 12 of 1,000 right values, which would be 1 if all 120 rows were right; 4 are flagged" in meaning
+    assert "about 12 of 1,000 right values, which would be 2 if all 150 rows were right; 4 are flagged" in meaning
     assert "It finds 70 % of the wrong values" in meaning
 
 
@@ -160,7 +161,7 @@ def test_no_detection_is_shown_where_no_error_was_planted(audited_values: Audite
 def test_planted_errors_are_announced_and_counted_for_both_cuts(audited_values: AuditedValues) -> None:
     report = audited_values.with_planted_errors(row_ids([10, 20, 60, 80])).report()
 
-    assert "4 of the 120 audited rows carry a planted error" in report.notes[0]
+    assert "4 of the 120 train rows carry a planted error, and no other row does" in report.notes[0]
     assert report.tiles[-1].value == "2 of 4"
     cuts = table(report, "label", "Where to cut").frame
     assert cuts["planted_found"].tolist() == [0.5, 0.75]
@@ -183,7 +184,7 @@ def test_the_label_section_has_its_plots(values_report: Report) -> None:
         "Residual against predicted value",
         "How the label quality is distributed",
     ]
-    assert "4 of 120 rows are flagged" in figures[0].alt
+    assert "4 of 150 rows are flagged" in figures[0].alt
     assert "calibrated cut at 0.05, cut of cleanlab at 0.2" in figures[2].alt
 
 
@@ -201,16 +202,17 @@ def test_a_cap_is_found_and_written_with_its_decimals(values_report: Report, val
 
 
 def test_a_label_without_a_spike_is_described_after_the_findings(audited_values: AuditedValues) -> None:
-    spread = audited_values.datalab_issues["given_label"].to_numpy() + np.linspace(0, 1, N_TRAIN)
+    issues = audited_values.label_issues
+    spread = issues["given_label"].to_numpy() + np.linspace(0, 1, len(issues))
 
-    report = replace(audited_values, datalab_issues=audited_values.datalab_issues.assign(given_label=spread)).report()
+    report = replace(audited_values, label_issues=issues.assign(given_label=spread)).report()
 
     distribution = section(report, "label_distribution")
     assert not [*distribution.notes, *distribution.advice]
     assert report.sections.index(distribution) > report.sections.index(section(report, "non_iid"))
     median = next(tile for tile in report.tiles if tile.label == "Median label")
     assert median.hint.startswith("dollars; middle half")
-    assert float(median.value) == pytest.approx(np.median(spread), rel=1e-3)
+    assert float(median.value) == pytest.approx(np.median(spread[:N_TRAIN]), rel=1e-3)
 
 
 def test_drift_of_the_label_shows_in_the_blocks(values_report: Report) -> None:
@@ -264,10 +266,10 @@ def test_labels_are_audited_even_where_datalab_did_not_look_at_them(audited_valu
 def test_flags_of_datalab_that_nothing_explains_are_mentioned(audited_values: AuditedValues) -> None:
     issues = audited_values.datalab_issues
     other = issues.assign(is_label_issue=issues["row_id"].isin(row_ids([10, 99])))
-    known = issues.assign(is_label_issue=audited_values.label_issues["is_below_cleanlab_cut"])
+    known = issues.assign(is_label_issue=audited_values.label_issues["is_below_cleanlab_cut"].head(N_TRAIN))
 
     assert section(replace(audited_values, datalab_issues=other).report(), "label").notes == [
-        "Datalab's own check of the labels flags 2 rows; it differs from this report for 4 rows."
+        "Datalab's own check of the labels flags 2 train rows; it differs from this report for 4 rows."
     ]
     assert not section(replace(audited_values, datalab_issues=known).report(), "label").notes
 
@@ -309,9 +311,16 @@ def test_markup_in_the_data_stays_text(audited_values: AuditedValues) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
-def test_only_train_rows_are_audited(values_report: Report, values_page: str) -> None:
-    assert values_report.tiles[0].value == str(N_TRAIN)
-    assert "pets.csv:122" not in values_page
+def test_a_wrong_value_of_a_test_row_is_shown_with_its_split(audited_values: AuditedValues) -> None:
+    issues = audited_values.label_issues.assign(
+        is_label_issue=audited_values.label_issues["row_id"] == audited_values.training_set["row_id"].iloc[-1]
+    )
+    report = replace(audited_values, label_issues=issues).report()
+
+    assert report.tiles[0].value == str(N_TRAIN + N_TEST)
+    assert "0 of 120 train rows, 1 of 30 test rows" in report.tiles[1].hint
+    shown = table(report, "label", "Flagged rows").frame
+    assert shown[["row_id", "split"]].to_numpy().tolist() == [["pets.csv:151", "test"]]
 
 
 def test_cut_evidence_says_how_much_is_left_and_where(audited_values: AuditedValues) -> None:
@@ -347,7 +356,7 @@ def test_a_missing_column_is_named(audited_values: AuditedValues, table_name: st
 def test_label_issues_of_other_rows_are_refused(audited_values: AuditedValues) -> None:
     cut = replace(audited_values, label_issues=audited_values.label_issues.iloc[1:])
 
-    with pytest.raises(ValueError, match=r"label_issues must hold exactly the 120 train rows, got 119 rows"):
+    with pytest.raises(ValueError, match=r"label_issues must hold exactly 150 rows of the training set, got 149 rows"):
         cut.report()
 
 

@@ -18,6 +18,7 @@ from cleanlab_assets.families.segmentation.report import WORST_IMAGES, build_seg
 from cleanlab_assets.methods.detection_power import KindDetectionPower, PlantedDetection, score_detection_power
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.reports.html import render_report
+from cleanlab_assets_tests.known_data import name_splits
 from cleanlab_assets_tests.pictures import Scaled
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ def audit(wrong: Sequence[int]) -> tuple[list[AnnotatedImage], MaskIssues]:
 
 
 def build(images: list[AnnotatedImage], found: MaskIssues, **changed: Any) -> Report:
-    pixel_issues = pd.concat([found.table, found.pixels.drop(columns=["row_id", "issue_share"])], axis=1)
+    table = found.table.assign(split=name_splits(N_IMAGES - 2, 2))
+    pixel_issues = pd.concat([table, found.pixels.drop(columns=["row_id", "issue_share"])], axis=1)
     audit = ImageAudit(
         dataset=replace(get_dataset("digit_scenes"), class_names=CLASSES),
         model="small_unet",
         images=images,
-        label_issues=changed.pop("label_issues", found.table),
+        label_issues=changed.pop("label_issues", table),
         extra_sections=changed.pop("extra_sections", ()),
         cross_validation={"mean_iou": 0.625, "pixel_accuracy": 0.875},
         facts={"Seed": "42"},
@@ -94,7 +96,7 @@ def test_the_summary_counts_what_the_tables_hold(audited: tuple[list[AnnotatedIm
     assert tiles["Images audited"].value == "12"
     assert tiles["Images audited"].hint == "2 classes and background"
     assert tiles["Flagged images"].value == "3"
-    assert tiles["Flagged images"].hint == "25 %; limit 10 %"
+    assert tiles["Flagged images"].hint == "25 % (3 of 10 train images, 0 of 2 test images); limit 10 %"
     assert tiles["Flagged images"].tone == "warn"
     n_issues = int(audited[1].pixels["n_issue_pixels"].sum())
     assert tiles["Pixel issues"].value == f"{n_issues:,}"
@@ -160,7 +162,9 @@ def test_planted_errors_are_told_with_what_is_found_of_each_kind(
 ) -> None:
     images, found = audited
     # One of two planted errors is flagged, and two other images are.
-    issues = found.table.assign(planted_error=[number in {2, 3} for number in range(N_IMAGES)])
+    issues = found.table.assign(
+        split=name_splits(N_IMAGES), planted_error=[number in {2, 3} for number in range(N_IMAGES)]
+    )
     power = KindDetectionPower(
         kind="swapped_class", n_planted=2, average_precision=0.75, auroc=0.8, recall=0.5, chance=0.2
     )
@@ -169,8 +173,8 @@ def test_planted_errors_are_told_with_what_is_found_of_each_kind(
     report = build(images, found, label_issues=issues, planted=PlantedDetection(overall=overall, by_kind=[power]))
 
     tile = next(tile for tile in report.tiles if tile.label == "Planted errors flagged")
-    assert (tile.value, tile.hint) == ("1 of 2", "planted on purpose; 2 of 3 flags are on other images")
-    assert report.notes[0].startswith("Masks were deliberately corrupted for evaluation: 2 of the 12 audited images")
+    assert (tile.value, tile.hint) == ("1 of 2", "planted on purpose; 2 of 3 flagged train images carry none")
+    assert report.notes[0].startswith("Masks were deliberately corrupted for evaluation: 2 of the 12 train images")
     assert table(report, "planted").frame.to_dict("records") == [power.model_dump()]
     page = render_report(report)
     assert "How well planted errors are found" in page

@@ -19,7 +19,7 @@ from cleanlab_assets.families.tables.datalab import (
 )
 from cleanlab_assets.families.tables.neighbor_graph import build_neighbor_graph, to_graph_table, to_knn_matrix
 from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
-from cleanlab_assets_tests.known_data import predictions_for
+from cleanlab_assets_tests.known_data import name_splits, predictions_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,8 @@ def sold_houses(*, seed: int = 0, n_rows: int = N_ROWS) -> tuple[pd.DataFrame, p
     uncertainty = rng.uniform(5_000, 20_000, n_rows)
     labels = values + uncertainty * rng.normal(size=n_rows).clip(-1.6, 1.6)
     labels[WRONG] += 9 * uncertainty[WRONG]
-    rows = pd.DataFrame({"row_id": [f"row:{number}" for number in range(n_rows)], "given_label": labels})
+    ids = [f"row:{number}" for number in range(n_rows)]
+    rows = pd.DataFrame({"row_id": ids, "split": name_splits(n_rows), "given_label": labels})
     return to_value_predictions_table(rows, ValuePredictions(values, uncertainty, ())), features
 
 

@@ -21,6 +21,7 @@ from cleanlab_assets.families.token_classification.training_set import build_tok
 from cleanlab_assets.methods.class_predictions import to_predictions_table
 from cleanlab_assets.methods.folds import divide_rows
 from cleanlab_assets.methods.label_issues import find_label_issues
+from cleanlab_assets_tests.known_data import name_splits
 
 if TYPE_CHECKING:
     from cleanlab_assets.methods.training_set import TrainingSet
@@ -38,6 +39,7 @@ def _make_issues() -> tuple[pd.DataFrame, list[np.ndarray], list[np.ndarray]]:
     rows = pd.DataFrame(
         {
             "row_id": [f"f:{number}" for number in range(len(labels))],
+            "split": name_splits(len(labels)),
             "given_label": pd.Categorical([TAGS[code] for code in labels], categories=TAGS),
             "token": rng.choice(["light", "walk"], size=len(labels)),
         }
