@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
 AUDIT_COLUMNS = frozenset(
     {
-        *("row_id", "given_label", "split", "fold", "time_block", "planted_error", "planted_kind", "true_label"),
+        *(
+            "row_id",
+            "own_id",
+            "given_label",
+            "split",
+            "fold",
+            "time_block",
+            "planted_error",
+            "planted_kind",
+            "true_label",
+        ),
         *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
         *("given_label_probability", "suggested_label_probability"),
     }

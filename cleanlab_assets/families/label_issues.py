@@ -9,7 +9,7 @@ from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Notes, TableView, keep_finite
 from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
-from cleanlab_assets.methods.training_set import audited_rows
+from cleanlab_assets.methods.training_set import OWN_ID, audited_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.methods.detection_power import PlantedDetection
     from cleanlab_assets.methods.shown import Shown
 
-WORST_COLUMNS = ("rank", "row_id", "split", "given_label", "suggested_label", "label_quality", "is_label_issue")
+WORST_COLUMNS = ("rank", "row_id", OWN_ID, "split", "given_label", "suggested_label", "label_quality", "is_label_issue")
 F = TypeVar("F", bound=LabelIssuesFacts)
 
 
@@ -36,11 +36,14 @@ def store_label_issues(
     Args:
         table: one row for each audited row or image, with ``split``, ``label_quality``, ``is_label_issue`` and
             ``rank``.
-        training_set: the rows under audit.
+        training_set: the rows under audit; the names that the user gives them go into the table.
         facts: the facts but for ``planted``.
         columns: columns of the worst rows that people see.
         show: further figures of the table.
     """
+    if OWN_ID in training_set:
+        table = table.copy()
+        table.insert(1, OWN_ID, audited_rows(training_set)[OWN_ID])
     if "planted_error" in training_set:
         table, planted = measure_planted(table, audited_rows(training_set))
         facts = facts.model_copy(update={"planted": planted})
@@ -53,7 +56,7 @@ def store_label_issues(
             "flagged_by_split": say_by_split(count_by_split(table)),
             **({} if facts.estimated_errors is None else {"estimated_errors": facts.estimated_errors}),
             "flag_rule": facts.flag_rule,
-            "worst_rows": TableView.worst(table, columns),
+            "worst_rows": TableView.worst(table, [name for name in columns if name in table]),
             "notes": Notes(facts.notes),
             **show(table),
         }

@@ -15,6 +15,7 @@ COLUMN_DESCRIPTIONS = {
     "predicted_label": "The likeliest class by the out-of-sample predicted probabilities.",
     "label_quality": "Label quality score in [0, 1]; lower is worse.",
     "is_label_issue": "Flagged as a likely label error.",
+    "own_id": "Your own name of the row.",
     "rank": "Rank by label quality; 1 is the worst.",
     "given_label_probability": "Out-of-sample predicted probability of the given label.",
     "suggested_label_probability": "Out-of-sample predicted probability of the suggested label.",

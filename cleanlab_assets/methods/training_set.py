@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TRAIN = "train"
 TEST = "test"
 NO_FOLD = -1
+OWN_ID = "own_id"
+"""Column of the user's own names of rows, in tables of datasets that have them."""
 LARGEST_JOINED_GROUP = 0.1
 """Share of the rows that equal rows of several groups may join to one group, unless a group is larger itself."""
 QUANTILE_BINS = 10
@@ -41,8 +43,8 @@ class TrainingSet:
     ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, float64 for
     a numeric label, or a text that names several classes in class order), ``split`` and ``fold`` (-1 on test rows), in
     source order. Where rows have a time it also has ``time_block``, numbered from 0 at the earliest row of the source:
-    rows of one block depend on each other. ``small_classes`` are those of the notes that tell of classes without rows
-    in some part.
+    rows of one block depend on each other. Where rows have names of the user's own, they are in ``own_id``.
+    ``small_classes`` are those of the notes that tell of classes without rows in some part.
     """
 
     table: pd.DataFrame
@@ -95,7 +97,7 @@ def build_training_set(
     groups, notes = _group_rows(table, raw.iloc[rows], dataset)
     table["given_label"] = labels[rows]
     if dataset.id_column is not None:
-        table[dataset.id_column] = raw[dataset.id_column].to_numpy()[rows]
+        table[OWN_ID] = raw[dataset.id_column].astype(object).to_numpy()[rows]
 
     test_shares, fold_shares = [test_fraction, 1 - test_fraction], [1 / folds] * folds
     fold = np.full(len(table), NO_FOLD, dtype=np.int16)

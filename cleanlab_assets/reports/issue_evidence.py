@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.methods.training_set import is_train_row, train_rows
+from cleanlab_assets.methods.training_set import OWN_ID, is_train_row, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 PLANTED_COLUMNS = ("true_label", "planted_error", "planted_kind")
-NOT_FEATURES = frozenset({"row_id", "given_label", "split", "fold", *PLANTED_COLUMNS})
+NOT_FEATURES = frozenset({"row_id", OWN_ID, "given_label", "split", "fold", *PLANTED_COLUMNS})
 MOST_CLASS_COLUMNS = 6
 SPIKE_SHARE = 0.01
 LABEL_COLUMNS = ("row_id", "split", "given_label", "suggested_label", "label_quality", "is_label_issue", "rank")
@@ -41,8 +41,9 @@ def join_audited_rows(
     Returns:
         The rows and the names of their feature columns. One row per audited row: what the label issues say, with
         ``label_score``, in place of what Datalab says of the label; the other columns of ``datalab_issues``, missing on
-        rows that are no train rows; then ``nearest_neighbor_label`` if nearest neighbours are known, ``true_label``,
-        ``planted_error`` and ``planted_kind`` if errors were planted, and the features. A feature whose name a finding
+        rows that are no train rows; then ``nearest_neighbor_label`` if nearest neighbours are known, ``own_id``
+        if the user names rows, ``true_label``, ``planted_error`` and ``planted_kind`` if errors were planted, and the
+        features. A feature whose name a finding
         already has gets ``feature_`` in front.
 
     Raises:
@@ -63,7 +64,7 @@ def join_audited_rows(
         labels = training_set.set_index("row_id")["given_label"]
         labels = labels if pd.api.types.is_numeric_dtype(labels) else labels.astype(str)
         findings = findings.assign(nearest_neighbor_label=findings["nearest_neighbor"].map(labels))
-    truth = [name for name in PLANTED_COLUMNS if name in training_set]
+    truth = [name for name in (OWN_ID, *PLANTED_COLUMNS) if name in training_set]
     names = [str(name) for name in training_set.columns if name not in NOT_FEATURES]
     renamed = {name: f"feature_{name}" for name in names if name in findings}
     features = training_set[["row_id", *truth, *names]].set_index("row_id").rename(columns=renamed)
@@ -84,7 +85,7 @@ def rank_suspect_values(rows: pd.DataFrame, features: Sequence[str]) -> pd.DataF
     flagged = rows[find_flags(rows, "label")].sort_values("rank", kind="stable")
     uncertainty = flagged["uncertainty"].where(flagged["uncertainty"] > 0)
     flagged = flagged.assign(**{"residual/uncertainty": flagged["residual"] / uncertainty})
-    columns = ["row_id", "split", "given_label", "predicted_value", "uncertainty", "residual/uncertainty"]
+    columns = ["row_id", OWN_ID, "split", "given_label", "predicted_value", "uncertainty", "residual/uncertainty"]
     columns += ["nearest_neighbor_label", "true_label", "planted_kind", "label_quality"]
     if not np.allclose(flagged["suggested_label"], flagged["predicted_value"], equal_nan=True):
         columns.append("suggested_label")
@@ -154,9 +155,9 @@ def rank_flagged_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[st
     """
     score = f"{issue_type}_score"
     chosen = rows[find_flags(rows, issue_type).to_numpy()]
-    columns = ["row_id", "given_label", "predicted_label", "predicted_value", score]
+    columns = ["row_id", OWN_ID, "given_label", "predicted_label", "predicted_value", score]
     if issue_type == "label":
-        columns = ["row_id", "split", "given_label", "missing_labels", "extra_labels", "suggested_label", score]
+        columns = ["row_id", OWN_ID, "split", "given_label", "missing_labels", "extra_labels", "suggested_label", score]
         columns += ["true_label", "nearest_neighbor", "nearest_neighbor_label"]
     elif issue_type in {"outlier", "near_duplicate", "data_valuation"}:
         columns += ["nearest_neighbor", "nearest_neighbor_label", "distance_to_nearest_neighbor"]

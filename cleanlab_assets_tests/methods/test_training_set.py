@@ -478,7 +478,7 @@ def test_the_split_of_the_source_is_kept(has_time: bool) -> None:  # noqa: FBT00
 def test_the_own_names_of_rows_are_kept_and_are_no_feature() -> None:
     raw = raw_table().assign(ticket=[f"T{number}" for number in range(200)])
     table = build_grouped(raw, with_role(id_column="ticket")).table
-    assert table["ticket"].tolist() == raw["ticket"].tolist()
+    assert table["own_id"].tolist() == raw["ticket"].tolist()
 
 
 @given(
