@@ -25,7 +25,7 @@ def digest_audit(facts: AuditFacts) -> list[str]:
     worst = facts.worst_rows[0]
     lines = [
         f"{facts.n_audited:,} {facts.unit}s audited; cross-validated {', '.join(shown)}",
-        f"likely label errors: {facts.n_label_issues:,} ({facts.label_issue_rate:.1%}), "
+        f"likely label errors: {facts.n_label_issues:,} ({facts.label_issue_rate:.1%}): "
         f"{say_by_split(facts.by_split, facts.unit)}; by {facts.flag_rule}{estimate}",
         f"worst: the {worst.split} {facts.unit} {worst.row_id} is labelled {worst.given_label} (label quality "
         f"{worst.label_quality:.2g}); suggested: {worst.suggested_label}",
@@ -54,7 +54,7 @@ def _describe_issue_types(facts: AuditFacts) -> str:
     ]
     not_run = [in_words(item.issue_type) for item in facts.issue_types if item.status == "not run"]
     return (
-        f"flagged {facts.unit}s by issue type: {', '.join(counts) or 'none checked'}; near-duplicate sets: "
+        f"flagged train {facts.unit}s by issue type: {', '.join(counts) or 'none checked'}; near-duplicate sets: "
         f"{facts.n_duplicate_sets:,}" + (f"; not run: {', '.join(not_run)}" if not_run else "")
     )
 

@@ -40,7 +40,7 @@ def _read_stored(result: AuditResult, asset: str) -> Result[Any, Any]:
 
 def test_a_run_tells_what_was_found_and_where_it_lies_and_nothing_else(audited_home: AuditedHome) -> None:
     report = audited_home.artifacts / "classification/datalab_report/breast_cancer/logistic_regression.html"
-    assert "456 rows audited" in audited_home.printed.stdout
+    assert "569 rows audited" in audited_home.printed.stdout
     assert f"datalab report: {report}" in audited_home.printed.stdout
     assert report.read_text().startswith("<!DOCTYPE html>")
     assert "breast_cancer: raw_dataset, training_set, neighbor_graph (not mat" in audited_home.printed.stdout
@@ -54,7 +54,7 @@ def test_the_figures_of_the_result_are_those_of_the_artifacts(audited_home: Audi
     assert result.facts == _read_stored(result, "audit_facts").value
     issues = pd.read_parquet(result.assets["label_issues"].path)
     assert result.facts.n_label_issues == issues["is_label_issue"].sum()
-    assert result.facts.n_train == len(issues) == result.assets["label_issues"].figures["dagster/row_count"]
+    assert result.facts.n_audited == len(issues) == result.assets["label_issues"].figures["dagster/row_count"]
     comparison = _read_stored(result, "variant_comparison").value
     assert {variant.variant: variant.n_train for variant in result.facts.variants} == {
         variant.variant: variant.n_train for variant in comparison.variants
@@ -83,7 +83,7 @@ def test_a_second_identical_run_says_so_and_starts_no_run(audited_home: AuditedH
     second = audited_home.run("run", *FAST)
     assert second.exit_code == ExitCode.FINE, second.output
     assert second.stdout.count("is up to date") == 2
-    assert "456 rows audited" in second.stdout
+    assert "569 rows audited" in second.stdout
     assert audited_home.count_runs() == n_runs
 
 
@@ -162,7 +162,7 @@ def test_a_failed_run_does_not_stand_in_the_way_of_the_settings_before_it(
         assert broken.exit_code == ExitCode.RUN_FAILED, broken.output
     mended = copied_home.run("run", *FAST)
     assert mended.exit_code == ExitCode.FINE, mended.output
-    assert "456 rows audited" in mended.stdout
+    assert "569 rows audited" in mended.stdout
 
 
 # -- exit codes ------------------------------------------------------------------------------------------------------

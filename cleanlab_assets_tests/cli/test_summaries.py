@@ -48,7 +48,7 @@ def _assert_key_is_nowhere(printed: Result, home: Home) -> None:
 def test_a_stored_audit_is_told_by_rules_on_demand(copied_home: Home, server: ChatServer) -> None:
     printed = _ask(copied_home, server, "--no-ai")
     assert printed.exit_code == ExitCode.FINE, printed.output
-    assert "of 456 train labels" in printed.stdout
+    assert "of 569 labels" in printed.stdout
     assert "written by rules (switched off (use_ai: false))" in printed.stdout
     assert server.requests == []
 
@@ -103,7 +103,7 @@ def test_a_result_file_is_told_where_nothing_is_materialized(
     result = str(audited_home.path / "result.json")
     by_rules = home.run("ai-report", result, "--no-ai")
     assert by_rules.exit_code == ExitCode.FINE, by_rules.output
-    assert "of 456 train labels" in by_rules.stdout
+    assert "of 569 labels" in by_rules.stdout
     assert "written by rules" in by_rules.stdout
     server.answer(Reply(prose=PROSE))
     written = _ask(home, server, result)

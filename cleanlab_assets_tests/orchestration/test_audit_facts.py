@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cleanlab_assets.families.tables.steps import collect_data_issues
+from cleanlab_assets.methods.split_counts import count_by_split
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.provenance import hash_result
 from cleanlab_assets.reports.audit_facts import AuditFacts, collect_facts
@@ -59,7 +60,9 @@ def test_counts_are_those_of_the_tables(facts: AuditFacts, tables: dict[str, pd.
     split = tables["training_set"]["split"].value_counts()
     assert (facts.n_train, facts.n_test, facts.n_features) == (split["train"], split["test"], 30)
     assert facts.n_label_issues == tables["label_issues"]["is_label_issue"].sum()
-    assert facts.label_issue_rate == pytest.approx(facts.n_label_issues / facts.n_train)
+    assert facts.label_issue_rate == pytest.approx(facts.n_label_issues / facts.n_audited)
+    assert facts.by_split == count_by_split(tables["label_issues"])
+    assert facts.n_audited == len(tables["training_set"])
     assert sum(facts.label_distribution.values()) == facts.n_train
     assert facts.n_duplicate_rows == len(tables["duplicate_sets"])
 

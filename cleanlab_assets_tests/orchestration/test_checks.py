@@ -151,7 +151,7 @@ def test_impossible_probabilities_fail(audited: Workbench, fault: float) -> None
 def test_a_row_predicted_twice_or_never_fails(audited: Workbench) -> None:
     predictions = audited.result("predictions", PLANTED)
     training_set = audited.result("training_set", "breast_cancer")
-    check = "each_train_row_predicted_once"
+    check = "each_row_predicted_once"
     assert _evaluate(audited, check, predictions=predictions, training_set=training_set).passed
     missing = replace(predictions, value=predictions.value.iloc[1:])
     assert not _evaluate(audited, check, predictions=missing, training_set=training_set).passed

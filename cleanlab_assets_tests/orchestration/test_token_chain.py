@@ -20,6 +20,7 @@ from cleanlab_assets.families.token_classification.issues import (
 from cleanlab_assets.families.token_classification.predictions import predictions
 from cleanlab_assets.families.token_classification.report import token_report
 from cleanlab_assets.families.token_classification.training_set import TrainingSetSettings, training_set
+from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
 from cleanlab_assets_tests.conftest import empty_plots
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def test_the_report_counts_the_flags_and_shows_the_worst_with_their_truth(tokens
     issues = tokens.read("label_issues")
     flagged = issues[issues["is_label_issue"]].sort_values("rank")
     page = write_report(tokens)
-    assert f"{len(flagged):,} tokens; limit" in page
+    assert f"{say_by_split(count_by_split(issues), 'token')}; limit" in page
     for row in flagged.head(10).itertuples():
         assert str(row.row_id) in page
         assert f"<mark>{row.token}</mark>" in page
@@ -140,7 +141,7 @@ def test_likely_errors_ask_for_attention_above_their_limit_and_not_at_it(tokens:
 def test_a_report_where_nothing_is_flagged_says_so(tokens: Audited) -> None:
     nothing = tokens.read("label_issues").assign(is_label_issue=False)
     page = write_report(tokens, None, **with_flags(tokens, nothing))
-    assert "0 tokens; limit" in page
+    assert f"{say_by_split(count_by_split(nothing), 'token')}; limit" in page
 
 
 def test_markup_in_a_sentence_stays_text(tokens: Audited) -> None:

@@ -64,7 +64,7 @@ def test_the_digest_tells_the_primary_metric_first_and_the_worst_row_with_its_pl
     lines = digest_audit(FACTS)
     assert lines[0] == "1,500 rows audited; cross-validated RMSE 4.500, R2 0.610, MAE 3.000"
     assert lines[1] == (
-        "likely label errors: 12 (0.8%), 9 of 1,200 train rows, 3 of 300 test rows; by a cut that flags 1.00% of right "
+        "likely label errors: 12 (0.8%): 9 of 1,200 train rows, 3 of 300 test rows; by a cut that flags 1.00% of right "
         "labels"
     )
     assert lines[2] == "worst: the test row hour.csv:7 is labelled 900 (label quality 0.0001); suggested: 90"
@@ -73,7 +73,7 @@ def test_the_digest_tells_the_primary_metric_first_and_the_worst_row_with_its_pl
 def test_the_digest_counts_issue_types_that_ran_and_names_those_that_did_not() -> None:
     assert (
         digest_audit(FACTS)[3]
-        == "flagged rows by issue type: near duplicate 4; near-duplicate sets: 2; not run: outlier"
+        == "flagged train rows by issue type: near duplicate 4; near-duplicate sets: 2; not run: outlier"
     )
 
 

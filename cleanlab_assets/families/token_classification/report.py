@@ -98,7 +98,7 @@ def _describe_tokens(result: ClassLabelIssuesTable, full_table: str) -> Section:
         "uses of a word look like errors.",
     }
     if "planted_error" in label_issues:
-        advice["Planted errors"] = "Tags that were corrupted on purpose, of train tokens alone, are highlighted."
+        advice["Planted errors"] = "Train tags that were corrupted on purpose are highlighted."
     return Section(
         key="tokens",
         title="Likely tag errors",

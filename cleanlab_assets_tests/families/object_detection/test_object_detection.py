@@ -19,6 +19,7 @@ from cleanlab_assets.families.object_detection.box_quality import (
     correct_boxes,
     find_box_issues,
     judge_boxes,
+    sum_up_images,
 )
 from cleanlab_assets.families.object_detection.calibration import (
     calibrate_scores_out_of_fold,
@@ -214,6 +215,22 @@ def test_planted_errors_rank_worst_kind_by_kind(images: list[AnnotatedImage]) ->
     assert (measured["average_precision"] > 0.9).all(), measured
     assert (measured["recall"] > 0.9).all(), measured
     assert set(found.table.loc[found.table["is_label_issue"], "row_id"]) == set(truth["row_id"])
+
+
+def test_boxes_of_test_images_change_nothing_of_what_is_found_of_train_images(images: list[AnnotatedImage]) -> None:
+    far = replace(images[1], boxes=np.array([[0.0, 0.0, 2.0, 2.0]]), box_labels=("cat",))
+    given = [replace(images[0], boxes=images[0].boxes[:2], box_labels=images[0].box_labels[:2]), far]
+    predicted = [predict_truth(image, 0.97) for image in images[:2]]
+    alone = find_box_issues(given[:1], predicted[:1]).table
+
+    beside, together = (
+        sum_up_images(given, predicted, judge_boxes(given, predicted), is_train=is_train)
+        for is_train in (np.array([True, False]), None)
+    )
+
+    pd.testing.assert_frame_equal(beside.head(1).drop(columns="rank"), alone.drop(columns="rank"))
+    assert together["objectlab_quality"][0] != alone["objectlab_quality"][0], "it compares the boxes of all images"
+    assert together["objectlab_quality"][1] == beside["objectlab_quality"][1]
 
 
 def test_a_blind_detector_finds_nothing(images: list[AnnotatedImage]) -> None:

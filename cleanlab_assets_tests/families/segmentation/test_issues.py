@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.images import AnnotatedImage, decode_mask, encode_png
@@ -94,6 +95,21 @@ def test_pixel_issues_and_scores_are_those_of_cleanlab() -> None:
     assert (masks != expected).sum() <= 0.001 * expected.sum()
     scores, _ = get_label_quality_scores(labels, probabilities, n_jobs=1, verbose=False)
     assert found.table["label_quality"].to_numpy() == pytest.approx(scores, abs=1e-6)
+
+
+def test_masks_of_test_images_change_nothing_of_what_is_found_of_train_images() -> None:
+    scenes, is_train = make_scenes(6), np.arange(6) < 4
+    given = [with_mask(scene, np.roll(scene.class_mask, 4, axis=1)) for scene in scenes[:4]]  # type: ignore[arg-type]
+    given += [with_mask(scene, np.roll(scene.class_mask, 40, axis=0)) for scene in scenes[4:]]  # type: ignore[arg-type]
+    packed = predict_truth(scenes, certainty=3.0)
+
+    alone = find_mask_issues(given[:4], packed[:4])
+    beside, together = find_mask_issues(given, packed, is_train=is_train), find_mask_issues(given, packed)
+
+    pd.testing.assert_frame_equal(beside.table.head(4).drop(columns="rank"), alone.table.drop(columns="rank"))
+    pd.testing.assert_frame_equal(beside.pixels.head(4), alone.pixels)
+    assert not together.pixels.head(4).equals(alone.pixels), "the cut of all images is another"
+    assert (beside.pixels["n_issue_pixels"][4:] > 0).all(), "test images are judged"
 
 
 def test_confusions_are_those_of_cleanlab() -> None:
