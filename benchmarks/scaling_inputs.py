@@ -290,6 +290,7 @@ def make_token_issues(n_sentences: int, n_words: int) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     quality = rng.random(len(tokens)).astype(np.float32)
     return tokens.rename(columns={"tag": "given_label"}).assign(
+        split=name_train_rows(len(tokens)),
         suggested_label=tokens["tag"],
         label_quality=quality,
         is_label_issue=quality < WRONG,
