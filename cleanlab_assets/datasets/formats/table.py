@@ -92,6 +92,7 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
         time_column=columns.time,
         time_block=options.time_block,
         split_column=GIVEN_SPLIT if has_split else None,
+        may_lack_labels=description.family != "multilabel",
     )
 
 
