@@ -42,6 +42,10 @@ def comparison(audited: Workbench) -> VariantComparison:
 
 @pytest.fixture(scope="module")
 def facts(results: dict[str, Result[Any, Any]], comparison: VariantComparison) -> AuditFacts:
+    return collect(results, comparison)
+
+
+def collect(results: dict[str, Result[Any, Any]], comparison: VariantComparison) -> AuditFacts:
     return collect_facts(
         family="classification",
         unit="row",
@@ -88,6 +92,16 @@ def test_the_baseline_has_no_difference_and_the_others_have_that_of_the_primary_
     assert (pruned.difference, pruned.low, pruned.high) == (expected.difference, expected.low, expected.high)
     with pytest.raises(KeyError):
         facts.variant("polished")
+
+
+def test_undefined_metrics_of_variants_are_left_out(
+    results: dict[str, Result[Any, Any]], comparison: VariantComparison
+) -> None:
+    first, *others = comparison.variants
+    undefined = first.model_copy(update={"metrics": {**first.metrics, "roc_auc": float("nan")}})
+    facts = collect(results, comparison.model_copy(update={"variants": [undefined, *others]}))
+    assert facts.variants[0].metrics == {name: value for name, value in first.metrics.items() if name != "roc_auc"}
+    assert facts.variants[1].metrics == others[0].metrics
 
 
 def test_worst_rows_are_the_lowest_ranks(facts: AuditFacts, tables: dict[str, pd.DataFrame]) -> None:
