@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cleanlab_assets.families.tables.steps import collect_data_issues
+from cleanlab_assets.methods.provenance import hash_result
 from cleanlab_assets.methods.split_counts import count_by_split
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets.orchestration.provenance import hash_result
 from cleanlab_assets.reports.audit_facts import AuditFacts, collect_facts
 from cleanlab_assets_tests.orchestration.chains import PLANTED
 
