@@ -209,7 +209,7 @@ def audit(
     ignore: Sequence[str] = (),
     kinds: Mapping[str, ColumnKind] | None = None,
     model: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     name: str = "table",
 ) -> AuditRun:
@@ -227,7 +227,7 @@ def audit(
         ignore: columns that no model shall see.
         kinds: kind by column, where another than the values tell.
         model: name of a model; of the family's quick ones that with the least cross-validated error if absent.
-        seed: seed of the split, the folds and the models.
+        seed: seed of the split, the folds and the models; the same as that of the assets if absent.
         settings: further settings, such as ``{"training_set.folds": 3}``.
         name: of the dataset: rows are named ``<name>:<number>``.
 
@@ -271,7 +271,7 @@ def audit(
     draft = draft_description(request, Path(), source=source)
     dataset = describe_in_memory(OwnDataset(name=name, **draft.content), source)
     family = _find_family(dataset.families[0])
-    chosen = _read_settings(family, {"training_set.seed": seed, **(settings or {})})
+    chosen = _read_settings(family, {**({} if seed is None else {"training_set.seed": seed}), **(settings or {})})
     first = get_model(family.name, model or family.default_model).name
     run = AuditRun(
         family=family.name, model=first, dataset=dataset, columns=draft.columns, notes=draft.notes, settings=chosen
