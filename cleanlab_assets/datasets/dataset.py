@@ -170,7 +170,8 @@ class Dataset:
     ``encoding`` is that of the text files where the user stated one. ``id_column`` holds the user's own names of rows;
     rows of one value of ``group_column`` stay on one side of the split and in one fold; ``split_column`` says ``train``
     or ``test`` where the source divides the rows. ``description_hash`` changes with what the user's description says;
-    ``default_model`` is that of commands which name none, where it is not the family's. ``load_with_notes`` stands
+    ``default_model`` is that of commands which name none, where it is not the family's; ``may_lack_labels`` says that
+    rows without a label are no fault of the source. ``load_with_notes`` stands
     beside ``load`` where there may be something to tell of how the files were read.
     """
 
@@ -199,6 +200,7 @@ class Dataset:
     split_column: str | None = None
     description_hash: str = ""
     default_model: str = ""
+    may_lack_labels: bool = False
     load_with_notes: Callable[[Mapping[str, Path]], NotedTable] | None = None
     gates: Gates = field(default_factory=Gates)
 
@@ -228,12 +230,13 @@ class Dataset:
 
     def find_allowed_labels(self, labels: pd.Series) -> np.ndarray:
         """Return which labels may occur in the source, bool of shape (n_rows,)."""
+        # Of a panel, examples that nobody labelled yet have no label.
+        is_open: np.ndarray = labels.isna().to_numpy() & (self.may_lack_labels or self.panel is not None)
         if self.numeric_label is not None:
-            return self.numeric_label.find_allowed(labels.to_numpy(dtype=np.float64, na_value=np.nan))
+            is_known = self.numeric_label.find_allowed(labels.to_numpy(dtype=np.float64, na_value=np.nan))
+            return np.asarray(is_open | is_known)
         if self.label_separator is None:
-            is_known: np.ndarray = labels.isin(list(self.class_names)).to_numpy()
-            # Of a panel, examples that nobody labelled yet have no label.
-            return is_known if self.panel is None else is_known | labels.isna().to_numpy()
+            return np.asarray(is_open | labels.isin(list(self.class_names)).to_numpy())
         known = set(self.class_names)
         return np.array([isinstance(label, str) and known.issuperset(self.split_label(label)) for label in labels])
 

@@ -73,6 +73,8 @@ def build_training_set(
     Rows with equal features stay on one side of the split and in one fold: a model that saw one of them has seen all.
     So do rows of one group, where the dataset has groups. Where the source says which rows are test rows, these are.
 
+    Rows without a label are left out where the dataset may lack labels.
+
     Args:
         raw: raw table of the dataset, in source order.
         dataset: its catalogue entry.
@@ -90,11 +92,16 @@ def build_training_set(
         ValueError: a label is missing or not allowed, a time is missing, a feature has the name of a column that the
             audit writes, or the train rows hold fewer than two classes or label values.
     """
+    n_unlabelled = len(unlabelled_rows(raw, dataset))
+    if n_unlabelled:
+        raw = raw[raw[dataset.label].notna()]
     labels, strata = _read_labels(raw, dataset)
     times = _read_times(raw, dataset)
     rows = _draw_sample(strata, times, max_rows, seed=seed)
     table = read_features(raw.iloc[rows], dataset, reserved=reserved)
     groups, notes = _group_rows(table, raw.iloc[rows], dataset)
+    if n_unlabelled:
+        notes.append(f"{n_unlabelled:,} rows have no label: they are left out here, and get one in suggested_labels")
     table["given_label"] = labels[rows]
     if dataset.id_column is not None:
         table[OWN_ID] = raw[dataset.id_column].astype(object).to_numpy()[rows]
@@ -129,6 +136,13 @@ def build_training_set(
     elif dataset.numeric_label and given is None:
         notes.append(f"rows are split at random, alike in each of {len(np.unique(strata))} quantile bins of the label")
     return TrainingSet(table=table, notes=tuple(notes), small_classes=tuple(small_classes))
+
+
+def unlabelled_rows(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Return the rows of a raw table that have no label, with ``own_id``; none where labels may not be lacking."""
+    is_open = raw[dataset.label].isna() & dataset.may_lack_labels
+    rows = raw[is_open].reset_index(drop=True)
+    return rows if dataset.id_column is None else rows.assign(**{OWN_ID: rows[dataset.id_column].astype(object)})
 
 
 def _group_rows(table: pd.DataFrame, raw: pd.DataFrame, dataset: Dataset) -> tuple[np.ndarray, list[str]]:

@@ -16,6 +16,13 @@ from pydantic import ValidationError, create_model
 
 from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.families.step import COMPARISON, MODEL, StepContext
+from cleanlab_assets.methods.provenance import (
+    PROVENANCE,
+    catalogue_hash,
+    display_hash,
+    hash_result,
+    library_versions,
+)
 from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
 from cleanlab_assets.orchestration.contracts import to_dagster_type
@@ -30,13 +37,6 @@ from cleanlab_assets.orchestration.history import (
 from cleanlab_assets.orchestration.metadata import to_metadata
 from cleanlab_assets.orchestration.partial_results import PartialResults
 from cleanlab_assets.orchestration.partitions import Partition, partitions_of
-from cleanlab_assets.orchestration.provenance import (
-    PROVENANCE,
-    catalogue_hash,
-    display_hash,
-    hash_result,
-    library_versions,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

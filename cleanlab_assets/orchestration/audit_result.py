@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.families.audit_facts import AUDIT_FACTS
+from cleanlab_assets.methods.provenance import PROVENANCE, library_versions
 from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.orchestration.ai_summary import ai_summary
 from cleanlab_assets.orchestration.history import latest_materialization
 from cleanlab_assets.orchestration.partitions import partition_keys
-from cleanlab_assets.orchestration.provenance import PROVENANCE, library_versions
 from cleanlab_assets.orchestration.runs import CheckOutcome, read_latest_checks
 from cleanlab_assets.orchestration.storage import read_result
 from cleanlab_assets.reports.audit_facts import AuditFacts

@@ -15,6 +15,7 @@ from cleanlab_assets.compat import latest_check_executions
 from cleanlab_assets.datasets.download import file_sha256
 from cleanlab_assets.families.raw_dataset import SOURCES, raw_dataset
 from cleanlab_assets.families.step import COMPARISON, MODEL
+from cleanlab_assets.methods.provenance import PROVENANCE, catalogue_hash, display_hash, library_versions
 from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.models.catalogue import models_of
 from cleanlab_assets.orchestration.ai_summary import AiSummarySettings, ai_summary, build_writer
@@ -28,7 +29,6 @@ from cleanlab_assets.orchestration.history import (
     remember_records,
 )
 from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
-from cleanlab_assets.orchestration.provenance import PROVENANCE, catalogue_hash, display_hash, library_versions
 from cleanlab_assets.orchestration.verification import find_fault
 from cleanlab_assets.reports.written_summary import NOT_CONFIGURED, explain_absence
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
 
+from cleanlab_assets.methods.provenance import PROVENANCE
 from cleanlab_assets.methods.result import Provenance, Result
 from cleanlab_assets.orchestration.partitions import Partition
-from cleanlab_assets.orchestration.provenance import PROVENANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

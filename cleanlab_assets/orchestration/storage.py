@@ -17,13 +17,13 @@ import pandas as pd
 from upath import UPath
 
 from cleanlab_assets.families.step import MODEL
+from cleanlab_assets.methods.provenance import FACTS, PROVENANCE
 from cleanlab_assets.methods.result import Provenance, Result
 from cleanlab_assets.models.trained_model import TrainedModel, UntrustedModelError
 from cleanlab_assets.models.trained_network import TrainedNetwork
 from cleanlab_assets.orchestration.assets import GATHERS
 from cleanlab_assets.orchestration.atomic_files import write_atomically
 from cleanlab_assets.orchestration.partitions import Partition
-from cleanlab_assets.orchestration.provenance import FACTS, PROVENANCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from upath import UPath
 
+from cleanlab_assets.methods.provenance import PROVENANCE
 from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.orchestration.history import (
     OF_ANOTHER_RUN,
@@ -14,7 +15,6 @@ from cleanlab_assets.orchestration.history import (
     latest_record,
     say_how_to_make,
 )
-from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.orchestration.storage import DAMAGE, manager_of, read_result
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ One shape for every task family, so that none of them needs code for single fami
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from cleanlab_assets.methods.shown import keep_finite
 from cleanlab_assets.methods.split_counts import SplitCounts, count_by_split
 from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.reports.formatting import NO_CLASS
@@ -218,7 +218,7 @@ def collect_facts(
         n_features=len(dataset.features),
         primary_metric=comparison.primary_metric,
         lower_is_better=comparison.lower_is_better,
-        cross_validation=_keep_finite(predictions.facts.cross_validation),
+        cross_validation=keep_finite(predictions.facts.cross_validation),
         expected_calibration_error=predictions.facts.reliability.expected_calibration_error,
         n_label_issues=n_issues,
         label_issue_rate=n_issues / len(issues),
@@ -279,7 +279,7 @@ def _list_variants(comparison: VariantComparison) -> list[VariantFacts]:
         interval = {} if found is None else found.model_dump(include={"difference", "low", "high", "verdict"})
         facts.append(
             VariantFacts(
-                variant=result.variant, n_train=result.n_train, metrics=_keep_finite(result.metrics), **interval
+                variant=result.variant, n_train=result.n_train, metrics=keep_finite(result.metrics), **interval
             )
         )
     return facts
@@ -302,8 +302,3 @@ def _list_worst_rows(label_issues: pd.DataFrame) -> list[WorstRow]:
 def _as_text(label: object) -> str:
     # The empty text is the label of a row that has none of several classes.
     return f"{label:.6g}" if isinstance(label, float | np.floating) else str(label) or NO_CLASS
-
-
-def _keep_finite(metrics: dict[str, float]) -> dict[str, float]:
-    """Leave undefined metrics out, such as the ROC AUC of a single class."""
-    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}

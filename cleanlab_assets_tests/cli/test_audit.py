@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cleanlab_assets import audit
 from cleanlab_assets.cli.terminal import ExitCode
 from cleanlab_assets_tests.cli.conftest import LEAN
 
@@ -59,6 +60,17 @@ def test_a_file_is_audited_by_one_command_and_is_a_dataset_from_then_on(home: Ho
     tickets = pd.read_csv(home.path / "tickets.csv", sep=";")["ticket"]
     lines = issues["row_id"].str.rpartition(":")[2].astype(int)
     assert issues["own_id"].tolist() == tickets.iloc[lines - 2].tolist()
+
+    in_memory = audit(
+        pd.read_csv(home.path / "tickets.csv", sep=";", decimal=","),
+        label="category",
+        model=result["model"],
+        settings={"training_set.folds": 2},
+    ).label_issues.sort_values("rank")
+    same = [name for name in issues if name != "row_id"]
+    pd.testing.assert_frame_equal(
+        in_memory[same].reset_index(drop=True), issues[same].reset_index(drop=True), check_categorical=False
+    )
 
     again = home.run("run", "-d", "tickets", *LEAN)
     assert again.exit_code == ExitCode.FINE, again.output

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cleanlab_assets.methods.provenance import hash_result
 from cleanlab_assets.methods.result import NoFacts, Result
-from cleanlab_assets.orchestration.provenance import hash_result
 
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset

@@ -15,7 +15,7 @@ from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.datasets.images import encode_png
 from cleanlab_assets.datasets.own_datasets import all_formats, find_own_datasets
-from cleanlab_assets.orchestration.provenance import catalogue_hash
+from cleanlab_assets.methods.provenance import catalogue_hash
 from cleanlab_assets_tests.datasets.table_checks import hash_table
 
 if TYPE_CHECKING:

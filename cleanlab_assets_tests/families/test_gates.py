@@ -152,6 +152,9 @@ GATES = {
     ("neighbor_graph", "neighbor_recall"): Gate(
         lambda recall: facts_of(recall=recall, method="faiss IVF"), *(MINIMUM_RECALL, below(MINIMUM_RECALL))
     ),
+    ("training_set", "no_telling_feature"): Gate(
+        lambda count: facts_of(telling_features=["x", "y"][: int(count)]), *(0, 1)
+    ),
     ("training_set", "class_imbalance"): Gate(name_classes, LIMIT, LIMIT - 0.001),
     ("outlier_detectors", "outlier_detection_power"): Gate(find_outliers, *(MINIMUM_LIFT, below(MINIMUM_LIFT))),
     ("annotations", "annotators_agree_beyond_chance"): Gate(

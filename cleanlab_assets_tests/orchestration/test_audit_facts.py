@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cleanlab_assets.families.tables.steps import collect_data_issues
+from cleanlab_assets.methods.provenance import hash_result
 from cleanlab_assets.methods.split_counts import count_by_split
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets.orchestration.provenance import hash_result
 from cleanlab_assets.reports.audit_facts import AuditFacts, collect_facts
 from cleanlab_assets_tests.orchestration.chains import PLANTED
 
@@ -42,6 +42,10 @@ def comparison(audited: Workbench) -> VariantComparison:
 
 @pytest.fixture(scope="module")
 def facts(results: dict[str, Result[Any, Any]], comparison: VariantComparison) -> AuditFacts:
+    return collect(results, comparison)
+
+
+def collect(results: dict[str, Result[Any, Any]], comparison: VariantComparison) -> AuditFacts:
     return collect_facts(
         family="classification",
         unit="row",
@@ -88,6 +92,16 @@ def test_the_baseline_has_no_difference_and_the_others_have_that_of_the_primary_
     assert (pruned.difference, pruned.low, pruned.high) == (expected.difference, expected.low, expected.high)
     with pytest.raises(KeyError):
         facts.variant("polished")
+
+
+def test_undefined_metrics_of_variants_are_left_out(
+    results: dict[str, Result[Any, Any]], comparison: VariantComparison
+) -> None:
+    first, *others = comparison.variants
+    undefined = first.model_copy(update={"metrics": {**first.metrics, "roc_auc": float("nan")}})
+    facts = collect(results, comparison.model_copy(update={"variants": [undefined, *others]}))
+    assert facts.variants[0].metrics == {name: value for name, value in first.metrics.items() if name != "roc_auc"}
+    assert facts.variants[1].metrics == others[0].metrics
 
 
 def test_worst_rows_are_the_lowest_ranks(facts: AuditFacts, tables: dict[str, pd.DataFrame]) -> None:

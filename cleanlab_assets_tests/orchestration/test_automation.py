@@ -17,6 +17,7 @@ from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.families.raw_dataset import MAXIMUM_AGE
 from cleanlab_assets.families.registry import FAMILIES as TASKS
 from cleanlab_assets.families.step import DATASET, Step
+from cleanlab_assets.methods.provenance import PROVENANCE
 from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets.orchestration import raw_dataset_checks
@@ -25,7 +26,6 @@ from cleanlab_assets.orchestration.automation import build_schedules, build_sour
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.families import all_families
 from cleanlab_assets.orchestration.history import find_failure, latest_provenance, read_data_version
-from cleanlab_assets.orchestration.provenance import PROVENANCE
 from cleanlab_assets.orchestration.runs import evaluate_checks
 from cleanlab_assets.orchestration.storage import build_io_managers
 from cleanlab_assets_tests.datasets.source_server import Reply, SourceServer, run_source_server

@@ -17,6 +17,7 @@ from cleanlab_assets.families.registry import FAMILIES
 from cleanlab_assets.families.segmentation.predictions import unpack_probabilities
 from cleanlab_assets.families.step import MODEL
 from cleanlab_assets.methods.label_sets import encode_given_labels
+from cleanlab_assets.methods.provenance import hash_result
 from cleanlab_assets.methods.split_counts import count_by_split
 from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.models.trained_model import TrainedModel
@@ -24,7 +25,6 @@ from cleanlab_assets.models.trained_network import TrainedNetwork
 from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.history import NO_VERSION, read_data_version
 from cleanlab_assets.orchestration.partitions import upstream_partitions
-from cleanlab_assets.orchestration.provenance import hash_result
 from cleanlab_assets.orchestration.runs import read_latest_checks
 from cleanlab_assets_tests.orchestration.chains import AUDITS, INTERRUPTED, SEED, Audited, few_scenes, mark_slow
 

@@ -116,11 +116,17 @@ def test_equal_rows_on_both_sides_of_the_split_fail(audited: Workbench) -> None:
 def test_a_note_on_a_small_class_becomes_a_warning(audited: Workbench) -> None:
     training_set = audited.result("training_set", "breast_cancer")
     assert _evaluate(audited, "every_class_in_every_part", training_set=training_set).passed
-    noted = _with_facts(training_set, notes=["class 'x' has 2 train rows"])
+    noted = _with_facts(training_set, small_classes=["class 'x' has 2 train rows"])
     result = _evaluate(audited, "every_class_in_every_part", training_set=noted)
     assert not result.passed
     assert result.severity == dg.AssetCheckSeverity.WARN
     assert result.description == "class 'x' has 2 train rows"
+
+
+def test_other_notes_are_no_fault_of_a_class(audited: Workbench) -> None:
+    training_set = audited.result("training_set", "breast_cancer")
+    noted = _with_facts(training_set, notes=["rows of one customer stay together: 9 groups"])
+    assert _evaluate(audited, "every_class_in_every_part", training_set=noted).passed
 
 
 def test_near_copies_across_the_split_fail(audited: Workbench) -> None:

@@ -16,6 +16,13 @@ from cleanlab_assets.families.audit_facts import AUDIT_FACTS
 from cleanlab_assets.families.raw_dataset import SOURCES
 from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL, StepContext
 from cleanlab_assets.families.tables.training_set import make_training_set
+from cleanlab_assets.methods.provenance import (
+    PROVENANCE,
+    catalogue_hash,
+    display_hash,
+    hash_result,
+    library_versions,
+)
 from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.orchestration import datasets as catalogue
 from cleanlab_assets.orchestration import freshness
@@ -29,13 +36,6 @@ from cleanlab_assets.orchestration.freshness import (
 )
 from cleanlab_assets.orchestration.history import read_data_version
 from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
-from cleanlab_assets.orchestration.provenance import (
-    PROVENANCE,
-    catalogue_hash,
-    display_hash,
-    hash_result,
-    library_versions,
-)
 from cleanlab_assets.orchestration.runs import resolve_configs
 from cleanlab_assets.settings import Settings
 from cleanlab_assets_tests.orchestration.chains import AUDITS, PLANTED, PLANTED_CONFIG, few_scenes, mark_slow

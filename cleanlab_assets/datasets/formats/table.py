@@ -42,8 +42,11 @@ from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT, TABLE, TEST
 from cleanlab_assets.datasets.tables.loading import TableLoader
 
 if TYPE_CHECKING:
-    from cleanlab_assets.datasets.dataset import Dataset
+    from collections.abc import Mapping
+
+    from cleanlab_assets.datasets.dataset import Dataset, NotedTable
     from cleanlab_assets.datasets.descriptions import OwnDataset
+    from cleanlab_assets.datasets.tables.files import SourceTable
 
 
 def describe(description: OwnDataset, folder: Path) -> Dataset:
@@ -68,8 +71,6 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
     roles = (TABLE, TEST_TABLE) if TEST_TABLE in description.files else (TABLE,)
     paths = {role: folder / Path(description.files[role]).expanduser() for role in roles}
     _check_roles(description, columns, place, [path.name for path in paths.values()])
-    has_split = columns.split is not None or TEST_TABLE in paths
-    is_numeric = description.family == "regression"
     loader = TableLoader(
         files={role: path.name for role, path in paths.items()},
         columns=columns,
@@ -78,10 +79,49 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
         class_names=description.class_names,
         encoding=description.encoding,
     )
-    return description.to_dataset(
+    return _make_entry(
+        description,
+        loader,
         files=tuple(SourceFile(name=path.name, sha256=(), directory=path.parent) for path in paths.values()),
         load=loader.load,
         load_with_notes=loader.load_with_notes,
+    )
+
+
+def describe_in_memory(description: OwnDataset, source: SourceTable) -> Dataset:
+    """Make a catalogue entry of a table that is in memory: it has no files, and is loaded from there.
+
+    Args:
+        description: what the table is, as ``draft_description`` says.
+        source: the table.
+    """
+    loader = TableLoader(
+        files={TABLE: source.name},
+        columns=Columns(**description.columns),
+        options=Options(**description.options),
+        family=description.family,
+        class_names=description.class_names,
+        encoding=None,
+    )
+
+    def load_with_notes(_: Mapping[str, Path]) -> NotedTable:
+        return loader.convert({TABLE: source})
+
+    return _make_entry(
+        description,
+        loader,
+        files=(),
+        load=lambda files: load_with_notes(files).table,
+        load_with_notes=load_with_notes,
+    )
+
+
+def _make_entry(description: OwnDataset, loader: TableLoader, **how: Any) -> Dataset:
+    columns, options = loader.columns, loader.options
+    has_split = columns.split is not None or TEST_TABLE in loader.files
+    is_numeric = description.family == "regression"
+    return description.to_dataset(
+        **how,
         label=columns.label_name,
         columns=tuple(_list_columns(columns, is_numeric=is_numeric, has_split=has_split)),
         class_names=description.class_names,
@@ -92,6 +132,7 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
         time_column=columns.time,
         time_block=options.time_block,
         split_column=GIVEN_SPLIT if has_split else None,
+        may_lack_labels=description.family != "multilabel",
     )
 
 

@@ -51,6 +51,7 @@ class Request:
         kinds: kind by feature.
         encoding: of text files.
         sheet: of an Excel file.
+        option: how what the user says is called in messages, with ``{}`` for its name.
     """
 
     file: Path
@@ -63,6 +64,7 @@ class Request:
     kinds: Mapping[str, ColumnKind] = field(default_factory=dict)
     encoding: str | None = None
     sheet: str | None = None
+    option: str = "--{}"
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,17 @@ class Draft:
     columns: Mapping[str, tuple[str, str]]
     notes: tuple[str, ...]
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the description says, section by section."""
+        content: dict[str, Any] = {}
+        for entry in self.entries:
+            section = content
+            for name in entry.place[:-1]:
+                section = section.setdefault(name, {})
+            section[entry.place[-1]] = entry.value
+        return content
+
     def value_of(self, *place: str) -> Any:
         """Return the value of a line, None where there is none."""
         return next((entry.value for entry in self.entries if entry.place == place), None)
@@ -100,13 +113,16 @@ def name_dataset(file: Path) -> str:
     return name[:LONGEST_NAME].rstrip("_")
 
 
-def draft_description(request: Request, folder: Path, known: OwnDataset | None = None) -> Draft:
+def draft_description(
+    request: Request, folder: Path, known: OwnDataset | None = None, *, source: SourceTable | None = None
+) -> Draft:
     """Look at a table and describe it.
 
     Args:
         request: what the user says.
         folder: of the description; files within it are named relative to it.
         known: the description that is there already; what it says stays, unless the user says other.
+        source: the table, if it is in memory; else the file of the request is read.
 
     Raises:
         TableError: the file holds no table; a column that the user names is absent; the label does not suit the task.
@@ -114,12 +130,13 @@ def draft_description(request: Request, folder: Path, known: OwnDataset | None =
     described = None if known is None else Columns(**known.columns)
     options = Options() if known is None else Options(**known.options)
     guessed = None
-    if known is not None:
-        form = options.form(request.encoding or known.encoding)
-    else:
-        guessed = None if request.encoding else guess_encoding_of(request.file)
-        form = Form(encoding=request.encoding or guessed, sheet=request.sheet)
-    source = read_source_table(request.file, form, taken=TAKEN_NAMES)
+    if source is None:
+        if known is not None:
+            form = options.form(request.encoding or known.encoding)
+        else:
+            guessed = None if request.encoding else guess_encoding_of(request.file)
+            form = Form(encoding=request.encoding or guessed, sheet=request.sheet)
+        source = read_source_table(request.file, form, taken=TAKEN_NAMES)
     decimal = options.decimal if known is not None else find_decimal(source.columns, options.missing)
     profiles = {
         name: profile_column(source.columns[name], name, decimal=decimal, missing=options.missing)
@@ -149,10 +166,10 @@ def draft_description(request: Request, folder: Path, known: OwnDataset | None =
 
 def _require_named(request: Request, profiles: Mapping[str, ColumnProfile], file: str) -> None:
     """Refuse columns that the user names and the file lacks, all at once."""
-    named: dict[str, tuple[str, ...]] = {f"--{role}": (name,) for role, name in request.roles.items()}
-    named |= {"--ignore": request.ignore, "--kind": tuple(request.kinds)}
+    named: dict[str, tuple[str, ...]] = {role: (name,) for role, name in request.roles.items()}
+    named |= {"ignore": request.ignore, "kind": tuple(request.kinds)}
     errors = [
-        f"{option} {quote(name)}: {file} has no such column; {_tell_columns(profiles)}"
+        f"{request.option.format(option)} {quote(name)}: {file} has no such column; {_tell_columns(profiles)}"
         for option, names in named.items()
         for name in names
         if name not in profiles
@@ -171,20 +188,21 @@ def _find_labels(
     request: Request, described: Columns | None, profiles: Mapping[str, ColumnProfile], file: str
 ) -> list[str]:
     """Return the columns of the label."""
+    name = request.option.format("label")
     if not request.labels:
         if described is not None:
             return list(described.labels)
-        raise TableError(f"{file}: say which column holds the label, by --label; {_tell_columns(profiles)}")
+        raise TableError(f"{file}: say which column holds the label, by {name}; {_tell_columns(profiles)}")
     found: list[str] = []
     for pattern in request.labels:
-        exact = [name for name in profiles if name == pattern]
-        matching = exact or [name for name in profiles if fnmatchcase(name, pattern)]
+        exact = [column for column in profiles if column == pattern]
+        matching = exact or [column for column in profiles if fnmatchcase(column, pattern)]
         if not matching:
-            raise TableError(f"--label {quote(pattern)}: {file} has no such column; {_tell_columns(profiles)}")
-        found += [name for name in matching if name not in found]
-    if len(found) > 1 and (wrong := [name for name in found if not profiles[name].is_flag]):
+            raise TableError(f"{name} {quote(pattern)}: {file} has no such column; {_tell_columns(profiles)}")
+        found += [column for column in matching if column not in found]
+    if len(found) > 1 and (wrong := [column for column in found if not profiles[column].is_flag]):
         raise TableError(
-            f"--label: {file}: column {quote(wrong[0])} holds other values than 0 and 1, such as "
+            f"{name}: {file}: column {quote(wrong[0])} holds other values than 0 and 1, such as "
             f"{', '.join(profiles[wrong[0]].examples)}: several label columns are of 0 and 1, one for each class"
         )
     return found
@@ -199,7 +217,9 @@ def _find_roles(request: Request, described: Columns | None, labels: Sequence[st
     roles |= request.roles
     for role, name in roles.items():
         if name in labels:
-            raise TableError(f"--{role} {quote(name)}: the column is the label, expected another one")
+            raise TableError(
+                f"{request.option.format(role)} {quote(name)}: the column is the label, expected another one"
+            )
     return roles
 
 

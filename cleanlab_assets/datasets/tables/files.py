@@ -117,6 +117,17 @@ def read_source_table(path: Path, form: Form | None = None, *, taken: frozenset[
     return _name_columns(table, taken)
 
 
+def take_source_table(table: pa.Table, name: str, *, taken: frozenset[str] = frozenset()) -> SourceTable:
+    """Take a table that is in memory as if it was read from a file, with rows numbered from 1.
+
+    Raises:
+        TableError: the table has no rows or no columns.
+    """
+    if len(table) == 0 or not table.column_names:
+        raise TableError(f"{name}: found {len(table)} rows and {len(table.column_names)} columns, expected a table")
+    return _name_columns(_number_rows(table, name, Form()), taken)
+
+
 def guess_encoding_of(path: Path) -> str | None:
     """Return the likely encoding of a text file, see ``guess_encoding``; None for a file of another kind.
 

@@ -68,7 +68,14 @@ class TableLoader:
                 column of 0 and 1 holds something else.
             TextFileError: a file is not text in its encoding.
         """
-        loaded = [self._load(paths[name], role) for role, name in self.files.items()]
+        form = self.options.form(self.encoding)
+        return self.convert(
+            {role: read_source_table(paths[name], form, taken=TAKEN_NAMES) for role, name in self.files.items()}
+        )
+
+    def convert(self, sources: Mapping[str, SourceTable]) -> NotedTable:
+        """Make the raw table of tables that were read, by their role; see ``load_with_notes``."""
+        loaded = [self._convert(source, role) for role, source in sources.items()]
         table = pd.concat([part.table for part in loaded], ignore_index=True)
         for name, kind in self.columns.kinds.items():
             if kind == "categorical":
@@ -79,9 +86,8 @@ class TableLoader:
             table[GIVEN_SPLIT] = pd.Categorical(table[GIVEN_SPLIT], categories=list(SPLITS))
         return NotedTable(table, tuple(note for part in loaded for note in part.notes))
 
-    def _load(self, path: Path, role: str) -> NotedTable:
-        columns, options = self.columns, self.options
-        source = read_source_table(path, options.form(self.encoding), taken=TAKEN_NAMES)
+    def _convert(self, source: SourceTable, role: str) -> NotedTable:
+        columns = self.columns
         _require_columns(source, columns)
         values: dict[str, Any] = {"row_id": source.row_ids}
         notes = list(source.notes)

@@ -21,6 +21,7 @@ from cleanlab_assets.families.tables.steps import (
     duplicate_sets,
     neighbor_graph,
 )
+from cleanlab_assets.families.tables.suggested_labels import suggested_labels
 
 CLASSIFICATION = TaskFamily(
     name="classification",
@@ -34,6 +35,7 @@ CLASSIFICATION = TaskFamily(
         datalab_issues,
         datalab_summary,
         duplicate_sets,
+        suggested_labels,
         datalab_report,
     ),
     checks=(

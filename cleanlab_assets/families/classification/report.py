@@ -38,7 +38,7 @@ SMALLEST_MATRIX = 3
 MOST_LABEL_PAIRS = 10
 
 
-@step(storage="html", code_version="2", value=str, shows_catalogue=True)
+@step(storage="html", code_version="3", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -46,11 +46,19 @@ def datalab_report(
     datalab_issues: DatalabTable,
     datalab_summary: PlainTable,
     duplicate_sets: PlainTable,
+    suggested_labels: PlainTable,
 ) -> Page:
     """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
     full_table = f"label_issues and {context.path_of('datalab_issues')}"
     results = AuditResults.of(
-        context, training_set, label_issues, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
+        context,
+        training_set,
+        label_issues,
+        datalab_issues,
+        datalab_summary,
+        duplicate_sets,
+        suggested_labels=suggested_labels,
+        full_table=full_table,
     )
     return store_report(build_classification_report(results), datalab_summary)
 

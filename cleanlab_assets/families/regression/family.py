@@ -18,6 +18,7 @@ from cleanlab_assets.families.tables.steps import (
     duplicate_sets,
     neighbor_graph,
 )
+from cleanlab_assets.families.tables.suggested_labels import suggested_labels
 
 REGRESSION = TaskFamily(
     name="regression",
@@ -32,6 +33,7 @@ REGRESSION = TaskFamily(
         datalab_issues,
         datalab_summary,
         duplicate_sets,
+        suggested_labels,
         datalab_report,
     ),
     checks=(*TABLE_CHECKS, outlier_detection_power, values_are_valid, detection_power),

@@ -322,7 +322,7 @@ def _write_exactly(value: float) -> str:
     return format_number(value) if value.is_integer() else f"{value:,.{DIGITS}g}"
 
 
-@step(storage="html", code_version="3", value=str, shows_catalogue=True)
+@step(storage="html", code_version="4", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -330,13 +330,21 @@ def datalab_report(
     datalab_issues: DatalabTable,
     datalab_summary: PlainTable,
     duplicate_sets: PlainTable,
+    suggested_labels: PlainTable,
 ) -> Page:
     """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
     judged = label_issues.facts
     measured = {"cut", "measured_false_flag_rate", "recall", "cleanlab_false_flag_rate", "cleanlab_recall", "by_kind"}
     full_table = f"label_issues and {context.path_of('datalab_issues')}"
     results = AuditResults.of(
-        context, training_set, label_issues, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
+        context,
+        training_set,
+        label_issues,
+        datalab_issues,
+        datalab_summary,
+        duplicate_sets,
+        suggested_labels=suggested_labels,
+        full_table=full_table,
     )
     calibration = {
         **judged.model_dump(include={"flag_by", "cleanlab_cut", "false_flag_rate"}),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cleanlab_assets.datasets.dataset import Dataset
-    from cleanlab_assets.families.step import AnyTable, PlainTable, StepContext, TrainingSetTable
+    from cleanlab_assets.families.step import LabelIssuesTable, PlainTable, StepContext, TrainingSetTable
     from cleanlab_assets.families.tables.steps import DatalabTable
     from cleanlab_assets.reports.issue_texts import IssueText
 
@@ -71,6 +71,8 @@ class AuditResults:
             ``distance``, one row per row of a set.
         facts: How the audit was made, for the last section of the report. A mapping is written in words; a fact that
             the report states anyway, such as ``model``, is left out.
+        notes: What a reader must know of the rows and of how their labels were judged.
+        suggested_labels: ``row_id`` and ``suggested_label`` of the rows of the source without a label, if it is known.
         top_rows: Most rows of an evidence table.
         full_table: Where the table with every row lies, in words; said where a table is cut.
     """
@@ -83,6 +85,8 @@ class AuditResults:
     datalab_summary: pd.DataFrame
     duplicate_sets: pd.DataFrame
     facts: Mapping[str, object]
+    notes: Sequence[str] = ()
+    suggested_labels: pd.DataFrame | None = None
     top_rows: int = 25
     full_table: str = ""
 
@@ -91,11 +95,12 @@ class AuditResults:
         cls,
         context: StepContext,
         training_set: TrainingSetTable,
-        label_issues: AnyTable,
+        label_issues: LabelIssuesTable,
         datalab_issues: DatalabTable,
         datalab_summary: PlainTable,
         duplicate_sets: PlainTable,
         *,
+        suggested_labels: PlainTable | None = None,
         full_table: str,
     ) -> AuditResults:
         """Put the results of the steps together."""
@@ -111,6 +116,8 @@ class AuditResults:
                 **describe_origin(context, training_set, datalab_issues, name="Datalab issues"),
                 "Label issues hash": label_issues.origin.data_hash,
             },
+            notes=[*training_set.facts.notes, *label_issues.facts.notes],
+            suggested_labels=None if suggested_labels is None else suggested_labels.value,
             full_table=full_table,
         )
 
@@ -233,8 +240,12 @@ def assemble_report(audit: TabularAudit, *, tiles_about_labels: Sequence[Tile], 
         audit.facts,
         title="data audit",
         tiles=_build_tiles(audit, tiles_about_labels),
-        notes=_note_planted_errors(audit),
-        sections=[*sorted(sections, key=lambda section: not section.advice), _list_not_run(audit.not_run)],
+        notes=[*_note_planted_errors(audit), *audit.notes],
+        sections=[
+            *sorted(sections, key=lambda section: not section.advice),
+            *_list_suggested_labels(audit),
+            _list_not_run(audit.not_run),
+        ],
     )
 
 
@@ -423,6 +434,31 @@ def _tabulate_duplicates(audit: TabularAudit) -> Table:
         group="duplicate_set",
         n_features=len(audit.features),
     )
+
+
+def _list_suggested_labels(audit: TabularAudit) -> list[Section]:
+    """List the rows of the source without a label, if there are any."""
+    if audit.suggested_labels is None or audit.suggested_labels.empty:
+        return []
+    n_rows = len(audit.suggested_labels)
+    return [
+        Section(
+            key="unlabelled",
+            title="Rows without a label",
+            explanation=f"{n_rows:,} rows of the source have no label. They were not audited and nothing was learned "
+            "from them; a model of all train rows suggests a label for each.",
+            badge=f"{n_rows:,}",
+            tables=[
+                Table(
+                    "Suggested labels",
+                    audit.suggested_labels,
+                    "Surest first where the label is a class.",
+                    max_rows=audit.top_rows,
+                    full_table="suggested_labels of the artifacts",
+                )
+            ],
+        )
+    ]
 
 
 def _list_not_run(not_run: pd.DataFrame) -> Section:

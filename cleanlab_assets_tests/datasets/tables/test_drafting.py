@@ -399,3 +399,14 @@ def test_a_chosen_model_is_written_down_and_stays(desk: Desk) -> None:
     assert desk.dataset.description_hash == before.description_hash, "no result depends on it"
     assert desk.describe() == []
     assert desk.content["model"] == "knn"
+
+
+def test_rows_without_a_label_are_kept_and_allowed(desk: Desk) -> None:
+    table = make_tickets()
+    table.loc[[1, 3], "category"] = None
+    desk.write(table.to_csv(index=False))
+    desk.describe(labels=("category",))
+    dataset, loaded = desk.dataset, desk.load().table
+    assert loaded["category"].isna().sum() == 2
+    assert len(loaded) == N_ROWS
+    assert dataset.find_allowed_labels(loaded["category"]).all()

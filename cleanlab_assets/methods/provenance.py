@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pydantic import BaseModel
 
-from cleanlab_assets import __version__
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,7 +34,7 @@ def library_versions(others: tuple[str, ...] = ()) -> dict[str, str]:
         others: packages beside those that decide the results of every family.
     """
     libraries = {name: version(name) for name in (*_LIBRARIES, *others)}
-    return {"cleanlab_assets": __version__, "python": platform.python_version(), **libraries}
+    return {"cleanlab_assets": version("cleanlab_assets"), "python": platform.python_version(), **libraries}
 
 
 def catalogue_hash(dataset: Dataset) -> str:

@@ -1,0 +1,322 @@
+"""Audits from Python, in memory: the steps of the assets, without files, an instance or Dagster.
+
+from cleanlab_assets import audit
+
+run = audit(table, label="species")
+run.label_issues
+run.report().save("audit.html")
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from cleanlab_assets.datasets.dataset import ColumnKind, Dataset
+    from cleanlab_assets.families.family import TaskFamily
+    from cleanlab_assets.families.step import Step
+    from cleanlab_assets.methods.result import Result
+    from cleanlab_assets.methods.variants import VariantComparison
+    from cleanlab_assets.reports.audit_facts import AuditFacts
+    from cleanlab_assets.reports.audit_summary import AuditSummary
+
+WORST_ROWS_SHOWN = 10
+IN_MEMORY = "in memory"
+"""What the provenance of a result names in place of a run."""
+
+
+class UnknownResultError(KeyError):
+    """A result that the audits of a task family do not have."""
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """A report: a whole HTML page, which a notebook shows."""
+
+    content: str
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page to a file, and return its path."""
+        path = Path(path)
+        path.write_text(self.content, encoding="utf-8")
+        return path
+
+    def _repr_html_(self) -> str:
+        return f'<iframe srcdoc="{html.escape(self.content)}" width="100%" height="700"></iframe>'
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRun:
+    """An audit of a table with a model; each result is computed when it is asked for, once.
+
+    Attributes:
+        family: Name of the task family.
+        model: Name of the model.
+        dataset: What the table is taken for.
+        columns: What each column is taken for, and why, by its name.
+        notes: What was said of how the table was read.
+        choice: Why the model was chosen; empty where it was named.
+    """
+
+    family: str
+    model: str
+    dataset: Dataset
+    columns: Mapping[str, tuple[str, str]]
+    notes: tuple[str, ...]
+    choice: str = ""
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    _results: dict[str, Result[Any, Any]] = field(default_factory=dict, repr=False)
+
+    def result(self, name: str) -> Result[Any, Any]:
+        """Return the result of a step of the audit, with its facts and figures.
+
+        Args:
+            name: of the step, such as ``predictions`` or ``neighbor_graph``.
+
+        Raises:
+            UnknownResultError: the family has no such step.
+        """
+        if name not in self._results:
+            steps = {step.name: step for step in _steps_of(self._task)}
+            if name not in steps:
+                raise UnknownResultError(f"{self.family} has no result {name!r}: expected one of {', '.join(steps)}")
+            self._results[name] = self._compute(steps[name])
+        return self._results[name]
+
+    def with_model(self, model: str) -> AuditRun:
+        """Return the audit of the same rows with another model; what no model decides is computed once.
+
+        Raises:
+            UnknownModelError: the family has no such model.
+        """
+        from cleanlab_assets.families.step import DATASET
+        from cleanlab_assets.models.catalogue import get_model
+
+        shared = {step.name: self.result(step.name) for step in _steps_of(self._task) if step.level == DATASET}
+        return replace(self, model=get_model(self.family, model).name, choice="", _results=shared)
+
+    @property
+    def label_issues(self) -> pd.DataFrame:
+        """Every row with given and suggested label, label quality, flag and rank (1 is the worst)."""
+        table: pd.DataFrame = self.result("label_issues").value
+        return table
+
+    @property
+    def datalab_issues(self) -> pd.DataFrame:
+        """Every train row with a flag and a score for each of Datalab's issue types."""
+        table: pd.DataFrame = self.result("datalab_issues").value
+        return table
+
+    @property
+    def duplicate_sets(self) -> pd.DataFrame:
+        """The rows of each set of near duplicates, with the one to keep."""
+        table: pd.DataFrame = self.result("duplicate_sets").value
+        return table
+
+    @property
+    def comparison(self) -> VariantComparison:
+        """Whether cleaning helps, on untouched test rows."""
+        comparison: VariantComparison = self.result("variant_comparison").value
+        return comparison
+
+    @property
+    def facts(self) -> AuditFacts:
+        """The audit in aggregates."""
+        facts: AuditFacts = self.result("audit_facts").value
+        return facts
+
+    @property
+    def summary(self) -> AuditSummary:
+        """The audit in words, written by rules."""
+        from cleanlab_assets.reports.audit_summary import summarize_by_rules
+
+        return summarize_by_rules(self.facts)
+
+    def report(self) -> ReportPage:
+        """Return the report of all issues with the rows behind them."""
+        return ReportPage(self.result(self._task.report_asset).value)
+
+    def __str__(self) -> str:
+        from cleanlab_assets.reports.audit_digest import digest_audit
+
+        return "\n".join([f"{self.dataset.name} / {self.model}", *digest_audit(self.facts)])
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<li>{html.escape(line)}</li>" for line in str(self).splitlines()[1:])
+        worst = self.label_issues.sort_values("rank").head(WORST_ROWS_SHOWN)
+        title = html.escape(f"{self.dataset.name} / {self.model}")
+        return f"<h3>{title}</h3><ul>{lines}</ul>{worst.to_html(index=False, escape=True)}"
+
+    @property
+    def _task(self) -> TaskFamily:
+        return _find_family(self.family)
+
+    def _compute(self, step: Step) -> Result[Any, Any]:
+        from cleanlab_assets.families.step import StepContext
+        from cleanlab_assets.methods.provenance import catalogue_hash, display_hash, hash_result, library_versions
+        from cleanlab_assets.methods.result import Provenance
+
+        inputs = {name: self.result(name) for name in step.inputs}
+        chosen = self.settings.get(step.name, {})
+        arguments: dict[str, Any] = {} if step.settings is None else {"settings": step.settings(**chosen)}
+        config = {} if step.settings is None else arguments["settings"].model_dump(mode="json")
+        context = StepContext(
+            family=self.family,
+            dataset=self.dataset,
+            model=self.model,
+            data_dir=Path("data"),
+            reserved_columns=frozenset(self._task.columns),
+        )
+        started, clock = datetime.now(UTC), perf_counter()
+        result = step.run(context, **arguments, **inputs)
+        provenance = Provenance(
+            asset=f"{self.family}/{step.name}",
+            partition=f"{self.dataset.name}|{self.model}",
+            code_version=step.code_version,
+            run_id=IN_MEMORY,
+            config=config,
+            inputs={name: found.origin.data_hash for name, found in inputs.items()},
+            catalogue_hash=catalogue_hash(self.dataset),
+            display_hash=display_hash(self.dataset),
+            data_hash=hash_result(result, config),
+            versions=library_versions(self._task.libraries),
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(perf_counter() - clock, 3),
+            durations=dict(result.durations),
+        )
+        return replace(result, provenance=provenance)
+
+
+def audit(
+    table: Any,
+    *,
+    label: str | Sequence[str],
+    task: str | None = None,
+    separator: str | None = None,
+    id: str | None = None,  # noqa: A002 - the role is called so in a description, too
+    group: str | None = None,
+    time: str | None = None,
+    split: str | None = None,
+    ignore: Sequence[str] = (),
+    kinds: Mapping[str, ColumnKind] | None = None,
+    model: str | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    name: str = "table",
+) -> AuditRun:
+    """Audit a table that is in memory.
+
+    Args:
+        table: a data frame of pandas or polars, or a table of pyarrow.
+        label: column of the label; several columns of 0 and 1, or a pattern of them, for several classes of a row.
+        task: task family; told by the label if absent.
+        separator: what stands between the classes of a label that names several.
+        id: column of your own names of rows.
+        group: column whose equal rows stay on one side of the split and in one fold.
+        time: column that orders the rows in time.
+        split: column that says ``train`` or ``test``.
+        ignore: columns that no model shall see.
+        kinds: kind by column, where another than the values tell.
+        model: name of a model; of the family's quick ones that with the least cross-validated error if absent.
+        seed: seed of the split, the folds and the models; the same as that of the assets if absent.
+        settings: further settings, such as ``{"training_set.folds": 3}``.
+        name: of the dataset: rows are named ``<name>:<number>``.
+
+    Returns:
+        The audit, whose results are computed when they are asked for.
+
+    Raises:
+        UnreadableInputError: a named column is absent, or the label poses no task.
+        UnknownModelError: the family has no such model.
+        ValueError: a setting is unknown or not allowed.
+        TypeError: ``table`` is no data frame.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"x": [0.1, 0.2, 0.3, 5.1, 5.2, 5.3] * 10, "y": ["a", "a", "a", "b", "b", "b"] * 10})
+        >>> run = audit(rows, label="y", model="logistic_regression")
+        >>> int(run.label_issues["is_label_issue"].sum())
+        0
+    """
+    import narwhals as nw
+
+    from cleanlab_assets.datasets.descriptions import OwnDataset
+    from cleanlab_assets.datasets.formats.table import describe_in_memory
+    from cleanlab_assets.datasets.tables.description import TAKEN_NAMES
+    from cleanlab_assets.datasets.tables.drafting import Request, draft_description
+    from cleanlab_assets.datasets.tables.files import take_source_table
+    from cleanlab_assets.models.catalogue import get_model
+
+    source = take_source_table(nw.from_native(table, eager_only=True).to_arrow(), name, taken=TAKEN_NAMES)
+    roles = {"id": id, "group": group, "time": time, "split": split}
+    request = Request(
+        file=Path(name),
+        labels=(label,) if isinstance(label, str) else tuple(label),
+        family=task,
+        separator=separator,
+        roles={role: column for role, column in roles.items() if column is not None},
+        ignore=tuple(ignore),
+        kinds=kinds or {},
+        option="{}=",
+    )
+    draft = draft_description(request, Path(), source=source)
+    dataset = describe_in_memory(OwnDataset(name=name, **draft.content), source)
+    family = _find_family(dataset.families[0])
+    chosen = _read_settings(family, {**({} if seed is None else {"training_set.seed": seed}), **(settings or {})})
+    first = get_model(family.name, model or family.default_model).name
+    run = AuditRun(
+        family=family.name, model=first, dataset=dataset, columns=draft.columns, notes=draft.notes, settings=chosen
+    )
+    if model is not None or family.choice is None:
+        return run
+    return _choose_best(run, family.choice.models, family.choice.metric)
+
+
+def _choose_best(run: AuditRun, models: Sequence[str], metric: str) -> AuditRun:
+    """Return the run with the model that has the least cross-validated error."""
+    runs = {model: run.with_model(model) for model in models}
+    errors = {model: float(one.result("predictions").facts.cross_validation[metric]) for model, one in runs.items()}
+    ranked = sorted(errors, key=lambda model: errors[model])
+    figures = ", ".join(f"{model} {errors[model]:.4g}" for model in ranked)
+    return replace(runs[ranked[0]], choice=f"the least cross-validated {metric}: {figures}")
+
+
+def _find_family(name: str) -> TaskFamily:
+    from cleanlab_assets.families.registry import FAMILIES
+
+    return next(family for family in FAMILIES if family.name == name)
+
+
+def _steps_of(family: TaskFamily) -> tuple[Step, ...]:
+    from cleanlab_assets.families.chain import steps_of
+
+    return steps_of(family)
+
+
+def _read_settings(family: TaskFamily, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Sort settings by their step, and refuse those that there are not."""
+    steps = {step.name: step for step in _steps_of(family) if step.settings is not None}
+    chosen: dict[str, dict[str, Any]] = {}
+    for place, value in settings.items():
+        step, _, setting = place.partition(".")
+        known = steps[step].settings if step in steps else None
+        if known is None or setting not in known.model_fields:
+            places = [
+                f"{one.name}.{field}" for one in steps.values() if one.settings for field in one.settings.model_fields
+            ]
+            raise ValueError(f"unknown setting {place!r}: expected one of {', '.join(places)}")
+        chosen.setdefault(step, {})[setting] = value
+    for step, values in chosen.items():
+        known = steps[step].settings
+        if known is not None:
+            known(**values)  # raises what is wrong with a value
+    return chosen
