@@ -58,7 +58,8 @@ def test_rows_of_thousands_of_combinations_are_divided_and_sampled() -> None:
     sample = draw_label_set_sample(indicators, 20_000, seed=0)
 
     by_part = np.array([indicators[part == number].sum(axis=0) for number in range(5)])
-    assert np.abs(np.bincount(part) - 12_000).max() < 50
-    assert np.abs(by_part - by_part.mean(axis=0)).max() < 10
+    assert np.abs(np.bincount(part) - 12_000).max() < 120
+    by_chance = np.sqrt(240 * 0.8)  # a class has 1,200 rows, of which a part gets 240
+    assert (by_part - by_part.mean(axis=0)).std() < by_chance / 2
     assert len(np.unique(sample)) == 20_000
     np.testing.assert_allclose(indicators[sample].mean(axis=0), indicators.mean(axis=0), atol=0.003)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from cleanlab_assets.methods.training_set import train_rows
+
 if TYPE_CHECKING:
     from cleanlab_assets_tests.orchestration.chains import Audited, Audits
 
@@ -30,13 +32,15 @@ def test_planted_errors_are_logged(scenes: Audited) -> None:
 
 
 def test_every_given_box_is_judged(scenes: Audited) -> None:
-    train, boxes, issues = scenes.train_rows, scenes.read("box_issues"), scenes.read("label_issues")
-    n_given = train["box_labels"].map(lambda text: len(json.loads(text)))
+    rows, boxes, issues = scenes.audited_rows, scenes.read("box_issues"), scenes.read("label_issues")
+    n_given = rows["box_labels"].map(lambda text: len(json.loads(text)))
     assert (boxes["box"] >= 0).sum() == n_given.sum()
     assert issues["n_boxes"].tolist() == n_given.tolist()
     assert set(issues.loc[issues["is_label_issue"], "row_id"]) == set(boxes.loc[boxes["is_box_issue"], "row_id"])
     by_kind = scenes.facts("box_issues").detection_by_kind
-    assert {power.kind for power in by_kind} == set(train["planted_kind"].dropna())
+    assert {power.kind for power in by_kind} == set(rows["planted_kind"].dropna())
+    splits = boxes.drop_duplicates("row_id").set_index("row_id")["split"].astype(str)
+    assert splits.to_dict() == rows.set_index("row_id")["split"].astype(str).loc[splits.index].to_dict()
 
 
 def test_facts_and_report_tell_of_boxes_and_images(scenes: Audited) -> None:
@@ -53,7 +57,7 @@ def test_a_detector_that_sees_the_objects_passes_detection_power(scenes: Audited
     """Also where the training set holds planted errors: they are taken out first, or they would count as right."""
     train, stored = scenes.train_rows, scenes.result("predictions")
     sure = [json.dumps([0.97] * len(json.loads(labels))) for labels in train["true_box_labels"]]
-    seen = stored.value.assign(
+    seen = train_rows(stored.value).assign(
         predicted_boxes=train["true_boxes"].to_numpy(),
         predicted_classes=train["true_box_labels"].to_numpy(),
         probabilities=sure,

@@ -103,7 +103,8 @@ def test_a_run_that_broke_off_goes_on_where_it_stopped(tmp_path: Path, family: s
 
         power.lasts_for, power.trained_on = None, []
         assert _materialize(bench, MODEL, partition, "predictions")
-        assert power.trained_on == [first], "the fold that was complete is not trained again"
+        everything = first | second
+        assert power.trained_on == [first, everything], "the fold that was complete is not trained again"
         resumed = bench.result("predictions", partition)
         metadata = bench.latest("predictions", partition).metadata
         assert metadata["images_taken_up_from_an_interrupted_run"].value == len(first)
@@ -112,7 +113,7 @@ def test_a_run_that_broke_off_goes_on_where_it_stopped(tmp_path: Path, family: s
 
         power.trained_on = []
         assert _materialize(bench, MODEL, partition, "predictions")
-        assert power.trained_on == [second, first], "a run after one that was complete starts anew"
+        assert power.trained_on == [second, first, everything], "a run after one that was complete starts anew"
         whole = bench.result("predictions", partition)
         assert bench.latest("predictions", partition).metadata["images_taken_up_from_an_interrupted_run"].value == 0
         assert resumed.value["row_id"].tolist() == whole.value["row_id"].tolist()

@@ -14,6 +14,7 @@ from cleanlab_assets.families.segmentation import checks
 from cleanlab_assets.families.segmentation.detection_power import plant_and_audit_masks
 from cleanlab_assets.families.segmentation.plant import MASK_ERROR_KINDS
 from cleanlab_assets.families.segmentation.predictions import pack_probabilities, unpack_probabilities
+from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,21 +42,21 @@ def test_each_planted_error_changes_the_pixels_that_are_logged(masks: Audited) -
         assert row["planted_kind"] == log.loc[row["row_id"], "planted_kind"]
 
 
-def test_every_pixel_of_a_train_image_is_predicted(masks: Audited) -> None:
+def test_every_pixel_of_an_audited_image_is_predicted(masks: Audited) -> None:
     contents = masks.read("predictions")["probabilities"]
-    for given, content in zip(masks.train_rows["class_mask"], contents, strict=True):
+    for given, content in zip(masks.audited_rows["class_mask"], contents, strict=True):
         assert unpack_probabilities(content).shape == (11, *decode_mask(given).shape)
 
 
 def test_flags_and_counts_of_the_issue_tables_agree(masks: Audited) -> None:
-    train, pixels, issues = masks.train_rows, masks.read("pixel_issues"), masks.read("label_issues")
+    rows, pixels, issues = masks.audited_rows, masks.read("pixel_issues"), masks.read("label_issues")
     classes, confusions = masks.read("class_summary"), masks.read("class_confusions")
-    assert issues["true_label"].tolist() == train["true_label"].tolist()
+    assert issues["true_label"].tolist() == rows["true_label"].tolist()
     for name in ("label_quality", "is_label_issue", "rank", "suggested_label"):
         assert issues[name].tolist() == pixels[name].tolist()
     in_doubt = [decode_mask(content) for content in pixels["issue_mask"]]
     assert [int(mask.sum()) for mask in in_doubt] == pixels["n_issue_pixels"].tolist()
-    given = [decode_mask(content) for content in train["class_mask"]]
+    given = [decode_mask(content) for content in rows["class_mask"]]
     suggested = [decode_mask(content) for content in pixels["suggested_mask"]]
     changes = [bool((one != other).any()) for one, other in zip(given, suggested, strict=True)]
     assert changes == pixels["is_label_issue"].tolist()
@@ -90,7 +91,7 @@ def test_detection_power_is_that_of_the_predictions_and_planted_errors_are_taken
 
     def has_power(probabilities: list[np.ndarray]) -> bool:
         packed = [pack_probabilities(found) for found in probabilities]
-        predictions = replace(stored, value=stored.value.assign(probabilities=packed))
+        predictions = replace(stored, value=train_rows(stored.value).assign(probabilities=packed))
         return masks.judge("detection_power", predictions=predictions).passed
 
     ids = np.arange(11)[:, None, None]

@@ -288,7 +288,7 @@ def _require_label(family: str, profiles: Sequence[ColumnProfile], file: str) ->
             f"{place}: found labels such as {', '.join(map(quote, first.examples))}, expected numbers for regression"
         )
     if len(profiles) > 1 and family != "multilabel":
-        raise TableError(f"--task {family}: found {len(profiles)} columns of the label, expected one")
+        raise TableError(f"{file}: found {len(profiles)} columns of the label, expected one for {family}")
     if family == "regression" and first.n_distinct < 2:  # noqa: PLR2004 - one value leaves nothing to learn
         raise TableError(f"{place}: every label is {quote(first.examples[0])}: there is nothing to tell apart")
 
