@@ -1,19 +1,19 @@
 """Audits from Python, in memory: the steps of the assets, without files, an instance or Dagster.
 
-from cleanlab_assets import audit
+::
 
-run = audit(table, label="species")
-run.label_issues
-run.report().save("audit.html")
+    from cleanlab_assets import audit
+
+    run = audit(table, label="species")
+    run.label_issues
+    run.report().save("audit.html")
 """
 
 from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -158,12 +158,13 @@ class AuditRun:
 
     @property
     def _task(self) -> TaskFamily:
-        return _find_family(self.family)
+        from cleanlab_assets.families.registry import family_of
+
+        return family_of(self.family)
 
     def _compute(self, step: Step) -> Result[Any, Any]:
         from cleanlab_assets.families.step import StepContext
-        from cleanlab_assets.methods.provenance import catalogue_hash, display_hash, hash_result, library_versions
-        from cleanlab_assets.methods.result import Provenance
+        from cleanlab_assets.methods.provenance import Beginning, record_provenance
 
         inputs = {name: self.result(name) for name in step.inputs}
         chosen = self.settings.get(step.name, {})
@@ -176,24 +177,20 @@ class AuditRun:
             data_dir=Path("data"),
             reserved_columns=frozenset(self._task.columns),
         )
-        started, clock = datetime.now(UTC), perf_counter()
+        beginning = Beginning.now()
         result = step.run(context, **arguments, **inputs)
-        provenance = Provenance(
+        return record_provenance(
+            result,
+            beginning,
             asset=f"{self.family}/{step.name}",
             partition=f"{self.dataset.name}|{self.model}",
             code_version=step.code_version,
             run_id=IN_MEMORY,
             config=config,
             inputs={name: found.origin.data_hash for name, found in inputs.items()},
-            catalogue_hash=catalogue_hash(self.dataset),
-            display_hash=display_hash(self.dataset),
-            data_hash=hash_result(result, config),
-            versions=library_versions(self._task.libraries),
-            started=started.isoformat(timespec="seconds"),
-            seconds=round(perf_counter() - clock, 3),
-            durations=dict(result.durations),
+            dataset=self.dataset,
+            libraries=self._task.libraries,
         )
-        return replace(result, provenance=provenance)
 
 
 def audit(
@@ -254,6 +251,7 @@ def audit(
     from cleanlab_assets.datasets.tables.description import TAKEN_NAMES
     from cleanlab_assets.datasets.tables.drafting import Request, draft_description
     from cleanlab_assets.datasets.tables.files import take_source_table
+    from cleanlab_assets.families.registry import family_of
     from cleanlab_assets.models.catalogue import get_model
 
     source = take_source_table(nw.from_native(table, eager_only=True).to_arrow(), name, taken=TAKEN_NAMES)
@@ -266,11 +264,11 @@ def audit(
         roles={role: column for role, column in roles.items() if column is not None},
         ignore=tuple(ignore),
         kinds=kinds or {},
-        option="{}=",
+        is_from_python=True,
     )
     draft = draft_description(request, Path(), source=source)
     dataset = describe_in_memory(OwnDataset(name=name, **draft.content), source)
-    family = _find_family(dataset.families[0])
+    family = family_of(dataset.families[0])
     chosen = _read_settings(family, {**({} if seed is None else {"training_set.seed": seed}), **(settings or {})})
     first = get_model(family.name, model or family.default_model).name
     run = AuditRun(
@@ -278,22 +276,10 @@ def audit(
     )
     if model is not None or family.choice is None:
         return run
-    return _choose_best(run, family.choice.models, family.choice.metric)
-
-
-def _choose_best(run: AuditRun, models: Sequence[str], metric: str) -> AuditRun:
-    """Return the run with the model that has the least cross-validated error."""
-    runs = {model: run.with_model(model) for model in models}
-    errors = {model: float(one.result("predictions").facts.cross_validation[metric]) for model, one in runs.items()}
-    ranked = sorted(errors, key=lambda model: errors[model])
-    figures = ", ".join(f"{model} {errors[model]:.4g}" for model in ranked)
-    return replace(runs[ranked[0]], choice=f"the least cross-validated {metric}: {figures}")
-
-
-def _find_family(name: str) -> TaskFamily:
-    from cleanlab_assets.families.registry import FAMILIES
-
-    return next(family for family in FAMILIES if family.name == name)
+    runs = {one: run.with_model(one) for one in family.choice.models}
+    found = {one: tried.result("predictions").facts.cross_validation for one, tried in runs.items()}
+    best, reason = family.choice.choose({one: float(of[family.choice.metric]) for one, of in found.items()})
+    return replace(runs[best], choice=reason)
 
 
 def _steps_of(family: TaskFamily) -> tuple[Step, ...]:

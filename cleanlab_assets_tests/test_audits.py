@@ -101,7 +101,7 @@ def test_the_model_with_the_least_error_is_chosen_and_it_is_said() -> None:
     table = pd.DataFrame({"x": x, "z": rng.normal(size=300), "y": np.where(np.abs(x) < 1.5, "near", "far")})
     run = audit(table, label="y", settings={"training_set.folds": 3})
     assert run.model == "hist_gradient_boosting"
-    assert run.choice.startswith("the least cross-validated log_loss: hist_gradient_boosting ")
+    assert run.choice.startswith("the least cross-validated log loss: hist_gradient_boosting ")
     assert audit(table, label="y", model="knn", settings={"training_set.folds": 3}).choice == ""
 
 

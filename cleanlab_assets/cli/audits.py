@@ -133,7 +133,6 @@ def _choose_model(
     from cleanlab_assets.families.step import MODEL
     from cleanlab_assets.orchestration.history import latest_materialization
     from cleanlab_assets.orchestration.partitions import Partition
-    from cleanlab_assets.reports.formatting import name_metric
 
     choice = family.task.choice
     assert choice is not None  # noqa: S101 - a family without it is asked for one model
@@ -144,9 +143,7 @@ def _choose_model(
         latest = latest_materialization(instance, family.key(LAST_STEP_BEFORE_ISSUES), partition)
         assert latest is not None  # noqa: S101 - it was materialized, or was up to date
         found[model] = float(latest.metadata[f"cross_validated_{choice.metric}"].value)  # type: ignore[arg-type]
-    ranked = sorted(found, key=lambda model: found[model])
-    figures = ", ".join(f"{model} {found[model]:.4g}" for model in ranked)
-    return ranked[0], f"the least cross-validated {name_metric(choice.metric)}: {figures}"
+    return choice.choose(found)
 
 
 def sweep(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cleanlab_assets.reports.formatting import name_metric
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -52,6 +54,16 @@ class ModelChoice:
 
     models: tuple[str, ...]
     metric: str
+
+    def choose(self, errors: Mapping[str, float]) -> tuple[str, str]:
+        """Return the model with the least error, and the errors of all in words.
+
+        Args:
+            errors: ``metric`` of each model.
+        """
+        ranked = sorted(errors, key=lambda model: errors[model])
+        figures = ", ".join(f"{model} {errors[model]:.4g}" for model in ranked)
+        return ranked[0], f"the least cross-validated {name_metric(self.metric)}: {figures}"
 
 
 @dataclass(frozen=True, kw_only=True)

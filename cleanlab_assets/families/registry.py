@@ -24,3 +24,12 @@ FAMILIES: tuple[TaskFamily, ...] = (
     OBJECT_DETECTION,
     SEGMENTATION,
 )
+
+
+def family_of(name: str) -> TaskFamily:
+    """Return the family of a name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {family.name: family for family in FAMILIES}[name]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 from pydantic import BaseModel
+
+from cleanlab_assets.methods.result import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +28,63 @@ PROVENANCE = "provenance"
 FACTS = "facts"
 """Name of the place in each file that holds the facts of the result."""
 _LIBRARIES = ("cleanlab", "scikit-learn", "scipy", "pandas", "numpy", "pyarrow", "skops", "dagster")
+
+
+class Beginning(NamedTuple):
+    """When a step began: the time of day, and a clock that nobody sets."""
+
+    time: datetime
+    clock: float
+
+    @classmethod
+    def now(cls) -> Beginning:
+        """Begin now."""
+        return cls(datetime.now(UTC), perf_counter())
+
+
+def record_provenance(
+    result: Result[Any, Any],
+    beginning: Beginning,
+    *,
+    asset: str,
+    partition: str,
+    code_version: str,
+    run_id: str,
+    config: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    dataset: Dataset,
+    libraries: tuple[str, ...],
+) -> Result[Any, Any]:
+    """Return a result with its provenance.
+
+    Args:
+        result: of a step.
+        beginning: when the step began.
+        asset: family and name of the step.
+        partition: dataset and model.
+        code_version: of the step.
+        run_id: the run of the step.
+        config: settings of the step.
+        inputs: data versions of what it was made from, by name.
+        dataset: the dataset's entry.
+        libraries: packages that decide the result beside those that decide all.
+    """
+    provenance = Provenance(
+        asset=asset,
+        partition=partition,
+        code_version=code_version,
+        run_id=run_id,
+        config=dict(config),
+        inputs=dict(inputs),
+        catalogue_hash=catalogue_hash(dataset),
+        display_hash=display_hash(dataset),
+        data_hash=hash_result(result, config),
+        versions=library_versions(libraries),
+        started=beginning.time.isoformat(timespec="seconds"),
+        seconds=round(perf_counter() - beginning.clock, 3),
+        durations=dict(result.durations),
+    )
+    return replace(result, provenance=provenance)
 
 
 @cache

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -16,14 +14,7 @@ from pydantic import ValidationError, create_model
 
 from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.families.step import COMPARISON, MODEL, StepContext
-from cleanlab_assets.methods.provenance import (
-    PROVENANCE,
-    catalogue_hash,
-    display_hash,
-    hash_result,
-    library_versions,
-)
-from cleanlab_assets.methods.result import Provenance
+from cleanlab_assets.methods.provenance import PROVENANCE, Beginning, record_provenance
 from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
 from cleanlab_assets.orchestration.contracts import to_dagster_type
 from cleanlab_assets.orchestration.datasets import broken_datasets, get_dataset
@@ -105,7 +96,7 @@ def build_asset(
             inputs = _input_versions(context)
             for name, key in context.assets_def.keys_by_input_name.items():
                 require_recorded(context.instance, key, context.asset_partition_keys_for_input(name), arguments[name])
-        started, clock = datetime.now(UTC), perf_counter()
+        beginning = Beginning.now()
         parts = PartialResults(
             context.resources.settings.artifacts_dir,
             context.asset_key.to_user_string(),
@@ -117,21 +108,19 @@ def build_asset(
             arguments["settings"] = settings
         result = _run(step, ours, arguments)
         parts.clear()
-        provenance = Provenance(
+        result = record_provenance(
+            result,
+            beginning,
             asset=context.asset_key.to_user_string(),
             partition=context.partition_key,
             code_version=step.code_version,
             run_id=context.run.run_id,
             config=config,
             inputs=inputs,
-            catalogue_hash=catalogue_hash(ours.dataset),
-            display_hash=display_hash(ours.dataset),
-            data_hash=hash_result(result, config),
-            versions=library_versions(family.libraries),
-            started=started.isoformat(timespec="seconds"),
-            seconds=round(perf_counter() - clock, 3),
-            durations=dict(result.durations),
+            dataset=ours.dataset,
+            libraries=family.libraries,
         )
+        provenance = result.origin
         metadata = {
             **to_metadata({**result.show(), **result.durations}),
             CONFIG: dg.MetadataValue.json(config),
@@ -139,7 +128,7 @@ def build_asset(
             PROVENANCE: dg.MetadataValue.json(provenance.model_dump(mode="json")),
         }
         return dg.Output(
-            replace(result, provenance=provenance),
+            result,
             metadata=metadata,
             data_version=dg.DataVersion(provenance.data_hash),
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,20 @@ def has_times(column: pa.ChunkedArray) -> bool:
     return bool(pa.types.is_timestamp(column.type) or pa.types.is_date(column.type))
 
 
+def find_numbers(texts: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Return texts with a point before the fraction of a number, and which of them are numbers, bool.
+
+    Args:
+        texts: of any content, null where a value is missing.
+        decimal: what stands before a fraction: a point, or a comma with points between thousands.
+    """
+    import pyarrow.compute as pc
+
+    if decimal == ",":
+        texts = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
+    return texts, pc.match_substring_regex(texts, NUMBER)
+
+
 def parse_numbers(
     column: pa.ChunkedArray,
     name: str,
@@ -101,10 +116,7 @@ def parse_numbers(
         texts = column
     else:
         texts = to_texts(column, missing)
-        plain = texts
-        if decimal == ",":
-            plain = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
-        is_number = pc.match_substring_regex(plain, NUMBER)
+        plain, is_number = find_numbers(texts, decimal)
         read = pc.if_else(is_number, plain, pa.scalar(None, pa.string()))
         numbers = pc.cast(read, pa.float64()).to_numpy().astype(np.float64)
         is_wrong = pc.fill_null(pc.invert(is_number), fill_value=False).to_numpy() | np.isinf(numbers)
@@ -114,11 +126,16 @@ def parse_numbers(
 
 
 def parse_times(
-    column: pa.ChunkedArray, name: str, row_ids: Sequence[str], *, missing: Collection[str] = MISSING
+    column: pa.ChunkedArray,
+    name: str,
+    row_ids: Sequence[str],
+    *,
+    date_format: str | None = None,
+    missing: Collection[str] = MISSING,
 ) -> tuple[pd.Series, str]:
-    """Read a column of dates or times, with the format that fits most of its values; see ``parse_numbers``.
+    """Read a column of dates or times; see ``parse_numbers``.
 
-    Times with a zone are taken to UTC.
+    Times with a zone are taken to UTC. The format of texts is that which fits most of the values, if none is given.
     """
     if has_times(column):
         times = pd.Series(column.to_pandas(date_as_object=False), name=name)
@@ -126,7 +143,10 @@ def parse_times(
     else:
         texts = to_texts(column, missing)
         as_text = pd.Series(texts.to_pandas(), name=name)
-        times = pd.to_datetime(as_text, format=find_time_format(as_text), errors="coerce", utc=True)
+        if date_format is None:
+            found = find_date_format(as_text)
+            date_format = None if found is None else found.text
+        times = pd.to_datetime(as_text, format=date_format, errors="coerce", utc=True)
         is_wrong = (times.isna() & as_text.notna()).to_numpy()
     if times.dt.tz is not None:
         times = times.dt.tz_convert("UTC").dt.tz_localize(None)
@@ -134,15 +154,40 @@ def parse_times(
     return times.astype("datetime64[us]"), note
 
 
-def find_time_format(texts: pd.Series) -> str | None:
-    """Return the format of a column's dates and times, such as ``%d/%m/%Y``; None where there is none."""
+class DateFormat(NamedTuple):
+    """How a column of texts writes dates and times, such as ``%d/%m/%Y``.
+
+    Attributes:
+        text: the format.
+        other: the same with day and month in the other order, where it reads the values just as well.
+    """
+
+    text: str
+    other: str | None = None
+
+
+def find_date_format(texts: pd.Series) -> DateFormat | None:
+    """Return the format of a column's dates and times; None where there is none.
+
+    Where day and month can be read in either order, month comes first (1/31/2024), but after a point (31.1.2024).
+    """
     from skrub import ToDatetime
     from skrub.core import RejectColumn
 
+    distinct = texts.dropna().drop_duplicates()
     try:
-        return str(ToDatetime().fit(texts).format_)
+        found = str(ToDatetime().fit(distinct).format_)
     except RejectColumn:
         return None
+    match = re.match(r"%(m|d)(\W)%(m|d)\W", found)
+    if match is None:
+        return DateFormat(found)
+    first, mark, second = match.groups()
+    other = f"%{second}{mark}%{first}{found[match.end() - 1 :]}"
+    is_read, is_read_so = (pd.to_datetime(distinct, format=way, errors="coerce").notna() for way in (found, other))
+    if is_read.sum() != is_read_so.sum():
+        return DateFormat(found)
+    return DateFormat(other, found) if mark == "." and first == "m" else DateFormat(found, other)
 
 
 def parse_texts(column: pa.ChunkedArray, name: str, *, missing: Collection[str] = MISSING) -> pd.Series:
@@ -157,15 +202,15 @@ def parse_column(
     row_ids: Sequence[str],
     *,
     decimal: str = ".",
+    date_format: str | None = None,
     missing: Collection[str] = MISSING,
 ) -> tuple[pd.Series, str]:
-    """Read a column as values of a kind, see ``parse_numbers``."""
+    """Read a column as values of a kind, see ``parse_numbers`` and ``parse_times``."""
     if kind in ("numeric", "binary"):
         return parse_numbers(column, name, row_ids, decimal=decimal, missing=missing)
     if kind == "date":
-        return parse_times(column, name, row_ids, missing=missing)
-    texts = parse_texts(column, name, missing=missing)
-    return (texts.astype("category") if kind == "categorical" else texts), ""
+        return parse_times(column, name, row_ids, date_format=date_format, missing=missing)
+    return parse_texts(column, name, missing=missing), ""
 
 
 def _tell_unreadable(texts: pa.ChunkedArray, is_wrong: np.ndarray, name: str, row_ids: Sequence[str], what: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cleanlab_assets.datasets.dataset import ColumnKind, NumericLabel
 from cleanlab_assets.datasets.descriptions import require_distinct
+from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.datasets.tables.columns import MISSING
 from cleanlab_assets.datasets.tables.delimited import Dialect
@@ -78,6 +80,7 @@ class Options(BaseModel):
         quote: what stands around a field.
         escape: what stands before a quote within quotes, where it is not doubled.
         decimal: what stands before the fraction of a number.
+        date_format: format by column of dates that are texts, such as ``%d/%m/%Y``.
         missing: texts that stand for a missing value.
         sheet: of an Excel file; the first if absent.
         separator: what stands between two classes of a label that names several.
@@ -95,6 +98,7 @@ class Options(BaseModel):
     quote: str = '"'
     escape: str | None = None
     decimal: Literal[".", ","] = "."
+    date_format: dict[str, str] = Field(default_factory=dict)
     missing: tuple[str, ...] = MISSING
     sheet: str | None = None
     separator: str | None = None
@@ -111,6 +115,16 @@ class Options(BaseModel):
         if value is not None and len(value) != 1:
             raise ValueError("expected one character")
         return value
+
+    @field_validator("date_format")
+    @classmethod
+    def _check_date_format(cls, formats: dict[str, str]) -> dict[str, str]:
+        for name, text in formats.items():
+            if "%" not in text:
+                raise ValueError(f"of {quote(name)}: found {quote(text)}, expected a format such as %d/%m/%Y")
+            # Nothing is read here: it raises ValueError for what is no format.
+            pd.to_datetime(pd.Series([""]), format=text, errors="coerce")
+        return formats
 
     def form(self, encoding: str | None) -> Form:
         """Return how the file is written."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 40
 MOST_COLUMNS_TOLD = 50
+_TAKEN_FOR = {"classification": "classes", "regression": "values to be predicted as numbers"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class Request:
         kinds: kind by feature.
         encoding: of text files.
         sheet: of an Excel file.
-        option: how what the user says is called in messages, with ``{}`` for its name.
+        is_from_python: whether messages name what the user says as an argument, not as an option of the command.
     """
 
     file: Path
@@ -64,7 +65,13 @@ class Request:
     kinds: Mapping[str, ColumnKind] = field(default_factory=dict)
     encoding: str | None = None
     sheet: str | None = None
-    option: str = "--{}"
+    is_from_python: bool = False
+
+    def option(self, name: str, value: str = "") -> str:
+        """Return how the user says something: ``--task regression``, or ``task='regression'`` from Python."""
+        if self.is_from_python:
+            return f"{name}={value!r}" if value else f"{name}="
+        return f"--{name} {value}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,9 @@ def draft_description(
         identifiers = [name for name, found in features.items() if found.is_identifier and profiles[name].is_unique]
         if described is None and identifiers:
             roles["id"] = identifiers[0]
-    label_entries, notes = _describe_label(request, known, described, source, [profiles[name] for name in labels])
+    test = _read_test_table(request, known, folder, source.form, labels)
+    sources = [source] if test is None else [source, test]
+    label_entries, notes = _describe_label(request, known, options, sources, [profiles[name] for name in labels])
     entries = [
         *label_entries,
         Entry(("format",), "table"),
@@ -158,10 +167,15 @@ def draft_description(
         *_describe_roles(labels, roles, features, profiles),
         *_describe_options(request, source.form.dialect, options, decimal, is_new=known is None),
     ]
-    told = {name: _tell(name, labels, roles, features) for name in profiles}
+    if known is None:
+        dates = {name for name, found in features.items() if found.kind == "date"} | {roles.get("time")}
+        date_entries, told = _describe_date_formats([profiles[name] for name in profiles if name in dates])
+        entries += date_entries
+        notes += told
     if guessed is not None:
         notes.append(f"{source.name}: the text is not UTF-8; it was read as {guessed}, as its characters suggest")
-    return Draft(tuple(entries), told, (*source.notes, *notes))
+    columns = {name: _tell(name, labels, roles, features) for name in profiles}
+    return Draft(tuple(entries), columns, (*source.notes, *notes))
 
 
 def _require_named(request: Request, profiles: Mapping[str, ColumnProfile], file: str) -> None:
@@ -169,7 +183,7 @@ def _require_named(request: Request, profiles: Mapping[str, ColumnProfile], file
     named: dict[str, tuple[str, ...]] = {role: (name,) for role, name in request.roles.items()}
     named |= {"ignore": request.ignore, "kind": tuple(request.kinds)}
     errors = [
-        f"{request.option.format(option)} {quote(name)}: {file} has no such column; {_tell_columns(profiles)}"
+        f"{request.option(option)} {quote(name)}: {file} has no such column; {_tell_columns(profiles)}"
         for option, names in named.items()
         for name in names
         if name not in profiles
@@ -188,7 +202,7 @@ def _find_labels(
     request: Request, described: Columns | None, profiles: Mapping[str, ColumnProfile], file: str
 ) -> list[str]:
     """Return the columns of the label."""
-    name = request.option.format("label")
+    name = request.option("label")
     if not request.labels:
         if described is not None:
             return list(described.labels)
@@ -217,9 +231,7 @@ def _find_roles(request: Request, described: Columns | None, labels: Sequence[st
     roles |= request.roles
     for role, name in roles.items():
         if name in labels:
-            raise TableError(
-                f"{request.option.format(role)} {quote(name)}: the column is the label, expected another one"
-            )
+            raise TableError(f"{request.option(role)} {quote(name)}: the column is the label, expected another one")
     return roles
 
 
@@ -244,38 +256,60 @@ def _describe_features(
 def _describe_label(
     request: Request,
     known: OwnDataset | None,
-    described: Columns | None,
-    source: SourceTable,
+    options: Options,
+    sources: Sequence[SourceTable],
     profiles: Sequence[ColumnProfile],
 ) -> tuple[list[Entry], list[str]]:
     """Describe task family and classes; what was described before stays for the same label."""
-    options = Options() if known is None else Options(**known.options)
     separator = request.separator if request.separator is not None else options.separator
     inferred = infer_label(profiles, separator=separator)
-    is_same_label = described is not None and list(described.labels) == [profile.name for profile in profiles]
+    names = [profile.name for profile in profiles]
+    is_same_label = known is not None and list(Columns(**known.columns).labels) == names
     family = request.family or (known.family if known is not None and is_same_label else inferred.family)
-    notes = [f"label {quote(profiles[0].name)}: {inferred.reason}; {inferred.other}"] if inferred.other else []
-    _require_label(family, profiles, source.name)
+    notes = []
+    if inferred.other is not None:
+        how = request.option("task", inferred.other)
+        notes = [f"label {quote(names[0])}: {inferred.reason}; for {_TAKEN_FOR[inferred.other]}: {how}"]
+    file = " and ".join(source.name for source in sources)
+    _require_label(family, profiles, file)
     reason = inferred.reason if family == inferred.family else "you said so"
     entries = [Entry(("family",), family, reason)]
     if family == "regression":
         is_whole = Entry(("options", "whole_numbers"), profiles[0].is_whole, "whether all labels are whole numbers")
         return [*entries, is_whole], notes
     if len(profiles) > 1:
-        names = name_classes_of_columns([profile.name for profile in profiles])
-        return [*entries, Entry(("class_names",), names, "of the columns of the label, in their order")], notes
-    column = source.columns[profiles[0].name]
-    if family == "multilabel":
-        counts = Counter(name for named in read_label_sets(column, separator, options.missing) for name in named)
-    else:
-        texts = merge_classes(parse_texts(column, profiles[0].name, missing=options.missing), options.merge)[0]
-        counts = Counter(texts.dropna())
-    _require_classes(counts, profiles[0], source.name, family)
+        classes = name_classes_of_columns(names)
+        return [*entries, Entry(("class_names",), classes, "of the columns of the label, in their order")], notes
+    counts: Counter[str] = Counter()
+    for source in sources:
+        column = source.columns[names[0]]
+        if family == "multilabel":
+            counts.update(name for named in read_label_sets(column, separator, options.missing) for name in named)
+        else:
+            texts = parse_texts(column, names[0], missing=options.missing)
+            counts.update(merge_classes(texts, options.merge)[0].dropna())
+    _require_classes(counts, request, f"{file}, column {quote(names[0])}", family)
     found = sort_classes(counts)
     if known is not None and is_same_label:
         found = [*known.class_names, *(name for name in found if name not in known.class_names)]
     notes += tell_spellings(counts)
-    return [*entries, Entry(("class_names",), found, f"the {len(found):,} classes that the file holds")], notes
+    return [*entries, Entry(("class_names",), found, f"the {len(found):,} classes of {file}")], notes
+
+
+def _read_test_table(
+    request: Request, known: OwnDataset | None, folder: Path, form: Form, labels: Sequence[str]
+) -> SourceTable | None:
+    """Read the file of the test rows, where there is one: it may hold classes that the train rows lack."""
+    path = request.test_file
+    if path is None and known is not None and TEST_TABLE in known.files:
+        path = folder / Path(known.files[TEST_TABLE]).expanduser()
+    if path is None:
+        return None
+    table = read_source_table(path, form, taken=TAKEN_NAMES)
+    names = table.columns.column_names
+    if absent := [name for name in labels if name not in names]:
+        raise TableError(f"{table.name}: found no column {quote(absent[0])}, the label: it has {', '.join(names[:20])}")
+    return table
 
 
 def _require_label(family: str, profiles: Sequence[ColumnProfile], file: str) -> None:
@@ -293,15 +327,14 @@ def _require_label(family: str, profiles: Sequence[ColumnProfile], file: str) ->
         raise TableError(f"{place}: every label is {quote(first.examples[0])}: there is nothing to tell apart")
 
 
-def _require_classes(counts: Mapping[str, int], profile: ColumnProfile, file: str, family: str) -> None:
-    place = f"{file}, column {quote(profile.name)}"
+def _require_classes(counts: Mapping[str, int], request: Request, place: str, family: str) -> None:
     if len(counts) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
         only = "no class" if not counts else f"the class {quote(next(iter(counts)))} only"
         raise TableError(f"{place}: the label names {only}: there is nothing to tell apart")
     if family == "classification" and max(counts.values()) == 1:
         raise TableError(
             f"{place}: each of the {len(counts):,} labels differs from all others: it is no class; choose another "
-            "column by --label, or say --task regression if it holds values"
+            f"column by {request.option('label')}, or say {request.option('task', 'regression')} if it holds values"
         )
 
 
@@ -347,8 +380,9 @@ def _describe_options(
     request: Request, dialect: Dialect | None, options: Options, decimal: str, *, is_new: bool
 ) -> list[Entry]:
     if not is_new:
-        said = options.model_dump(exclude_defaults=True) | {"whole_numbers": None}
+        said = options.model_dump(exclude_defaults=True) | {"whole_numbers": None, "date_format": None}
         entries = [Entry(("options", name), value) for name, value in said.items() if value is not None]
+        entries += [Entry(("options", "date_format", name), text) for name, text in options.date_format.items()]
     else:
         entries = []
         if dialect is not None and dialect.delimiter != ",":
@@ -366,6 +400,19 @@ def _describe_options(
             entries = [entry for entry in entries if entry.place != ("options", name)]
             entries.append(Entry(("options", name), value, "you said so"))
     return entries
+
+
+def _describe_date_formats(profiles: Sequence[ColumnProfile]) -> tuple[list[Entry], list[str]]:
+    """Say how dates that are texts are written, with a note of those whose day and month can change places."""
+    formats = {profile.name: profile.date_format for profile in profiles if profile.date_format is not None}
+    notes = [
+        f"column {quote(name)}: dates are read as {found.text}, but may be {found.other}: to read them so, change "
+        "date_format under [options]"
+        for name, found in formats.items()
+        if found.other is not None
+    ]
+    why = "%d is the day, %m the month"
+    return [Entry(("options", "date_format", name), found.text, why) for name, found in formats.items()], notes
 
 
 def _tell(

@@ -11,6 +11,7 @@ import json
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ class SourceTable:
     form: Form
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def row_ids(self) -> list[str]:
         """``<file>:<line>`` of each row."""
         return [f"{self.name}:{number}" for number in self.numbers.tolist()]

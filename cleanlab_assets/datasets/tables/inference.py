@@ -88,11 +88,11 @@ def _is_identifier(profile: ColumnProfile) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelInference:
-    """What the label is: of which task family, why, and how to choose another one."""
+    """What the label is: of which task family, why, and which other one its values would suit."""
 
     family: Family
     reason: str
-    other: str = ""
+    other: Family | None = None
 
 
 def infer_label(profiles: Sequence[ColumnProfile], *, separator: str | None = None) -> LabelInference:
@@ -116,10 +116,10 @@ def infer_label(profiles: Sequence[ColumnProfile], *, separator: str | None = No
         return LabelInference(
             family="classification",
             reason=f"{profile.n_distinct:,} different whole numbers are taken for classes",
-            other="for values to be predicted as numbers: --task regression",
+            other="regression",
         )
     return LabelInference(
         family="regression",
         reason=f"{profile.n_distinct:,} different numbers are taken for values",
-        other="for classes: --task classification",
+        other="classification",
     )

@@ -111,7 +111,13 @@ class TableLoader:
     def _parse(self, source: SourceTable, name: str, kind: ColumnKind) -> tuple[pd.Series[Any], str]:
         options = self.options
         return parse_column(
-            source.columns[name], name, kind, source.row_ids, decimal=options.decimal, missing=options.missing
+            source.columns[name],
+            name,
+            kind,
+            source.row_ids,
+            decimal=options.decimal,
+            date_format=options.date_format.get(name),
+            missing=options.missing,
         )
 
     def _read_labels(self, source: SourceTable) -> tuple[Any, list[str]]:

@@ -13,7 +13,9 @@ from cleanlab_assets.datasets.tables.columns import (
     INFINITE,
     MISSING,
     NUMBER,
-    find_time_format,
+    DateFormat,
+    find_date_format,
+    find_numbers,
     has_numbers,
     has_times,
     to_texts,
@@ -48,9 +50,9 @@ class ColumnProfile:
         is_flag: whether all values are 0 or 1, or true or false.
         has_leading_zeros: whether a number begins with a zero that a number would not have, as of a postal code.
         has_times: whether nearly all values are dates or times of one format.
+        date_format: how they are written, where they are texts.
         is_nested: whether values are lists or records.
         mean_words: words of a value.
-        mean_length: characters of a value.
         examples: the first different values.
     """
 
@@ -64,9 +66,9 @@ class ColumnProfile:
     is_flag: bool
     has_leading_zeros: bool
     has_times: bool
+    date_format: DateFormat | None
     is_nested: bool
     mean_words: float
-    mean_length: float
     examples: tuple[str, ...]
 
     @property
@@ -115,15 +117,13 @@ def profile_column(
     is_flag = pa.types.is_boolean(column.type)
     number_share, is_whole, numbers = float(has_numbers(column)), False, np.empty(0)
     if n_values and not is_flag:
-        plain = texts
-        if decimal == ",":
-            plain = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
-        is_number = pc.match_substring_regex(plain, NUMBER)
+        plain, is_number = find_numbers(texts, decimal)
         numbers = pc.cast(plain.filter(is_number), pa.float64()).to_numpy()
         is_infinite = pc.match_substring_regex(texts, INFINITE)
         number_share = (len(numbers) + pc.sum(is_infinite).as_py()) / n_values
         is_whole = bool(len(numbers) and (numbers == np.floor(numbers)).all())
         is_flag = number_share == 1 and is_whole and set(np.unique(numbers).tolist()) <= {0.0, 1.0}
+    date_format = _find_date_format(texts) if n_values and not has_times(column) else None
     words = pc.count_substring_regex(texts, r"\S+")
     is_all_numbers = len(numbers) == len(column) > 1
     return ColumnProfile(
@@ -136,30 +136,30 @@ def profile_column(
         is_counter=bool(is_all_numbers and is_whole and (np.diff(numbers) == 1).all()),
         is_flag=is_flag,
         has_leading_zeros=bool(n_values and pc.any(pc.match_substring_regex(texts, _LEADING_ZERO)).as_py()),
-        has_times=has_times(column) or (n_values > 0 and _looks_like_times(texts)),
+        has_times=has_times(column) or date_format is not None,
+        date_format=date_format,
         is_nested=pa.types.is_nested(column.type),
         mean_words=pc.mean(words).as_py() or 0.0,
-        mean_length=pc.mean(pc.utf8_length(texts)).as_py() or 0.0,
         examples=tuple(dict.fromkeys(texts.slice(0, SAMPLE_OF_TIMES).to_pylist()))[:3],
     )
 
 
-def _looks_like_times(texts: pa.ChunkedArray) -> bool:
+def _find_date_format(texts: pa.ChunkedArray) -> DateFormat | None:
+    """Return the format of nearly all values, if they are dates or times; a sample tells whether to look at all."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     sample = texts.slice(0, SAMPLE_OF_TIMES)
-    days = pc.match_substring_regex(sample, _DAY_NUMBER)
-    if pc.all(days).as_py():
-        return True
+    if pc.all(pc.match_substring_regex(sample, _DAY_NUMBER)).as_py():
+        return DateFormat("%Y%m%d")
     hints = pc.match_substring_regex(sample, _HINT_OF_TIME)
     if pc.mean(pc.cast(hints, pa.float64())).as_py() < MOST_SHARE:
-        return False
+        return None
     if pc.all(pc.match_substring_regex(sample, NUMBER)).as_py():
-        return False
-    as_text = pd.Series(sample.to_pandas())
-    found = find_time_format(as_text)
+        return None
+    as_text = pd.Series(texts.to_pandas())
+    found = find_date_format(as_text)
     if found is None:
-        return False
-    times = pd.to_datetime(as_text, format=found, errors="coerce", utc=True)
-    return bool(times.notna().mean() >= MOST_SHARE)
+        return None
+    times = pd.to_datetime(as_text, format=found.text, errors="coerce", utc=True)
+    return found if times.notna().mean() >= MOST_SHARE else None

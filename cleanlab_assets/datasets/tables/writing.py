@@ -20,6 +20,8 @@ _HEADER = (
 )
 _MANAGED = (("files",), ("columns",), ("options",), ("class_names",))
 """Sections and lines that go where a new draft has them no more."""
+_NESTED = (("columns", "kinds"), ("options", "date_format"))
+"""Sections within sections, each with a line for each column."""
 
 
 def write_description(entries: Sequence[Entry]) -> str:
@@ -70,7 +72,7 @@ def _flatten(content: dict[str, Any], place: tuple[str, ...] = ()) -> dict[tuple
     flat: dict[tuple[str, ...], Any] = {}
     for key, value in content.items():
         here = (*place, key)
-        if isinstance(value, dict) and here in (*_MANAGED, ("columns", "kinds")):
+        if isinstance(value, dict) and here in (*_MANAGED, *_NESTED):
             flat |= _flatten(value, here)
         else:
             flat[here] = value

@@ -111,9 +111,10 @@ def test_a_table_is_described_column_by_column(desk: Desk) -> None:
                 "note": "text",
             },
         },
+        "options": {"date_format": {"opened": "%d.%m.%Y"}},
     }
     lines = desk.path.read_text(encoding="utf-8").splitlines()
-    kinds = lines[lines.index("[columns.kinds]") + 1 :]
+    kinds = lines[lines.index("[columns.kinds]") + 1 : lines.index("[options.date_format]") - 1]
     assert all(" # " in line for line in kinds), "each kind has its reason"
 
 
@@ -211,7 +212,7 @@ def test_a_described_column_that_is_gone_is_named(desk: Desk) -> None:
 def test_a_file_with_semicolons_and_decimal_commas_is_described_and_read(desk: Desk) -> None:
     desk.write(make_tickets().to_csv(index=False, sep=";", decimal=","))
     desk.describe(labels=("category",))
-    assert desk.content["options"] == {"delimiter": ";", "decimal": ","}
+    assert desk.content["options"] == {"delimiter": ";", "decimal": ",", "date_format": {"opened": "%d.%m.%Y"}}
     np.testing.assert_array_equal(desk.load().table["amount"], make_tickets()["amount"])
 
 
@@ -295,6 +296,19 @@ def test_rows_of_a_split_column_or_a_test_file_are_test_rows(desk: Desk, tmp_pat
     assert desk.dataset.split_column == other.dataset.split_column == "given_split"
 
 
+def test_a_class_of_the_test_rows_alone_is_one_of_the_classes(desk: Desk) -> None:
+    desk.write("x,y\n" + "1,a\n2,b\n" * 10)
+    test_file = desk.file.with_name("later.csv")
+    test_file.write_text("x,y\n1,a\n3,c\n")
+    desk.describe(labels=("y",), test_file=test_file)
+    assert desk.content["class_names"] == ["a", "b", "c"]
+    assert desk.load().table["y"].tolist()[-2:] == ["a", "c"]
+
+    test_file.write_text("x,z\n1,a\n3,c\n")
+    with pytest.raises(UnreadableInputError, match=r"later\.csv: found no column 'y', the label: it has x, z"):
+        desk.describe()
+
+
 def test_a_split_that_is_neither_train_nor_test_is_named(desk: Desk) -> None:
     desk.write(make_tickets().assign(part=["train", "test", "dev"] * 20).to_csv(index=False))
     desk.describe(labels=("category",), roles={"split": "part"})
@@ -343,8 +357,10 @@ def test_all_columns_that_are_not_there_are_told_at_once(desk: Desk) -> None:
         ('family = "classification"', 'family = "regression"', "expected none: the label is a number"),
         ('family = "classification"', 'family = "segmentation"', "expected one that table supports"),
         ("table = ", "tabel = ", "found tabel, expected table, and optionally test"),
-        ("[files]", "[options]\ndecimal = '..'\n[files]", "options.decimal: Input should be '.' or ','"),
-        ("[files]", "[options]\ndelimiter = ';;'\n[files]", "options.delimiter: expected one character"),
+        ("[options.date_format]", "[options]\ndecimal = '..'", "options.decimal: Input should be '.' or ','"),
+        ("[options.date_format]", "[options]\ndelimiter = ';;'", "options.delimiter: expected one character"),
+        ("%d.%m.%Y", "dd.mm", "expected a format such as %d/%m/%Y"),
+        ("%d.%m.%Y", "%Q", "options.date_format: 'Q' is a bad"),
     ],
 )
 def test_what_a_description_may_not_say_is_named(desk: Desk, old: str, new: str, message: str) -> None:
