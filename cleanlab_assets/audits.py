@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cleanlab_assets.datasets.dataset import ColumnKind, Dataset
+    from cleanlab_assets.datasets.tables.matrices import Matrix
     from cleanlab_assets.families.family import TaskFamily
     from cleanlab_assets.families.step import Step
     from cleanlab_assets.methods.result import Result
@@ -83,12 +84,14 @@ class AuditRun:
             name: of the step, such as ``predictions`` or ``neighbor_graph``.
 
         Raises:
-            UnknownResultError: the family has no such step.
+            UnknownResultError: the family has no such step, or there is nothing to do for the model.
         """
         if name not in self._results:
             steps = {step.name: step for step in _steps_of(self._task)}
             if name not in steps:
                 raise UnknownResultError(f"{self.family} has no result {name!r}: expected one of {', '.join(steps)}")
+            if why_not := steps[name].find_why_not(self.family, self.model):
+                raise UnknownResultError(f"there is no {name}: {why_not}")
             self._results[name] = self._compute(steps[name])
         return self._results[name]
 
@@ -203,6 +206,8 @@ def audit(
     group: str | None = None,
     time: str | None = None,
     split: str | None = None,
+    pred_probs: Any = None,
+    features: Any = None,
     ignore: Sequence[str] = (),
     kinds: Mapping[str, ColumnKind] | None = None,
     model: str | None = None,
@@ -221,9 +226,15 @@ def audit(
         group: column whose equal rows stay on one side of the split and in one fold.
         time: column that orders the rows in time.
         split: column that says ``train`` or ``test``.
+        pred_probs: out-of-sample predictions of your own, in the order of the rows: an array of shape
+            (n_rows, n_classes) whose columns are the classes in order, or a data frame whose columns are named by
+            them; of a numeric label the predicted values, of shape (n_rows,).
+        features: features of the rows beside the table, such as embeddings: an array of shape (n_rows, n_features) or
+            a data frame. The other columns of the table are no features then, unless ``kinds`` names them.
         ignore: columns that no model shall see.
         kinds: kind by column, where another than the values tell.
-        model: name of a model; of the family's quick ones that with the least cross-validated error if absent.
+        model: name of a model; if absent ``own_predictions`` where there are some, else of the family's quick ones that
+            with the least cross-validated error.
         seed: seed of the split, the folds and the models; the same as that of the assets if absent.
         settings: further settings, such as ``{"training_set.folds": 3}``.
         name: of the dataset: rows are named ``<name>:<number>``.
@@ -255,6 +266,7 @@ def audit(
     from cleanlab_assets.models.catalogue import get_model
 
     source = take_source_table(nw.from_native(table, eager_only=True).to_arrow(), name, taken=TAKEN_NAMES)
+    predictions, matrix = _take_matrix(pred_probs, "pred_probs"), _take_matrix(features, "features")
     roles = {"id": id, "group": group, "time": time, "split": split}
     request = Request(
         file=Path(name),
@@ -264,10 +276,14 @@ def audit(
         roles={role: column for role, column in roles.items() if column is not None},
         ignore=tuple(ignore),
         kinds=kinds or {},
+        predictions=predictions,
+        features=matrix,
         is_from_python=True,
     )
     draft = draft_description(request, Path(), source=source)
-    dataset = describe_in_memory(OwnDataset(name=name, **draft.content), source)
+    description = OwnDataset(name=name, **draft.content)
+    dataset = describe_in_memory(description, source, predictions=predictions, features=matrix)
+    model = model or dataset.default_model or None
     family = family_of(dataset.families[0])
     chosen = _read_settings(family, {**({} if seed is None else {"training_set.seed": seed}), **(settings or {})})
     first = get_model(family.name, model or family.default_model).name
@@ -280,6 +296,21 @@ def audit(
     found = {one: tried.result("predictions").facts.cross_validation for one, tried in runs.items()}
     best, reason = family.choice.choose({one: float(of[family.choice.metric]) for one, of in found.items()})
     return replace(runs[best], choice=reason)
+
+
+def _take_matrix(given: Any, name: str) -> Matrix | None:
+    """Take an array or a data frame of numbers; None where there is none."""
+    import narwhals as nw
+    import numpy as np
+
+    from cleanlab_assets.datasets.tables.files import take_source_table
+    from cleanlab_assets.datasets.tables.matrices import take_array, take_table
+
+    if given is None:
+        return None
+    if isinstance(given, np.ndarray | list):
+        return take_array(np.asarray(given), name)
+    return take_table(take_source_table(nw.from_native(given, eager_only=True).to_arrow(), name))
 
 
 def _steps_of(family: TaskFamily) -> tuple[Step, ...]:

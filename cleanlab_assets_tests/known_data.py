@@ -10,7 +10,7 @@ import pandas as pd
 
 from cleanlab_assets.datasets.dataset import Column, Dataset, NumericLabel
 from cleanlab_assets.methods.class_predictions import to_predictions_table
-from cleanlab_assets.models.catalogue import BuildContext, build_model
+from cleanlab_assets.models.catalogue import BuildContext, build_model, models_of
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.orchestration.datasets import get_dataset
 
@@ -157,3 +157,8 @@ def _make_entry(**entry: Any) -> Dataset:
         expected_rows=1,
         **entry,
     )
+
+
+def fitted_models_of(family: str) -> list[str]:
+    """Name the models of a task family that are fitted, in alphabetical order."""
+    return [name for name, model in models_of(family).items() if model.is_fitted]

@@ -44,6 +44,7 @@ def run(
     cleanlab: options.CleanlabOption = True,
     datalab: options.DatalabOption = True,
     prune: options.PruneOption = True,
+    comparison: options.ComparisonOption = True,
     prune_fraction: options.PruneFractionOption = None,
     settings: options.SetOption = None,
     force: options.ForceOption = False,
@@ -64,6 +65,7 @@ def run(
         settings or [],
         datalab=datalab,
         prune=prune,
+        comparison=comparison,
         max_rows=max_rows,
         folds=folds,
         seed=seed,
@@ -157,6 +159,7 @@ def sweep(
     planted_errors: options.PlantedErrorsOption = None,
     datalab: options.DatalabOption = True,
     prune: options.PruneOption = True,
+    comparison: options.ComparisonOption = True,
     prune_fraction: options.PruneFractionOption = None,
     settings: options.SetOption = None,
     force: options.ForceOption = False,
@@ -173,6 +176,7 @@ def sweep(
         settings or [],
         datalab=datalab,
         prune=prune,
+        comparison=comparison,
         max_rows=max_rows,
         folds=folds,
         seed=seed,
@@ -180,14 +184,15 @@ def sweep(
         prune_fraction=prune_fraction,
     )
     from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL
-    from cleanlab_assets.models.catalogue import models_of
+    from cleanlab_assets.models.catalogue import models_for
     from cleanlab_assets.orchestration.audit_result import collect_checks
+    from cleanlab_assets.orchestration.datasets import get_dataset
     from cleanlab_assets.orchestration.history import latest_materialization
     from cleanlab_assets.orchestration.partitions import partition_keys
     from cleanlab_assets.orchestration.storage import read_result
     from cleanlab_assets.reports.model_comparison import to_comparison_table
 
-    wanted = list(dict.fromkeys(models or models_of(family.name)))
+    wanted = list(dict.fromkeys(models or models_for(family.name, get_dataset(dataset))))
     failures = options.check_parameters(family, dataset, wanted, configs)
     if len(failures) == len(wanted):
         fail(ExitCode.WRONG_USE, failures[wanted[0]])
@@ -210,10 +215,10 @@ def sweep(
         step = family.steps[COMPARISON][0]
         latest = latest_materialization(instance, family.key(step.name), dataset)
         assert latest is not None  # noqa: S101 - it was materialized, or was up to date
-        comparison: ModelComparison = read_result(str(latest.metadata["path"].value), step).value
-        _print_comparison(comparison, failures)
+        compared_models: ModelComparison = read_result(str(latest.metadata["path"].value), step).value
+        _print_comparison(compared_models, failures)
         if save_csv is not None:
-            _write_file(save_csv, to_comparison_table(comparison).to_csv(index=False), title="comparison")
+            _write_file(save_csv, to_comparison_table(compared_models).to_csv(index=False), title="comparison")
         if failures:
             codes = {find_exit_code(family, run) for run in failed_runs}
             is_one = len(codes) == 1 and len(failed_runs) == len(failures)

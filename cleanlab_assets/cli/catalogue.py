@@ -119,14 +119,15 @@ def _name_source(dataset: Dataset) -> str:
 
 
 def _describe_dataset(dataset: Dataset, data_dir: Path) -> None:
-    from cleanlab_assets.models.catalogue import models_of
+    from cleanlab_assets.models.catalogue import models_for
 
+    models = dict.fromkeys(model for family in dataset.families for model in models_for(family, dataset))
     _print_facts(
         f"{dataset.title} ({dataset.name})",
         {
             "what": dataset.description,
             "task": ", ".join(dataset.families),
-            "models": ", ".join(dict.fromkeys(model for family in dataset.families for model in models_of(family))),
+            "models": ", ".join(models),
             "rows": _format_rows(dataset),
             "label": f"{dataset.label}: {dataset.allowed_labels}",
             "split": _describe_split(dataset),

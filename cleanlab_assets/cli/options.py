@@ -46,6 +46,12 @@ CleanlabOption = Annotated[
 ]
 DatalabOption = Annotated[bool, typer.Option("--datalab/--no-datalab", help="Look for Datalab's other issue types.")]
 PruneOption = Annotated[bool, typer.Option("--prune/--no-prune", help="Compare models trained on cleaned rows.")]
+ComparisonOption = Annotated[
+    bool,
+    typer.Option(
+        "--comparison/--no-comparison", help="Keep test rows and compare variants on them; else all are train rows."
+    ),
+]
 PruneFractionOption = Annotated[float | None, typer.Option(help="Largest share of the rows pruned or relabelled.")]
 SetOption = Annotated[
     list[str] | None,
@@ -62,6 +68,7 @@ _SETTING_OF_OPTION = {
     "--prune-fraction": "variant_comparison.prune_fraction",
     "--no-datalab": "datalab_issues.issue_types",
     "--no-prune": "variant_comparison.compare_cleaning",
+    "--no-comparison": "training_set.test_fraction",
 }
 
 
@@ -72,6 +79,7 @@ def resolve_settings(
     *,
     datalab: bool,
     prune: bool,
+    comparison: bool = True,
     **options: float | None,
 ) -> dict[dg.AssetKey, dict[str, Any]]:
     """Turn config file and options into the settings of each asset; wrong use ends the command with one line.
@@ -82,6 +90,7 @@ def resolve_settings(
         settings: ``asset.key=value`` texts; a value is read as YAML, a key may go deeper (``a.b``).
         datalab: whether to look for Datalab's issue types.
         prune: whether to compare cleaned variants.
+        comparison: whether to keep rows for testing.
         **options: values of ``max_rows`` and of the options in ``_SETTING_OF_OPTION``; None where one was not given.
     """
     from cleanlab_assets.orchestration.runs import RunConfigError, resolve_configs
@@ -89,6 +98,7 @@ def resolve_settings(
     run_config = _read_config(config)
     values: dict[str, Any] = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
     values |= {"--no-datalab": None if datalab else [], "--no-prune": None if prune else False}
+    values["--no-comparison"] = None if comparison else 0.0
     places = {"--max-rows": family.task.sample_setting, **_SETTING_OF_OPTION}
     given = [(option, places[option], value) for option, value in values.items() if value is not None]
     for text in settings:
@@ -183,7 +193,7 @@ def find_family(dataset: str, models: Sequence[str] = (), family: str = "") -> F
         models: names of models that the family must have.
         family: name of the family; the first of the dataset that has the models if empty.
     """
-    from cleanlab_assets.models.catalogue import UnknownModelError, get_model
+    from cleanlab_assets.models.catalogue import UnknownModelError, UnsuitableModelError, get_model
     from cleanlab_assets.orchestration.datasets import UnknownDatasetError, get_dataset
     from cleanlab_assets.orchestration.families import family_of, get_family
 
@@ -193,7 +203,8 @@ def find_family(dataset: str, models: Sequence[str] = (), family: str = "") -> F
             fail(ExitCode.WRONG_USE, f"--family {quote(family)}: {dataset} belongs to {', '.join(entry.families)}")
         found = get_family(family) if family else family_of(entry, models)
         for model in models:
-            get_model(found.name, model)
+            if not get_model(found.name, model).suits(entry):
+                raise UnsuitableModelError(found.name, model, entry)
     except (UnknownDatasetError, UnknownModelError) as error:
         fail(ExitCode.WRONG_USE, str(error))
     return found

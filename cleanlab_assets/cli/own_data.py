@@ -48,6 +48,14 @@ def audit(
         list[str] | None,
         typer.Option(metavar="COLUMN=KIND", help="numeric, binary, categorical, date, name or text; repeatable."),
     ] = None,
+    pred_probs: Annotated[
+        Path | None,
+        typer.Option(help="Your own out-of-sample predictions: .npy, .npz or a table, by row order or by the id."),
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(help="Features in a file of their own, such as embeddings: .npy, .npz or a table."),
+    ] = None,
     encoding: Annotated[str, typer.Option(help="Encoding of a text file.", show_default="found out")] = "",
     sheet: Annotated[str, typer.Option(help="Sheet of an Excel file.", show_default="the first")] = "",
     name: Annotated[str, typer.Option(help="Name of the dataset.", show_default="that of the file")] = "",
@@ -68,6 +76,7 @@ def audit(
     planted_errors: options.PlantedErrorsOption = None,
     datalab: options.DatalabOption = True,
     prune: options.PruneOption = True,
+    comparison: options.ComparisonOption = True,
     prune_fraction: options.PruneFractionOption = None,
     settings: options.SetOption = None,
     force: options.ForceOption = False,
@@ -83,10 +92,12 @@ def audit(
     Example: cleanlab-demo audit tickets.csv --label category
 
     Another: cleanlab-demo audit prices.parquet --label price --group customer --time sold_at
+
+    With predictions of your own: cleanlab-demo audit scores.csv --label y --pred-probs p.npy --features embeddings.npy
     """
     from cleanlab_assets.datasets.tables.drafting import Request, name_dataset
 
-    for path in (file, test):
+    for path in (file, test, pred_probs, features):
         if path is not None:
             options.check_input(path)
     try:
@@ -105,6 +116,8 @@ def audit(
             kinds=_read_kinds(kind or []) | dict.fromkeys(text or [], "text"),
             encoding=encoding or None,
             sheet=sheet or None,
+            predictions=pred_probs,
+            features=features,
         )
         dataset = name or name_dataset(file)
         _describe(dataset, request)
@@ -119,6 +132,7 @@ def audit(
         "planted_errors": planted_errors,
         "datalab": datalab,
         "prune": prune,
+        "comparison": comparison,
         "prune_fraction": prune_fraction,
     }
     if model == [ALL]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+OWN_PREDICTIONS = "own_predictions"
+"""Name of the model that stands for out-of-sample predictions of the user's own."""
 ColumnKind = Literal["numeric", "binary", "categorical", "date", "name", "text"]
 
 
@@ -171,8 +173,9 @@ class Dataset:
     rows of one value of ``group_column`` stay on one side of the split and in one fold; ``split_column`` says ``train``
     or ``test`` where the source divides the rows. ``description_hash`` changes with what the user's description says;
     ``default_model`` is that of commands which name none, where it is not the family's; ``may_lack_labels`` says that
-    rows without a label are no fault of the source. ``load_with_notes`` stands
-    beside ``load`` where there may be something to tell of how the files were read.
+    rows without a label are no fault of the source. ``prediction_columns`` hold out-of-sample
+    predictions of the user's own: the probability of each class in class order, or the predicted value.
+    ``load_with_notes`` stands beside ``load`` where there may be something to tell of how the files were read.
     """
 
     name: str
@@ -200,6 +203,7 @@ class Dataset:
     split_column: str | None = None
     description_hash: str = ""
     default_model: str = ""
+    prediction_columns: tuple[str, ...] = ()
     may_lack_labels: bool = False
     load_with_notes: Callable[[Mapping[str, Path]], NotedTable] | None = None
     gates: Gates = field(default_factory=Gates)
@@ -208,6 +212,11 @@ class Dataset:
     def features(self) -> tuple[Column, ...]:
         """The columns that a model may see."""
         return tuple(column for column in self.columns if column.is_feature)
+
+    @property
+    def makes_comparison(self) -> bool:
+        """Whether rows are kept for testing unless a run says otherwise: to compare variants takes a model of ours."""
+        return not self.prediction_columns
 
     @property
     def label_domain(self) -> NumericLabel:

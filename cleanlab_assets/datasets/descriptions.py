@@ -28,9 +28,9 @@ class OwnDatasetError(UnreadableInputError):
 class OwnDataset(BaseModel):
     """What a ``dataset.toml`` says.
 
-    ``name`` is that of its folder; ``columns`` of a table and ``options`` are for the form to read. ``model`` is that
-    of commands which name none. ``encoding`` is that of text files without a byte order mark, by Python's name of it;
-    UTF-8 if absent.
+    ``name`` is that of its folder; ``columns``, ``options``, ``predictions`` and ``features`` are for the form to
+    read. ``model`` is that of commands which name none. ``encoding`` is that of text files without a byte order mark,
+    by Python's name of it; UTF-8 if absent.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +49,8 @@ class OwnDataset(BaseModel):
     files: dict[str, str] = Field(min_length=1)
     columns: dict[str, Any] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
+    predictions: dict[str, Any] = Field(default_factory=dict)
+    features: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("class_names")
     @classmethod

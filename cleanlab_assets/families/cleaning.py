@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.families.step import MODEL, Comparison, Settings, Step, StepContext, inputs_of
+from cleanlab_assets.families.step import MODEL, Comparison, Step, StepContext, inputs_of
 from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.methods.shown import Json, Notes, Plots, TableView, keep_finite
+from cleanlab_assets.methods.training_set import TEST, is_train_row
 from cleanlab_assets.methods.variants import VariantComparison, to_differences_table
 from cleanlab_assets.models.catalogue import get_model
 from cleanlab_assets.models.trained_model import TrainedModel
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cleanlab_assets.families.family import FamilyVariants, FittedModel
+    from cleanlab_assets.families.settings import VariantComparisonSettings
     from cleanlab_assets.methods.shown import Shown
 
 VARIANT_COMPARISON = "variant_comparison"
@@ -31,8 +33,18 @@ VARIANT_COMPARISON = "variant_comparison"
 def build_variant_comparison(variants: FamilyVariants) -> Step:
     """Make the step that compares a family's variants."""
 
-    def run(context: StepContext, settings: Settings, **inputs: Result[Any, Any]) -> Comparison:
-        comparison = variants.compare(context, settings, **inputs)
+    def run(context: StepContext, settings: VariantComparisonSettings, **inputs: Result[Any, Any]) -> Comparison:
+        rows = inputs["training_set"]
+        if why_not := _find_why_not(context, rows.value):
+            chosen = settings.of(rows.facts.seed)
+            comparison = VariantComparison.not_made(
+                why_not,
+                chosen,
+                lower_is_better=chosen.primary_metric in variants.lower_is_better,
+                n_train=int(is_train_row(rows.value).sum()),
+            )
+        else:
+            comparison = variants.compare(context, settings, **inputs)
         return Result(value=comparison, facts=NoFacts(), show=lambda: _show_comparison(comparison, variants.metrics))
 
     return Step(
@@ -79,7 +91,15 @@ def build_retrained_model(variants: FamilyVariants) -> Step:
         code_version=variants.model_version,
         kinds=frozenset({variants.kind}),
         is_heavy=True,
+        fits_model=True,
     )
+
+
+def _find_why_not(context: StepContext, training_set: pd.DataFrame) -> str:
+    """Say why variants cannot be compared; empty where they can."""
+    if not context.is_fitted:
+        return "the predictions are your own, so that no model is fitted"
+    return "" if (training_set["split"] == TEST).any() else f"no {TEST} rows are kept"
 
 
 def _show_comparison(comparison: VariantComparison, metrics: Sequence[str]) -> dict[str, Shown]:
@@ -93,6 +113,7 @@ def _show_comparison(comparison: VariantComparison, metrics: Sequence[str]) -> d
         ]
     )
     others = [name for name in metrics if name != metric]
+    measured = [name for name in (metric, *others) if name in overview]
     n_blocks = comparison.n_blocks
     shown: dict[str, Shown] = {
         "verdict": comparison.verdict,
@@ -100,7 +121,7 @@ def _show_comparison(comparison: VariantComparison, metrics: Sequence[str]) -> d
         "primary_metric": metric,
         "resampled": "single rows" if n_blocks is None else f"{n_blocks:,} blocks of neighbouring rows",
         "notes": Notes(comparison.notes),
-        "variants": TableView(overview, len(overview), ["variant", "verdict", metric, "n_train", *others]),
+        "variants": TableView(overview, len(overview), ["variant", "verdict", *measured[:1], "n_train", *measured[1:]]),
         **{f"test_{name}": value for name, value in keep_finite(comparison.result(comparison.chosen).metrics).items()},
     }
     if len(differences):

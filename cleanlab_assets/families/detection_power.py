@@ -16,6 +16,13 @@ MINIMUM_LIFT = 2.0
 """Average precision of planted errors, as a multiple of chance, below which an audit counts as blind."""
 
 
+NOT_MEASURED = CheckResult(
+    passed=True,
+    severity="warn",
+    description="not measured: the predictions are your own, and planted errors take a model that is fitted anew",
+)
+
+
 def judge_detection_power(
     power: DetectionPower, *, among: str = "", severity: Literal["warn", "error"] = "error"
 ) -> CheckResult:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cleanlab_assets.datasets.dataset import Dataset
-    from cleanlab_assets.families.step import Check, Settings, Step, StorageFormat
+    from cleanlab_assets.families.settings import VariantComparisonSettings
+    from cleanlab_assets.families.step import Check, Step, StorageFormat
     from cleanlab_assets.methods.variants import VariantComparison
     from cleanlab_assets.reports.audit_facts import DataIssues, Unit
 
@@ -27,6 +28,7 @@ class FamilyVariants:
     Attributes:
         settings: Settings of the comparison.
         metrics: Names of the metrics that people see, in their order.
+        lower_is_better: Those of which less is better.
         compare: Compares the variants on untouched test rows.
         fit: Fits the final model on the chosen variant.
         storage: File format of the final model.
@@ -35,7 +37,7 @@ class FamilyVariants:
         model_version: Code version of the final model.
     """
 
-    settings: type[Settings]
+    settings: type[VariantComparisonSettings]
     metrics: tuple[str, ...]
     compare: Callable[..., VariantComparison]
     fit: Callable[..., FittedModel]
@@ -43,6 +45,7 @@ class FamilyVariants:
     kind: str = "scikitlearn"
     comparison_version: str
     model_version: str
+    lower_is_better: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

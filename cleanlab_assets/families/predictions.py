@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from cleanlab_assets.families.contracts import GIVEN_LABEL, ROW_ID, SPLIT, TableContract
+from cleanlab_assets.families.in_sample import suspect_in_sample
 from cleanlab_assets.families.settings import PredictionsSettings
 from cleanlab_assets.families.step import StepContext, step
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_metrics import measure_calibration
-from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.methods.class_predictions import (
+    OutOfSamplePredictions,
+    predict_out_of_sample,
+    to_predictions_table,
+)
 from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Plots, TableView, keep_finite
-from cleanlab_assets.methods.training_set import audited_rows, is_train_row
+from cleanlab_assets.methods.training_set import audited_rows, is_train_row, train_rows
 from cleanlab_assets.reports.plots import plot_reliability
 
 if TYPE_CHECKING:
@@ -74,6 +79,18 @@ def plot_curve(curve: ReliabilityCurve) -> bytes:
     return plot_reliability(np.array(curve.mean_confidence), np.array(curve.accuracy), np.array(curve.counts))
 
 
+def _cross_validate(build: PipelineFactory, rows: pd.DataFrame) -> np.ndarray:
+    labels = encode_labels(rows["given_label"])
+    n_classes = len(rows["given_label"].cat.categories)
+    features, folds = rows[build.features], rows["fold"].to_numpy()
+    return predict_out_of_sample(features, labels, folds, n_classes=n_classes, build=build).probabilities
+
+
+def _measure_misses(rows: pd.DataFrame, probabilities: np.ndarray) -> float:
+    """Return the share of rows whose given label is not the most likely class."""
+    return float((probabilities.argmax(axis=1) != encode_labels(rows["given_label"])).mean())
+
+
 def build_class_predictions(
     description: str,
     *,
@@ -81,6 +98,7 @@ def build_class_predictions(
     score: Callable[[StepContext, np.ndarray, np.ndarray], ScoredRows],
     metrics: Sequence[str] | None = None,
     audited: Callable[[pd.DataFrame], pd.DataFrame] = audited_rows,
+    quick_models: Sequence[str] = (),
 ) -> Step:
     """Make the step that predicts the probabilities of each class for every row by a model that never saw it.
 
@@ -92,20 +110,34 @@ def build_class_predictions(
         score: from the context, class codes and probabilities to metrics.
         metrics: names of the metrics that people see; all if absent.
         audited: returns the rows to predict, of a training set.
+        quick_models: models that predictions of the user's own are compared with, where a dataset may bring some.
     """
 
     def run(context: StepContext, settings: PredictionsSettings, training_set: TrainingSetTable) -> PredictionsTable:
         names, rows = context.dataset.class_names, audited(training_set.value)
-        model = build(context, training_set.facts.seed, settings.parameters)
         labels, folds = encode_labels(rows["given_label"]), rows["fold"].to_numpy()
-        predicted = predict_out_of_sample(rows[model.features], labels, folds, n_classes=len(names), build=model)
-        is_train = is_train_row(rows)
+        is_train, suspicion = is_train_row(rows), ""
+        if context.is_fitted:
+            model = build(context, training_set.facts.seed, settings.parameters)
+            predicted = predict_out_of_sample(rows[model.features], labels, folds, n_classes=len(names), build=model)
+        else:
+            predicted = OutOfSamplePredictions(context.own_predictions(rows).astype(np.float32), ())
+            suspicion = suspect_in_sample(
+                context,
+                train_rows(rows),
+                predicted.probabilities[is_train],
+                seed=training_set.facts.seed,
+                models=quick_models,
+                predict=_cross_validate,
+                measure=_measure_misses,
+            )
         known, found = labels[is_train], predicted.probabilities[is_train]
         facts = PredictionsFacts(
             seed=training_set.facts.seed,
             model_parameters=settings.parameters,
             cross_validation=keep_finite(score(context, known, found).compute()),
             reliability=measure_calibration(known, found),
+            looks_in_sample=suspicion,
         )
         table = to_predictions_table(rows, predicted.probabilities, names)
         return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, metrics=metrics)

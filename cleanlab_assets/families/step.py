@@ -7,10 +7,12 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from cleanlab_assets.datasets.errors import cut
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+from cleanlab_assets.datasets.errors import UnreadableInputError, cut
 from cleanlab_assets.methods.facts import LabelIssuesFacts, PredictionsFacts, TrainingSetFacts
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import Json
@@ -131,6 +133,27 @@ class StepContext:
         return PipelineFactory(self.family, model or self.model, build_context, parameters)
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether the model is fitted, and not predictions of the user's own."""
+        from cleanlab_assets.models.catalogue import get_model
+
+        return get_model(self.family, self.model).is_fitted
+
+    def own_predictions(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return the user's own predictions of rows of a raw table or a training set, float64.
+
+        Raises:
+            UnreadableInputError: the dataset brings none along.
+        """
+        columns = list(self.dataset.prediction_columns)
+        if not columns:
+            raise UnreadableInputError(
+                f"{self.dataset.name} has no predictions of your own: name their file under [predictions] in "
+                f"{DESCRIPTION_FILE}, or choose another model"
+            )
+        return rows[columns].to_numpy(dtype=np.float64)
+
+    @property
     def features(self) -> list[str]:
         """Names of the columns that a model may see."""
         return [column.name for column in self.dataset.features]
@@ -163,6 +186,7 @@ class Step:
         is_heavy: Whether the step uses all cores for long; such steps take turns.
         shows_catalogue: Whether the result holds the catalogue's texts for people or the limits of the dataset's gates.
         maximum_age: How old the result may be before the web UI says so; any age if absent.
+        fits_model: Whether there is nothing to do where the model is not fitted, see ``Model``.
     """
 
     name: str
@@ -178,8 +202,17 @@ class Step:
     is_heavy: bool = False
     shows_catalogue: bool = False
     maximum_age: timedelta | None = None
+    fits_model: bool = False
     description: str = ""
     inputs: tuple[str, ...] = ()
+
+    def find_why_not(self, family: str, model: str) -> str:
+        """Say why there is nothing to do for a model; empty where there is."""
+        if not (self.fits_model and model):
+            return ""
+        from cleanlab_assets.models.catalogue import get_model
+
+        return "" if get_model(family, model).is_fitted else f"{model} is not fitted: there is nothing to retrain"
 
 
 def step(

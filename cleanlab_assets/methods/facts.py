@@ -29,13 +29,15 @@ class PredictionsFacts(Facts):
     """How the rows were predicted.
 
     ``cross_validation`` holds the metrics of the out-of-sample predictions by name; ``reliability`` how often the model
-    is right at each confidence.
+    is right at each confidence; ``looks_in_sample`` says why predictions of the user's own look as if the model had
+    seen the rows, empty if they do not.
     """
 
     seed: int
     model_parameters: dict[str, Any]
     cross_validation: dict[str, float]
     reliability: ReliabilityCurve
+    looks_in_sample: str = ""
 
 
 class LabelIssuesFacts(Facts):
@@ -43,7 +45,7 @@ class LabelIssuesFacts(Facts):
 
     ``flag_rule`` says in words how rows are flagged; ``estimated_errors`` estimates the number of label errors among
     the train rows, None where the family has no estimate; ``planted`` says how well planted errors were found, None
-    without any.
+    without any; ``looks_in_sample`` is that of the predictions.
     """
 
     seed: int
@@ -52,3 +54,4 @@ class LabelIssuesFacts(Facts):
     notes: list[str]
     estimated_errors: int | None = None
     planted: PlantedDetection | None = None
+    looks_in_sample: str = ""

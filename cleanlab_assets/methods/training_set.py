@@ -43,7 +43,8 @@ class TrainingSet:
     ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, float64 for
     a numeric label, or a text that names several classes in class order), ``split`` and ``fold`` (-1 on test rows), in
     source order. Where rows have a time it also has ``time_block``, numbered from 0 at the earliest row of the source:
-    rows of one block depend on each other. Where rows have names of the user's own, they are in ``own_id``.
+    rows of one block depend on each other. Where rows have names of the user's own, they are in ``own_id``; the
+    user's own predictions are in the ``prediction_columns`` of the dataset.
     ``small_classes`` are those of the notes that tell of classes without rows in some part.
     """
 
@@ -79,7 +80,7 @@ def build_training_set(
         raw: raw table of the dataset, in source order.
         dataset: its catalogue entry.
         max_rows: rows of the sample; None takes all.
-        test_fraction: share of the rows put aside as untouched test rows.
+        test_fraction: share of the rows put aside as untouched test rows; 0 puts none aside.
         folds: number of folds of the train rows.
         seed: seed of the sample, the split and the folds.
         reserved: columns that the audit writes; no feature may have one of these names.
@@ -105,10 +106,12 @@ def build_training_set(
     table["given_label"] = labels[rows]
     if dataset.id_column is not None:
         table[OWN_ID] = raw[dataset.id_column].astype(object).to_numpy()[rows]
+    for name in dataset.prediction_columns:
+        table[name] = raw[name].to_numpy()[rows]
 
     test_shares, fold_shares = [test_fraction, 1 - test_fraction], [1 / folds] * folds
     fold = np.full(len(table), NO_FOLD, dtype=np.int16)
-    given = None if dataset.split_column is None else (raw[dataset.split_column].iloc[rows] == TEST).to_numpy()
+    given = _find_given_test_rows(raw.iloc[rows], dataset, test_fraction)
     if times is None:
         strata = strata[rows]
         divide = divide_rows if dataset.label_separator is None else divide_label_sets
@@ -129,13 +132,20 @@ def build_training_set(
         raise ValueError(f"{dataset.name}: the {(~is_test).sum()} train rows hold fewer than two {values}")
     small_classes = _describe_small_classes(table, dataset, folds)
     notes += small_classes
-    if given is not None:
+    if dataset.split_column is not None:
         notes.append(f"the source says which rows are test rows: {is_test.sum():,} of {len(is_test):,}")
     if times is not None:
         notes += _describe_blocks(dataset, n_raw=len(raw), is_late=is_late, is_test=is_test)
-    elif dataset.numeric_label and given is None:
+    elif dataset.numeric_label and dataset.split_column is None:
         notes.append(f"rows are split at random, alike in each of {len(np.unique(strata))} quantile bins of the label")
     return TrainingSet(table=table, notes=tuple(notes), small_classes=tuple(small_classes))
+
+
+def _find_given_test_rows(raw: pd.DataFrame, dataset: Dataset, test_fraction: float) -> np.ndarray | None:
+    """Return which rows are test rows where the source or the settings say so; None where they are drawn."""
+    if dataset.split_column is not None:
+        return (raw[dataset.split_column] == TEST).to_numpy()
+    return np.zeros(len(raw), dtype=bool) if test_fraction == 0 else None
 
 
 def unlabelled_rows(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
@@ -253,6 +263,7 @@ def _describe_small_classes(table: pd.DataFrame, dataset: Dataset, folds: int) -
     notes: list[str] = []
     if not dataset.class_names:
         return notes
+    has_test_rows = bool((table["split"] == TEST).any())
     for name, found in count_rows_of_classes(table, dataset).iterrows():
         if found["train"] < folds:
             notes.append(
@@ -264,7 +275,7 @@ def _describe_small_classes(table: pd.DataFrame, dataset: Dataset, folds: int) -
                 f"the train rows of class {name!r} ({found['train']}) are all in one fold: "
                 "the model that predicts them never saw the class"
             )
-        if found["test"] == 0:
+        if found["test"] == 0 and has_test_rows:
             notes.append(f"class {name!r} has no test row: test metrics say nothing about it")
     return notes
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sized
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -151,7 +151,8 @@ class VariantComparison(BaseModel):
     rows; ``verdict`` is that of the chosen variant on ``primary_metric``, or that no cleaning was chosen, or that only
     the baseline was fitted. ``n_blocks`` is the number of blocks of consecutive test rows that the bootstrap resamples
     where rows are a series or the words of sentences, None where it resamples single rows. ``is_used_as_published``
-    says that the model learns nothing from the train rows, so that all variants are one model.
+    says that the model learns nothing from the train rows, so that all variants are one model. ``why_not`` says why no
+    variants were compared, where that is not by a setting.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -166,11 +167,40 @@ class VariantComparison(BaseModel):
     variants: list[VariantResult]
     n_blocks: int | None = None
     is_used_as_published: bool = False
+    why_not: str = ""
+
+    @classmethod
+    def not_made(cls, why_not: str, settings: ComparisonSettings, *, lower_is_better: bool, n_train: int) -> Self:
+        """Say that no variants were compared, and why; the train rows are taken as they are."""
+        baseline = VariantResult(
+            variant=BASELINE,
+            n_train=n_train,
+            removed_rows=[],
+            relabelled_rows={},
+            metrics={},
+            differences=[],
+            verdict=None,
+            validation_score=None,
+            fit_seconds=0.0,
+        )
+        return cls(
+            primary_metric=settings.primary_metric,
+            lower_is_better=lower_is_better,
+            n_test=0,
+            n_resamples=settings.n_resamples,
+            seed=settings.seed,
+            chosen=BASELINE,
+            verdict="not compared",
+            variants=[baseline],
+            why_not=why_not,
+        )
 
     @property
     def notes(self) -> list[str]:
         """What a reader must know of the comparison and its intervals."""
         notes = [USED_AS_PUBLISHED] if self.is_used_as_published else []
+        if self.why_not:
+            notes.append(f"no variants were compared: {self.why_not}")
         if self.n_blocks is None:
             return notes
         notes += [

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator, TransformerMixin
     from sklearn.pipeline import Pipeline
 
+    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.models.encoding import FeatureKinds
 
 ESTIMATOR_STEP = "estimator"
@@ -61,17 +62,34 @@ Builder: TypeAlias = "Callable[[BuildContext], Pipeline]"
 class Model:
     """One catalogue entry: a name, a sentence for people, and a pipeline builder for each family it can learn.
 
-    ``trusted_types`` are the types beyond those that skops knows which a stored, fitted pipeline holds.
+    ``trusted_types`` are the types beyond those that skops knows which a stored, fitted pipeline holds. A model that is
+    not fitted stands for predictions that the dataset brings along.
     """
 
     name: str
     description: str
     builders: Mapping[str, Builder]
     trusted_types: frozenset[str] = frozenset()
+    is_fitted: bool = True
+
+    def suits(self, dataset: Dataset) -> bool:
+        """Whether a dataset has what the model takes."""
+        return self.is_fitted or bool(dataset.prediction_columns)
 
 
 class UnknownModelError(ValueError):
     """A model name that the family does not have."""
+
+
+class UnsuitableModelError(UnknownModelError):
+    """A model that takes what the dataset does not have."""
+
+    def __init__(self, family: str, model: str, dataset: Dataset) -> None:
+        """Say which models suit the dataset."""
+        super().__init__(
+            f"model {quote(model)} takes predictions of your own, and {dataset.name} has none: add them by "
+            f"`cleanlab-demo audit`, or choose one of {', '.join(models_for(family, dataset))}"
+        )
 
 
 class ModelParameterError(ValueError):
@@ -91,6 +109,11 @@ def all_models() -> Mapping[str, Model]:
 def models_of(family: str) -> Mapping[str, Model]:
     """Return the models that can learn a task family, by name."""
     return {name: model for name, model in all_models().items() if family in model.builders}
+
+
+def models_for(family: str, dataset: Dataset) -> Mapping[str, Model]:
+    """Return the models of a task family that suit a dataset, by name."""
+    return {name: model for name, model in models_of(family).items() if model.suits(dataset)}
 
 
 def trusted_types() -> frozenset[str]:

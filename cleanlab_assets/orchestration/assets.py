@@ -30,7 +30,7 @@ from cleanlab_assets.orchestration.partial_results import PartialResults
 from cleanlab_assets.orchestration.partitions import Partition, partitions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cleanlab_assets.families.family import TaskFamily
     from cleanlab_assets.families.step import Settings, Step
@@ -88,7 +88,10 @@ def build_asset(
         shared: steps of the dataset level that its models are made from.
     """
 
-    def materialize(context: dg.AssetExecutionContext, **arguments: Any) -> dg.Output[Any]:
+    def materialize(context: dg.AssetExecutionContext, **arguments: Any) -> Iterator[dg.Output[Any]]:
+        if why_not := step.find_why_not(family.name, Partition.parse(context.partition_key).model):
+            context.log.info("%s of %s: %s", context.asset_key.to_user_string(), context.partition_key, why_not)
+            return
         given = arguments.pop(CONFIG, None)
         settings = None if given is None else step.settings(**_choose_settings(context, given).model_dump())  # type: ignore[misc]
         config = {} if settings is None else settings.model_dump(mode="json")
@@ -127,7 +130,7 @@ def build_asset(
             "seconds": provenance.seconds,
             PROVENANCE: dg.MetadataValue.json(provenance.model_dump(mode="json")),
         }
-        return dg.Output(
+        yield dg.Output(
             result,
             metadata=metadata,
             data_version=dg.DataVersion(provenance.data_hash),
@@ -144,6 +147,7 @@ def build_asset(
         partitions_def=partitions_of(family.name, step.level),
         ins={item.name: input_of(family.name, item, reader=step.level) for item in upstream},
         io_manager_key=step.storage,
+        output_required=not step.fits_model,
         dagster_type=None if step.contract is None else to_dagster_type(step.contract),
         code_version=step.code_version,
         kinds=set(step.kinds),

@@ -17,7 +17,7 @@ from cleanlab_assets.families.raw_dataset import SOURCES, raw_dataset
 from cleanlab_assets.families.step import COMPARISON, MODEL
 from cleanlab_assets.methods.provenance import PROVENANCE, catalogue_hash, display_hash, library_versions
 from cleanlab_assets.methods.result import Provenance
-from cleanlab_assets.models.catalogue import models_of
+from cleanlab_assets.models.catalogue import models_for
 from cleanlab_assets.orchestration.ai_summary import AiSummarySettings, ai_summary, build_writer
 from cleanlab_assets.orchestration.checks import JUDGED_BY, describe_judgement
 from cleanlab_assets.orchestration.datasets import get_dataset
@@ -70,6 +70,8 @@ def find_stale_assets(
     stale: dict[dg.AssetKey, str] = {}
     with remember_records():
         for step in family.steps[level]:
+            if step.find_why_not(family.name, Partition.parse(partition).model):
+                continue
             key = family.key(step.name)
             reason = next(_reasons(instance, family, step, partition, configs.get(key, {}), stale, settings), None)
             if reason is not None:
@@ -221,7 +223,7 @@ def _find_absent_models(
     absent: dict[str, tuple[NotCompared, str]] = {}
     compared = {family.key(name) for name in family.steps[COMPARISON][0].inputs}
     last = family.key(family.steps[COMPARISON][0].inputs[0])
-    for model in models_of(family.name):
+    for model in models_for(family.name, get_dataset(dataset)):
         partition = str(Partition(dataset, model))
         stale = find_stale_assets(instance, family, MODEL, partition, {}, settings)
         reason = next((reason for key, reason in stale.items() if key in compared), None)

@@ -23,7 +23,8 @@ def digest_audit(facts: AuditFacts) -> list[str]:
         else f"; estimated among the train {facts.unit}s: {facts.estimated_errors:,}"
     )
     worst = facts.worst_rows[0]
-    lines = [
+    lines = [f"warning: {facts.looks_in_sample}"] if facts.looks_in_sample else []
+    lines += [
         f"{facts.n_audited:,} {facts.unit}s audited; cross-validated {', '.join(shown)}",
         f"likely label errors: {facts.n_label_issues:,} ({facts.label_issue_rate:.1%}): "
         f"{say_by_split(facts.by_split, facts.unit)}; by {facts.flag_rule}{estimate}",
@@ -60,6 +61,8 @@ def _describe_issue_types(facts: AuditFacts) -> str:
 
 
 def _describe_variants(facts: AuditFacts) -> list[str]:
+    if facts.why_not_compared:
+        return [f"does cleaning help? not compared: {facts.why_not_compared}"]
     baseline = facts.variant("baseline").metrics[facts.primary_metric]
     headline = (
         f"does cleaning help? {facts.verdict} on {facts.n_test:,} untouched test {facts.unit}s; "

@@ -105,9 +105,11 @@ class AuditFacts(_Facts):
     words how rows are flagged. ``label_distribution`` describes the given labels of the train rows: rows per class, or
     quantiles of a number. ``limits`` are the thresholds of the dataset's gates. ``chosen`` is the variant that was kept
     as the final model, ``verdict`` whether cleaning was shown to help. ``detection`` is None unless errors were
-    planted. ``is_used_as_published`` says that the model learns nothing from the train rows. ``unit`` is what carries a
-    label; ``report_asset`` and ``duplicates_asset`` are the assets that advice refers to, the latter None where the
-    family looks for no near duplicates.
+    planted. ``is_used_as_published`` says that the model learns nothing from the train rows, ``why_not_compared`` why
+    no variants were compared, where that is not by a setting, and ``looks_in_sample`` why predictions of the user's own
+    look as if no label error could be found by them. ``unit`` is what carries a label; ``report_asset`` and
+    ``duplicates_asset`` are the assets that advice refers to, the latter None where the family looks for no near
+    duplicates.
     """
 
     family: str
@@ -141,6 +143,8 @@ class AuditFacts(_Facts):
     notes: list[str]
     worst_rows: list[WorstRow]
     is_used_as_published: bool = False
+    why_not_compared: str = ""
+    looks_in_sample: str = ""
 
     @property
     def n_audited(self) -> int:
@@ -239,6 +243,8 @@ def collect_facts(
         notes=[*training_set.facts.notes, *judged.notes, *comparison.notes],
         worst_rows=_list_worst_rows(issues),
         is_used_as_published=comparison.is_used_as_published,
+        why_not_compared=comparison.why_not,
+        looks_in_sample=judged.looks_in_sample,
     )
 
 

@@ -62,6 +62,7 @@ _STEPS = {
     "underperforming_group": "Read some {unit}s of the group on which the predictions are poor: look for wrong labels, "
     "a missing feature, or too few examples.",
     "null": "Find out why values are missing before you impute them, and drop {unit}s without any value.",
+    "in_sample": "Predict each {unit} by a model that never saw it, by cross-validation, and audit these predictions.",
     "model": "Audit with another model before acting on the flags of this one.",
     "calibration": "Audit with a better calibrated model before you rely on the label quality scores.",
 }
@@ -69,6 +70,7 @@ _NAMES_IN_STEPS = {"family", "unit", "report_asset", "duplicates_asset"}
 _STEP_WITHOUT_TRAINING = (
     "Correct wrong labels by hand: the model learns nothing from them, so automatic cleaning cannot improve it."
 )
+_STEP_WITHOUT_COMPARISON = "Correct wrong labels by hand, train your model anew on them, then audit again."
 _CLEANING_STEPS = {
     "improves": "Use {family}/retrained_model: it was trained on the cleaned {unit}s, which were shown to help.",
     "harms": "Train on the {unit}s as they are: cleaning them automatically does harm.",
@@ -204,7 +206,7 @@ def list_caveats(facts: AuditFacts) -> list[str]:
             f"Errors were planted in {facts.detection.n_planted:,} train labels and in no other: counts, rates and "
             "cross-validated figures describe the corrupted labels, not the source."
         )
-    if facts.n_test < FEW_TEST_ROWS:
+    if 0 < facts.n_test < FEW_TEST_ROWS:
         caveats.append(
             f"There are only {facts.n_test:,} test {facts.unit}s: a small effect of cleaning would not show."
         )
@@ -284,7 +286,10 @@ def to_markdown(summary: AuditSummary) -> str:
 
 
 def _list_findings(facts: AuditFacts) -> Iterator[tuple[str, Finding]]:
-    """Yield the findings by topic, which is an issue type or one of model, cleaning, detection and calibration."""
+    """Yield the findings by topic, an issue type or one of in_sample, model, cleaning, detection and calibration."""
+    if facts.looks_in_sample:
+        evidence = _shorten(f"{facts.looks_in_sample[:1].upper()}{facts.looks_in_sample[1:]}.")
+        yield "in_sample", Finding(title="Predictions look in-sample", evidence=evidence, severity="critical")
     yield "label", _judge_labels(facts)
     yield "model", _judge_model(facts)
     yield "cleaning", _judge_cleaning(facts)
@@ -333,6 +338,9 @@ def _judge_cleaning(facts: AuditFacts) -> Finding:
     chosen, metric = _find_chosen(facts), name_metric(facts.primary_metric)
     if facts.is_used_as_published:
         evidence = "The model is used as published: cleaning train labels cannot change it, so it was not compared."
+        return Finding(title="Cleaning was not compared", evidence=evidence, severity="info")
+    if facts.why_not_compared:
+        evidence = f"No variants were compared: {facts.why_not_compared}."
         return Finding(title="Cleaning was not compared", evidence=evidence, severity="info")
     if facts.verdict == "not compared":
         evidence = f"Whether a model trained on cleaned {facts.unit}s is better was not measured."
@@ -409,7 +417,11 @@ def _list_next_steps(facts: AuditFacts, topics: list[str]) -> list[str]:
         topics = [topic for topic in topics if topic != "near_duplicate"]
     steps = [_STEPS[topic] for topic in topics if topic in _STEPS]
     cleaning = _CLEANING_STEPS.get(facts.verdict, _CLEANING_STEPS["no effect shown"])
-    steps = [*steps[: MOST_STEPS - 1], _STEP_WITHOUT_TRAINING if facts.is_used_as_published else cleaning]
+    if facts.is_used_as_published:
+        cleaning = _STEP_WITHOUT_TRAINING
+    elif facts.why_not_compared:
+        cleaning = _STEP_WITHOUT_COMPARISON
+    steps = [*steps[: MOST_STEPS - 1], cleaning]
     return [_shorten(step.format(**facts.model_dump(include=_NAMES_IN_STEPS))) for step in steps]
 
 

@@ -106,6 +106,7 @@ def test_to_describe_only_writes_and_says_what_each_column_is_taken_for(home: Ho
         (("tickets.csv", "-l", "kind"), "--label 'kind': tickets.csv has no such column"),
         (("tickets.csv", "-l", "category", "--task", "clustering"), "--task 'clustering': expected one of"),
         (("tickets.csv", "-l", "category", "--kind", "amount"), "--kind 'amount': expected COLUMN=KIND"),
+        (("tickets.csv", "-l", "category", "--pred-probs", "none.npy"), "none.npy: does not exist"),
         (
             ("tickets.csv", "-l", "category", "--name", "My data"),
             "--name 'My data': expected up to 200 lower-case letters",
@@ -129,6 +130,54 @@ def test_wrong_use_and_unreadable_files_end_with_their_code_and_leave_nothing(
     assert message in ended.stderr
     assert "Traceback" not in ended.output
     assert not (home.path / "data").exists()
+
+
+@pytest.mark.slow
+def test_predictions_of_your_own_are_audited_and_gated_without_a_model(home: Home) -> None:
+    """No model is fitted, and no asset of one is made; another model may be audited beside them."""
+    wrong = write_tickets(home.path / "tickets.csv")
+    table = pd.read_csv(home.path / "tickets.csv", sep=";", decimal=",")
+    likely = [next(code for code, words in enumerate(WORDS) if note.split()[0] in words) for note in table["note"]]
+    probabilities = np.full((len(table), 3), 0.1)
+    probabilities[np.arange(len(table)), likely] = 0.8
+    shuffled = (
+        pd.DataFrame(probabilities, columns=CLASSES).assign(ticket=table["ticket"]).sample(frac=1, random_state=0)
+    )
+    shuffled.to_csv(home.path / "p.csv", index=False)
+    arguments = ("-l", "category", "--pred-probs", "p.csv", "-o", "out.json")
+
+    audited = home.run_process("cleanlab-demo", "audit", "tickets.csv", *arguments)
+
+    assert audited.returncode == ExitCode.FINE, audited.stderr
+    assert "does cleaning help? not compared: the predictions are your own" in audited.stdout
+    result = json.loads((home.path / "out.json").read_text(encoding="utf-8"))
+    assert result["model"] == "own_predictions"
+    assert "retrained_model" not in result["assets"]
+    issues = pd.read_parquet(result["assets"]["label_issues"]["path"]).sort_values("rank")
+    assert set(issues["row_id"].head(len(wrong))) == set(wrong)
+    gate = home.run_process("cleanlab-demo", "gate", "-d", "tickets")
+    assert gate.returncode == ExitCode.FINE, gate.stderr
+    again = home.run_process("cleanlab-demo", "run", "-d", "tickets")
+    assert "tickets|own_predictions: model level is up to date" in again.stdout, again.stderr
+
+    (home.path / "p.csv").write_text("ticket,billing,delivery,other\nT0000,1,0,0\n", encoding="utf-8")
+    changed = home.run_process("cleanlab-demo", "run", "-d", "tickets")
+    assert changed.returncode == ExitCode.WRONG_USE
+    assert "p.csv: 239 rows of tickets.csv are absent" in changed.stderr.replace("\n", " ")
+
+
+@pytest.mark.slow
+def test_without_a_comparison_every_row_is_a_train_row(home: Home) -> None:
+    write_tickets(home.path / "tickets.csv")
+    arguments = ("-l", "category", "-m", "knn", "--no-comparison", "--no-datalab", "--folds", "2", "-o", "out.json")
+
+    audited = home.run_process("cleanlab-demo", "audit", "tickets.csv", *arguments)
+
+    assert audited.returncode == ExitCode.FINE, audited.stderr
+    assert "does cleaning help? not compared: no test rows are kept" in audited.stdout
+    result = json.loads((home.path / "out.json").read_text(encoding="utf-8"))
+    assert set(pd.read_parquet(result["assets"]["label_issues"]["path"])["split"]) == {"train"}
+    assert result["assets"]["retrained_model"], "the model is fitted on all rows"
 
 
 def test_a_description_of_another_file_is_not_overwritten(home: Home) -> None:

@@ -12,8 +12,7 @@ from cleanlab_assets.methods.class_predictions import (
     to_predictions_table,
     to_probabilities,
 )
-from cleanlab_assets.models.catalogue import models_of
-from cleanlab_assets_tests.known_data import embedded, mixed_table, name_splits
+from cleanlab_assets_tests.known_data import embedded, fitted_models_of, mixed_table, name_splits
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -63,7 +62,7 @@ def test_a_model_is_fitted_once_for_each_fold() -> None:
     assert all(len(model[-1]._y) == 45 for model in built)
 
 
-@pytest.mark.parametrize("model", sorted(models_of("classification")))
+@pytest.mark.parametrize("model", sorted(fitted_models_of("classification")))
 def test_a_class_that_a_fold_never_saw_gets_probability_zero_there(model: str) -> None:
     data = mixed_table(150, seed=2)
     folds = np.arange(150) % 3

@@ -13,12 +13,13 @@ from cleanlab_assets.models.catalogue import (
     models_of,
 )
 from cleanlab_assets.models.encoding import FeatureKinds
+from cleanlab_assets_tests.known_data import fitted_models_of
 
 CONTEXT = BuildContext(kinds=FeatureKinds(numeric=("x",)), n_classes=2, seed=5, n_jobs=1)
 
 
 def test_five_models_learn_classification() -> None:
-    assert list(models_of("classification")) == [
+    assert fitted_models_of("classification") == [
         "extra_trees",
         "hist_gradient_boosting",
         "knn",
@@ -29,7 +30,7 @@ def test_five_models_learn_classification() -> None:
 
 
 def test_five_models_learn_regression() -> None:
-    assert list(models_of("regression")) == [
+    assert fitted_models_of("regression") == [
         "extra_trees",
         "hist_gradient_boosting",
         "knn",
@@ -59,7 +60,8 @@ def test_linear_models_learn_one_family_only(family: str, model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "model"), [(family, model) for family in ("classification", "regression") for model in models_of(family)]
+    ("family", "model"),
+    [(family, model) for family in ("classification", "regression") for model in fitted_models_of(family)],
 )
 def test_an_unknown_parameter_is_an_error_that_lists_the_allowed_ones(family: str, model: str) -> None:
     with pytest.raises(ModelParameterError, match=f"{model} has no parameter 'magic': expected one of") as caught:

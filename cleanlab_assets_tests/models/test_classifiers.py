@@ -8,10 +8,9 @@ from cleanlab_assets.methods.class_metrics import ScoredPredictions
 from cleanlab_assets.methods.class_predictions import predict_all_classes, predict_out_of_sample
 from cleanlab_assets.methods.detection_power import plant_and_audit_classes
 from cleanlab_assets.methods.folds import divide_rows
-from cleanlab_assets.models.catalogue import models_of
-from cleanlab_assets_tests.known_data import Labelled, embedded, mixed_table
+from cleanlab_assets_tests.known_data import Labelled, embedded, fitted_models_of, mixed_table
 
-every_model = pytest.mark.parametrize("model", sorted(models_of("classification")))
+every_model = pytest.mark.parametrize("model", sorted(fitted_models_of("classification")))
 
 
 def data_named(name: str) -> Labelled:
@@ -76,7 +75,7 @@ def test_a_column_with_more_categories_than_rows_of_most_is_no_obstacle(model: s
     assert (fitted.predict(features) == data.labels).mean() > 0.8
 
 
-@pytest.mark.parametrize("model", sorted(set(models_of("classification")) - {"hist_gradient_boosting"}))
+@pytest.mark.parametrize("model", sorted(set(fitted_models_of("classification")) - {"hist_gradient_boosting"}))
 def test_a_column_without_any_value_is_no_obstacle(model: str) -> None:
     data = mixed_table(200, seed=6)
     features = data.features.assign(hours=np.nan, member=np.nan)

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory, models_of
+from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
 from cleanlab_assets.models.trained_model import TrainedModel
+from cleanlab_assets_tests.known_data import fitted_models_of
 
 N_ROWS = 160
 KINDS = FeatureKinds(
@@ -46,7 +47,7 @@ def make_rows(*, telling: str) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 @pytest.mark.parametrize("telling", ["day", "firm", "note"])
-@pytest.mark.parametrize("model", sorted(models_of("classification")))
+@pytest.mark.parametrize("model", sorted(fitted_models_of("classification")))
 def test_every_model_learns_from_dates_names_and_texts(model: str, telling: str) -> None:
     rows, truth = make_rows(telling=telling)
     build = PipelineFactory(
@@ -65,7 +66,7 @@ def test_every_model_learns_from_dates_names_and_texts(model: str, telling: str)
     [
         pytest.param(family, model, marks=[] if (family, model) in QUICKLY_STORED else pytest.mark.slow)
         for family in ("classification", "regression", "multilabel")
-        for model in sorted(models_of(family))
+        for model in sorted(fitted_models_of(family))
     ],
 )
 def test_every_model_with_such_columns_is_stored(family: str, model: str) -> None:
@@ -82,7 +83,7 @@ def test_every_model_with_such_columns_is_stored(family: str, model: str) -> Non
 def test_encodings_of_tables_without_such_columns_are_those_of_scikit_learn_alone() -> None:
     plain = FeatureKinds(numeric=("size",), binary=("new",), categorical=("color",))
     rows, truth = make_rows(telling="day")
-    for model in models_of("classification"):
+    for model in fitted_models_of("classification"):
         build = PipelineFactory(
             "classification", model, BuildContext(kinds=plain, n_classes=2, seed=0, n_jobs=1), _FEW_STEPS.get(model, {})
         )

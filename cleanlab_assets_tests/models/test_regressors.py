@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.models.catalogue import BuildContext, build_model, models_of
+from cleanlab_assets.models.catalogue import BuildContext, build_model
 from cleanlab_assets.models.trained_model import TrainedModel
-from cleanlab_assets_tests.known_data import MIXED_KINDS
+from cleanlab_assets_tests.known_data import MIXED_KINDS, fitted_models_of
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-every_model = pytest.mark.parametrize("model", sorted(models_of("regression")))
+every_model = pytest.mark.parametrize("model", sorted(fitted_models_of("regression")))
 
 EFFECTS = {"north": -10.0, "south": 0.0, "west": 15.0}
 

@@ -6,10 +6,10 @@ import pytest
 
 from cleanlab_assets.datasets.synthetic_topics import generate_topics
 from cleanlab_assets.families.multilabel.predictions import predict_label_probabilities
-from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory, models_of
+from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.models.trained_model import TrainedModel, UntrustedModelError
-from cleanlab_assets_tests.known_data import mixed_table
+from cleanlab_assets_tests.known_data import fitted_models_of, mixed_table
 
 _FEW_STEPS = {
     "extra_trees": {"n_estimators": 5},
@@ -18,7 +18,7 @@ _FEW_STEPS = {
 }
 
 
-@pytest.mark.parametrize("model", sorted(models_of("classification")))
+@pytest.mark.parametrize("model", sorted(fitted_models_of("classification")))
 def test_a_stored_model_predicts_as_the_fitted_one(model: str) -> None:
     data = mixed_table(120, seed=0)
     pipeline = data.build(model)()
@@ -34,7 +34,7 @@ def test_a_stored_model_predicts_as_the_fitted_one(model: str) -> None:
     assert restored.card["model"] == model
 
 
-@pytest.mark.parametrize("model", sorted(models_of("multilabel")))
+@pytest.mark.parametrize("model", sorted(fitted_models_of("multilabel")))
 def test_a_stored_model_of_several_labels_predicts_as_the_fitted_one(model: str) -> None:
     counts, topics = generate_topics(200, 4, 20, seed=0)
     words = tuple(f"word_{number}" for number in range(counts.shape[1]))

@@ -24,22 +24,47 @@
     decimal = ","
 
 A relative path begins in the folder of the description. A file ``test`` beside ``table`` holds the test rows; else the
-column of the role ``split`` says which these are, or they are drawn.
+column of the role ``split`` says which these are, or they are drawn. Out-of-sample predictions of the user's own, and
+features such as embeddings, are files, too::
+
+    [predictions]
+    file = "probabilities.npy"
+    class_names = ["billing", "delivery", "other"]
+
+    [features]
+    file = "embeddings.npy"
+    dimensions = 384
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cleanlab_assets.datasets.dataset import Column, SourceFile
-from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError, tell_fault
+from cleanlab_assets.datasets.descriptions import (
+    DESCRIPTION_FILE,
+    Format,
+    OwnDatasetError,
+    tell_fault,
+)
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.source_tables import LABEL_SEPARATOR
-from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT, TABLE, TEST_TABLE, Columns, Options
+from cleanlab_assets.datasets.tables.description import (
+    GIVEN_SPLIT,
+    TABLE,
+    TEST_TABLE,
+    Columns,
+    FeaturesFile,
+    MatrixFile,
+    Options,
+    PredictionsFile,
+)
 from cleanlab_assets.datasets.tables.loading import TableLoader
+from cleanlab_assets.datasets.tables.matrices import name_feature_columns
+from cleanlab_assets.datasets.tables.predictions import name_prediction_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +72,9 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset, NotedTable
     from cleanlab_assets.datasets.descriptions import OwnDataset
     from cleanlab_assets.datasets.tables.files import SourceTable
+    from cleanlab_assets.datasets.tables.matrices import Matrix
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def describe(description: OwnDataset, folder: Path) -> Dataset:
@@ -64,13 +92,19 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
         columns = Columns(**description.columns)
     except ValidationError as error:
         raise OwnDatasetError(f"{place}: {tell_fault(error, within='columns')}") from error
-    try:
-        options = Options(**description.options)
-    except ValidationError as error:
-        raise OwnDatasetError(f"{place}: {tell_fault(error, within='options')}") from error
+    options = _read_section(Options, description.options, "options", place) or Options()
+    predictions = _read_section(PredictionsFile, description.predictions, "predictions", place)
+    features = _read_section(FeaturesFile, description.features, "features", place)
     roles = (TABLE, TEST_TABLE) if TEST_TABLE in description.files else (TABLE,)
     paths = {role: folder / Path(description.files[role]).expanduser() for role in roles}
-    _check_roles(description, columns, place, [path.name for path in paths.values()])
+    files = list(paths.values())
+    _check_roles(description, columns, place, [path.name for path in files])
+    for section, matrix in (("predictions", predictions), ("features", features)):
+        if matrix is not None:
+            files.append(folder / Path(matrix.file).expanduser())
+            _check_matrix(matrix, section, columns, place, [path.name for path in files])
+    if predictions is not None:
+        _check_order(predictions, description, place)
     loader = TableLoader(
         files={role: path.name for role, path in paths.items()},
         columns=columns,
@@ -78,22 +112,30 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
         family=description.family,
         class_names=description.class_names,
         encoding=description.encoding,
+        predictions=predictions,
+        features=features,
     )
     return _make_entry(
         description,
         loader,
-        files=tuple(SourceFile(name=path.name, sha256=(), directory=path.parent) for path in paths.values()),
+        has_predictions=predictions is not None,
+        n_features=0 if features is None else features.dimensions,
+        files=tuple(SourceFile(name=path.name, sha256=(), directory=path.parent) for path in files),
         load=loader.load,
         load_with_notes=loader.load_with_notes,
     )
 
 
-def describe_in_memory(description: OwnDataset, source: SourceTable) -> Dataset:
+def describe_in_memory(
+    description: OwnDataset, source: SourceTable, *, predictions: Matrix | None = None, features: Matrix | None = None
+) -> Dataset:
     """Make a catalogue entry of a table that is in memory: it has no files, and is loaded from there.
 
     Args:
         description: what the table is, as ``draft_description`` says.
         source: the table.
+        predictions: the user's own predictions of its rows.
+        features: features of its rows, beside those of the table.
     """
     loader = TableLoader(
         files={TABLE: source.name},
@@ -105,25 +147,45 @@ def describe_in_memory(description: OwnDataset, source: SourceTable) -> Dataset:
     )
 
     def load_with_notes(_: Mapping[str, Path]) -> NotedTable:
-        return loader.convert({TABLE: source})
+        return loader.convert({TABLE: source}, predictions=predictions, features=features)
 
     return _make_entry(
         description,
         loader,
+        has_predictions=predictions is not None,
+        n_features=0 if features is None else features.numbers.shape[1],
         files=(),
         load=lambda files: load_with_notes(files).table,
         load_with_notes=load_with_notes,
     )
 
 
-def _make_entry(description: OwnDataset, loader: TableLoader, **how: Any) -> Dataset:
+def _read_section(model: type[M], said: Mapping[str, Any], name: str, place: Path) -> M | None:
+    """Read a section of a description; None where it is absent."""
+    if not said:
+        return None
+    try:
+        return model(**said)
+    except ValidationError as error:
+        raise OwnDatasetError(f"{place}: {tell_fault(error, within=name)}") from error
+
+
+def _make_entry(
+    description: OwnDataset, loader: TableLoader, *, has_predictions: bool, n_features: int, **how: Any
+) -> Dataset:
     columns, options = loader.columns, loader.options
+    predicted = name_prediction_columns(loader.class_names) if has_predictions else ()
     has_split = columns.split is not None or TEST_TABLE in loader.files
     is_numeric = description.family == "regression"
     return description.to_dataset(
         **how,
         label=columns.label_name,
-        columns=tuple(_list_columns(columns, is_numeric=is_numeric, has_split=has_split)),
+        columns=(
+            *_list_columns(columns, is_numeric=is_numeric, has_split=has_split),
+            *(Column(name=name, kind="numeric") for name in name_feature_columns(n_features)),
+            *(Column(name=name, kind="numeric", is_feature=False) for name in predicted),
+        ),
+        prediction_columns=predicted,
         class_names=description.class_names,
         label_separator=LABEL_SEPARATOR if description.family == "multilabel" else None,
         numeric_label=options.numeric_label() if is_numeric else None,
@@ -156,6 +218,23 @@ def _check_roles(description: OwnDataset, columns: Columns, place: Path, files: 
         raise OwnDatasetError(f"{place}: columns.split: a file holds the test rows too, expected one of the two")
     if len(set(files)) < len(files):
         raise OwnDatasetError(f"{place}: files: both are named {quote(files[0])}: rename one of them")
+
+
+def _check_matrix(matrix: MatrixFile, section: str, columns: Columns, place: Path, files: list[str]) -> None:
+    """Refuse a file of numbers whose rows cannot be found, or that cannot be told from another file."""
+    if matrix.id is not None and columns.id is None:
+        raise OwnDatasetError(f"{place}: {section}.id: the rows have none: name their column under columns.id")
+    if files.count(files[-1]) > 1:
+        raise OwnDatasetError(f"{place}: {section}.file: another file is named {quote(files[-1])}: rename one of them")
+
+
+def _check_order(predictions: PredictionsFile, description: OwnDataset, place: Path) -> None:
+    """Refuse an order of other classes than those of the labels."""
+    found = predictions.class_names
+    if found and sorted(found) != sorted(description.class_names):
+        raise OwnDatasetError(
+            f"{place}: predictions.class_names: found {', '.join(found)}, expected each of the class_names once"
+        )
 
 
 def _list_columns(columns: Columns, *, is_numeric: bool, has_split: bool) -> list[Column]:

@@ -72,6 +72,40 @@ class Columns(BaseModel):
         return tuple(dict.fromkeys((*self.labels, *roles, *self.ignore, *self.kinds)))
 
 
+class MatrixFile(BaseModel):
+    """What is said of numbers of the rows that stand in a file of their own.
+
+    Attributes:
+        file: an array of NumPy, or a table.
+        id: column of a table that names the rows like the role ``id``; rows come in the order of the table if absent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    id: str | None = None
+
+
+class PredictionsFile(MatrixFile):
+    """What ``[predictions]`` says of out-of-sample predictions of the user's own.
+
+    Attributes:
+        class_names: the class of each column, where probabilities are predicted.
+    """
+
+    class_names: tuple[str, ...] = ()
+
+
+class FeaturesFile(MatrixFile):
+    """What ``[features]`` says of features in a file of their own, such as embeddings.
+
+    Attributes:
+        dimensions: how many columns the file has.
+    """
+
+    dimensions: int = Field(ge=1)
+
+
 class Options(BaseModel):
     """What ``[options]`` says.
 

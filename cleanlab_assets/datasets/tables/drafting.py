@@ -10,11 +10,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cleanlab_assets.datasets.dataset import OWN_PREDICTIONS
 from cleanlab_assets.datasets.errors import cut, quote
 from cleanlab_assets.datasets.tables.columns import parse_texts
 from cleanlab_assets.datasets.tables.delimited import Dialect, TableError, name_delimiter
 from cleanlab_assets.datasets.tables.description import TABLE, TAKEN_NAMES, TEST_TABLE, Columns, Options
-from cleanlab_assets.datasets.tables.files import Form, SourceTable, guess_encoding_of, read_source_table
+from cleanlab_assets.datasets.tables.files import (
+    Form,
+    SourceTable,
+    guess_encoding_of,
+    read_source_table,
+    suffix_of,
+)
 from cleanlab_assets.datasets.tables.inference import Inference, infer_kind, infer_label
 from cleanlab_assets.datasets.tables.labels import (
     merge_classes,
@@ -23,6 +30,8 @@ from cleanlab_assets.datasets.tables.labels import (
     sort_classes,
     tell_spellings,
 )
+from cleanlab_assets.datasets.tables.matrices import ARRAY_ENDINGS, Matrix, read_matrix
+from cleanlab_assets.datasets.tables.predictions import order_classes
 from cleanlab_assets.datasets.tables.profiles import find_decimal, profile_column
 
 if TYPE_CHECKING:
@@ -52,6 +61,8 @@ class Request:
         kinds: kind by feature.
         encoding: of text files.
         sheet: of an Excel file.
+        predictions: file of the user's own predictions, or these themselves.
+        features: file of features such as embeddings, or these themselves.
         is_from_python: whether messages name what the user says as an argument, not as an option of the command.
     """
 
@@ -65,13 +76,15 @@ class Request:
     kinds: Mapping[str, ColumnKind] = field(default_factory=dict)
     encoding: str | None = None
     sheet: str | None = None
+    predictions: Path | Matrix | None = None
+    features: Path | Matrix | None = None
     is_from_python: bool = False
 
     def option(self, name: str, value: str = "") -> str:
         """Return how the user says something: ``--task regression``, or ``task='regression'`` from Python."""
         if self.is_from_python:
             return f"{name}={value!r}" if value else f"{name}="
-        return f"--{name} {value}".rstrip()
+        return f"--{name.replace('_', '-')} {value}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -160,8 +173,12 @@ def draft_description(
     test = _read_test_table(request, known, folder, source.form, labels)
     sources = [source] if test is None else [source, test]
     label_entries, notes = _describe_label(request, known, options, sources, [profiles[name] for name in labels])
+    classes: list[str] = next((entry.value for entry in label_entries if entry.place == ("class_names",)), [])
+    matrix_entries, told = _describe_matrices(request, known, folder, classes, roles.get("id"))
+    notes += told
     entries = [
         *label_entries,
+        *matrix_entries,
         Entry(("format",), "table"),
         *_describe_files(request, source.form, folder, known),
         *_describe_roles(labels, roles, features, profiles),
@@ -243,6 +260,11 @@ def _describe_features(
     if described is not None:
         said = {name: Inference(kind, "as described") for name, kind in described.kinds.items()}
         said |= {name: Inference(None, "ignored, as described") for name in described.ignore}
+    if request.features is not None:
+        file = request.features.name
+        instead = Inference(None, f"features come from {file}")
+        others = {name for name in profiles if name not in said}
+        said |= {name: instead for name in others if infer_kind(profiles[name]).kind is not None}
     said |= {name: Inference(kind, "you said so") for name, kind in request.kinds.items()}
     said |= {name: Inference(None, "you said so") for name in request.ignore}
     roles_that_stay_features = {request.roles.get("time"), described.time if described else None}
@@ -294,6 +316,60 @@ def _describe_label(
         found = [*known.class_names, *(name for name in found if name not in known.class_names)]
     notes += tell_spellings(counts)
     return [*entries, Entry(("class_names",), found, f"the {len(found):,} classes of {file}")], notes
+
+
+def _describe_matrix(
+    given: Path | Matrix, section: str, folder: Path, id_column: str | None
+) -> tuple[list[Entry], Matrix]:
+    """Describe numbers of the rows that stand in a file of their own: which one, and how rows are found in it."""
+    if isinstance(given, Matrix):
+        return [], given
+    has_ids = id_column is not None and id_column in _list_columns_of(given)
+    entries = [Entry((section, "file"), _name_file(given, folder))]
+    if has_ids:
+        entries.append(Entry((section, "id"), id_column, "rows are found by it"))
+    return entries, read_matrix(given, id_column=id_column if has_ids else None)
+
+
+def _describe_predictions(
+    given: Path | Matrix, request: Request, folder: Path, classes: Sequence[str], id_column: str | None
+) -> tuple[list[Entry], list[str]]:
+    """Describe the user's own predictions: their file, and the order of the classes."""
+    entries, found = _describe_matrix(given, "predictions", folder, id_column)
+    entries.append(Entry(("model",), OWN_PREDICTIONS, "there are predictions of your own"))
+    if not classes:
+        return entries, []
+    option = request.option("pred_probs")
+    order = order_classes(found, classes, place=f"{option} takes them in the order of the classes or by their names")
+    reason = "in the order of the classes" if found.columns is None else "by the names of the columns"
+    entries.append(Entry(("predictions", "class_names"), list(order), reason))
+    note = f"{found.name}: its columns are taken for the classes {', '.join(order)}, in this order"
+    return entries, [] if found.columns is not None else [note]
+
+
+def _describe_matrices(
+    request: Request, known: OwnDataset | None, folder: Path, classes: Sequence[str], id_column: str | None
+) -> tuple[list[Entry], list[str]]:
+    """Describe predictions and features in files of their own; what was described before stays."""
+    entries: list[Entry] = []
+    notes: list[str] = []
+    if request.predictions is not None:
+        entries, notes = _describe_predictions(request.predictions, request, folder, classes, id_column)
+    elif known is not None:
+        entries += [Entry(("predictions", name), value) for name, value in known.predictions.items()]
+    if request.features is not None:
+        described, found = _describe_matrix(request.features, "features", folder, id_column)
+        entries += described
+        entries.append(Entry(("features", "dimensions"), found.numbers.shape[1], f"columns of {found.name}"))
+    elif known is not None:
+        entries += [Entry(("features", name), value) for name, value in known.features.items()]
+    return entries, notes
+
+
+def _list_columns_of(path: Path) -> list[str]:
+    if suffix_of(path.name) in ARRAY_ENDINGS:
+        return []
+    return list(read_source_table(path).columns.column_names)
 
 
 def _read_test_table(

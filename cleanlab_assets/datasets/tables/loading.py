@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,13 +25,18 @@ from cleanlab_assets.datasets.tables.labels import (
     read_label_sets,
     tell_spellings,
 )
+from cleanlab_assets.datasets.tables.matrices import Matrix, align, name_feature_columns, read_matrix
+from cleanlab_assets.datasets.tables.predictions import (
+    name_prediction_columns,
+    order_classes,
+    to_probabilities,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from cleanlab_assets.datasets.dataset import ColumnKind
-    from cleanlab_assets.datasets.tables.description import Columns, Options
+    from cleanlab_assets.datasets.tables.description import Columns, FeaturesFile, MatrixFile, Options, PredictionsFile
     from cleanlab_assets.datasets.tables.files import SourceTable
 
 SPLITS = ("train", "test")
@@ -46,6 +52,8 @@ class TableLoader:
         options: how the files are written.
         family: task family.
         class_names: the classes; empty where labels are numbers.
+        predictions: the user's own predictions, if there are some.
+        features: features that stand in a file of their own, if there are some.
         encoding: of text files without byte order mark.
     """
 
@@ -55,6 +63,8 @@ class TableLoader:
     family: str
     class_names: tuple[str, ...]
     encoding: str | None
+    predictions: PredictionsFile | None = None
+    features: FeaturesFile | None = None
 
     def load(self, paths: Mapping[str, Path]) -> pd.DataFrame:
         """Read the files, see ``load_with_notes``."""
@@ -69,11 +79,16 @@ class TableLoader:
             TextFileError: a file is not text in its encoding.
         """
         form = self.options.form(self.encoding)
-        return self.convert(
-            {role: read_source_table(paths[name], form, taken=TAKEN_NAMES) for role, name in self.files.items()}
-        )
+        sources = {role: read_source_table(paths[name], form, taken=TAKEN_NAMES) for role, name in self.files.items()}
 
-    def convert(self, sources: Mapping[str, SourceTable]) -> NotedTable:
+        def read(matrix: MatrixFile | None) -> Matrix | None:
+            return None if matrix is None else read_matrix(paths[Path(matrix.file).name], id_column=matrix.id)
+
+        return self.convert(sources, predictions=read(self.predictions), features=read(self.features))
+
+    def convert(
+        self, sources: Mapping[str, SourceTable], *, predictions: Matrix | None = None, features: Matrix | None = None
+    ) -> NotedTable:
         """Make the raw table of tables that were read, by their role; see ``load_with_notes``."""
         loaded = [self._convert(source, role) for role, source in sources.items()]
         table = pd.concat([part.table for part in loaded], ignore_index=True)
@@ -84,7 +99,42 @@ class TableLoader:
             table[self.columns.label_name] = label_column(table[self.columns.label_name], self.class_names)
         if GIVEN_SPLIT in table:
             table[GIVEN_SPLIT] = pd.Categorical(table[GIVEN_SPLIT], categories=list(SPLITS))
-        return NotedTable(table, tuple(note for part in loaded for note in part.notes))
+        notes = [note for part in loaded for note in part.notes]
+        for given, read in ((features, self._read_features), (predictions, self._read_predictions)):
+            if given is not None:
+                aligned, told = self._align(given, table)
+                columns, note = read(aligned)
+                table = pd.concat([table, columns], axis=1)
+                notes += [text for text in (told, note) if text]
+        return NotedTable(table, tuple(notes))
+
+    def _align(self, given: Matrix, table: pd.DataFrame) -> tuple[Matrix, str]:
+        ids = None if self.columns.id is None else table[self.columns.id]
+        return align(given, ids, len(table), " and ".join(self.files.values()))
+
+    def _read_features(self, given: Matrix) -> tuple[pd.DataFrame, str]:
+        """Return the user's features as columns of the raw table."""
+        n_columns = given.numbers.shape[1]
+        if self.features is not None and n_columns != self.features.dimensions:
+            raise TableError(
+                f"{given.name}: found {n_columns:,} columns, expected {self.features.dimensions:,}, as "
+                f"features.dimensions in {DESCRIPTION_FILE} says"
+            )
+        return pd.DataFrame(given.numbers.astype(np.float32), columns=list(name_feature_columns(n_columns))), ""
+
+    def _read_predictions(self, given: Matrix) -> tuple[pd.DataFrame, str]:
+        """Return the user's predictions as columns of the raw table, and what is to be told of them."""
+        names = list(name_prediction_columns(self.class_names))
+        if not self.class_names:
+            if given.numbers.shape[1] != 1:
+                raise TableError(f"{given.name}: found {given.numbers.shape[1]} columns, expected one predicted value")
+            return pd.DataFrame(given.numbers, columns=names), ""
+        said = () if self.predictions is None else self.predictions.class_names
+        where = f"say the order by class_names under [predictions] in {DESCRIPTION_FILE}"
+        order = said or order_classes(given, self.class_names, place=where)
+        is_exclusive = self.family == "classification"
+        probabilities, note = to_probabilities(given, order, self.class_names, sum_to_one=is_exclusive)
+        return pd.DataFrame(probabilities, columns=names), note
 
     def _convert(self, source: SourceTable, role: str) -> NotedTable:
         columns = self.columns

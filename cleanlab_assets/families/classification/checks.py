@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.families.detection_power import judge_detection_power
+from cleanlab_assets.families.detection_power import NOT_MEASURED, judge_detection_power
 from cleanlab_assets.families.step import CheckResult, StepContext, TrainingSetTable, check
 from cleanlab_assets.families.tables.checks import judge_rarest_class
 from cleanlab_assets.methods.detection_power import plant_and_audit_classes
@@ -23,6 +23,8 @@ def class_imbalance(context: StepContext, training_set: TrainingSetTable) -> Che
 @check("label_issues", is_heavy=True)
 def detection_power(context: StepContext, label_issues: ClassLabelIssuesTable) -> CheckResult:
     """Planted label errors rank far worse than by chance: the detector has signal."""
+    if not context.is_fitted:
+        return NOT_MEASURED
     rows, facts = train_rows(label_issues.value), label_issues.facts
     if "true_label" in rows:
         rows = rows.assign(given_label=rows["true_label"])

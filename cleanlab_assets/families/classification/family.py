@@ -10,6 +10,7 @@ from cleanlab_assets.families.classification.report import datalab_report
 from cleanlab_assets.families.classification.training_set import training_set
 from cleanlab_assets.families.classification.variants import VARIANTS
 from cleanlab_assets.families.family import ModelChoice, TaskFamily
+from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
 from cleanlab_assets.families.tables.checks import (
     TABLE_CHECKS,
     every_class_in_every_part,
@@ -40,6 +41,7 @@ CLASSIFICATION = TaskFamily(
     ),
     checks=(
         *TABLE_CHECKS,
+        predictions_are_out_of_sample,
         every_class_in_every_part,
         class_imbalance,
         probabilities_are_valid,

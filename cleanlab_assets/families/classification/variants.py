@@ -17,7 +17,7 @@ from cleanlab_assets.families.tables.variants import (
     put_on_card,
 )
 from cleanlab_assets.methods.class_codes import encode_labels
-from cleanlab_assets.methods.class_metrics import METRICS, ScoredPredictions
+from cleanlab_assets.methods.class_metrics import LOWER_IS_BETTER, METRICS, ScoredPredictions
 from cleanlab_assets.methods.class_predictions import (
     predict_out_of_sample,
     to_predictions_table,
@@ -168,6 +168,7 @@ def fit(
 VARIANTS = FamilyVariants(
     settings=ClassVariantSettings,
     metrics=METRICS,
+    lower_is_better=LOWER_IS_BETTER,
     compare=compare,
     fit=fit,
     comparison_version="3",

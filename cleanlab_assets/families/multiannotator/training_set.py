@@ -99,7 +99,7 @@ def training_set(context: StepContext, settings: TrainingSetSettings, raw_datase
         selection.table,
         raw_dataset.value,
         dataset,
-        test_fraction=settings.test_fraction,
+        test_fraction=settings.share_of_test_rows(dataset),
         folds=settings.folds,
         seed=settings.seed,
         reserved=AUDIT_COLUMNS | context.reserved_columns,

@@ -15,7 +15,7 @@ from cleanlab_assets.families.tables import variants as tables
 from cleanlab_assets.families.tables.settings import ClassVariantSettings
 from cleanlab_assets.families.tables.variants import AuditedTable, compare_class_variants
 from cleanlab_assets.methods.class_codes import encode_labels
-from cleanlab_assets.methods.class_metrics import METRICS, ScoredPredictions
+from cleanlab_assets.methods.class_metrics import LOWER_IS_BETTER, METRICS, ScoredPredictions
 from cleanlab_assets.methods.class_predictions import (
     predict_out_of_sample,
     to_predictions_table,
@@ -134,6 +134,7 @@ def fit(
 VARIANTS = FamilyVariants(
     settings=VariantComparisonSettings,
     metrics=METRICS,
+    lower_is_better=LOWER_IS_BETTER,
     compare=compare,
     fit=fit,
     comparison_version="2",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.families.detection_power import judge_detection_power
+from cleanlab_assets.families.detection_power import NOT_MEASURED, judge_detection_power
 from cleanlab_assets.families.multilabel.plant import plant_label_set_errors
 from cleanlab_assets.families.multilabel.predictions import (
     predict_label_sets_out_of_sample,
@@ -56,6 +56,8 @@ def probabilities_are_valid(context: StepContext, predictions: LabelSetPredictio
 @check("label_issues", is_heavy=True)
 def detection_power(context: StepContext, label_issues: LabelSetIssuesTable) -> CheckResult:
     """Planted label errors rank far worse than by chance: the detector has signal."""
+    if not context.is_fitted:
+        return NOT_MEASURED
     table, facts, names = train_rows(label_issues.value), label_issues.facts, context.dataset.class_names
     if "true_label" in table:
         table = table.assign(given_label=table["true_label"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cleanlab_assets.families.family import ModelChoice, TaskFamily
+from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
 from cleanlab_assets.families.multilabel.checks import class_imbalance, detection_power, probabilities_are_valid
 from cleanlab_assets.families.multilabel.datalab import datalab_issues
 from cleanlab_assets.families.multilabel.issues import label_issues, label_issues_by_class
@@ -35,6 +36,7 @@ MULTILABEL = TaskFamily(
     ),
     checks=(
         *TABLE_CHECKS,
+        predictions_are_out_of_sample,
         every_class_in_every_part,
         class_imbalance,
         probabilities_are_valid,

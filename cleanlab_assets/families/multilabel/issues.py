@@ -152,6 +152,7 @@ def label_issues(
         model_parameters=predicted.model_parameters,
         flag_rule=f"cleanlab's rule {settings.filter_by} for one class at least",
         notes=list(issues.notes),
+        looks_in_sample=predicted.looks_in_sample,
         **rules,
         calibration_method=predicted.calibration_method,
         calibration_error=predicted.reliability.expected_calibration_error,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from cleanlab_assets.families import settings as shared
 from cleanlab_assets.families.contracts import ROW_ID, SPLIT, TableContract, text
+from cleanlab_assets.families.in_sample import suspect_in_sample
 from cleanlab_assets.families.multilabel.metrics import ScoredLabelSets, measure_label_set_calibration
 from cleanlab_assets.families.predictions import store_predictions
 from cleanlab_assets.families.step import StepContext, TrainingSetTable, step
@@ -20,7 +22,7 @@ from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.label_sets import encode_given_labels
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import TableView, keep_finite
-from cleanlab_assets.methods.training_set import audited_rows, is_train_row
+from cleanlab_assets.methods.training_set import audited_rows, is_train_row, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from cleanlab_assets.methods.shown import Shown
+    from cleanlab_assets.models.catalogue import PipelineFactory
 
 UNCALIBRATED_PREFIX = "uncalibrated_"
 CalibrationMethod = Literal["platt", "isotonic", "none"]
+_LIKELY = 0.5
 _LOGIT_FLOOR = 1e-4
 """Forests and neighbours give probabilities of 0 and 1, whose logits are infinite."""
 
@@ -164,6 +168,19 @@ def _to_logit(probabilities: np.ndarray) -> np.ndarray:
     return logits
 
 
+def _cross_validate(class_names: Sequence[str], build: PipelineFactory, rows: pd.DataFrame) -> np.ndarray:
+    is_named, folds = encode_given_labels(rows, class_names), rows["fold"].to_numpy()
+    return predict_label_sets_out_of_sample(
+        rows[build.features], is_named, folds, build=build, calibration="none"
+    ).uncalibrated
+
+
+def _measure_misses(class_names: Sequence[str], rows: pd.DataFrame, probabilities: np.ndarray) -> float:
+    """Return the share of rows and classes at which labels and probabilities differ, by that of a guess of none."""
+    is_named = encode_given_labels(rows, class_names)
+    return float(((probabilities > _LIKELY) != is_named).mean() / max(is_named.mean(), 1 / is_named.size))
+
+
 def to_label_set_predictions_table(
     rows: pd.DataFrame, predicted: LabelSetPredictions, class_names: Sequence[str]
 ) -> pd.DataFrame:
@@ -232,10 +249,26 @@ def predictions(
     names = context.dataset.class_names
     rows = audited_rows(training_set.value)
     is_named, is_train = encode_given_labels(rows, names), is_train_row(rows)
-    build = context.pipeline_factory(training_set.facts.seed, settings.parameters)
-    predicted = predict_label_sets_out_of_sample(
-        rows[build.features], is_named, rows["fold"].to_numpy(), build=build, calibration=settings.calibration
-    )
+    folds = rows["fold"].to_numpy()
+    suspicion = ""
+    if context.is_fitted:
+        build = context.pipeline_factory(training_set.facts.seed, settings.parameters)
+        predicted = predict_label_sets_out_of_sample(
+            rows[build.features], is_named, folds, build=build, calibration=settings.calibration
+        )
+    else:
+        given = context.own_predictions(rows).astype(np.float32)
+        calibrated = calibrate_out_of_fold(given, is_named, folds, method=settings.calibration)
+        predicted = LabelSetPredictions(probabilities=calibrated, uncalibrated=given, fit_seconds=())
+        suspicion = suspect_in_sample(
+            context,
+            train_rows(rows),
+            predicted.uncalibrated[is_train],
+            seed=training_set.facts.seed,
+            models=("logistic_regression", "hist_gradient_boosting"),
+            predict=partial(_cross_validate, names),
+            measure=partial(_measure_misses, names),
+        )
     known, uncalibrated = is_named[is_train], predicted.uncalibrated[is_train]
     # Metrics are those of the model as it is trained and stored, the calibration error that of what the audit uses.
     scored = ScoredLabelSets(known, uncalibrated)
@@ -249,6 +282,7 @@ def predictions(
         calibration_method=settings.calibration,
         class_roc_auc=areas,
         uncalibrated_error=before,
+        looks_in_sample=suspicion,
     )
 
     def show() -> dict[str, Shown]:

@@ -153,6 +153,7 @@ def fit(
 VARIANTS = FamilyVariants(
     settings=VariantComparisonSettings,
     metrics=LABEL_SET_METRICS,
+    lower_is_better=ScoredLabelSets.lower_is_better,
     compare=compare,
     fit=fit,
     comparison_version="2",

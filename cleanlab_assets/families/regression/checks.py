@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.families.detection_power import MINIMUM_LIFT, judge_detection_power
+from cleanlab_assets.families.detection_power import MINIMUM_LIFT, NOT_MEASURED, judge_detection_power
 from cleanlab_assets.families.regression.cut_calibration import plant_and_audit_values
 from cleanlab_assets.families.step import (
     CheckResult,
@@ -41,6 +41,8 @@ def detection_power(
     context: StepContext, label_issues: ValueLabelIssuesTable, training_set: TrainingSetTable
 ) -> CheckResult:
     """Planted label errors rank far worse than by chance: the detector has signal."""
+    if not context.is_fitted:
+        return NOT_MEASURED
     facts, rows = label_issues.facts, train_rows(training_set.value)
     if "true_label" in rows:
         rows = rows.assign(given_label=rows["true_label"])

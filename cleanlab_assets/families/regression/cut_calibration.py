@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,6 +74,7 @@ def calibrate_cut(
     *,
     build: Callable[[], Pipeline],
     domain: NumericLabel,
+    predict: Callable[[pd.DataFrame, np.ndarray], ValuePredictions] | None = None,
     fraction: float = 0.05,
     false_flag_rate: float = 0.01,
     max_rows: int = 5000,
@@ -94,6 +96,7 @@ def calibrate_cut(
         features: names of the feature columns.
         build: returns a new unfitted pipeline, as for the real audit.
         domain: the values that a label may take.
+        predict: predicts rows with other labels than the given ones; by default the model of ``build`` on their folds.
         fraction: share of labels to corrupt.
         false_flag_rate: wanted share of flagged rows among those without planted error, from 0 to 1.
         max_rows: rows of a random sample that bounds the cost.
@@ -106,7 +109,12 @@ def calibrate_cut(
         ValueError: too few rows can take an error, see ``plant_value_errors``.
     """
     copy = _audit_planted_copy(
-        rows, features, build=build, domain=domain, fraction=fraction, max_rows=max_rows, seed=seed
+        rows,
+        predict or partial(_predict_on_folds, features, build),
+        domain=domain,
+        fraction=fraction,
+        max_rows=max_rows,
+        seed=seed,
     )
     quality = score_value_quality(copy.planted.labels, copy.predicted.values, copy.predicted.uncertainty)
     is_planted = copy.planted.is_planted
@@ -212,9 +220,8 @@ def plant_and_audit_values(
     Raises:
         ValueError: too few rows can take an error, see ``plant_value_errors``.
     """
-    copy = _audit_planted_copy(
-        rows, features, build=build, domain=domain, fraction=fraction, max_rows=max_rows, seed=seed
-    )
+    predict = partial(_predict_on_folds, features, build)
+    copy = _audit_planted_copy(rows, predict, domain=domain, fraction=fraction, max_rows=max_rows, seed=seed)
     issues = find_issues(to_value_predictions_table(copy.rows, copy.predicted), copy.rows[features]).table
     return score_detection_power(
         issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), copy.planted.is_planted
@@ -232,15 +239,14 @@ class _AuditedCopy:
 
 def _audit_planted_copy(
     rows: pd.DataFrame,
-    features: list[str],
+    predict: Callable[[pd.DataFrame, np.ndarray], ValuePredictions],
     *,
-    build: Callable[[], Pipeline],
     domain: NumericLabel,
     fraction: float,
     max_rows: int,
     seed: int,
 ) -> _AuditedCopy:
-    """Plant mixed errors in a random sample of the rows and predict it on the folds that the rows have."""
+    """Plant mixed errors in a random sample of the rows and predict it."""
     rng = seed_generator(seed, "planted copy")
     sample = np.sort(rng.choice(len(rows), size=min(max_rows, len(rows)), replace=False))
     copy = rows.iloc[sample].reset_index(drop=True)
@@ -253,5 +259,11 @@ def _audit_planted_copy(
         seed=int(rng.integers(2**31)),
     )
     copy["given_label"] = planted.labels
-    predicted = predict_values_out_of_sample(copy[features], planted.labels, copy["fold"].to_numpy(), build=build)
-    return _AuditedCopy(rows=copy, planted=planted, predicted=predicted)
+    return _AuditedCopy(rows=copy, planted=planted, predicted=predict(copy, planted.labels))
+
+
+def _predict_on_folds(
+    features: list[str], build: Callable[[], Pipeline], rows: pd.DataFrame, labels: np.ndarray
+) -> ValuePredictions:
+    """Predict rows out of sample on the folds that they have."""
+    return predict_values_out_of_sample(rows[features], labels, rows["fold"].to_numpy(), build=build)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cleanlab_assets.families.family import ModelChoice, TaskFamily
+from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
 from cleanlab_assets.families.regression.checks import detection_power, outlier_detection_power, values_are_valid
 from cleanlab_assets.families.regression.datalab import datalab_issues
 from cleanlab_assets.families.regression.issues import label_issues
@@ -36,7 +37,7 @@ REGRESSION = TaskFamily(
         suggested_labels,
         datalab_report,
     ),
-    checks=(*TABLE_CHECKS, outlier_detection_power, values_are_valid, detection_power),
+    checks=(*TABLE_CHECKS, predictions_are_out_of_sample, outlier_detection_power, values_are_valid, detection_power),
     variants=VARIANTS,
     data_issues=collect_data_issues,
     reports=("label_issues", "datalab_report", "retrained_model"),

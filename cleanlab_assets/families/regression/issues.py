@@ -22,6 +22,7 @@ from cleanlab_assets.families.contracts import (
 from cleanlab_assets.families.label_issues import store_label_issues
 from cleanlab_assets.families.regression.cut_calibration import CalibratedCut, calibrate_cut
 from cleanlab_assets.families.regression.plots import plot_given_against_predicted, plot_quality_cuts
+from cleanlab_assets.families.regression.predictions import take_predicted_values
 from cleanlab_assets.families.regression.training_set import VALUE
 from cleanlab_assets.families.regression.value_quality import FlagRule, ValueIssues, find_value_issues
 from cleanlab_assets.families.step import Settings, StepContext, TrainingSetTable, step
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cleanlab_assets.datasets.dataset import NumericLabel
-    from cleanlab_assets.families.regression.predictions import ValuePredictionsTable
+    from cleanlab_assets.families.regression.predictions import (
+        ValuePredictions,
+        ValuePredictionsTable,
+    )
     from cleanlab_assets.methods.shown import Shown
 
 
@@ -110,11 +114,17 @@ def label_issues(
     train = train_rows(rows)
     build = context.pipeline_factory(seed, predictions.facts.model_parameters)
     calibrated = calibrate_cut(
-        train, build.features, build=build, domain=domain, false_flag_rate=settings.false_flag_rate, seed=seed
+        train,
+        context.features,
+        build=build,
+        domain=domain,
+        predict=None if context.is_fitted else partial(_take_own_predictions, context),
+        false_flag_rate=settings.false_flag_rate,
+        seed=seed,
     )
     issues = find_value_issues(
         predictions.value,
-        rows[build.features],
+        rows[context.features],
         domain=domain,
         flag_by=settings.flag_by,
         calibrated_cut=calibrated.cut,
@@ -124,6 +134,7 @@ def label_issues(
         seed=seed,
         model_parameters=predictions.facts.model_parameters,
         flag_rule=_describe_rule(settings.flag_by, calibrated, flagged_share),
+        looks_in_sample=predictions.facts.looks_in_sample,
         notes=[
             *issues.notes,
             f"{predictions.facts.n_left_out:,} rows with doubtful labels took no part in training the models behind "
@@ -178,3 +189,8 @@ def _describe_rule(flag_by: str, calibrated: CalibratedCut, flagged_share: float
     return (
         f"{cut} {low:.1%} (where the model fits) to {flagged_share:.1%} (if no flagged label is wrong) of right labels"
     )
+
+
+def _take_own_predictions(context: StepContext, rows: pd.DataFrame, labels: np.ndarray) -> ValuePredictions:
+    """Return the user's own predictions of rows, whose uncertainty is told by other labels than the given ones."""
+    return take_predicted_values(context.own_predictions(rows)[:, 0], labels, np.ones(len(rows), dtype=bool))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.families.contracts import ROW_ID, SPLIT, TableContract, number
+from cleanlab_assets.families.in_sample import suspect_in_sample
 from cleanlab_assets.families.predictions import store_predictions
 from cleanlab_assets.families.regression.metrics import ScoredValues, measure_interval_calibration
 from cleanlab_assets.families.regression.plots import plot_given_against_predicted
@@ -19,7 +20,7 @@ from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_ea
 from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Plots, keep_finite
-from cleanlab_assets.methods.training_set import NO_FOLD, audited_rows, is_train_row
+from cleanlab_assets.methods.training_set import NO_FOLD, audited_rows, is_train_row, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.methods.cross_validation import Fold
     from cleanlab_assets.methods.shown import Shown
+    from cleanlab_assets.models.catalogue import PipelineFactory
 
 PREDICTED_VALUE = number("predicted_value")
 _MEAN_TO_DEVIATION = 1.2533
@@ -108,6 +110,18 @@ def predict_values_out_of_sample(
     return ValuePredictions(values, uncertainty, seconds, n_left_out=int(is_doubtful.sum()))
 
 
+def take_predicted_values(values: np.ndarray, labels: np.ndarray, is_train: np.ndarray) -> ValuePredictions:
+    """Take predictions of the user's own, which say nothing of their uncertainty: it is the same for every row.
+
+    Args:
+        values: predicted values, float64 of shape (n_rows,).
+        labels: given labels, float64 of the same shape.
+        is_train: rows from which the uncertainty is estimated, bool of the same shape.
+    """
+    uncertainty = np.full(len(values), _estimate_spread(np.abs(labels - values)[is_train]))
+    return ValuePredictions(values, uncertainty, ())
+
+
 def _predict_held_out(
     turns: Sequence[Fold],
     features: pd.DataFrame,
@@ -130,6 +144,18 @@ def _estimate_spread(deviations: np.ndarray) -> float:
     """Return a positive standard deviation: by the median, else by the mean, else 1 where every prediction is exact."""
     by_median = _MEDIAN_TO_DEVIATION * float(np.median(deviations))
     return by_median or _MEAN_TO_DEVIATION * float(deviations.mean()) or 1.0
+
+
+def _cross_validate(build: PipelineFactory, rows: pd.DataFrame) -> np.ndarray:
+    labels = rows["given_label"].to_numpy()
+    predicted = predict_values_out_of_sample(rows[build.features], labels, rows["fold"].to_numpy(), build=build)
+    return predicted.values[:, None]  # noqa: PD011 - no pandas object
+
+
+def _measure_unexplained_share(rows: pd.DataFrame, predicted: np.ndarray) -> float:
+    """Return the share of the labels' variance that predictions do not explain."""
+    labels = rows["given_label"].to_numpy()
+    return float(((labels - predicted[:, 0]) ** 2).mean() / labels.var())
 
 
 def to_value_predictions_table(rows: pd.DataFrame, predicted: ValuePredictions) -> pd.DataFrame:
@@ -169,8 +195,22 @@ def predictions(
     """
     rows = audited_rows(training_set.value)
     labels, is_train = rows["given_label"].to_numpy(), is_train_row(rows)
-    build = context.pipeline_factory(training_set.facts.seed, settings.parameters)
-    predicted = predict_values_out_of_sample(rows[build.features], labels, rows["fold"].to_numpy(), build=build)
+    suspicion = ""
+    if context.is_fitted:
+        build = context.pipeline_factory(training_set.facts.seed, settings.parameters)
+        predicted = predict_values_out_of_sample(rows[build.features], labels, rows["fold"].to_numpy(), build=build)
+    else:
+        own = context.own_predictions(rows)
+        predicted = take_predicted_values(own[:, 0], labels, is_train)
+        suspicion = suspect_in_sample(
+            context,
+            train_rows(rows),
+            own[is_train],
+            seed=training_set.facts.seed,
+            models=("ridge", "hist_gradient_boosting"),
+            predict=_cross_validate,
+            measure=_measure_unexplained_share,
+        )
     values = predicted.values  # noqa: PD011 - no pandas object
     facts = ValuePredictionsFacts(
         seed=training_set.facts.seed,
@@ -178,6 +218,7 @@ def predictions(
         cross_validation=keep_finite(ScoredValues(labels[is_train], values[is_train]).compute()),
         reliability=measure_interval_calibration(labels[is_train], values[is_train], predicted.uncertainty[is_train]),
         n_left_out=predicted.n_left_out,
+        looks_in_sample=suspicion,
     )
 
     def show() -> dict[str, Shown]:

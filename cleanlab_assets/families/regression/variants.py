@@ -135,6 +135,7 @@ def compare(
 VARIANTS = FamilyVariants(
     settings=VariantComparisonSettings,
     metrics=VALUE_METRICS,
+    lower_is_better=ScoredValues.lower_is_better,
     compare=compare,
     fit=fit,
     comparison_version="3",

@@ -23,6 +23,7 @@ from cleanlab_assets.methods.class_predictions import to_probabilities
 from cleanlab_assets.methods.folds import group_equal_rows
 from cleanlab_assets.methods.issue_summary import NOT_ASKED_FOR, IssueTypeSummary
 from cleanlab_assets.methods.shown import Json, TableView
+from cleanlab_assets.methods.training_set import TEST
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.tables.steps import DatalabTable, NeighborGraphTable
@@ -65,7 +66,9 @@ def no_equal_rows_across_splits(context: StepContext, training_set: TrainingSetT
 def every_class_in_every_part(context: StepContext, training_set: TrainingSetTable) -> CheckResult:
     """Every class has enough rows for every fold and for the test rows."""
     notes = training_set.facts.small_classes
-    description = "; ".join(notes) or "every class is in every fold and among the test rows"
+    has_test_rows = (training_set.value["split"] == TEST).any()
+    everywhere = "every class is in every fold" + (" and among the test rows" if has_test_rows else "")
+    description = "; ".join(notes) or everywhere
     return gate(passed=not notes, description=description, figures={"n_notes": len(notes)})
 
 

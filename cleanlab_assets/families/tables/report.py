@@ -107,7 +107,7 @@ class AuditResults:
         return cls(
             dataset=context.dataset,
             model=context.model,
-            training_set=training_set.value,
+            training_set=training_set.value.drop(columns=list(context.dataset.prediction_columns)),
             label_issues=label_issues.value,
             datalab_issues=datalab_issues.value,
             datalab_summary=datalab_summary.value,
@@ -116,7 +116,11 @@ class AuditResults:
                 **describe_origin(context, training_set, datalab_issues, name="Datalab issues"),
                 "Label issues hash": label_issues.origin.data_hash,
             },
-            notes=[*training_set.facts.notes, *label_issues.facts.notes],
+            notes=[
+                *filter(None, [label_issues.facts.looks_in_sample]),
+                *training_set.facts.notes,
+                *label_issues.facts.notes,
+            ],
             suggested_labels=None if suggested_labels is None else suggested_labels.value,
             full_table=full_table,
         )

@@ -40,13 +40,15 @@ def suggested_labels(
     """
     rows = unlabelled_rows(raw_dataset.value, context.dataset)
     table = rows[["row_id", *([OWN_ID] if OWN_ID in rows else [])]]
-    if len(rows):
+    if len(rows) and not context.is_fitted:
+        table = _suggest(table, context.own_predictions(rows), context.dataset)
+    elif len(rows):
         train = train_rows(training_set.value)
         build = context.pipeline_factory(training_set.facts.seed, predictions.facts.model_parameters)
         targets = _encode(train["given_label"], context.dataset)
         model = build().fit(train[build.features], targets)
         features = read_features(rows, context.dataset, reserved=frozenset())[build.features]
-        table = _suggest(table, model, features, context.dataset)
+        table = _suggest(table, _predict(model, features, context.dataset), context.dataset)
     return Result(
         value=table, facts=NoFacts(), show=lambda: {"n_unlabelled_rows": len(table), "preview": TableView(table)}
     )
@@ -56,13 +58,19 @@ def _encode(labels: pd.Series, dataset: Dataset) -> np.ndarray:
     return labels.to_numpy(dtype=np.float64) if dataset.numeric_label else encode_labels(labels)
 
 
-def _suggest(table: pd.DataFrame, model: Pipeline, features: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """Put the suggested label beside each row, and the rows in order."""
+def _predict(model: Pipeline, features: pd.DataFrame, dataset: Dataset) -> np.ndarray:
+    """Return predicted values, shape (n_rows, 1), or the probabilities of all classes."""
     if dataset.numeric_label is not None:
-        return table.assign(suggested_label=dataset.numeric_label.to_allowed(model.predict(features)))
-    probabilities = predict_all_classes(model, features, n_classes=len(dataset.class_names))
+        return np.asarray(model.predict(features))[:, None]
+    return predict_all_classes(model, features, n_classes=len(dataset.class_names))
+
+
+def _suggest(table: pd.DataFrame, predicted: np.ndarray, dataset: Dataset) -> pd.DataFrame:
+    """Put the suggested label beside each row, and the rows in order; see ``_predict``."""
+    if dataset.numeric_label is not None:
+        return table.assign(suggested_label=dataset.numeric_label.to_allowed(predicted[:, 0]))
     suggested = table.assign(
-        suggested_label=np.array(dataset.class_names, dtype=object)[probabilities.argmax(axis=1)],
-        suggested_label_probability=probabilities.max(axis=1),
+        suggested_label=np.array(dataset.class_names, dtype=object)[predicted.argmax(axis=1)],
+        suggested_label_probability=predicted.max(axis=1),
     )
     return suggested.sort_values("suggested_label_probability", ascending=False, kind="stable", ignore_index=True)

@@ -52,7 +52,7 @@ def make_training_set(
         raw_dataset.value,
         context.dataset,
         max_rows=settings.max_rows,
-        test_fraction=settings.test_fraction,
+        test_fraction=settings.share_of_test_rows(context.dataset),
         folds=settings.folds,
         seed=settings.seed,
         reserved=AUDIT_COLUMNS | context.reserved_columns,

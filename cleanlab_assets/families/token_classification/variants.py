@@ -82,6 +82,7 @@ def compare(
 VARIANTS = FamilyVariants(
     settings=VariantComparisonSettings,
     metrics=TOKEN_METRICS,
+    lower_is_better=ScoredTokens.lower_is_better,
     compare=compare,
     fit=fit,
     comparison_version="2",
