@@ -218,7 +218,7 @@ def audit(
     """Audit a table that is in memory.
 
     Args:
-        table: a data frame of pandas or polars, or a table of pyarrow.
+        table: a data frame of pandas or polars, or a table of pyarrow. The index of a data frame is left out.
         label: column of the label; several columns of 0 and 1, or a pattern of them, for several classes of a row.
         task: task family; told by the label if absent.
         separator: what stands between the classes of a label that names several.
@@ -265,7 +265,9 @@ def audit(
     from cleanlab_assets.families.registry import family_of
     from cleanlab_assets.models.catalogue import get_model
 
-    source = take_source_table(nw.from_native(table, eager_only=True).to_arrow(), name, taken=TAKEN_NAMES)
+    # The index of a data frame is no column of it.
+    frame = nw.maybe_reset_index(nw.from_native(table, eager_only=True))
+    source = take_source_table(frame.to_arrow(), name, taken=TAKEN_NAMES)
     predictions, matrix = _take_matrix(pred_probs, "pred_probs"), _take_matrix(features, "features")
     roles = {"id": id, "group": group, "time": time, "split": split}
     request = Request(
@@ -293,8 +295,7 @@ def audit(
     if model is not None or family.choice is None:
         return run
     runs = {one: run.with_model(one) for one in family.choice.models}
-    found = {one: tried.result("predictions").facts.cross_validation for one, tried in runs.items()}
-    best, reason = family.choice.choose({one: float(of[family.choice.metric]) for one, of in found.items()})
+    best, reason = family.choice.choose({one: tried.result("predictions") for one, tried in runs.items()})
     return replace(runs[best], choice=reason)
 
 
@@ -310,7 +311,8 @@ def _take_matrix(given: Any, name: str) -> Matrix | None:
         return None
     if isinstance(given, np.ndarray | list):
         return take_array(np.asarray(given), name)
-    return take_table(take_source_table(nw.from_native(given, eager_only=True).to_arrow(), name))
+    frame = nw.maybe_reset_index(nw.from_native(given, eager_only=True))
+    return take_table(take_source_table(frame.to_arrow(), name))
 
 
 def _steps_of(family: TaskFamily) -> tuple[Step, ...]:

@@ -101,7 +101,7 @@ def test_the_model_with_the_least_error_is_chosen_and_it_is_said() -> None:
     table = pd.DataFrame({"x": x, "z": rng.normal(size=300), "y": np.where(np.abs(x) < 1.5, "near", "far")})
     run = audit(table, label="y", settings={"training_set.folds": 3})
     assert run.model == "hist_gradient_boosting"
-    assert run.choice.startswith("the least cross-validated log loss: hist_gradient_boosting ")
+    assert run.choice.startswith("the least cross-validated log loss after calibration: hist_gradient_boosting ")
     assert audit(table, label="y", model="knn", settings={"training_set.folds": 3}).choice == ""
 
 
@@ -143,6 +143,14 @@ def test_what_is_no_table_is_told() -> None:
 def test_an_unknown_result_is_told(run: AuditRun) -> None:
     with pytest.raises(UnknownResultError, match="has no result 'oracle': expected one of raw_dataset, training_set"):
         run.result("oracle")
+
+
+def test_the_index_of_a_data_frame_is_no_column_and_names_no_row() -> None:
+    table, wrong = make_rows()
+    shuffled = table.set_index(pd.Index(table["species"].map({"setosa": 1, "versicolor": 2, "virginica": 3}), name="z"))
+    run = audit(shuffled, label="species", model="logistic_regression", settings=LEAN)
+    assert [column.name for column in run.dataset.features] == ["length", "width"]
+    assert set(run.label_issues.sort_values("rank")["row_id"].head(N_WRONG)) == set(wrong)
 
 
 def test_an_audit_imports_no_dagster() -> None:

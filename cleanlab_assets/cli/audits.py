@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from cleanlab_assets.families.step import Level
+    from cleanlab_assets.methods.result import Result
     from cleanlab_assets.orchestration.audit_result import AuditResult
     from cleanlab_assets.orchestration.family import Family
     from cleanlab_assets.orchestration.runs import RunOutcome
@@ -135,16 +136,17 @@ def _choose_model(
     from cleanlab_assets.families.step import MODEL
     from cleanlab_assets.orchestration.history import latest_materialization
     from cleanlab_assets.orchestration.partitions import Partition
+    from cleanlab_assets.orchestration.storage import read_result
 
     choice = family.task.choice
     assert choice is not None  # noqa: S101 - a family without it is asked for one model
-    found: dict[str, float] = {}
+    found: dict[str, Result[Any, Any]] = {}
     for model in models:
         partition = str(Partition(dataset, model))
         end_on_failure(family, materialize(MODEL, partition, left_out=_find_steps_of_issues(family)))
         latest = latest_materialization(instance, family.key(LAST_STEP_BEFORE_ISSUES), partition)
         assert latest is not None  # noqa: S101 - it was materialized, or was up to date
-        found[model] = float(latest.metadata[f"cross_validated_{choice.metric}"].value)  # type: ignore[arg-type]
+        found[model] = read_result(str(latest.metadata["path"].value), family.step(LAST_STEP_BEFORE_ISSUES))
     return choice.choose(found)
 
 
@@ -240,11 +242,19 @@ def gate(
     Example: cleanlab-demo gate -d adult_income -m random_forest --strict
     """
     family, model = options.choose_model(dataset, model, family_name)
+    from cleanlab_assets.families.step import MODEL
+    from cleanlab_assets.orchestration.history import say_how_to_make
     from cleanlab_assets.orchestration.partitions import partition_keys
     from cleanlab_assets.orchestration.runs import evaluate_checks
-    from cleanlab_assets.orchestration.verification import find_faults
+    from cleanlab_assets.orchestration.verification import find_absent, find_faults
 
     with open_instance() as instance, RunProgress("evaluating checks") as progress:
+        if absent := find_absent(instance, family, partition_keys(dataset, model)):
+            fail(
+                ExitCode.GATE_FAILED,
+                f"{dataset} / {model} is not audited yet: {len(absent)} assets were never materialized, "
+                f"{absent[0]} first: {say_how_to_make(partition_keys(dataset, model)[MODEL])}",
+            )
         if faults := find_faults(instance, family, partition_keys(dataset, model), load_settings().artifacts_dir):
             for fault in faults:
                 errors.print(f"[red]FAIL[/red]  {escape(fault)}")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when nothing more can be written: a full disk, a used-up quota, a limit on the size of files."""
+NOT_USABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
+"""What the system says of a place that may not be written, or is no directory."""
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_ECHO},}}")
 
 _received: int | None = None
@@ -102,9 +104,28 @@ def _find_ending(error: Exception) -> tuple[ExitCode, str] | None:
 
         if isinstance(error, InstanceError):
             return ExitCode.RUN_FAILED, str(error)
+    if isinstance(error, OSError) and error.filename and error.errno in NOT_USABLE:
+        return ExitCode.WRONG_USE, f"{error.filename}: {error.strerror}: {_say_which_setting(str(error.filename))}"
     if found := next(filter(None, map(_describe_lack_of_space, _causes_of(error))), None):
         return ExitCode.RUN_FAILED, found
     return None
+
+
+def _say_which_setting(path: str) -> str:
+    """Say which directory is not one that can be written, and by what it is set."""
+    from cleanlab_assets.settings import load_settings, project_root
+
+    settings = load_settings()
+    home = os.environ.get("DAGSTER_HOME") or str(project_root() / "data" / "dagster_home")
+    places = {
+        "CLEANLAB_DEMO_DATA_DIR": str(settings.data_dir),
+        "CLEANLAB_DEMO_ARTIFACTS_DIR": settings.artifacts_dir,
+        "DAGSTER_HOME": home,
+    }
+    for variable, place in places.items():
+        if path == place or path.startswith(f"{place}{os.sep}"):
+            return f"{variable} must be a directory that you may write"
+    return "expected a place that you may write"
 
 
 def _causes_of(error: BaseException) -> Iterator[BaseException]:

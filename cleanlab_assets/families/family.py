@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cleanlab_assets.reports.formatting import name_metric
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.families.settings import VariantComparisonSettings
     from cleanlab_assets.families.step import Check, Step, StorageFormat
+    from cleanlab_assets.methods.result import Result
     from cleanlab_assets.methods.variants import VariantComparison
     from cleanlab_assets.reports.audit_facts import DataIssues, Unit
 
@@ -52,21 +51,26 @@ class FamilyVariants:
 class ModelChoice:
     """How a model is chosen where the user names none: of some quick models the one with the least error.
 
-    ``metric`` is a cross-validated one of ``predictions``; lower is better.
+    Attributes:
+        models: Names of the models.
+        error: What is measured, in words.
+        measure: Measures it on the result of ``predictions``, by the train rows, which are predicted out of sample.
     """
 
     models: tuple[str, ...]
-    metric: str
+    error: str
+    measure: Callable[[Result[Any, Any]], float]
 
-    def choose(self, errors: Mapping[str, float]) -> tuple[str, str]:
+    def choose(self, predictions: Mapping[str, Result[Any, Any]]) -> tuple[str, str]:
         """Return the model with the least error, and the errors of all in words.
 
         Args:
-            errors: ``metric`` of each model.
+            predictions: of each model.
         """
+        errors = {model: self.measure(result) for model, result in predictions.items()}
         ranked = sorted(errors, key=lambda model: errors[model])
         figures = ", ".join(f"{model} {errors[model]:.4g}" for model in ranked)
-        return ranked[0], f"the least cross-validated {name_metric(self.metric)}: {figures}"
+        return ranked[0], f"the least cross-validated {self.error}: {figures}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,12 @@ from cleanlab_assets.families.in_sample import suspect_in_sample
 from cleanlab_assets.families.settings import PredictionsSettings
 from cleanlab_assets.families.step import StepContext, step
 from cleanlab_assets.methods.class_codes import encode_labels
-from cleanlab_assets.methods.class_metrics import measure_calibration
+from cleanlab_assets.methods.class_metrics import calibrated_log_loss, measure_calibration
 from cleanlab_assets.methods.class_predictions import (
     OutOfSamplePredictions,
     predict_out_of_sample,
     to_predictions_table,
+    to_probabilities,
 )
 from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.result import Result
@@ -77,6 +78,17 @@ def store_predictions(
 def plot_curve(curve: ReliabilityCurve) -> bytes:
     """Draw how often the model is right at each confidence, as a PNG."""
     return plot_reliability(np.array(curve.mean_confidence), np.array(curve.accuracy), np.array(curve.counts))
+
+
+def read_metric(name: str) -> Callable[[Result[Any, Any]], float]:
+    """Return what reads a cross-validated metric of the result of ``predictions``."""
+    return lambda predictions: float(predictions.facts.cross_validation[name])
+
+
+def measure_calibrated_log_loss(predictions: Result[Any, Any]) -> float:
+    """Return the log loss of the train rows after calibration, see ``calibrated_log_loss``."""
+    rows = train_rows(predictions.value)
+    return calibrated_log_loss(encode_labels(rows["given_label"]), to_probabilities(rows))
 
 
 def _cross_validate(build: PipelineFactory, rows: pd.DataFrame) -> np.ndarray:

@@ -104,6 +104,30 @@ def divide_by_time(times: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     return np.searchsorted(edges, middles).clip(max=len(edges) - 1).astype(np.int64)
 
 
+def divide_groups_by_time(times: np.ndarray, groups: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Divide rows into parts of the given shares by the last time of their group, each group whole in one part.
+
+    So every group of a later part goes on longer than those of an earlier one, and no row of the first part is later
+    than the last row of any group of another part. A group that is larger than a part overfills it.
+
+    Args:
+        times: numbers that order the rows in time, shape (n_rows,).
+        groups: group numbers, shape (n_rows,).
+        shares: size of each part as a share of the rows; sums to 1.
+
+    Returns:
+        int64 array of shape (n_rows,): the part of each row, from 0.
+
+    Raises:
+        ValueError: the shares do not sum to 1, or one is not positive.
+    """
+    edges = _cumulate(shares)
+    by_group = pd.Series(times).groupby(groups).agg(["max", "size"]).sort_values("max", kind="stable")
+    middles = (by_group["size"].cumsum() - by_group["size"] / 2) / max(len(times), 1)
+    parts = pd.Series(np.searchsorted(edges, middles).clip(max=len(edges) - 1), index=by_group.index)
+    return parts.reindex(groups).to_numpy(dtype=np.int64)
+
+
 def bin_by_quantile(values: np.ndarray, n_bins: int) -> np.ndarray:
     """Number the quantile bins of a numeric label, to stratify by; equal values are in one bin.
 

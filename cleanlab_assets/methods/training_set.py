@@ -12,6 +12,7 @@ from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.methods.folds import (
     bin_by_quantile,
     divide_by_time,
+    divide_groups_by_time,
     divide_rows,
     draw_stratified_sample,
     group_equal_rows,
@@ -120,11 +121,8 @@ def build_training_set(
     else:
         times = times[rows]
         table["time_block"] = times // dataset.time_block
-        is_late = divide_by_time(times, test_shares[::-1]) == 1 if given is None else given
-        # Of equal rows, one in the future puts all among the test rows; else the first decides the block.
-        is_test = np.isin(groups, groups[is_late]) if given is None else given
-        block = pd.Series(divide_by_time(times[~is_test], fold_shares))
-        fold[~is_test] = block.groupby(groups[~is_test]).transform("min")
+        divide_series = _divide_series if dataset.group_column is None else _divide_grouped_series
+        is_late, is_test, fold[:] = divide_series(times, groups, given, test_shares[::-1], fold_shares)
     table["split"] = pd.Categorical(np.where(is_test, TEST, TRAIN), categories=[TRAIN, TEST])
     table["fold"] = fold
     if table.loc[~is_test, "given_label"].nunique() < 2:  # noqa: PLR2004 - one value leaves nothing to learn
@@ -139,6 +137,37 @@ def build_training_set(
     elif dataset.numeric_label and dataset.split_column is None:
         notes.append(f"rows are split at random, alike in each of {len(np.unique(strata))} quantile bins of the label")
     return TrainingSet(table=table, notes=tuple(notes), small_classes=tuple(small_classes))
+
+
+def _divide_series(
+    times: np.ndarray,
+    groups: np.ndarray,
+    given: np.ndarray | None,
+    split_shares: list[float],
+    fold_shares: list[float],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which rows are late, which are test rows, and the fold of each row; ``groups`` are of equal rows."""
+    is_late = divide_by_time(times, split_shares) == 1 if given is None else given
+    # Of equal rows, one in the future puts all among the test rows; else the first decides the block.
+    is_test = np.isin(groups, groups[is_late]) if given is None else given
+    fold = np.full(len(times), NO_FOLD, dtype=np.int16)
+    block = pd.Series(divide_by_time(times[~is_test], fold_shares))
+    fold[~is_test] = block.groupby(groups[~is_test]).transform("min")
+    return is_late, is_test, fold
+
+
+def _divide_grouped_series(
+    times: np.ndarray,
+    groups: np.ndarray,
+    given: np.ndarray | None,
+    split_shares: list[float],
+    fold_shares: list[float],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Divide a series whose rows have groups: these stay whole, in the order of their last times."""
+    is_test = divide_groups_by_time(times, groups, split_shares) == 1 if given is None else given
+    fold = np.full(len(times), NO_FOLD, dtype=np.int16)
+    fold[~is_test] = divide_groups_by_time(times[~is_test], groups[~is_test], fold_shares)
+    return is_test, is_test, fold
 
 
 def _find_given_test_rows(raw: pd.DataFrame, dataset: Dataset, test_fraction: float) -> np.ndarray | None:
@@ -246,10 +275,16 @@ def read_features(raw: pd.DataFrame, dataset: Dataset, *, reserved: frozenset[st
 
 
 def _describe_blocks(dataset: Dataset, *, n_raw: int, is_late: np.ndarray, is_test: np.ndarray) -> list[str]:
-    notes = [
-        f"rows are split by time ({dataset.time_column}): the test rows are the last {is_late.sum():,} of "
-        f"{len(is_test):,}, the folds are blocks of the earlier rows"
-    ]
+    if dataset.group_column is None:
+        notes = [
+            f"rows are split by time ({dataset.time_column}): the test rows are the last {is_late.sum():,} of "
+            f"{len(is_test):,}, the folds are blocks of the earlier rows"
+        ]
+    else:
+        notes = [
+            f"each {dataset.group_column} stays whole, by its last {dataset.time_column}: the {is_test.sum():,} of "
+            f"{len(is_test):,} rows of those that go on longest are test rows, the folds are blocks of the others"
+        ]
     if len(is_test) < n_raw:
         notes.append(
             f"the sample is the latest {len(is_test):,} of {n_raw:,} rows: a random one would leave holes in the series"

@@ -43,7 +43,7 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         home: the directory, which may have a ``dagster.yaml``.
 
     Raises:
-        InstanceError: another process holds the lock for minutes, or a database cannot be mended.
+        InstanceError: another process holds the lock for minutes, or a database is damaged or cannot be mended.
     """
     home.mkdir(parents=True, exist_ok=True)
     lock = FileLock(home / LOCK)
@@ -59,7 +59,15 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
             ) from None
     try:
         for name in DATABASES:
-            if keep_newest_version(home / name):
+            try:
+                is_mended = keep_newest_version(home / name)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                raise InstanceError(
+                    f"{home / name} is damaged ({error}): restore it, or move {home} away to begin a new history"
+                ) from error
+            if is_mended:
                 _logger.warning("%s was made by two processes at once and is mended", home / name)
         opened = dg.DagsterInstance.from_config(str(home))
     finally:

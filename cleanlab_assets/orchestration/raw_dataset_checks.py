@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.families.raw_dataset import MAXIMUM_AGE, RawDatasetTable
 from cleanlab_assets.families.step import CheckResult, StepContext, check, gate, rule
 from cleanlab_assets.methods.shown import Json
@@ -58,9 +59,12 @@ def label_domain(context: StepContext, raw_dataset: RawDatasetTable) -> CheckRes
     dataset, table = context.dataset, raw_dataset.value
     foreign = table[~dataset.find_allowed_labels(table[dataset.label])]
     examples = foreign[["row_id", dataset.label]].head(20).itertuples(index=False)
+    description = f"{len(foreign):,} of {len(table):,} labels are none of {dataset.allowed_labels}"
+    if len(foreign):
+        description += f"; the first is {quote(foreign[dataset.label].iloc[0])} in {foreign['row_id'].iloc[0]}"
     return rule(
         passed=foreign.empty,
-        description=f"{len(foreign):,} of {len(table):,} labels are none of {dataset.allowed_labels}",
+        description=description,
         figures={
             "expected": dataset.allowed_labels,
             "n_foreign": len(foreign),

@@ -68,6 +68,22 @@ def find_damage(path: UPath, step: Step, recorded: Provenance, *, recorded_at: f
     return None
 
 
+def find_absent(instance: dg.DagsterInstance, family: Family, partitions: Mapping[Level, str]) -> list[str]:
+    """Return the assets that have checks and were never materialized, in the order of the chain.
+
+    Args:
+        instance: the instance with the records.
+        family: task family of the partitions.
+        partitions: a partition for each level that is looked at.
+    """
+    return [
+        key.to_user_string()
+        for level, partition in partitions.items()
+        for key in family.asset_keys(level)
+        if family.checks_of(key) and latest_record(instance, key, partition) is None
+    ]
+
+
 def find_faults(
     instance: dg.DagsterInstance, family: Family, partitions: Mapping[Level, str], artifacts_dir: str
 ) -> list[str]:

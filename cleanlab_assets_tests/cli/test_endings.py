@@ -37,6 +37,30 @@ def test_a_bad_variable_ends_every_command_in_one_line(
     assert allowed in line
 
 
+@pytest.mark.parametrize("command", [("list",), ("run",)], ids=" ".join)
+def test_a_home_that_is_no_directory_ends_a_command_in_one_line_that_names_the_variable(
+    home: Home, command: tuple[str, ...]
+) -> None:
+    place = home.path / "taken"
+    place.write_text("a file", encoding="utf-8")
+    ended = home.run(*command, DAGSTER_HOME=str(place))
+    assert ended.exit_code == ExitCode.WRONG_USE
+    (line,) = ended.stderr.splitlines()
+    assert line == f"error: {place}: File exists: DAGSTER_HOME must be a directory that you may write"
+
+
+def test_a_place_that_may_not_be_written_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The superuser, whom tests often run as, may write anywhere: the system's answer is made up."""
+
+    def refuse() -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(home.path / "data" / "tickets"))
+
+    monkeypatch.setattr(catalogue, "open_instance", refuse)
+    ended = home.run("list")
+    assert ended.exit_code == ExitCode.WRONG_USE
+    assert "Permission denied: CLEANLAB_DEMO_DATA_DIR must be a directory that you may write" in ended.stderr
+
+
 def _sqlite_is_full() -> None:
     raise RuntimeError("a wrapper of Dagster") from sqlite3.OperationalError("database or disk is full")
 

@@ -60,7 +60,8 @@ def test_the_gate_warns_by_default_unless_it_is_strict(copied_home: Home) -> Non
 @pytest.mark.slow
 def test_a_gate_without_an_audit_says_which_command_makes_it(audited_home: AuditedHome) -> None:
     printed = audited_home.run("gate", "-m", "random_forest")
-    assert printed.exit_code == ExitCode.RUN_FAILED, printed.output
+    assert printed.exit_code == ExitCode.GATE_FAILED, printed.output
+    assert "breast_cancer / random_forest is not audited yet" in printed.stderr
     assert "cleanlab-demo run -d breast_cancer -m random_forest" in printed.stderr
 
 

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanlab_assets.methods.class_metrics import LOWER_IS_BETTER, METRICS, ScoredPredictions, measure_calibration
+from cleanlab_assets.methods.class_metrics import (
+    LOWER_IS_BETTER,
+    METRICS,
+    ScoredPredictions,
+    calibrated_log_loss,
+    measure_calibration,
+)
 
 
 def with_scikit_learn(
@@ -118,6 +124,27 @@ def test_certain_and_wrong_costs_a_finite_log_loss() -> None:
 
     assert metrics["log_loss"] == pytest.approx(-np.log(1e-7) / 2)
     assert metrics["accuracy"] == 0.5
+
+
+def test_calibrated_log_loss_is_that_of_the_best_temperature() -> None:
+    labels, probabilities = random_predictions(200, 3, seed=1, ties=False)
+    logits = np.log(probabilities)
+    losses = [
+        ScoredPredictions(labels, sharpened / sharpened.sum(axis=1, keepdims=True)).compute()["log_loss"]
+        for sharpened in (np.exp(logits / temperature) for temperature in np.geomspace(0.05, 150, 2000))
+    ]
+    assert calibrated_log_loss(labels, probabilities) == pytest.approx(min(losses), abs=1e-4)
+
+
+def test_after_calibration_a_bold_model_that_is_right_more_often_beats_a_timid_one() -> None:
+    """Of ten labels one is wrong, for which a bold model pays more than a timid one for all of its doubts."""
+    truth = np.arange(1000) % 2
+    given = np.where(np.arange(1000) % 10 == 0, 1 - truth, truth)
+    bold = np.where(truth[:, None] == [0, 1], 1 - 1e-7, 1e-7)
+    timid = np.where((np.arange(1000) % 4 > 0)[:, None] == (truth[:, None] == [0, 1]), 0.7, 0.3)
+    losses = [ScoredPredictions(given, predicted).compute()["log_loss"] for predicted in (bold, timid)]
+    assert losses[0] > losses[1]
+    assert calibrated_log_loss(given, bold) < calibrated_log_loss(given, timid)
 
 
 def test_a_single_class_has_no_roc_area() -> None:

@@ -440,6 +440,27 @@ def test_rows_of_a_group_stay_on_one_side_and_in_one_fold() -> None:
     assert f"rows of one customer stay together: {raw['customer'].nunique()} groups" in built.notes
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_of_a_series_stay_whole_and_those_that_go_on_longest_are_the_test_rows(seed: int) -> None:
+    """Customers who come back over the whole time would pull nearly all rows among the last ones, or into one fold."""
+    rng = np.random.default_rng(seed)
+    raw = raw_table().assign(
+        day=np.arange(200), customer=[f"c{number}" for number in rng.permutation(np.arange(200) % 50)]
+    )
+    built = build_grouped(raw, with_role(group_column="customer", time_column="day"))
+    table = built.table.assign(day=raw["day"], customer=raw["customer"])
+
+    assert 0.1 < (table["split"] == TEST).mean() < 0.3
+    assert table.loc[table["split"] == TRAIN, "fold"].value_counts().between(20, 44).all()
+    by_customer = table.groupby("customer")
+    assert by_customer[["split", "fold"]].nunique().max().tolist() == [1, 1]
+    ends = by_customer.agg(end=("day", "max"), split=("split", "first"), fold=("fold", "first"))
+    train = ends[ends["split"] == TRAIN].sort_values("end")
+    assert train["end"].max() < ends.loc[ends["split"] == TEST, "end"].min()
+    assert train["fold"].is_monotonic_increasing
+    assert any(note.startswith("each customer stays whole, by its last day: the ") for note in built.notes)
+
+
 def test_rows_without_a_group_stand_for_themselves() -> None:
     raw = raw_table().assign(customer=pd.Series(["one"] * 20 + [None] * 180, dtype=object))
     built = build_grouped(raw, with_role(group_column="customer"))

@@ -90,6 +90,7 @@ def test_a_foreign_label_fails_and_is_named_with_its_row(audited: Workbench, raw
     result = _evaluate(audited, "label_domain", raw_dataset=raw)
     assert not result.passed
     assert result.metadata["foreign"].value == {"breast_cancer.csv:5": "unknown"}
+    assert str(result.description).endswith("; the first is 'unknown' in breast_cancer.csv:5")
 
 
 def test_a_row_in_both_splits_fails(audited: Workbench) -> None:

@@ -54,6 +54,17 @@ def test_of_two_versions_the_newest_stays_and_the_instance_opens(
     assert not keep_newest_version(home / database)
 
 
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_damaged_database_is_named_and_left_alone(home: Path, database: str) -> None:
+    (home / database).write_bytes(b"no database at all " * 1000)
+    with pytest.raises(InstanceError) as caught, open_instance(home):
+        pass
+    assert f"{home / database} is damaged (file is not a database): restore it, or move {home} away" in str(
+        caught.value
+    )
+    assert (home / database).read_bytes().startswith(b"no database")
+
+
 def test_a_version_of_another_dagster_is_left_alone_and_named(home: Path) -> None:
     state_version(home / DATABASES[0], "of_the_future")
     with pytest.raises(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 40
 MOST_COLUMNS_TOLD = 50
+SEPARATORS = (";", "|", ",", "/")
+LEAST_JOINED_SHARE = 0.3
+"""Share of the classes that hold a separator from which they may name several."""
 _TAKEN_FOR = {"classification": "classes", "regression": "values to be predicted as numbers"}
 
 
@@ -162,6 +165,7 @@ def draft_description(
         name: profile_column(source.columns[name], name, decimal=decimal, missing=options.missing)
         for name in source.columns.column_names
     }
+    request = _use_read_names(request, profiles)
     _require_named(request, profiles, source.name)
     labels = _find_labels(request, described, profiles, source.name)
     roles = _find_roles(request, described, labels)
@@ -191,8 +195,29 @@ def draft_description(
         notes += told
     if guessed is not None:
         notes.append(f"{source.name}: the text is not UTF-8; it was read as {guessed}, as its characters suggest")
-    columns = {name: _tell(name, labels, roles, features) for name in profiles}
+    has_features = any(entry.place[0] == "features" for entry in matrix_entries) or request.features is not None
+    if not has_features and not any(found.kind for found in features.values()):
+        raise TableError(
+            f"{source.name}: no column is left that a model could learn from: give one a kind by "
+            f"{request.option('kind')}, or features in a file of their own by {request.option('features')}"
+        )
+    columns = {name: _tell(name, labels, roles, features, request) for name in profiles}
     return Draft(tuple(entries), columns, (*source.notes, *notes))
+
+
+def _use_read_names(request: Request, profiles: Mapping[str, ColumnProfile]) -> Request:
+    """Name columns as they are read, where the user names them as the file does."""
+
+    def read(name: str) -> str:
+        return f"{name}_" if name in TAKEN_NAMES and name not in profiles and f"{name}_" in profiles else name
+
+    return replace(
+        request,
+        labels=tuple(map(read, request.labels)),
+        roles={role: read(name) for role, name in request.roles.items()},
+        ignore=tuple(map(read, request.ignore)),
+        kinds={read(name): kind for name, kind in request.kinds.items()},
+    )
 
 
 def _require_named(request: Request, profiles: Mapping[str, ColumnProfile], file: str) -> None:
@@ -312,9 +337,9 @@ def _describe_label(
             counts.update(merge_classes(texts, options.merge)[0].dropna())
     _require_classes(counts, request, f"{file}, column {quote(names[0])}", family)
     found = sort_classes(counts)
-    if known is not None and is_same_label:
+    if known is not None and is_same_label and (known.family, options.separator) == (family, separator):
         found = [*known.class_names, *(name for name in found if name not in known.class_names)]
-    notes += tell_spellings(counts)
+    notes += [*tell_spellings(counts, options.merge), *_tell_separator(found, family, request)]
     return [*entries, Entry(("class_names",), found, f"the {len(found):,} classes of {file}")], notes
 
 
@@ -370,6 +395,18 @@ def _list_columns_of(path: Path) -> list[str]:
     if suffix_of(path.name) in ARRAY_ENDINGS:
         return []
     return list(read_source_table(path).columns.column_names)
+
+
+def _tell_separator(classes: Sequence[str], family: str, request: Request) -> list[str]:
+    """Say that classes look as if each named several."""
+    for separator in SEPARATORS if family == "classification" else ():
+        parts = [part.strip() for name in classes for part in name.split(separator)]
+        n_joined = sum(separator in name for name in classes)
+        if n_joined >= LEAST_JOINED_SHARE * len(classes) and len(set(parts)) < len(classes):
+            example = quote(next(name for name in classes if separator in name), 40)
+            how = request.option("separator", separator)
+            return [f"labels such as {example} may name several classes: to read them so: {how}"]
+    return []
 
 
 def _read_test_table(
@@ -492,7 +529,7 @@ def _describe_date_formats(profiles: Sequence[ColumnProfile]) -> tuple[list[Entr
 
 
 def _tell(
-    name: str, labels: Sequence[str], roles: Mapping[str, str], features: Mapping[str, Inference]
+    name: str, labels: Sequence[str], roles: Mapping[str, str], features: Mapping[str, Inference], request: Request
 ) -> tuple[str, str]:
     """Say in words what a column is taken for, and why."""
     found = [role for role, column in roles.items() if column == name]
@@ -500,4 +537,5 @@ def _tell(
         return "label", ""
     if name in features and name != roles.get("id"):
         return ", ".join([features[name].kind or "ignored", *found]), features[name].reason
-    return ", ".join(found), features[name].reason if name in features else "you said so"
+    said = "you said so" if name in request.roles.values() else "as described"
+    return ", ".join(found), features[name].reason if name in features else said

@@ -116,20 +116,31 @@ def find_spellings(counts: Mapping[str, int]) -> list[dict[str, int]]:
     return [dict(group.most_common()) for group in groups.values() if len(group) > 1]
 
 
-def tell_spellings(counts: Mapping[str, int]) -> list[str]:
-    """Say which classes may be one, and which line of a description reads them as one; see ``find_spellings``."""
-    notes = []
-    for spellings in find_spellings(counts):
+def tell_spellings(counts: Mapping[str, int], merge: Mapping[str, str] | None = None) -> list[str]:
+    """Say which classes may be one, and which line of a description reads them as one; see ``find_spellings``.
+
+    Args:
+        counts: rows by class.
+        merge: what the description reads as one already; the line has it, too.
+    """
+    groups = find_spellings(counts)
+    if not groups:
+        return []
+    told, read_as = [], dict(merge or {})
+    for spellings in groups:
         (main, n_main), *others = spellings.items()
-        told = ", ".join(f"{quote(name)} ({count:,})" for name, count in others)
-        merge = ", ".join(
-            f"{json.dumps(name, ensure_ascii=False)} = {json.dumps(main, ensure_ascii=False)}" for name, _ in others
-        )
-        notes.append(
-            f"classes {told} and {quote(main)} ({n_main:,}) may be one, written in several ways; to read them as one, "
-            f"write under [options]: merge = {{ {merge} }}"
-        )
-    return notes
+        names = ", ".join(f"{quote(name)} ({count:,})" for name, count in others)
+        told.append(f"{names} and {quote(main)} ({n_main:,})")
+        read_as |= {name: main for name, _ in others}
+    line = ", ".join(f"{_to_toml(old)} = {_to_toml(new)}" for old, new in read_as.items())
+    return [
+        f"classes may be one, written in several ways: {'; '.join(told)}; to read them as one, write under [options]: "
+        f"merge = {{ {line} }}"
+    ]
+
+
+def _to_toml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _plain(name: str) -> str:

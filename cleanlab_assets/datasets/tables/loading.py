@@ -182,7 +182,7 @@ class TableLoader:
             values, note = self._parse(source, name, "numeric")
             return values, [note]
         labels, merged = merge_classes(parse_texts(column, name, missing=options.missing), options.merge)
-        return labels, [*merged, *tell_spellings(Counter(labels.dropna()))]
+        return labels, [*merged, *tell_spellings(Counter(labels.dropna()), options.merge)]
 
 
 def _require_columns(source: SourceTable, columns: Columns) -> None:

@@ -11,6 +11,7 @@ from cleanlab_assets.families.classification.training_set import training_set
 from cleanlab_assets.families.classification.variants import VARIANTS
 from cleanlab_assets.families.family import ModelChoice, TaskFamily
 from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
+from cleanlab_assets.families.predictions import measure_calibrated_log_loss
 from cleanlab_assets.families.tables.checks import (
     TABLE_CHECKS,
     every_class_in_every_part,
@@ -27,7 +28,11 @@ from cleanlab_assets.families.tables.suggested_labels import suggested_labels
 CLASSIFICATION = TaskFamily(
     name="classification",
     default_model="logistic_regression",
-    choice=ModelChoice(models=("logistic_regression", "hist_gradient_boosting"), metric="log_loss"),
+    choice=ModelChoice(
+        models=("logistic_regression", "hist_gradient_boosting"),
+        error="log loss after calibration",
+        measure=measure_calibrated_log_loss,
+    ),
     steps=(
         training_set,
         neighbor_graph,

@@ -11,6 +11,7 @@ from cleanlab_assets.families.multilabel.predictions import predictions
 from cleanlab_assets.families.multilabel.report import datalab_report
 from cleanlab_assets.families.multilabel.training_set import training_set
 from cleanlab_assets.families.multilabel.variants import VARIANTS
+from cleanlab_assets.families.predictions import read_metric
 from cleanlab_assets.families.tables.checks import TABLE_CHECKS, every_class_in_every_part
 from cleanlab_assets.families.tables.steps import (
     collect_data_issues,
@@ -22,7 +23,11 @@ from cleanlab_assets.families.tables.steps import (
 MULTILABEL = TaskFamily(
     name="multilabel",
     default_model="logistic_regression",
-    choice=ModelChoice(models=("logistic_regression", "hist_gradient_boosting"), metric="hamming_loss"),
+    choice=ModelChoice(
+        models=("logistic_regression", "hist_gradient_boosting"),
+        error="Hamming loss",
+        measure=read_metric("hamming_loss"),
+    ),
     steps=(
         training_set,
         neighbor_graph,

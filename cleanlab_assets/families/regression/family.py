@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cleanlab_assets.families.family import ModelChoice, TaskFamily
 from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
+from cleanlab_assets.families.predictions import read_metric
 from cleanlab_assets.families.regression.checks import detection_power, outlier_detection_power, values_are_valid
 from cleanlab_assets.families.regression.datalab import datalab_issues
 from cleanlab_assets.families.regression.issues import label_issues
@@ -24,7 +25,7 @@ from cleanlab_assets.families.tables.suggested_labels import suggested_labels
 REGRESSION = TaskFamily(
     name="regression",
     default_model="ridge",
-    choice=ModelChoice(models=("ridge", "hist_gradient_boosting"), metric="rmse"),
+    choice=ModelChoice(models=("ridge", "hist_gradient_boosting"), error="RMSE", measure=read_metric("rmse")),
     steps=(
         training_set,
         neighbor_graph,

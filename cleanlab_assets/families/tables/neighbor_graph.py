@@ -72,7 +72,7 @@ def build_neighbor_graph(
     """
     n_rows = len(train)
     if n_rows <= k:
-        raise ValueError(f"{n_rows} train rows cannot have {k} neighbours each: choose k below {n_rows}")
+        raise ValueError(f"{n_rows} train rows cannot have {k} neighbours each: set neighbor_graph.k below {n_rows}")
     exact = search = search_exactly(train)
     method = "exact"
     if n_rows > exact_row_limit:

@@ -231,10 +231,11 @@ def test_spellings_of_a_class_are_told_with_the_line_that_merges_them(desk: Desk
     desk.write(table.to_csv(index=False))
     desk.describe(labels=("category",))
     (note,) = desk.notes
-    assert note.startswith("classes 'Billing' (3) and 'billing' (")
+    assert note.startswith("classes may be one, written in several ways: 'Billing' (3) and 'billing' (")
     line = note.rpartition("write under [options]: ")[2]
 
-    desk.path.write_text(f"{desk.path.read_text(encoding='utf-8')}\n[options]\n{line}\n", encoding="utf-8")
+    text = desk.path.read_text(encoding="utf-8")
+    desk.path.write_text(text.replace("[options.date", f"[options]\n{line}\n\n[options.date"), encoding="utf-8")
     loaded = desk.load()
 
     assert "Billing" not in loaded.table["category"].tolist()
@@ -309,6 +310,24 @@ def test_a_class_of_the_test_rows_alone_is_one_of_the_classes(desk: Desk) -> Non
         desk.describe()
 
 
+def test_a_column_named_like_one_of_the_audit_is_named_as_the_file_has_it(desk: Desk) -> None:
+    desk.write(make_tickets().assign(split=["train", "test"] * 30, rank=range(N_ROWS)).to_csv(index=False))
+    desk.describe(labels=("category",), roles={"split": "split"}, ignore=("rank",))
+    assert desk.content["columns"]["split"] == "split_"
+    assert "rank_" in desk.content["columns"]["ignore"]
+    assert set(desk.load().table["given_split"]) == {"train", "test"}
+
+
+def test_labels_that_look_as_if_they_named_several_classes_are_told(desk: Desk) -> None:
+    desk.write("x,tags\n" + "1,a;b\n2,a\n3,b;c\n4,c\n" * 10)
+    desk.describe(labels=("tags",))
+    (note,) = desk.notes
+    assert note == "labels such as 'a;b' may name several classes: to read them so: --separator ;"
+    desk.describe(labels=("tags",), separator=";", family="multilabel")
+    assert desk.content["class_names"] == ["a", "b", "c"]
+    assert not desk.notes
+
+
 def test_a_split_that_is_neither_train_nor_test_is_named(desk: Desk) -> None:
     desk.write(make_tickets().assign(part=["train", "test", "dev"] * 20).to_csv(index=False))
     desk.describe(labels=("category",), roles={"split": "part"})
@@ -320,6 +339,10 @@ def test_a_split_that_is_neither_train_nor_test_is_named(desk: Desk) -> None:
     ("said", "message"),
     [
         ({}, "say which column holds the label, by --label; it has ticket, amount, "),
+        (
+            {"labels": ("category",), "ignore": ("amount", "is_new", "channel", "opened", "customer", "note")},
+            "tickets.csv: no column is left that a model could learn from: give one a kind by --kind, or features",
+        ),
         ({"labels": ("kategory",)}, "--label 'kategory': tickets.csv has no such column; it has ticket"),
         (
             {"labels": ("category",), "roles": {"group": "g", "time": "t"}, "ignore": ("i",)},

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tomllib
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -14,6 +16,7 @@ from cleanlab_assets.datasets.tables.labels import (
     read_indicators,
     read_label_sets,
     sort_classes,
+    tell_spellings,
 )
 
 
@@ -69,6 +72,13 @@ def test_classes_stand_in_order(names: set[str], expected: list[str]) -> None:
 def test_spellings_of_a_class_are_found() -> None:
     counts = {"cat": 9, "Cat": 2, " cat": 1, "dog": 5, "1": 3, "1.0": 4, "01": 1, "True": 1, "cats": 1, "big cat": 1}
     assert find_spellings(counts) == [{"cat": 9, "Cat": 2, " cat": 1}, {"1.0": 4, "1": 3, "01": 1}]
+
+
+def test_one_line_of_toml_merges_all_spellings_and_keeps_what_was_merged_before() -> None:
+    (note,) = tell_spellings({"cat": 9, "Cat": 2, 'a "b"': 3, 'A "b"': 1, "dog": 5}, {"hound": "dog"})
+    line = note.rpartition("write under [options]: ")[2]
+    assert tomllib.loads(line) == {"merge": {"hound": "dog", "Cat": "cat", 'A "b"': 'a "b"'}}
+    assert tell_spellings({"cat": 9, "dog": 5}, {"hound": "dog"}) == []
 
 
 def test_spellings_are_merged_only_as_said() -> None:
