@@ -115,7 +115,7 @@ def label_issues(
     build = context.pipeline_factory(seed, predictions.facts.model_parameters)
     calibrated = calibrate_cut(
         train,
-        context.features,
+        build.features,
         build=build,
         domain=domain,
         predict=None if context.is_fitted else partial(_take_own_predictions, context),
@@ -124,7 +124,7 @@ def label_issues(
     )
     issues = find_value_issues(
         predictions.value,
-        rows[context.features],
+        rows[build.features],
         domain=domain,
         flag_by=settings.flag_by,
         calibrated_cut=calibrated.cut,
