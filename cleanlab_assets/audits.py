@@ -206,6 +206,8 @@ def audit(
     group: str | None = None,
     time: str | None = None,
     split: str | None = None,
+    source: str | None = None,
+    slices: Sequence[str] = (),
     pred_probs: Any = None,
     features: Any = None,
     ignore: Sequence[str] = (),
@@ -226,6 +228,8 @@ def audit(
         group: column whose equal rows stay on one side of the split and in one fold.
         time: column that orders the rows in time.
         split: column that says ``train`` or ``test``.
+        source: column that says who labelled a row, or where it comes from.
+        slices: columns by whose values the rate of label issues is told, beside ``source``.
         pred_probs: out-of-sample predictions of your own, in the order of the rows: an array of shape
             (n_rows, n_classes) whose columns are the classes in order, or a data frame whose columns are named by
             them; of a numeric label the predicted values, of shape (n_rows,).
@@ -267,24 +271,25 @@ def audit(
 
     # The index of a data frame is no column of it.
     frame = nw.maybe_reset_index(nw.from_native(table, eager_only=True))
-    source = take_source_table(frame.to_arrow(), name, taken=TAKEN_NAMES)
+    source_table = take_source_table(frame.to_arrow(), name, taken=TAKEN_NAMES)
     predictions, matrix = _take_matrix(pred_probs, "pred_probs"), _take_matrix(features, "features")
-    roles = {"id": id, "group": group, "time": time, "split": split}
+    roles = {"id": id, "group": group, "time": time, "split": split, "source": source}
     request = Request(
         file=Path(name),
         labels=(label,) if isinstance(label, str) else tuple(label),
         family=task,
         separator=separator,
         roles={role: column for role, column in roles.items() if column is not None},
+        slices=tuple(slices),
         ignore=tuple(ignore),
         kinds=kinds or {},
         predictions=predictions,
         features=matrix,
         is_from_python=True,
     )
-    draft = draft_description(request, Path(), source=source)
+    draft = draft_description(request, Path(), source=source_table)
     description = OwnDataset(name=name, **draft.content)
-    dataset = describe_in_memory(description, source, predictions=predictions, features=matrix)
+    dataset = describe_in_memory(description, source_table, predictions=predictions, features=matrix)
     model = model or dataset.default_model or None
     family = family_of(dataset.families[0])
     chosen = _read_settings(family, {**({} if seed is None else {"training_set.seed": seed}), **(settings or {})})

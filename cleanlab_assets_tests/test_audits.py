@@ -145,6 +145,28 @@ def test_an_unknown_result_is_told(run: AuditRun) -> None:
         run.result("oracle")
 
 
+def test_the_labeller_whose_labels_are_flagged_most_is_named_with_an_interval() -> None:
+    table, wrong = make_rows()
+    rows = [int(name.rpartition(":")[2]) - 1 for name in wrong]
+    rng = np.random.default_rng(3)
+    labeller = rng.choice(["ann", "eve"], N_ROWS)
+    labeller[rows] = "bob"
+    labeller[rng.choice(np.setdiff1d(np.arange(N_ROWS), rows), 4, replace=False)] = "bob"
+    table = table.assign(labeller=labeller)
+
+    run = audit(table, label="species", source="labeller", slices=["width"], model="logistic_regression", settings=LEAN)
+
+    assert [column.name for column in run.dataset.features] == ["length", "width"], "a labeller is no feature"
+    by_labeller = {found.part: found for found in run.facts.slices if found.column == "labeller"}
+    assert by_labeller.keys() == {"ann", "bob", "eve"}
+    assert sum(found.n_rows for found in by_labeller.values()) == N_ROWS
+    assert by_labeller["bob"].low > by_labeller["ann"].high
+    assert len([found for found in run.facts.slices if found.column == "width"]) == 4
+    assert any(line.startswith("most flagged by labeller: bob, ") for line in str(run).splitlines())
+    page = run.report().content
+    assert page.index("Label issues by part of the rows") < page.index("How this was made")
+
+
 def test_the_index_of_a_data_frame_is_no_column_and_names_no_row() -> None:
     table, wrong = make_rows()
     shuffled = table.set_index(pd.Index(table["species"].map({"setosa": 1, "versicolor": 2, "virginica": 3}), name="z"))

@@ -41,6 +41,11 @@ def audit(
     group: Annotated[str, typer.Option(help="Column whose equal rows stay on one side of the split.")] = "",
     time: Annotated[str, typer.Option(help="Column that orders the rows in time.")] = "",
     split: Annotated[str, typer.Option(help="Column that says train or test.")] = "",
+    source: Annotated[str, typer.Option(help="Column that says who labelled a row, or where it comes from.")] = "",
+    slices: Annotated[
+        list[str] | None,
+        typer.Option("--slice", help="Column by whose values the rate of label issues is told; repeatable."),
+    ] = None,
     test: Annotated[Path | None, typer.Option(help="File of the test rows.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="Column of text written for people; repeatable.")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Column that no model shall see; repeatable.")] = None,
@@ -109,9 +114,16 @@ def audit(
             separator=separator,
             roles={
                 role: column
-                for role, column in (("id", id_column), ("group", group), ("time", time), ("split", split))
+                for role, column in (
+                    ("id", id_column),
+                    ("group", group),
+                    ("time", time),
+                    ("split", split),
+                    ("source", source),
+                )
                 if column
             },
+            slices=tuple(slices or ()),
             ignore=tuple(ignore or ()),
             kinds=_read_kinds(kind or []) | dict.fromkeys(text or [], "text"),
             encoding=encoding or None,

@@ -175,6 +175,7 @@ class Dataset:
     ``default_model`` is that of commands which name none, where it is not the family's; ``may_lack_labels`` says that
     rows without a label are no fault of the source. ``prediction_columns`` hold out-of-sample
     predictions of the user's own: the probability of each class in class order, or the predicted value.
+    ``slice_columns`` say who labelled a row, where it comes from, or what else part of the rows it belongs to.
     ``load_with_notes`` stands beside ``load`` where there may be something to tell of how the files were read.
     """
 
@@ -204,6 +205,7 @@ class Dataset:
     description_hash: str = ""
     default_model: str = ""
     prediction_columns: tuple[str, ...] = ()
+    slice_columns: tuple[str, ...] = ()
     may_lack_labels: bool = False
     load_with_notes: Callable[[Mapping[str, Path]], NotedTable] | None = None
     gates: Gates = field(default_factory=Gates)
@@ -217,6 +219,12 @@ class Dataset:
     def makes_comparison(self) -> bool:
         """Whether rows are kept for testing unless a run says otherwise: to compare variants takes a model of ours."""
         return not self.prediction_columns
+
+    @property
+    def carried_columns(self) -> tuple[str, ...]:
+        """Columns that go with the rows under audit and are no features: predictions of the user's own, and slices."""
+        features = {column.name for column in self.features}
+        return (*self.prediction_columns, *(name for name in self.slice_columns if name not in features))
 
     @property
     def label_domain(self) -> NumericLabel:

@@ -44,8 +44,8 @@ class TrainingSet:
     ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, float64 for
     a numeric label, or a text that names several classes in class order), ``split`` and ``fold`` (-1 on test rows), in
     source order. Where rows have a time it also has ``time_block``, numbered from 0 at the earliest row of the source:
-    rows of one block depend on each other. Where rows have names of the user's own, they are in ``own_id``; the
-    user's own predictions are in the ``prediction_columns`` of the dataset.
+    rows of one block depend on each other. Where rows have names of the user's own, they are in ``own_id``; then
+    there are the ``carried_columns`` of the dataset.
     ``small_classes`` are those of the notes that tell of classes without rows in some part.
     """
 
@@ -107,7 +107,7 @@ def build_training_set(
     table["given_label"] = labels[rows]
     if dataset.id_column is not None:
         table[OWN_ID] = raw[dataset.id_column].astype(object).to_numpy()[rows]
-    for name in dataset.prediction_columns:
+    for name in dataset.carried_columns:
         table[name] = raw[name].to_numpy()[rows]
 
     test_shares, fold_shares = [test_fraction, 1 - test_fraction], [1 / folds] * folds

@@ -30,6 +30,7 @@ def digest_audit(facts: AuditFacts) -> list[str]:
         f"{say_by_split(facts.by_split, facts.unit)}; by {facts.flag_rule}{estimate}",
         f"worst: the {worst.split} {facts.unit} {worst.row_id} is labelled {worst.given_label} (label quality "
         f"{worst.label_quality:.2g}); suggested: {worst.suggested_label}",
+        *_describe_slices(facts),
         _describe_issue_types(facts),
         *_describe_variants(facts),
     ]
@@ -45,6 +46,16 @@ def digest_audit(facts: AuditFacts) -> list[str]:
             for item in found.by_kind
         ]
     return lines
+
+
+def _describe_slices(facts: AuditFacts) -> list[str]:
+    """Name the part of the rows with the most flagged labels, by each column that parts them."""
+    highest = {found.column: found for found in reversed(facts.slices)}
+    return [
+        f"most flagged by {column}: {found.part}, {found.n_flagged:,} of {found.n_rows:,} "
+        f"({found.rate:.1%}, 95 % interval {found.low:.1%} to {found.high:.1%})"
+        for column, found in reversed(highest.items())
+    ]
 
 
 def _describe_issue_types(facts: AuditFacts) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from cleanlab_assets.methods.shown import keep_finite
+from cleanlab_assets.methods.slices import measure_issue_rates
 from cleanlab_assets.methods.split_counts import SplitCounts, count_by_split
 from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.reports.formatting import NO_CLASS
@@ -85,6 +86,18 @@ class DetectionFacts(_Facts):
     by_kind: list[KindFacts] = Field(default_factory=list)
 
 
+class SliceFacts(_Facts):
+    """How often labels are flagged in a part of the rows, with the 95 % interval of the rate."""
+
+    column: str
+    part: str
+    n_rows: int
+    n_flagged: int
+    rate: float
+    low: float
+    high: float
+
+
 class WorstRow(_Facts):
     """One of the rows with the lowest label quality: raw data, which leaves the machine only if the settings say so."""
 
@@ -107,7 +120,8 @@ class AuditFacts(_Facts):
     as the final model, ``verdict`` whether cleaning was shown to help. ``detection`` is None unless errors were
     planted. ``is_used_as_published`` says that the model learns nothing from the train rows, ``why_not_compared`` why
     no variants were compared, where that is not by a setting, and ``looks_in_sample`` why predictions of the user's own
-    look as if no label error could be found by them. ``unit`` is what carries a label; ``report_asset`` and
+    look as if no label error could be found by them. ``slices`` are the parts of the rows by the dataset's
+    ``slice_columns``. ``unit`` is what carries a label; ``report_asset`` and
     ``duplicates_asset`` are the assets that advice refers to, the latter None where the family looks for no near
     duplicates.
     """
@@ -145,6 +159,7 @@ class AuditFacts(_Facts):
     is_used_as_published: bool = False
     why_not_compared: str = ""
     looks_in_sample: str = ""
+    slices: list[SliceFacts] = Field(default_factory=list)
 
     @property
     def n_audited(self) -> int:
@@ -245,6 +260,10 @@ def collect_facts(
         is_used_as_published=comparison.is_used_as_published,
         why_not_compared=comparison.why_not,
         looks_in_sample=judged.looks_in_sample,
+        slices=[
+            SliceFacts.model_validate(record)
+            for record in measure_issue_rates(training_set.value, issues, dataset.slice_columns).to_dict("records")
+        ],
     )
 
 

@@ -138,9 +138,19 @@ class FactDesk:
         """Read what was audited, how well the model predicts, how many labels are flagged, and the data's health."""
         facts = self._facts
         health, reason = judge_health(facts)
-        elsewhere = {"issue_types", "variants", "chosen", "verdict", "detection", "limits", "notes", "worst_rows"}
+        elsewhere = {
+            "issue_types",
+            "variants",
+            "chosen",
+            "verdict",
+            "detection",
+            "limits",
+            "notes",
+            "worst_rows",
+            "slices",
+        }
         return {
-            **_round(facts.model_dump(mode="json", exclude={*elsewhere, "label_distribution"})),
+            **_round(facts.model_dump(mode="json", exclude=elsewhere)),
             "label_distribution": _round(dict(rank_labels(facts))),
             "data_health": health,
             "data_health_by_the_rules": reason,

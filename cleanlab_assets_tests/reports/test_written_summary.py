@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from cleanlab_assets.reports.audit_facts import SliceFacts
 from cleanlab_assets.reports.audit_summary import (
     AuditSummary,
     find_ungrounded_claims,
@@ -181,12 +182,14 @@ def test_texts_of_the_data_are_declared_to_be_data(server: ChatServer) -> None:
 
 def test_no_row_of_the_data_is_sent(server: ChatServer) -> None:
     server.answer(Reply(calls=AGGREGATES), Reply(prose=GOOD))
+    part = SliceFacts(column="labeller", part="ann smith", n_rows=9, n_flagged=3, rate=1 / 3, low=0.1, high=0.6)
 
-    summary = write_summary(FACTS, writer=configure(server))
+    summary = write_summary(FACTS.model_copy(update={"slices": [part]}), writer=configure(server))
 
     sent = "\n".join(server.texts)
     assert server.tools_offered() == list(AGGREGATES)
     assert not [word for word in ("row_id", "pets.csv", "4711", "8086", "0.00123", "worst_rows") if word in sent]
+    assert not [word for word in ("ann smith", "labeller") if word in sent], "who labelled a row is data"
     assert "4711" not in summary.model_dump_json()
 
 

@@ -69,7 +69,7 @@ from cleanlab_assets.datasets.tables.predictions import name_prediction_columns
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cleanlab_assets.datasets.dataset import Dataset, NotedTable
+    from cleanlab_assets.datasets.dataset import ColumnKind, Dataset, NotedTable
     from cleanlab_assets.datasets.descriptions import OwnDataset
     from cleanlab_assets.datasets.tables.files import SourceTable
     from cleanlab_assets.datasets.tables.matrices import Matrix
@@ -193,6 +193,7 @@ def _make_entry(
         group_column=columns.group,
         time_column=columns.time,
         time_block=options.time_block,
+        slice_columns=columns.all_slices,
         split_column=GIVEN_SPLIT if has_split else None,
         may_lack_labels=description.family != "multilabel",
     )
@@ -242,7 +243,14 @@ def _list_columns(columns: Columns, *, is_numeric: bool, has_split: bool) -> lis
     listed: dict[str, dict[str, Any]] = {name: {"kind": kind, "nullable": True} for name, kind in columns.kinds.items()}
     role = {"is_feature": False, "nullable": True}
     listed[columns.label_name] = {"kind": "numeric" if is_numeric else "categorical", **role}
-    for name, kind in ((columns.id, "name"), (columns.group, "name"), (columns.time, "date")):
+    slices: list[tuple[str | None, ColumnKind]] = [(name, "name") for name in columns.all_slices]
+    roles: list[tuple[str | None, ColumnKind]] = [
+        (columns.id, "name"),
+        (columns.group, "name"),
+        *slices,
+        (columns.time, "date"),
+    ]
+    for name, kind in roles:
         if name is not None:
             listed.setdefault(name, {"kind": kind, **role})
     if has_split:

@@ -35,8 +35,10 @@ class Columns(BaseModel):
         group: rows of one value stay on one side of the split and in one fold.
         time: orders the rows, so that split and folds are blocks of time.
         split: says ``train`` or ``test`` of each row.
+        source: who labelled a row, or where it comes from.
+        slices: columns by whose values the rate of label issues is told, beside ``source``; they may be features.
         ignore: columns that no model sees.
-        kinds: of the features; those of ``group`` and ``time`` are features only if they have a kind.
+        kinds: of the features; those of ``group``, ``time`` and ``source`` are features only if they have a kind.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +48,8 @@ class Columns(BaseModel):
     group: str | None = None
     time: str | None = None
     split: str | None = None
+    source: str | None = None
+    slices: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     kinds: dict[str, ColumnKind] = Field(default_factory=dict)
 
@@ -69,7 +73,12 @@ class Columns(BaseModel):
     def named(self) -> tuple[str, ...]:
         """Every column that the description names, once."""
         roles = (name for name in (self.id, self.group, self.time, self.split) if name is not None)
-        return tuple(dict.fromkeys((*self.labels, *roles, *self.ignore, *self.kinds)))
+        return tuple(dict.fromkeys((*self.labels, *roles, *self.all_slices, *self.ignore, *self.kinds)))
+
+    @property
+    def all_slices(self) -> tuple[str, ...]:
+        """The columns by whose values the rate of label issues is told, each once."""
+        return tuple(dict.fromkeys((*([] if self.source is None else [self.source]), *self.slices)))
 
 
 class MatrixFile(BaseModel):

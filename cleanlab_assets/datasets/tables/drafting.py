@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 40
 MOST_COLUMNS_TOLD = 50
+ROLES = ("id", "group", "time", "split", "source")
 SEPARATORS = (";", "|", ",", "/")
 LEAST_JOINED_SHARE = 0.3
 """Share of the classes that hold a separator from which they may name several."""
@@ -59,7 +60,8 @@ class Request:
         labels: columns of the label, or patterns of them, such as ``tag_*``.
         family: task family.
         separator: what stands between two classes of a label.
-        roles: column by role: ``id``, ``group``, ``time`` or ``split``.
+        roles: column by role, see ``ROLES``.
+        slices: columns by whose values the rate of label issues is told.
         ignore: columns that no model shall see.
         kinds: kind by feature.
         encoding: of text files.
@@ -75,6 +77,7 @@ class Request:
     family: str | None = None
     separator: str | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
+    slices: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     kinds: Mapping[str, ColumnKind] = field(default_factory=dict)
     encoding: str | None = None
@@ -186,6 +189,7 @@ def draft_description(
         Entry(("format",), "table"),
         *_describe_files(request, source.form, folder, known),
         *_describe_roles(labels, roles, features, profiles),
+        *_describe_slices(request, described),
         *_describe_options(request, source.form.dialect, options, decimal, is_new=known is None),
     ]
     if known is None:
@@ -215,6 +219,7 @@ def _use_read_names(request: Request, profiles: Mapping[str, ColumnProfile]) -> 
         request,
         labels=tuple(map(read, request.labels)),
         roles={role: read(name) for role, name in request.roles.items()},
+        slices=tuple(map(read, request.slices)),
         ignore=tuple(map(read, request.ignore)),
         kinds={read(name): kind for name, kind in request.kinds.items()},
     )
@@ -223,7 +228,7 @@ def _use_read_names(request: Request, profiles: Mapping[str, ColumnProfile]) -> 
 def _require_named(request: Request, profiles: Mapping[str, ColumnProfile], file: str) -> None:
     """Refuse columns that the user names and the file lacks, all at once."""
     named: dict[str, tuple[str, ...]] = {role: (name,) for role, name in request.roles.items()}
-    named |= {"ignore": request.ignore, "kind": tuple(request.kinds)}
+    named |= {"slice": request.slices, "ignore": request.ignore, "kind": tuple(request.kinds)}
     errors = [
         f"{request.option(option)} {quote(name)}: {file} has no such column; {_tell_columns(profiles)}"
         for option, names in named.items()
@@ -266,9 +271,7 @@ def _find_labels(
 
 def _find_roles(request: Request, described: Columns | None, labels: Sequence[str]) -> dict[str, str]:
     roles = (
-        {}
-        if described is None
-        else {role: name for role in ("id", "group", "time", "split") if (name := getattr(described, role)) is not None}
+        {} if described is None else {role: name for role in ROLES if (name := getattr(described, role)) is not None}
     )
     roles |= request.roles
     for role, name in roles.items():
@@ -487,6 +490,13 @@ def _describe_roles(
         if found.kind is not None and name != id_column
     ]
     return entries
+
+
+def _describe_slices(request: Request, described: Columns | None) -> list[Entry]:
+    place = ("columns", "slices")
+    if request.slices:
+        return [Entry(place, list(request.slices), "you said so")]
+    return [Entry(place, list(described.slices))] if described is not None and described.slices else []
 
 
 def _describe_options(

@@ -146,7 +146,7 @@ class TableLoader:
             notes.append(note)
         values[columns.label_name], told = self._read_labels(source)
         notes += told
-        for place in (columns.id, columns.group):
+        for place in (columns.id, columns.group, *columns.all_slices):
             if place is not None and place not in values:
                 values[place], _ = self._parse(source, place, "name")
         if columns.time is not None and columns.time not in values:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.families.report import build_report, describe_origin
+from cleanlab_assets.methods.slices import measure_issue_rates
 from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
 from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.reports.formatting import format_column, format_number, format_p_value, format_share
@@ -73,6 +74,7 @@ class AuditResults:
             the report states anyway, such as ``model``, is left out.
         notes: What a reader must know of the rows and of how their labels were judged.
         suggested_labels: ``row_id`` and ``suggested_label`` of the rows of the source without a label, if it is known.
+        issue_rates: Share of flagged labels in each part of the rows, see ``measure_issue_rates``.
         top_rows: Most rows of an evidence table.
         full_table: Where the table with every row lies, in words; said where a table is cut.
     """
@@ -87,6 +89,7 @@ class AuditResults:
     facts: Mapping[str, object]
     notes: Sequence[str] = ()
     suggested_labels: pd.DataFrame | None = None
+    issue_rates: pd.DataFrame | None = None
     top_rows: int = 25
     full_table: str = ""
 
@@ -107,7 +110,7 @@ class AuditResults:
         return cls(
             dataset=context.dataset,
             model=context.model,
-            training_set=training_set.value.drop(columns=list(context.dataset.prediction_columns)),
+            training_set=training_set.value.drop(columns=list(context.dataset.carried_columns)),
             label_issues=label_issues.value,
             datalab_issues=datalab_issues.value,
             datalab_summary=datalab_summary.value,
@@ -121,6 +124,7 @@ class AuditResults:
                 *training_set.facts.notes,
                 *label_issues.facts.notes,
             ],
+            issue_rates=measure_issue_rates(training_set.value, label_issues.value, context.dataset.slice_columns),
             suggested_labels=None if suggested_labels is None else suggested_labels.value,
             full_table=full_table,
         )
@@ -247,6 +251,7 @@ def assemble_report(audit: TabularAudit, *, tiles_about_labels: Sequence[Tile], 
         notes=[*_note_planted_errors(audit), *audit.notes],
         sections=[
             *sorted(sections, key=lambda section: not section.advice),
+            *_list_issue_rates(audit),
             *_list_suggested_labels(audit),
             _list_not_run(audit.not_run),
         ],
@@ -438,6 +443,30 @@ def _tabulate_duplicates(audit: TabularAudit) -> Table:
         group="duplicate_set",
         n_features=len(audit.features),
     )
+
+
+def _list_issue_rates(audit: TabularAudit) -> list[Section]:
+    """List how often labels are flagged in each part of the rows, if there are parts."""
+    if audit.issue_rates is None or audit.issue_rates.empty:
+        return []
+    tables = [
+        Table(
+            str(column),
+            found.drop(columns="column"),
+            "The highest rate first; low and high bound its 95 % interval (Wilson).",
+            shares=("rate", "low", "high"),
+        )
+        for column, found in audit.issue_rates.groupby("column", sort=False)
+    ]
+    return [
+        Section(
+            key="issue_rates",
+            title="Label issues by part of the rows",
+            explanation="How many labels are flagged by who labelled the row, where it comes from, or another column. "
+            "Rates whose intervals do not overlap differ beyond chance.",
+            tables=tables,
+        )
+    ]
 
 
 def _list_suggested_labels(audit: TabularAudit) -> list[Section]:

@@ -318,6 +318,18 @@ def test_a_column_named_like_one_of_the_audit_is_named_as_the_file_has_it(desk: 
     assert set(desk.load().table["given_split"]) == {"train", "test"}
 
 
+def test_source_and_slices_go_with_the_rows(desk: Desk) -> None:
+    desk.write(make_tickets().assign(agent=["ann", "bob"] * 30).to_csv(index=False))
+    desk.describe(labels=("category",), roles={"source": "agent"}, slices=("channel", "country"))
+    assert desk.content["columns"]["source"] == "agent"
+    assert desk.content["columns"]["slices"] == ["channel", "country"]
+    dataset = desk.dataset
+    assert dataset.slice_columns == ("agent", "channel", "country")
+    assert dataset.carried_columns == ("agent", "country"), "a channel is a feature, which goes with the rows anyway"
+    assert desk.load().table["agent"].tolist() == ["ann", "bob"] * 30
+    assert not desk.describe(), "a second description keeps both"
+
+
 def test_labels_that_look_as_if_they_named_several_classes_are_told(desk: Desk) -> None:
     desk.write("x,tags\n" + "1,a;b\n2,a\n3,b;c\n4,c\n" * 10)
     desk.describe(labels=("tags",))
