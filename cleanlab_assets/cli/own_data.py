@@ -29,7 +29,10 @@ LabelOption = Annotated[
 
 
 def audit(
-    file: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet, JSON lines, Arrow or Excel file.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="CSV, TSV, Parquet, JSON lines, Arrow or Excel file, or its address: https or s3."),
+    ],
     label: LabelOption = None,
     task: Annotated[
         str, typer.Option(help="Task family; see `cleanlab-demo list`.", show_default="told by the label")
@@ -63,6 +66,7 @@ def audit(
     ] = None,
     encoding: Annotated[str, typer.Option(help="Encoding of a text file.", show_default="found out")] = "",
     sheet: Annotated[str, typer.Option(help="Sheet of an Excel file.", show_default="the first")] = "",
+    sha256: Annotated[str, typer.Option("--sha256", help="What the content of the file must be.")] = "",
     name: Annotated[str, typer.Option(help="Name of the dataset.", show_default="that of the file")] = "",
     describe_only: Annotated[bool, typer.Option("--describe-only", help="Write the description and stop.")] = False,
     model: Annotated[
@@ -100,14 +104,19 @@ def audit(
 
     With predictions of your own: cleanlab-demo audit scores.csv --label y --pred-probs p.npy --features embeddings.npy
     """
+    from cleanlab_assets.datasets.addresses import is_address, name_of_address
+    from cleanlab_assets.datasets.download import SourceError
     from cleanlab_assets.datasets.tables.drafting import Request, name_dataset
 
-    for path in (file, test, pred_probs, features):
+    for path in (None if is_address(file) else Path(file), test, pred_probs, features):
         if path is not None:
             options.check_input(path)
     try:
+        dataset = name or name_dataset(name_of_address(file) if is_address(file) else Path(file).name)
         request = Request(
-            file=file,
+            file=_fetch(dataset, file, sha256),
+            address=file if is_address(file) else "",
+            sha256=sha256,
             test_file=test,
             labels=tuple(label or ()),
             family=_read_task(task),
@@ -131,10 +140,11 @@ def audit(
             predictions=pred_probs,
             features=features,
         )
-        dataset = name or name_dataset(file)
         _describe(dataset, request)
     except UnreadableInputError as error:
         fail(ExitCode.WRONG_USE, str(error))
+    except SourceError as error:
+        fail(ExitCode.RUN_FAILED, str(error))
     if describe_only:
         return
     how: dict[str, Any] = {
@@ -159,6 +169,17 @@ def audit(
     audits.audit_dataset(
         family, dataset, models, configs, force=force, output=output, tell_choice=partial(_keep_choice, dataset)
     )
+
+
+def _fetch(dataset: str, file: str, sha256: str) -> Path:
+    """Return the path of a file; one at an address is downloaded first, and verified."""
+    from cleanlab_assets.datasets.addresses import locate
+    from cleanlab_assets.datasets.download import resolve_files
+
+    source = locate(file, Path(), sha256)
+    if source.is_own:
+        return Path(file)
+    return resolve_files(dataset, (source,), load_settings().data_dir)[source.name]
 
 
 def _find_models(dataset: str, family: Family) -> tuple[str, ...]:
@@ -220,7 +241,7 @@ def _describe(dataset: str, request: Request) -> None:
 
     folder = load_settings().data_dir.absolute() / dataset
     path = folder / DESCRIPTION_FILE
-    known = _find_known(dataset, path, request.file)
+    known = _find_known(dataset, path, request)
     draft = draft_description(request, folder, known)
     _print_draft(draft)
     changes: list[str] = []
@@ -238,7 +259,7 @@ def _describe(dataset: str, request: Request) -> None:
         forget_datasets()
 
 
-def _find_known(dataset: str, path: Path, file: Path) -> OwnDataset | None:
+def _find_known(dataset: str, path: Path, request: Request) -> OwnDataset | None:
     """Return the description that is there already; end the command if it, or the catalogue, has the name otherwise."""
     from cleanlab_assets.datasets.own_datasets import is_dataset_name, read_description
     from cleanlab_assets.datasets.tables.description import TABLE
@@ -254,11 +275,13 @@ def _find_known(dataset: str, path: Path, file: Path) -> OwnDataset | None:
             fail(ExitCode.WRONG_USE, f"{dataset} is a dataset of the catalogue: name yours by --name")
         return None
     known = read_description(path)
-    described = path.parent / known.files.get(TABLE, "")
-    if known.format != "table" or described.resolve() != file.resolve():
+    described = known.files.get(TABLE, "")
+    is_same = described == request.address or (path.parent / described).resolve() == request.file.resolve()
+    if known.format != "table" or not is_same:
         fail(
             ExitCode.WRONG_USE,
-            f"{path} describes another file, {described}: name yours by --name, or delete the description",
+            f"{path} describes another file, {path.parent / described}: name yours by --name, or delete the "
+            "description",
         )
     return known
 

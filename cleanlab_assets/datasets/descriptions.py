@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ class OwnDataset(BaseModel):
 
     ``name`` is that of its folder; ``columns``, ``options``, ``predictions`` and ``features`` are for the form to
     read. ``model`` is that of commands which name none. ``encoding`` is that of text files without a byte order mark,
-    by Python's name of it; UTF-8 if absent.
+    by Python's name of it; UTF-8 if absent. ``sha256`` says by the role of a file what its content must be.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +48,7 @@ class OwnDataset(BaseModel):
     model: str = ""
     encoding: str | None = None
     files: dict[str, str] = Field(min_length=1)
+    sha256: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, Any] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
     predictions: dict[str, Any] = Field(default_factory=dict)
@@ -56,6 +58,14 @@ class OwnDataset(BaseModel):
     @classmethod
     def _check_class_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return require_distinct(value)
+
+    @field_validator("sha256")
+    @classmethod
+    def _check_sha256(cls, value: dict[str, str]) -> dict[str, str]:
+        for role, digits in value.items():
+            if re.fullmatch(r"[0-9a-fA-F]{64}", digits) is None:
+                raise ValueError(f"{role}: expected the 64 hex digits of a SHA-256")
+        return value
 
     @field_validator("encoding")
     @classmethod

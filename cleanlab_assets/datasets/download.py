@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset, Location, SourceFile
 
 MAX_FILE_BYTES = 2 * 1024**3
+OBJECT_STORES = frozenset({"s3", "gs", "gcs", "az", "abfs", "abfss"})
+"""Schemes of addresses that fsspec reads, once the package of the store is installed, such as s3fs."""
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 SLOWEST_BYTES_PER_S = 20_000
@@ -90,8 +92,14 @@ class DataDirError(SourceError):
     """The data directory cannot hold the file: not writable, full, or something else has its name."""
 
 
-def resolve_source_files(
-    dataset: Dataset,
+def resolve_source_files(dataset: Dataset, data_dir: Path, **transfer: Any) -> dict[str, Path]:
+    """Return the verified source files of a dataset by name, see ``resolve_files``."""
+    return resolve_files(dataset.name, dataset.files, data_dir, **transfer)
+
+
+def resolve_files(
+    dataset: str,
+    files: Sequence[SourceFile],
     data_dir: Path,
     *,
     retries: int = 3,
@@ -100,14 +108,15 @@ def resolve_source_files(
     max_bytes: int = MAX_FILE_BYTES,
     show_progress: bool = True,
 ) -> dict[str, Path]:
-    """Return the verified source files of a dataset by name, downloading those that are absent.
+    """Return verified source files by name, downloading those that are absent.
 
     A file that ships with an installed package is read from there. A file in ``<data_dir>/<dataset>/`` that verifies
     is used, whatever put it there, and nothing is written then. A file there that does not verify is an error and is
     left as it is. A user's own file, which nobody pinned, is used as it is.
 
     Args:
-        dataset: the catalogue entry.
+        dataset: name of the dataset.
+        files: its source files.
         data_dir: the data directory; created when a download needs it.
         retries: how often a transfer that broke off, timed out or met a server error is tried again, per address.
         timeout_s: the longest silence of a server.
@@ -116,7 +125,7 @@ def resolve_source_files(
         show_progress: whether to draw a progress bar while downloading, where stderr is a terminal.
 
     Returns:
-        The path of each file of ``dataset.files`` by its name, in that order.
+        The path of each file by its name, in their order.
 
     Raises:
         SourceHashError: a file at hand, or what every address gave, has another SHA-256 than expected.
@@ -128,10 +137,10 @@ def resolve_source_files(
         PackagedFileError: the package that ships the file is not installed or lacks it.
         DataDirError: the data directory cannot be written to, or something that is no file has the file's name.
     """
-    directory = data_dir / dataset.name
+    directory = data_dir / dataset
     paths: dict[str, Path] = {}
     absent: list[SourceFile] = []
-    for file in dataset.files:
+    for file in files:
         path = file.path_in(directory)
         if file.package is not None:
             paths[file.name] = _find_packaged_file(file, file.package)
@@ -158,8 +167,8 @@ def resolve_source_files(
             max_bytes=max_bytes,
             show_progress=show_progress,
         )
-        paths |= _download_files(dataset.name, absent, directory, transfer)
-    return {file.name: paths[file.name] for file in dataset.files}
+        paths |= _download_files(dataset, absent, directory, transfer)
+    return {file.name: paths[file.name] for file in files}
 
 
 def _describe_absence(path: Path, file: SourceFile) -> str:
@@ -416,6 +425,9 @@ def _fetch(url: str, target: Path, label: str, transfer: _TransferSettings) -> N
     import requests
     import urllib3
 
+    if urlsplit(url).scheme in OBJECT_STORES:
+        _copy_from_store(url, target, label, transfer)
+        return
     attempt = 0
     while True:
         begun = time.monotonic()
@@ -437,6 +449,31 @@ def _fetch(url: str, target: Path, label: str, transfer: _TransferSettings) -> N
             raise DownloadError(f"its answer cannot be understood: {type(error).__name__}: {error}"[:300]) from error
         else:
             return
+
+
+def _copy_from_store(url: str, target: Path, label: str, transfer: _TransferSettings) -> None:
+    """Copy a file of an object store, which its own library reads with its own retries and credentials.
+
+    Raises:
+        DownloadError: the library is not installed, or does not give the file.
+    """
+    from tqdm import tqdm
+    from upath import UPath
+
+    _logger.info("copying %s from %s", label, url)
+    try:
+        with (
+            UPath(url).open("rb") as source,
+            target.open("wb") as stream,
+            tqdm(desc=label, unit="B", unit_scale=True, disable=None if transfer.show_progress else True) as progress,
+        ):
+            metered = _MeteredFile(stream, progress, transfer.max_bytes, time.monotonic() + SECONDS_OF_GRACE)
+            while chunk := source.read(_CHUNK_BYTES):
+                metered.write(chunk)
+    except ImportError as error:
+        raise DownloadError(f"reading it takes a package that is not installed: {error}") from error
+    except OSError as error:
+        raise DownloadError(f"{type(error).__name__}: {error}"[:300]) from error
 
 
 def _transfer_once(url: str, target: Path, label: str, transfer: _TransferSettings) -> None:

@@ -12,6 +12,7 @@ import pytest
 from cleanlab_assets import audit
 from cleanlab_assets.cli.terminal import ExitCode
 from cleanlab_assets_tests.cli.conftest import LEAN
+from cleanlab_assets_tests.datasets.source_server import Reply, run_source_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,6 +179,29 @@ def test_without_a_comparison_every_row_is_a_train_row(home: Home) -> None:
     result = json.loads((home.path / "out.json").read_text(encoding="utf-8"))
     assert set(pd.read_parquet(result["assets"]["label_issues"]["path"])["split"]) == {"train"}
     assert result["assets"]["retrained_model"], "the model is fitted on all rows"
+
+
+def test_a_file_at_an_address_is_downloaded_verified_and_described(home: Home) -> None:
+    write_tickets(home.path / "tickets.csv")
+    content = (home.path / "tickets.csv").read_bytes()
+    with run_source_server() as server:
+        address = server.serve("/tickets.csv", Reply(body=content))
+        described = home.run("audit", address, "-l", "category", "--describe-only")
+        assert described.exit_code == ExitCode.FINE, described.output
+        path = home.path / "data" / "tickets" / "dataset.toml"
+        assert f'table = "{address}"' in path.read_text(encoding="utf-8")
+        assert (path.parent / "tickets.csv").read_bytes() == content
+        again = home.run("audit", address, "--ignore", "note", "--describe-only")
+        assert "columns.ignore: ['country', 'note']" in again.stdout, again.output
+        assert server.requests == ["/tickets.csv"], "it is downloaded once"
+
+        wrong = home.run("audit", address, "-l", "category", "--sha256", "0" * 64, "--name", "other", "--describe-only")
+        assert wrong.exit_code == ExitCode.WRONG_USE
+        assert "expected SHA-256" in wrong.stderr
+        absent = home.run("audit", f"{server.base_url}/absent.csv", "-l", "category")
+        assert absent.exit_code == ExitCode.RUN_FAILED
+        assert "HTTP 404" in absent.stderr
+    assert not (home.path / "data" / "other" / "dataset.toml").exists()
 
 
 def test_a_description_of_another_file_is_not_overwritten(home: Home) -> None:

@@ -48,7 +48,7 @@ def test_only_audited_rows_count() -> None:
     [
         (["a", None, "b"], ["a", MISSING, "b"]),
         ([1.0, np.nan, 2.5], ["1", MISSING, "2.5"]),
-        (pd.to_datetime(["2024-01-02", None]), ["2024-01-02", MISSING]),
+        ([pd.Timestamp("2024-01-02"), pd.NaT], ["2024-01-02", MISSING]),
         (pd.Categorical(["x", "y", None]), ["x", "y", MISSING]),
         ([True, False, True], ["True", "False", "True"]),
     ],

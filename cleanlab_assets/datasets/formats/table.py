@@ -7,7 +7,7 @@
     class_names = ["billing", "delivery", "other"]
 
     [files]
-    table = "/home/me/tickets.csv"
+    table = "/home/me/tickets.csv"     # or an address: https://..., s3://...
 
     [columns]
     label = "category"
@@ -38,12 +38,12 @@ features such as embeddings, are files, too::
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from cleanlab_assets.datasets.dataset import Column, SourceFile
+from cleanlab_assets.datasets.addresses import locate
+from cleanlab_assets.datasets.dataset import Column
 from cleanlab_assets.datasets.descriptions import (
     DESCRIPTION_FILE,
     Format,
@@ -68,6 +68,7 @@ from cleanlab_assets.datasets.tables.predictions import name_prediction_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from cleanlab_assets.datasets.dataset import ColumnKind, Dataset, NotedTable
     from cleanlab_assets.datasets.descriptions import OwnDataset
@@ -96,17 +97,19 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
     predictions = _read_section(PredictionsFile, description.predictions, "predictions", place)
     features = _read_section(FeaturesFile, description.features, "features", place)
     roles = (TABLE, TEST_TABLE) if TEST_TABLE in description.files else (TABLE,)
-    paths = {role: folder / Path(description.files[role]).expanduser() for role in roles}
-    files = list(paths.values())
-    _check_roles(description, columns, place, [path.name for path in files])
+    located = {role: locate(description.files[role], folder, description.sha256.get(role, "")) for role in roles}
+    files = list(located.values())
+    _check_roles(description, columns, place, [file.name for file in files])
+    if unknown := sorted(description.sha256.keys() - located.keys()):
+        raise OwnDatasetError(f"{place}: sha256: found {', '.join(unknown)}, expected one of {', '.join(located)}")
     for section, matrix in (("predictions", predictions), ("features", features)):
         if matrix is not None:
-            files.append(folder / Path(matrix.file).expanduser())
-            _check_matrix(matrix, section, columns, place, [path.name for path in files])
+            files.append(locate(matrix.file, folder))
+            _check_matrix(matrix, section, columns, place, [file.name for file in files])
     if predictions is not None:
         _check_order(predictions, description, place)
     loader = TableLoader(
-        files={role: path.name for role, path in paths.items()},
+        files={role: file.name for role, file in located.items()},
         columns=columns,
         options=options,
         family=description.family,
@@ -120,7 +123,7 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
         loader,
         has_predictions=predictions is not None,
         n_features=0 if features is None else features.dimensions,
-        files=tuple(SourceFile(name=path.name, sha256=(), directory=path.parent) for path in files),
+        files=tuple(files),
         load=loader.load,
         load_with_notes=loader.load_with_notes,
     )

@@ -56,6 +56,8 @@ class Request:
 
     Attributes:
         file: the table.
+        address: where the file was downloaded from, if it was.
+        sha256: what the content of the file must be.
         test_file: the table of the test rows.
         labels: columns of the label, or patterns of them, such as ``tag_*``.
         family: task family.
@@ -72,6 +74,8 @@ class Request:
     """
 
     file: Path
+    address: str = ""
+    sha256: str = ""
     test_file: Path | None = None
     labels: tuple[str, ...] = ()
     family: str | None = None
@@ -132,9 +136,9 @@ class Draft:
         return next((entry.value for entry in self.entries if entry.place == place), None)
 
 
-def name_dataset(file: Path) -> str:
-    """Return the name of the dataset of a file: that of the file in small letters, digits and underscores."""
-    stem = re.sub(r"[^a-z0-9]+", "_", file.name.partition(".")[0].lower()).strip("_")
+def name_dataset(file: str) -> str:
+    """Return the name of the dataset of a file name: that in small letters, digits and underscores."""
+    stem = re.sub(r"[^a-z0-9]+", "_", file.partition(".")[0].lower()).strip("_")
     name = stem if stem[:1].isalpha() else f"data_{stem}".rstrip("_")
     return name[:LONGEST_NAME].rstrip("_")
 
@@ -457,6 +461,12 @@ def _require_classes(counts: Mapping[str, int], request: Request, place: str, fa
 def _describe_files(request: Request, form: Form, folder: Path, known: OwnDataset | None) -> list[Entry]:
     files = {TABLE: request.file} | ({} if request.test_file is None else {TEST_TABLE: request.test_file})
     entries = [Entry(("files", role), _name_file(path, folder)) for role, path in files.items()]
+    if request.address:
+        entries[0] = Entry(("files", TABLE), request.address)
+    if request.sha256:
+        entries.append(Entry(("sha256", TABLE), request.sha256))
+    elif known is not None:
+        entries += [Entry(("sha256", role), digits) for role, digits in known.sha256.items()]
     if known is not None and request.test_file is None and TEST_TABLE in known.files:
         entries.append(Entry(("files", TEST_TABLE), known.files[TEST_TABLE]))
     if form.encoding is not None:

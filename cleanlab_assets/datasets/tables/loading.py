@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.datasets.addresses import locate
 from cleanlab_assets.datasets.dataset import NotedTable
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
 from cleanlab_assets.datasets.errors import quote
@@ -82,7 +83,7 @@ class TableLoader:
         sources = {role: read_source_table(paths[name], form, taken=TAKEN_NAMES) for role, name in self.files.items()}
 
         def read(matrix: MatrixFile | None) -> Matrix | None:
-            return None if matrix is None else read_matrix(paths[Path(matrix.file).name], id_column=matrix.id)
+            return None if matrix is None else read_matrix(paths[locate(matrix.file, Path()).name], id_column=matrix.id)
 
         return self.convert(sources, predictions=read(self.predictions), features=read(self.features))
 

@@ -18,7 +18,7 @@ _HEADER = (
     "Written by `cleanlab-demo audit`. Every line may be edited: the next run takes it up.",
     "Behind each line stands why it says what it says.",
 )
-_MANAGED = (("files",), ("columns",), ("options",), ("predictions",), ("features",), ("class_names",))
+_MANAGED = (("files",), ("sha256",), ("columns",), ("options",), ("predictions",), ("features",), ("class_names",))
 """Sections and lines that go where a new draft has them no more."""
 _NESTED = (("columns", "kinds"), ("options", "date_format"))
 """Sections within sections, each with a line for each column."""

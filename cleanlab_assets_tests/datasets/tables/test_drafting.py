@@ -434,8 +434,8 @@ def test_what_a_description_says_changes_the_hash_of_the_dataset_but_not_its_tit
         (".csv", "data"),
     ],
 )
-def test_a_dataset_is_named_after_its_file(tmp_path: Path, file: str, expected: str) -> None:
-    assert name_dataset(tmp_path / file) == expected
+def test_a_dataset_is_named_after_its_file(file: str, expected: str) -> None:
+    assert name_dataset(file) == expected
 
 
 def test_a_chosen_model_is_written_down_and_stays(desk: Desk) -> None:
