@@ -249,16 +249,16 @@ def gate(
     from cleanlab_assets.orchestration.verification import find_absent, find_faults
 
     with open_instance() as instance, RunProgress("evaluating checks") as progress:
+        if faults := find_faults(instance, family, partition_keys(dataset, model), load_settings().artifacts_dir):
+            for fault in faults:
+                errors.print(f"[red]FAIL[/red]  {escape(fault)}")
+            fail(ExitCode.GATE_FAILED, f"{len(faults)} stored files are not what was recorded")
         if absent := find_absent(instance, family, partition_keys(dataset, model)):
             fail(
                 ExitCode.GATE_FAILED,
                 f"{dataset} / {model} is not audited yet: {len(absent)} assets were never materialized, "
                 f"{absent[0]} first: {say_how_to_make(partition_keys(dataset, model)[MODEL])}",
             )
-        if faults := find_faults(instance, family, partition_keys(dataset, model), load_settings().artifacts_dir):
-            for fault in faults:
-                errors.print(f"[red]FAIL[/red]  {escape(fault)}")
-            fail(ExitCode.GATE_FAILED, f"{len(faults)} stored files are not what was recorded")
         _warn_of_stale_assets(instance, family, dataset, model)
         outcomes = evaluate_checks(progress.load_definitions(instance), instance, family, dataset, model)
     checks = [check for outcome in outcomes for check in outcome.checks]
