@@ -121,8 +121,9 @@ def build_training_set(
     else:
         times = times[rows]
         table["time_block"] = times // dataset.time_block
-        divide_series = _divide_series if dataset.group_column is None else _divide_grouped_series
-        is_late, is_test, fold[:] = divide_series(times, groups, given, test_shares[::-1], fold_shares)
+        is_late, is_test, fold[:] = _divide_series(
+            times, groups, given, test_shares[::-1], fold_shares, keeps_groups=dataset.group_column is not None
+        )
     table["split"] = pd.Categorical(np.where(is_test, TEST, TRAIN), categories=[TRAIN, TEST])
     table["fold"] = fold
     if table.loc[~is_test, "given_label"].nunique() < 2:  # noqa: PLR2004 - one value leaves nothing to learn
@@ -145,29 +146,25 @@ def _divide_series(
     given: np.ndarray | None,
     split_shares: list[float],
     fold_shares: list[float],
+    *,
+    keeps_groups: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return which rows are late, which are test rows, and the fold of each row; ``groups`` are of equal rows."""
-    is_late = divide_by_time(times, split_shares) == 1 if given is None else given
+    """Return which rows are late, which are test rows, and the fold of each row.
+
+    With ``keeps_groups`` groups are ordered by their last time, else rows are, and ``groups`` are of equal rows.
+    """
+
+    def divide(rows: np.ndarray, shares: list[float]) -> np.ndarray:
+        if keeps_groups:
+            return divide_groups_by_time(times[rows], groups[rows], shares)
+        return divide_by_time(times[rows], shares)
+
+    is_late = divide(np.ones(len(times), dtype=bool), split_shares) == 1 if given is None else given
     # Of equal rows, one in the future puts all among the test rows; else the first decides the block.
     is_test = np.isin(groups, groups[is_late]) if given is None else given
     fold = np.full(len(times), NO_FOLD, dtype=np.int16)
-    block = pd.Series(divide_by_time(times[~is_test], fold_shares))
-    fold[~is_test] = block.groupby(groups[~is_test]).transform("min")
+    fold[~is_test] = pd.Series(divide(~is_test, fold_shares)).groupby(groups[~is_test]).transform("min")
     return is_late, is_test, fold
-
-
-def _divide_grouped_series(
-    times: np.ndarray,
-    groups: np.ndarray,
-    given: np.ndarray | None,
-    split_shares: list[float],
-    fold_shares: list[float],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Divide a series whose rows have groups: these stay whole, in the order of their last times."""
-    is_test = divide_groups_by_time(times, groups, split_shares) == 1 if given is None else given
-    fold = np.full(len(times), NO_FOLD, dtype=np.int16)
-    fold[~is_test] = divide_groups_by_time(times[~is_test], groups[~is_test], fold_shares)
-    return is_test, is_test, fold
 
 
 def _find_given_test_rows(raw: pd.DataFrame, dataset: Dataset, test_fraction: float) -> np.ndarray | None:

@@ -203,7 +203,7 @@ def draft_description(
         notes += told
     if guessed is not None:
         notes.append(f"{source.name}: the text is not UTF-8; it was read as {guessed}, as its characters suggest")
-    has_features = any(entry.place[0] == "features" for entry in matrix_entries) or request.features is not None
+    has_features = any(entry.place[0] == "features" for entry in matrix_entries)
     if not has_features and not any(found.kind for found in features.values()):
         raise TableError(
             f"{source.name}: no column is left that a model could learn from: give one a kind by "
