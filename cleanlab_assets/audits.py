@@ -299,7 +299,7 @@ def audit(
     )
     if model is not None or family.choice is None:
         return run
-    runs = {one: run.with_model(one) for one in family.choice.models}
+    runs = {one: run.with_model(one) for one in family.choice.models_for(dataset)}
     best, reason = family.choice.choose({one: tried.result("predictions") for one, tried in runs.items()})
     return replace(runs[best], choice=reason)
 

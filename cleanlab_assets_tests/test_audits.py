@@ -75,7 +75,7 @@ def test_every_result_is_there_and_is_computed_once(run: AuditRun, tmp_path: Pat
     page = run.report().save(tmp_path / "audit.html")
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert run.result("predictions") is run.result("predictions")
-    assert run.result("predictions").origin.inputs.keys() == {"training_set"}
+    assert run.result("predictions").origin.inputs.keys() == {"training_set", "embeddings"}
 
 
 def test_a_notebook_shows_the_findings_and_the_worst_rows_escaped() -> None:

@@ -16,6 +16,8 @@ from cleanlab_assets.datasets.errors import UnreadableInputError, quote
 from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cleanlab_assets.datasets.dataset import ColumnKind
     from cleanlab_assets.datasets.descriptions import OwnDataset
     from cleanlab_assets.datasets.tables.drafting import Draft, Request
@@ -31,7 +33,10 @@ LabelOption = Annotated[
 def audit(
     file: Annotated[
         str,
-        typer.Argument(help="CSV, TSV, Parquet, JSON lines, Arrow or Excel file, or its address: https or s3."),
+        typer.Argument(
+            help="CSV, TSV, Parquet, JSON lines, Arrow or Excel file, or its address: https or s3; or a folder of "
+            "pictures with one folder for each class."
+        ),
     ],
     label: LabelOption = None,
     task: Annotated[
@@ -51,10 +56,23 @@ def audit(
     ] = None,
     test: Annotated[Path | None, typer.Option(help="File of the test rows.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="Column of text written for people; repeatable.")] = None,
+    text_encoder: Annotated[
+        str | None,
+        typer.Option(help="Turns texts into vectors: tfidf, or sentence-transformers:NAME.", show_default="tfidf"),
+    ] = None,
+    picture_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Turns pictures into vectors: patches or resnet18.",
+            show_default="resnet18 where its weights are, else patches",
+        ),
+    ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Column that no model shall see; repeatable.")] = None,
     kind: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN=KIND", help="numeric, binary, categorical, date, name or text; repeatable."),
+        typer.Option(
+            metavar="COLUMN=KIND", help="numeric, binary, categorical, date, name, text or picture; repeatable."
+        ),
     ] = None,
     pred_probs: Annotated[
         Path | None,
@@ -108,39 +126,68 @@ def audit(
     from cleanlab_assets.datasets.download import SourceError
     from cleanlab_assets.datasets.tables.drafting import Request, name_dataset
 
-    for path in (None if is_address(file) else Path(file), test, pred_probs, features):
+    is_folder = not is_address(file) and Path(file).is_dir()
+    for path in (None if is_address(file) or is_folder else Path(file), test, pred_probs, features):
         if path is not None:
             options.check_input(path)
+    if is_folder:
+        said = {
+            "label": label,
+            "task": task,
+            "separator": separator,
+            "id": id_column,
+            "group": group,
+            "time": time,
+            "split": split,
+            "source": source,
+            "slice": slices,
+            "test": test,
+            "text": text,
+            "text-encoder": text_encoder,
+            "ignore": ignore,
+            "kind": kind,
+            "pred-probs": pred_probs,
+            "features": features,
+            "encoding": encoding,
+            "sheet": sheet,
+            "sha256": sha256,
+        }
+        _refuse_options_of_tables(said)
     try:
         dataset = name or name_dataset(name_of_address(file) if is_address(file) else Path(file).name)
-        request = Request(
-            file=_fetch(dataset, file, sha256),
-            address=file if is_address(file) else "",
-            sha256=sha256,
-            test_file=test,
-            labels=tuple(label or ()),
-            family=_read_task(task),
-            separator=separator,
-            roles={
-                role: column
-                for role, column in (
-                    ("id", id_column),
-                    ("group", group),
-                    ("time", time),
-                    ("split", split),
-                    ("source", source),
-                )
-                if column
-            },
-            slices=tuple(slices or ()),
-            ignore=tuple(ignore or ()),
-            kinds=_read_kinds(kind or []) | dict.fromkeys(text or [], "text"),
-            encoding=encoding or None,
-            sheet=sheet or None,
-            predictions=pred_probs,
-            features=features,
-        )
-        _describe(dataset, request)
+        if is_folder:
+            _describe_pictures(dataset, Path(file), picture_encoder)
+        else:
+            request = Request(
+                file=_fetch(dataset, file, sha256),
+                address=file if is_address(file) else "",
+                sha256=sha256,
+                test_file=test,
+                labels=tuple(label or ()),
+                family=_read_task(task),
+                separator=separator,
+                roles={
+                    role: column
+                    for role, column in (
+                        ("id", id_column),
+                        ("group", group),
+                        ("time", time),
+                        ("split", split),
+                        ("source", source),
+                    )
+                    if column
+                },
+                slices=tuple(slices or ()),
+                ignore=tuple(ignore or ()),
+                kinds=_read_kinds(kind or []) | dict.fromkeys(text or [], "text"),
+                encoding=encoding or None,
+                sheet=sheet or None,
+                predictions=pred_probs,
+                features=features,
+                text_encoder=text_encoder,
+                picture_encoder=picture_encoder,
+            )
+            _describe_table(dataset, request)
     except UnreadableInputError as error:
         fail(ExitCode.WRONG_USE, str(error))
     except SourceError as error:
@@ -186,10 +233,11 @@ def _find_models(dataset: str, family: Family) -> tuple[str, ...]:
     """Return the model that the description names, else those of which the best is chosen."""
     from cleanlab_assets.orchestration.datasets import get_dataset
 
-    if named := get_dataset(dataset).default_model:
-        return (named,)
+    described = get_dataset(dataset)
+    if described.default_model:
+        return (described.default_model,)
     choice = family.task.choice
-    return (family.task.default_model,) if choice is None else choice.models
+    return (family.task.default_model,) if choice is None else choice.models_for(described)
 
 
 def _keep_choice(dataset: str, model: str, reason: str) -> None:
@@ -229,23 +277,49 @@ def _read_kinds(texts: list[str]) -> dict[str, ColumnKind]:
     return kinds
 
 
-def _describe(dataset: str, request: Request) -> None:
-    """Write the description of the dataset, or bring it up to date, and say what it holds."""
+def _refuse_options_of_tables(said: Mapping[str, object]) -> None:
+    """End the command where an option of tables comes with a folder of pictures."""
+    if wrong := [name for name, value in said.items() if value]:
+        fail(
+            ExitCode.WRONG_USE,
+            f"--{wrong[0]}: a folder of pictures has its classes by its folders, expected a table for this option",
+        )
+
+
+def _describe_pictures(dataset: str, root: Path, encoder: str | None) -> None:
+    """Describe a folder of pictures, see ``_write``."""
+    from cleanlab_assets.datasets.formats.pictures import PICTURES, draft_pictures
+
+    data_dir = load_settings().data_dir.absolute()
+    folder = data_dir / dataset
+    known = _find_known(dataset, folder, form=PICTURES, role=PICTURES, file=str(root.absolute()))
+    _write(folder, draft_pictures(root, folder, known, encoder=encoder, data_dir=data_dir), is_new=known is None)
+
+
+def _describe_table(dataset: str, request: Request) -> None:
+    """Describe a table, see ``_write``."""
+    from cleanlab_assets.datasets.tables.description import TABLE
+    from cleanlab_assets.datasets.tables.drafting import draft_description
+
+    folder = load_settings().data_dir.absolute() / dataset
+    file = request.address or str(request.file.absolute())
+    known = _find_known(dataset, folder, form="table", role=TABLE, file=file)
+    _write(folder, draft_description(request, folder, known), is_new=known is None)
+
+
+def _write(folder: Path, draft: Draft, *, is_new: bool) -> None:
+    """Write the description of a dataset, or bring it up to date, and say what it holds."""
     from upath import UPath
 
     from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
-    from cleanlab_assets.datasets.tables.drafting import draft_description
     from cleanlab_assets.datasets.tables.writing import update_description, write_description
     from cleanlab_assets.orchestration.atomic_files import write_atomically
     from cleanlab_assets.orchestration.datasets import forget_datasets
 
-    folder = load_settings().data_dir.absolute() / dataset
     path = folder / DESCRIPTION_FILE
-    known = _find_known(dataset, path, request)
-    draft = draft_description(request, folder, known)
     _print_draft(draft)
     changes: list[str] = []
-    if known is None:
+    if is_new:
         text = write_description(draft.entries)
         console.print(f"description: {path}", markup=False)
     else:
@@ -253,18 +327,20 @@ def _describe(dataset: str, request: Request) -> None:
         console.print(f"description: {path}{'' if changes else ', unchanged'}", markup=False)
         for change in changes:
             console.print(f"  {change}", markup=False)
-    if known is None or changes:
+    if is_new or changes:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(UPath(path), text.encode())
         forget_datasets()
 
 
-def _find_known(dataset: str, path: Path, request: Request) -> OwnDataset | None:
+def _find_known(dataset: str, folder: Path, *, form: str, role: str, file: str) -> OwnDataset | None:
     """Return the description that is there already; end the command if it, or the catalogue, has the name otherwise."""
+    from cleanlab_assets.datasets.addresses import is_address
+    from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
     from cleanlab_assets.datasets.own_datasets import is_dataset_name, read_description
-    from cleanlab_assets.datasets.tables.description import TABLE
     from cleanlab_assets.orchestration.datasets import all_datasets
 
+    path = folder / DESCRIPTION_FILE
     if not is_dataset_name(dataset):
         fail(
             ExitCode.WRONG_USE,
@@ -275,13 +351,15 @@ def _find_known(dataset: str, path: Path, request: Request) -> OwnDataset | None
             fail(ExitCode.WRONG_USE, f"{dataset} is a dataset of the catalogue: name yours by --name")
         return None
     known = read_description(path)
-    described = known.files.get(TABLE, "")
-    is_same = described == request.address or (path.parent / described).resolve() == request.file.resolve()
-    if known.format != "table" or not is_same:
+    described = known.files.get(role, "")
+    if not is_address(described):
+        described = str((folder / Path(described).expanduser()).resolve())
+        file = file if is_address(file) else str(Path(file).resolve())
+    if known.format != form or described != file:
+        what = described if role in known.files else f"of the form {known.format}"
         fail(
             ExitCode.WRONG_USE,
-            f"{path} describes another file, {path.parent / described}: name yours by --name, or delete the "
-            "description",
+            f"{path} describes other data, {what}: name yours by --name, or delete the description",
         )
     return known
 

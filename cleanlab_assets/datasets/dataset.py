@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 OWN_PREDICTIONS = "own_predictions"
 """Name of the model that stands for out-of-sample predictions of the user's own."""
-ColumnKind = Literal["numeric", "binary", "categorical", "date", "name", "text"]
+ColumnKind = Literal["numeric", "binary", "categorical", "date", "name", "text", "picture"]
+EMBEDDED_KINDS = ("text", "picture")
+"""Kinds of columns that become vectors before a model sees them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +30,9 @@ class Column:
 
     ``kind`` decides the encoding: ``numeric`` values have an order and a distance, ``binary`` is 0/1, ``categorical``
     values are names of a few things, ``name`` values of many, which are alike where they are written alike; ``date``
-    values are times, and ``text`` is written for people. ``is_feature=False`` marks the label, identifiers, weights and
-    redundant columns: they stay in the raw dataset and are never shown to a model.
+    values are times, ``text`` is written for people, and a ``picture`` is the content of its file.
+    ``is_feature=False`` marks the label, identifiers, weights and redundant columns: they stay in the raw dataset and
+    are never shown to a model.
     """
 
     name: str
@@ -39,6 +42,11 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     description: str = ""
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the values become vectors before a model sees them."""
+        return self.is_feature and self.kind in EMBEDDED_KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +184,7 @@ class Dataset:
     rows without a label are no fault of the source. ``prediction_columns`` hold out-of-sample
     predictions of the user's own: the probability of each class in class order, or the predicted value.
     ``slice_columns`` say who labelled a row, where it comes from, or what else part of the rows it belongs to.
+    ``encoders`` names by kind of column what turns texts and pictures into vectors, where it is not the default.
     ``load_with_notes`` stands beside ``load`` where there may be something to tell of how the files were read.
     """
 
@@ -207,6 +216,7 @@ class Dataset:
     prediction_columns: tuple[str, ...] = ()
     slice_columns: tuple[str, ...] = ()
     may_lack_labels: bool = False
+    encoders: Mapping[str, str] = field(default_factory=dict)
     load_with_notes: Callable[[Mapping[str, Path]], NotedTable] | None = None
     gates: Gates = field(default_factory=Gates)
 
@@ -214,6 +224,11 @@ class Dataset:
     def features(self) -> tuple[Column, ...]:
         """The columns that a model may see."""
         return tuple(column for column in self.columns if column.is_feature)
+
+    @property
+    def embedded_columns(self) -> tuple[Column, ...]:
+        """The features that become vectors before a model sees them: texts and pictures."""
+        return tuple(column for column in self.columns if column.is_embedded)
 
     @property
     def makes_comparison(self) -> bool:

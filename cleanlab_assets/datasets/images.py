@@ -217,6 +217,23 @@ def read_image_table(table: pd.DataFrame, class_names: Sequence[str]) -> list[An
     ]
 
 
+def require_whole(content: bytes, where: str) -> None:
+    """Refuse what is no picture, or not a whole one.
+
+    Args:
+        content: of the file.
+        where: what is named in the error.
+
+    Raises:
+        AnnotationError: the content is no picture, a damaged one, or one of too many pixels.
+    """
+    _read_size(content, where)
+    try:
+        decode_image(content)
+    except _DAMAGED as error:
+        raise AnnotationError(f"{where}: found a damaged picture: {cut(str(error))}") from error
+
+
 def _decode_if_bytes(content: object) -> np.ndarray | None:
     return decode_mask(content) if isinstance(content, bytes) else None
 

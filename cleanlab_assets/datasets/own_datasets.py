@@ -124,7 +124,7 @@ def _describe(path: Path, formats: Mapping[str, Format]) -> Dataset:
         )
     for role, file in description.files.items():
         said = f"{path}: files.{cut(role)}: found {quote(file)}"
-        if not form.is_table and not (path.parent / file).resolve().is_relative_to(path.parent.resolve()):
+        if not form.lies_anywhere and not (path.parent / file).resolve().is_relative_to(path.parent.resolve()):
             raise OwnDatasetError(f"{said}, expected a file in the same folder")
         if any(len(os.fsencode(part)) > LONGEST_FILE_NAME for part in PurePath(file).parts):
             raise OwnDatasetError(f"{said}, expected a name of at most {LONGEST_FILE_NAME} bytes")

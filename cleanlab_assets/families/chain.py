@@ -8,6 +8,7 @@ from cleanlab_assets.families.audit_facts import build_audit_facts
 from cleanlab_assets.families.cleaning import build_retrained_model, build_variant_comparison
 from cleanlab_assets.families.raw_dataset import raw_dataset
 from cleanlab_assets.families.standard_checks import STANDARD_CHECKS
+from cleanlab_assets.families.vectors import join_vectors
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.family import TaskFamily
@@ -16,15 +17,16 @@ if TYPE_CHECKING:
 
 def steps_of(family: TaskFamily) -> tuple[Step, ...]:
     """Return the steps of an audit of one dataset and model, in the order of the chain."""
-    return (
+    steps = (
         raw_dataset,
         *family.steps,
         build_variant_comparison(family.variants),
         build_retrained_model(family.variants),
         build_audit_facts(family),
     )
+    return tuple(join_vectors(step, family) for step in steps)
 
 
 def checks_of(family: TaskFamily) -> tuple[Check, ...]:
     """Return the checks of these steps: those of every family and its own."""
-    return (*STANDARD_CHECKS, *family.checks)
+    return tuple(join_vectors(check, family) for check in (*STANDARD_CHECKS, *family.checks))

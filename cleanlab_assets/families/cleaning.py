@@ -59,6 +59,7 @@ def build_variant_comparison(variants: FamilyVariants) -> Step:
         code_version=variants.comparison_version,
         kinds=frozenset({variants.kind, "json"}),
         is_heavy=True,
+        sees_vectors=True,
     )
 
 
@@ -92,6 +93,7 @@ def build_retrained_model(variants: FamilyVariants) -> Step:
         kinds=frozenset({variants.kind}),
         is_heavy=True,
         fits_model=True,
+        sees_vectors=True,
     )
 
 

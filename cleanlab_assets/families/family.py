@@ -53,13 +53,19 @@ class ModelChoice:
 
     Attributes:
         models: Names of the models.
+        linear: Those that also suit vectors of texts and pictures, where trees split what is no single thing.
         error: What is measured, in words.
         measure: Measures it on the result of ``predictions``, by the train rows, which are predicted out of sample.
     """
 
     models: tuple[str, ...]
+    linear: tuple[str, ...]
     error: str
     measure: Callable[[Result[Any, Any]], float]
+
+    def models_for(self, dataset: Dataset) -> tuple[str, ...]:
+        """Return the models to choose from for a dataset."""
+        return self.linear if dataset.embedded_columns else self.models
 
     def choose(self, predictions: Mapping[str, Result[Any, Any]]) -> tuple[str, str]:
         """Return the model with the least error, and the errors of all in words.

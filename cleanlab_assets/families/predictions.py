@@ -163,4 +163,5 @@ def build_class_predictions(
         contract=CLASS_PREDICTIONS,
         settings=PredictionsSettings,
         is_heavy=True,
+        sees_vectors=True,
     )(run)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.contracts import TableContract
     from cleanlab_assets.methods.shown import Shown
     from cleanlab_assets.models.catalogue import PipelineFactory
+    from cleanlab_assets.models.encoding import FeatureKinds
 
 Level = Literal["dataset", "model", "comparison"]
 DATASET: Final = "dataset"
@@ -102,6 +103,7 @@ class StepContext:
         data_dir: Directory of downloaded files, among them published weights.
         reserved_columns: Columns that the audit writes; no feature may have one of these names.
         parts: Where the step keeps its finished parts.
+        vectors: Columns of the training set that texts and pictures became; only steps that see vectors have them.
     """
 
     family: str
@@ -110,6 +112,7 @@ class StepContext:
     data_dir: Path
     reserved_columns: frozenset[str] = frozenset()
     parts: Parts = field(default_factory=NoParts)
+    vectors: tuple[str, ...] = ()
 
     def pipeline_factory(
         self, seed: int, parameters: Mapping[str, Any], *, model: str | None = None
@@ -122,10 +125,9 @@ class StepContext:
             model: another model of the family than that of the partition.
         """
         from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
-        from cleanlab_assets.models.encoding import FeatureKinds
 
         build_context = BuildContext(
-            kinds=FeatureKinds.of(self.dataset.columns),
+            kinds=self.kinds,
             n_classes=len(self.dataset.class_names),
             seed=seed,
             data_dir=self.data_dir,
@@ -154,9 +156,21 @@ class StepContext:
         return rows[columns].to_numpy(dtype=np.float64)
 
     @property
+    def kinds(self) -> FeatureKinds:
+        """The columns that a model takes by kind, the vectors of texts and pictures in their place."""
+        from cleanlab_assets.models.encoding import FeatureKinds
+
+        return FeatureKinds.of(self.dataset.columns, vectors=self.vectors)
+
+    @property
     def features(self) -> list[str]:
-        """Names of the columns that a model may see."""
+        """Names of the features as the source has them, texts and pictures among them."""
         return [column.name for column in self.dataset.features]
+
+    @property
+    def readable_features(self) -> list[str]:
+        """Names of the features that stand beside each row in tables of findings: all but pictures."""
+        return [column.name for column in self.dataset.features if column.kind != "picture"]
 
     def path_of(self, step: str, *, of_dataset: bool = False) -> str:
         """Say in words where the table of a step lies, for readers of a report."""
@@ -187,6 +201,7 @@ class Step:
         shows_catalogue: Whether the result holds the catalogue's texts for people or the limits of the dataset's gates.
         maximum_age: How old the result may be before the web UI says so; any age if absent.
         fits_model: Whether there is nothing to do where the model is not fitted, see ``Model``.
+        sees_vectors: Whether its rows come with the vectors of texts and pictures, where the family has them.
     """
 
     name: str
@@ -203,6 +218,7 @@ class Step:
     shows_catalogue: bool = False
     maximum_age: timedelta | None = None
     fits_model: bool = False
+    sees_vectors: bool = False
     description: str = ""
     inputs: tuple[str, ...] = ()
 
@@ -229,6 +245,7 @@ def step(
     is_heavy: bool = False,
     shows_catalogue: bool = False,
     maximum_age: timedelta | None = None,
+    sees_vectors: bool = False,
 ) -> Callable[[Callable[..., Result[Any, Any]]], Step]:
     """Turn a function into a step, by default of its name and of the model level; see ``Step`` for the arguments.
 
@@ -250,6 +267,7 @@ def step(
             is_heavy=is_heavy,
             shows_catalogue=shows_catalogue,
             maximum_age=maximum_age,
+            sees_vectors=sees_vectors,
             description=inspect.getdoc(run) or "",
             inputs=inputs_of(run),
         )
@@ -291,6 +309,7 @@ class Check:
         run: The pure function.
         is_blocking: Whether a failure holds back what follows.
         is_heavy: Whether it fits models; such checks and steps take turns.
+        sees_vectors: See ``Step``.
     """
 
     name: str
@@ -298,12 +317,18 @@ class Check:
     run: Callable[..., CheckResult]
     is_blocking: bool = False
     is_heavy: bool = False
+    sees_vectors: bool = False
     description: str = ""
     inputs: tuple[str, ...] = ()
 
 
 def check(
-    step: str, *, name: str | None = None, is_blocking: bool = False, is_heavy: bool = False
+    step: str,
+    *,
+    name: str | None = None,
+    is_blocking: bool = False,
+    is_heavy: bool = False,
+    sees_vectors: bool = False,
 ) -> Callable[[Callable[..., CheckResult]], Check]:
     """Turn a function into a check, by default of its name; see ``Check`` for the arguments."""
 
@@ -314,6 +339,7 @@ def check(
             run=run,
             is_blocking=is_blocking,
             is_heavy=is_heavy,
+            sees_vectors=sees_vectors,
             description=inspect.getdoc(run) or "",
             inputs=inputs_of(run),
         )

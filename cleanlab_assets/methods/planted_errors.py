@@ -163,7 +163,7 @@ def plant_errors_in_training_set(
         See ``put_planted_errors``.
 
     Raises:
-        ValueError: the fraction is less than one error.
+        ValueError: the fraction is less than one error, or classes have nothing to resemble each other by.
     """
     from cleanlab_assets.models.encoding import encode_for_distance
 
@@ -172,6 +172,10 @@ def plant_errors_in_training_set(
     true_codes = encode_labels(training_set["given_label"])
     if kind == "uniform":
         confusion = uniform_confusion(n_classes)
+    elif not kinds.names:
+        raise ValueError(
+            "planted_error_kind class_pairs takes features with values: choose uniform for texts and pictures"
+        )
     else:
         encoded = encode_for_distance(training_set, kinds, fit_on=is_train)
         confusion = class_pair_confusion(encoded[is_train], true_codes[is_train], n_classes)

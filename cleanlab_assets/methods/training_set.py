@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.datasets.dataset import EMBEDDED_KINDS
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.methods.folds import (
     bin_by_quantile,
@@ -264,7 +265,7 @@ def read_features(raw: pd.DataFrame, dataset: Dataset, *, reserved: frozenset[st
         # One kind of missing value for every estimator: None and pandas' NA become NaN.
         if column.kind == "categorical":
             table[column.name] = table[column.name].astype("category")
-        elif column.kind in ("name", "text"):
+        elif column.kind in ("name", *EMBEDDED_KINDS):
             table[column.name] = table[column.name].astype(object)
         elif pd.api.types.is_extension_array_dtype(table[column.name].dtype):
             table[column.name] = table[column.name].to_numpy(dtype=np.float64, na_value=np.nan)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from cleanlab_assets.datasets.dataset import ColumnKind
+from cleanlab_assets.datasets.dataset import EMBEDDED_KINDS, ColumnKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 MAX_ONE_HOT_CATEGORIES = 100
 """Rarer categories of a column share one indicator above this number."""
-TEXT_COMPONENTS = 30
-"""Numbers that a name or a text becomes."""
+NAME_COMPONENTS = 30
+"""Numbers that a name becomes."""
 ENCODING_TYPES = frozenset(
     {
         "skrub._apply_to_cols.ApplyToCols",
@@ -37,32 +37,40 @@ ENCODING_TYPES = frozenset(
     }
 )
 """Types of a stored encoding that skops does not know by itself."""
+IQR_OF_NORMAL = 1.349
+"""Interquartile range of a normal distribution, in standard deviations."""
 MAX_CATEGORY_CODES = 255
 """Categories that histogram gradient boosting can tell apart in one column; rarer ones share a code."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureKinds:
-    """The feature columns of a table by kind, in table order."""
+    """The columns that a model takes by kind, in table order; ``vector`` has those that texts and pictures became."""
 
     numeric: tuple[str, ...] = ()
     binary: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     date: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
-    text: tuple[str, ...] = ()
+    vector: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, columns: Iterable[Column]) -> FeatureKinds:
-        """Sort catalogue columns by kind; columns that are no features are left out."""
-        features = [column for column in columns if column.is_feature]
-        kinds = get_args(ColumnKind)
-        return cls(**{kind: tuple(column.name for column in features if column.kind == kind) for kind in kinds})
+    def of(cls, columns: Iterable[Column], *, vectors: Iterable[str] = ()) -> FeatureKinds:
+        """Sort catalogue columns by kind; columns that are no features are left out.
+
+        Args:
+            columns: of the dataset; no model takes texts and pictures as they are.
+            vectors: the columns that these became.
+        """
+        features = [column for column in columns if column.is_feature and not column.is_embedded]
+        kinds = [kind for kind in get_args(ColumnKind) if kind not in EMBEDDED_KINDS]
+        named = {kind: tuple(column.name for column in features if column.kind == kind) for kind in kinds}
+        return cls(**named, vector=tuple(vectors))
 
     @property
     def names(self) -> list[str]:
-        """All feature columns: numeric, binary, categorical, then dates, names and texts."""
-        return [*self.numeric, *self.binary, *self.categorical, *self.date, *self.name, *self.text]
+        """All columns that a model takes: numeric, binary, categorical, then dates, names and vectors."""
+        return [*self.numeric, *self.binary, *self.categorical, *self.date, *self.name, *self.vector]
 
 
 def one_hot_encoding(kinds: FeatureKinds) -> ColumnTransformer:
@@ -79,6 +87,7 @@ def one_hot_encoding(kinds: FeatureKinds) -> ColumnTransformer:
             ("binary", SimpleImputer(strategy="most_frequent", keep_empty_features=True), list(kinds.binary)),
             ("categorical", _indicate_categories(), list(kinds.categorical)),
             *_encode_dirty_columns(kinds, are_numbers_scaled=True),
+            *_pass_vectors(kinds),
         ],
         verbose_feature_names_out=False,
     )
@@ -109,19 +118,25 @@ def _code_categories(kinds: FeatureKinds, **options: Any) -> ColumnTransformer:
         [
             ("numeric", "passthrough", numbers),
             ("categorical", encoder, list(kinds.categorical)),
+            *_pass_vectors(kinds),
             *_encode_dirty_columns(kinds, are_numbers_scaled=False),
         ],
         verbose_feature_names_out=False,
     )
 
 
-def _encode_dirty_columns(kinds: FeatureKinds, *, are_numbers_scaled: bool) -> list[tuple[str, Any, list[str]]]:
-    """Return the encoders of dates, names and texts, as far as there are any.
+def _pass_vectors(kinds: FeatureKinds) -> list[tuple[str, str, list[str]]]:
+    """Take vectors as they are, where there are some: they come centred and scaled as a whole."""
+    return [("vector", "passthrough", list(kinds.vector))] if kinds.vector else []
 
-    A date becomes year, month, day, hour and its seconds since 1970; a name or text the first components of the
-    characters that it is made of, weighted by how rare they are, so that what is written alike is alike.
+
+def _encode_dirty_columns(kinds: FeatureKinds, *, are_numbers_scaled: bool) -> list[tuple[str, Any, list[str]]]:
+    """Return the encoders of dates and names, as far as there are any.
+
+    A date becomes year, month, day, hour and its seconds since 1970; a name the first components of the characters that
+    it is made of, weighted by how rare they are, so that what is written alike is alike.
     """
-    if not (kinds.date or kinds.name or kinds.text):
+    if not (kinds.date or kinds.name):
         return []
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
@@ -135,9 +150,9 @@ def _encode_dirty_columns(kinds: FeatureKinds, *, are_numbers_scaled: bool) -> l
             imputer = SimpleImputer(strategy="median", keep_empty_features=True)
             calendar = make_pipeline(calendar, imputer, StandardScaler())
         encoders.append(("date", calendar, list(kinds.date)))
-    if kinds.name or kinds.text:
-        strings = ApplyToCols(StringEncoder(n_components=TEXT_COMPONENTS, random_state=0))
-        encoders.append(("string", strings, [*kinds.name, *kinds.text]))
+    if kinds.name:
+        names = ApplyToCols(StringEncoder(n_components=NAME_COMPONENTS, random_state=0))
+        encoders.append(("name", names, list(kinds.name)))
     return encoders
 
 
@@ -159,8 +174,9 @@ def encode_for_distance(table: pd.DataFrame, kinds: FeatureKinds, *, fit_on: np.
     outliers that are looked for). A column whose interquartile range is zero is scaled by its standard deviation; one
     without any value is 0 throughout. Two rows that differ in one category or one binary value are 1 apart; a missing
     category is a category, and a missing binary value lies halfway. Categories beyond the most frequent
-    ``MAX_ONE_HOT_CATEGORIES`` of a column count as one. A date counts as a number, and two names or texts are up to 1
-    apart, the less they have in common.
+    ``MAX_ONE_HOT_CATEGORIES`` of a column count as one. A date counts as a number; two names are up to 1 apart, the
+    less they have in common. The vectors of texts and pictures together count like one number: two rows at random are
+    about as far apart by them as two values of a number with a normal distribution.
 
     Args:
         table: rows with the columns of ``kinds``.
@@ -193,7 +209,11 @@ def encode_for_distance(table: pd.DataFrame, kinds: FeatureKinds, *, fit_on: np.
         categories = table[list(kinds.categorical)]
         encoder = _indicate_categories().fit(categories[fit_on])
         blocks.append(encoder.transform(categories) / np.float32(np.sqrt(2)))
-    blocks.extend(_encode_strings(table[name], fit_on) for name in (*kinds.name, *kinds.text))
+    blocks.extend(_encode_names(table[name], fit_on) for name in kinds.name)
+    if kinds.vector:
+        vectors = table[list(kinds.vector)].to_numpy(dtype=np.float32)
+        # Their mean square is 1; that of a normal distribution is 0.55 in units of its interquartile range.
+        blocks.append(vectors * np.float32(IQR_OF_NORMAL**-1 / np.sqrt(len(kinds.vector))))
     encoded = np.ascontiguousarray(np.hstack(blocks), dtype=np.float32)
     if not np.isfinite(encoded).all():
         row, column = np.argwhere(~np.isfinite(encoded))[0]
@@ -207,12 +227,12 @@ def _to_days(times: pd.Series) -> np.ndarray:
     return np.where(times.isna(), np.nan, days)
 
 
-def _encode_strings(texts: pd.Series, fit_on: np.ndarray) -> np.ndarray:
-    """Return texts as vectors whose distance is 0 for equal ones and about 1 for such that have nothing in common."""
+def _encode_names(names: pd.Series, fit_on: np.ndarray) -> np.ndarray:
+    """Return names as vectors whose distance is 0 for equal ones and about 1 for such that have nothing in common."""
     from skrub import StringEncoder
 
-    encoder = StringEncoder(n_components=TEXT_COMPONENTS, random_state=0).fit(texts[fit_on])
-    vectors = np.asarray(encoder.transform(texts), dtype=np.float32)
+    encoder = StringEncoder(n_components=NAME_COMPONENTS, random_state=0).fit(names[fit_on])
+    vectors = np.asarray(encoder.transform(names), dtype=np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: np.ndarray = np.divide(vectors, lengths * np.sqrt(2), out=np.zeros_like(vectors), where=lengths > 0)
     return scaled

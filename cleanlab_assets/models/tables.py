@@ -43,10 +43,10 @@ def _boost(estimator: str) -> Builder:
     def build(context: BuildContext) -> Pipeline:
         from sklearn import ensemble
 
-        # The encoding puts the category codes last.
-        n_features, n_categorical = len(context.kinds.names), len(context.kinds.categorical)
+        # The encoding puts the category codes right behind the numbers.
+        first = len(context.kinds.numeric) + len(context.kinds.binary)
         boosting = getattr(ensemble, estimator)(
-            categorical_features=list(range(n_features - n_categorical, n_features)),
+            categorical_features=list(range(first, first + len(context.kinds.categorical))),
             early_stopping=False,
             random_state=context.seed,
         )

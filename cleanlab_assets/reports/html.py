@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.reports.formatting import MISSING, format_column
+from cleanlab_assets.reports.image_overlays import draw_thumbnail
 from cleanlab_assets.reports.plots import DOTS_PER_INCH, as_data_uri
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that sorts by click or key.
+    """A table that sorts by click or key; encoded pictures in a column are shown small.
 
     Attributes:
         title: The heading above it.
@@ -123,6 +124,7 @@ class _Cell(NamedTuple):
     sort_value: str
     marked: str = ""
     rest: str = ""
+    picture: bytes = b""
 
 
 class _Row(NamedTuple):
@@ -218,6 +220,8 @@ def _view_table(table: Table) -> _TableView:
 
 
 def _view_column(column: pd.Series, *, as_share: bool) -> list[_Cell]:
+    if any(isinstance(value, bytes) for value in column):
+        return [_Cell("", "", picture=draw_thumbnail(value)) for value in column]
     texts = format_column(column, as_share=as_share)
     if not _is_number(column):
         return [_Cell(text, "") for text in texts]

@@ -29,12 +29,27 @@ ISSUE_WIDTH = 8.0
 """So thick that it shows on both sides of a box drawn over it."""
 _LONGEST_SIDE = 4.2
 """Inches: two pictures stand side by side on a page of full width."""
+THUMBNAIL_SIDE = 72
 MONTAGE_PALETTE = 256
 _MONTAGE_COLUMNS = 4
 _MONTAGE_CELL = 1.8
 _CAPTION_LINE = 0.15
 _CAPTION_WIDTH = 26
 _MOST_CAPTION_LINES = 5
+
+
+def draw_thumbnail(image: bytes) -> bytes:
+    """Return a picture as a PNG of at most 72 pixels a side; a smaller one is enlarged by whole pixels."""
+    from PIL import Image, ImageOps
+
+    with Image.open(io.BytesIO(image)) as picture:
+        turned = ImageOps.exif_transpose(picture)
+        small = turned.convert("L" if turned.mode in {"1", "L", "LA"} else "RGB")
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    factor = max(1, THUMBNAIL_SIDE // max(small.size))
+    stream = io.BytesIO()
+    small.resize((small.width * factor, small.height * factor), Image.Resampling.NEAREST).save(stream, format="PNG")
+    return stream.getvalue()
 
 
 def draw_box_overlay(

@@ -91,7 +91,7 @@ def rank_suspect_values(rows: pd.DataFrame, features: Sequence[str]) -> pd.DataF
         columns.append("suggested_label")
     columns += [name for name in CUT_COLUMNS if name in rows and not flagged[name].all()]
     columns += ["reason", "nearest_neighbor"]
-    return flagged[[*(name for name in columns if name in flagged), *features]]
+    return flagged[_put_pictures_first([*(name for name in columns if name in flagged), *features], flagged)]
 
 
 def compare_cuts(rows: pd.DataFrame, calibration: Mapping[str, object]) -> pd.DataFrame:
@@ -162,7 +162,24 @@ def rank_flagged_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[st
     elif issue_type in {"outlier", "near_duplicate", "data_valuation"}:
         columns += ["nearest_neighbor", "nearest_neighbor_label", "distance_to_nearest_neighbor"]
     present = [name for name in columns if name in chosen]
-    return chosen.sort_values(score, kind="stable")[[*present, *features]]
+    return chosen.sort_values(score, kind="stable")[_put_pictures_first([*present, *features], chosen)]
+
+
+def _put_pictures_first(names: Sequence[str], rows: pd.DataFrame) -> list[str]:
+    """Put pictures right behind the name of the row: they are what people look at."""
+    pictures = [name for name in names if is_picture_column(rows[name])]
+    others = [name for name in names if name not in pictures]
+    return [*others[:1], *pictures, *others[1:]]
+
+
+def is_picture_column(values: pd.Series[Any]) -> bool:
+    """Whether a column holds encoded pictures."""
+    return values.dtype == object and len(values) > 0 and isinstance(values.iloc[0], bytes)
+
+
+def count_pictures(table: pd.DataFrame) -> int:
+    """Count the columns of a table that hold encoded pictures, which do not stand among the features."""
+    return sum(is_picture_column(table.iloc[:, position]) for position in range(table.shape[1]))
 
 
 def find_flags(rows: pd.DataFrame, issue_type: str) -> pd.Series[bool]:
@@ -234,7 +251,8 @@ def arrange_duplicate_sets(
     findings = ["row_id", "duplicate_set", "keep", "given_label", "label_quality", "distance", "reason"]
     values = rows.set_index("row_id")[list(features)].reindex(table["row_id"]).reset_index(drop=True)
     values = values.rename(columns={name: f"feature_{name}" for name in features if name in findings})
-    return pd.concat([table[findings].reset_index(drop=True), values], axis=1)
+    arranged = pd.concat([table[findings].reset_index(drop=True), values], axis=1)
+    return arranged[_put_pictures_first(list(arranged.columns), arranged)]
 
 
 def compare_group(rows: pd.DataFrame, in_group: pd.Series, features: Sequence[str], top: int) -> pd.DataFrame:
@@ -255,6 +273,8 @@ def compare_group(rows: pd.DataFrame, in_group: pd.Series, features: Sequence[st
     found: list[tuple[str, str, float, float, float]] = []
     for name in features:
         column = rows[name]
+        if is_picture_column(column):
+            continue
         is_number = pd.api.types.is_numeric_dtype(column)
         if is_number:
             candidates = [(name, column.astype("float64"))]

@@ -230,10 +230,93 @@ MULTILABEL_TEXTS: Mapping[str, IssueText] = MappingProxyType(
 )
 
 
+_BAD_PICTURE = (
+    "A picture that people can hardly judge is often labelled by a guess, and a model learns the look of the fault in "
+    "place of the thing."
+)
+_ODD_PICTURE = "It may belong to another source, or show something else; resizing will distort it."
+_COPIED_PICTURE = (
+    "Copies count twice in training, and a copy on both sides of a split makes the test too easy. Copies with "
+    "different labels contradict each other."
+)
+_LOOK_AND_DECIDE = "Look at the pictures. Take again or leave out those that nobody can judge; keep the others."
+_KEEP_ONE = (
+    "Keep one picture of each set, and keep sets on one side of the split. Begin with those whose labels differ."
+)
+PICTURE_TEXTS: Mapping[str, IssueText] = MappingProxyType(
+    {
+        name: IssueText(
+            title=title, score_name=f"{name.replace('_', ' ')} score", meaning=meaning, why=why, action=action
+        )
+        for name, title, meaning, why, action in (
+            (
+                "dark",
+                "Dark pictures",
+                "Pictures so dark that hardly anything can be seen.",
+                _BAD_PICTURE,
+                _LOOK_AND_DECIDE,
+            ),
+            (
+                "light",
+                "Bright pictures",
+                "Pictures so bright that hardly anything can be seen.",
+                _BAD_PICTURE,
+                _LOOK_AND_DECIDE,
+            ),
+            ("blurry", "Blurred pictures", "Pictures without sharp edges.", _BAD_PICTURE, _LOOK_AND_DECIDE),
+            (
+                "low_information",
+                "Low information",
+                "Pictures of few different tones, as a plain surface has. Drawings and tiny pictures have few, too.",
+                _BAD_PICTURE,
+                _LOOK_AND_DECIDE,
+            ),
+            (
+                "odd_aspect_ratio",
+                "Odd shape",
+                "Pictures far wider than tall, or far taller than wide.",
+                _ODD_PICTURE,
+                _LOOK_AND_DECIDE,
+            ),
+            (
+                "odd_size",
+                "Odd size",
+                "Pictures far larger or smaller than the others.",
+                _ODD_PICTURE,
+                _LOOK_AND_DECIDE,
+            ),
+            (
+                "grayscale",
+                "Grey pictures",
+                "Pictures without colours while others have them. It need not be wrong.",
+                "Where one class has most of the grey pictures, a model learns the greyness.",
+                "Look whether grey pictures come from one source or class.",
+            ),
+            (
+                "exact_duplicate",
+                "Equal pictures",
+                "Pictures with the same pixels as another.",
+                _COPIED_PICTURE,
+                _KEEP_ONE,
+            ),
+            (
+                "hash_duplicate",
+                "Changed copies",
+                "Pictures with the perceptual hash of another: one was scaled, recoded or slightly changed.",
+                _COPIED_PICTURE,
+                _KEEP_ONE,
+            ),
+        )
+    }
+)
+
+
 def get_issue_text(issue_type: str, description: str, texts: Mapping[str, IssueText] = ISSUE_TEXTS) -> IssueText:
     """Return the prose of an issue type; one that is not in ``texts`` gets its ``description`` and a plain title."""
     if issue_type in texts:
         return texts[issue_type]
+    if issue_type in PICTURE_TEXTS:
+        return PICTURE_TEXTS[issue_type]
     return IssueText(
         title=issue_type.replace("_", " ").capitalize(),
         score_name=f"{issue_type.replace('_', ' ')} score",

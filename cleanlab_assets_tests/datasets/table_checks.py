@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cleanlab_assets.datasets.dataset import EMBEDDED_KINDS
 from cleanlab_assets.methods.provenance import hash_result
 from cleanlab_assets.methods.result import NoFacts, Result
 
@@ -28,6 +29,9 @@ def assert_fits_declared_columns(table: pd.DataFrame, dataset: Dataset) -> None:
         assert column.nullable or not values.isna().any(), column.name
         if column.kind == "categorical":
             assert not values.isin(["", "nan", "None", "?"]).any(), column.name
+            continue
+        if column.kind in EMBEDDED_KINDS:
+            assert values.map(type).eq(bytes if column.kind == "picture" else str).all(), column.name
             continue
         assert pd.api.types.is_numeric_dtype(values), column.name
         assert column.minimum is None or values.min() >= column.minimum, column.name

@@ -23,7 +23,7 @@ NAMES = list(all_datasets())
 EMBEDDED = [name for name in NAMES if get_dataset(name).is_embedded]
 TABULAR = [*datasets_of("classification"), *datasets_of("regression")]
 
-GENERATED = {"grammar_sentences", "synthetic_topics"}
+GENERATED = {"grammar_sentences", "synthetic_messages", "synthetic_topics"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Dates, names and texts as features, in every model of the families on tables."""
+"""Dates, names and the vectors of texts as features, in every model of the families on tables."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cleanlab_assets.families.vectors import name_vectors
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
+from cleanlab_assets.models.embedding.encoders import scale_as_a_whole
+from cleanlab_assets.models.embedding.texts import TfidfEncoder
 from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
 from cleanlab_assets.models.trained_model import TrainedModel
 from cleanlab_assets_tests.known_data import fitted_models_of
 
 N_ROWS = 160
+VECTORS = tuple(name_vectors("note", 20))
 KINDS = FeatureKinds(
-    numeric=("size",), binary=("new",), categorical=("color",), date=("day",), name=("firm",), text=("note",)
+    numeric=("size",), binary=("new",), categorical=("color",), date=("day",), name=("firm",), vector=VECTORS
 )
 _FEW_STEPS = {
     "extra_trees": {"n_estimators": 20},
@@ -29,7 +33,8 @@ def make_rows(*, telling: str) -> tuple[pd.DataFrame, np.ndarray]:
     """Make rows of which one column alone tells the class; every column but the number has gaps."""
     rng = np.random.default_rng(0)
     truth = rng.integers(2, size=N_ROWS)
-    codes = {name: truth if name == telling else rng.integers(2, size=N_ROWS) for name in KINDS.names}
+    names = ("day", "firm", "note")
+    codes = {name: truth if name == telling else rng.integers(2, size=N_ROWS) for name in names}
     table = pd.DataFrame(
         {
             "size": rng.normal(size=N_ROWS),
@@ -43,12 +48,15 @@ def make_rows(*, telling: str) -> tuple[pd.DataFrame, np.ndarray]:
     gaps = np.arange(N_ROWS) % 20 == 7
     for name in ("new", "color", "day", "firm", "note"):
         table.loc[gaps, name] = None
-    return table.astype({"color": "category"}), truth
+    vectors = TfidfEncoder(seed=0, dimensions=20).fit(table["note"].tolist()).transform(table["note"].tolist())
+    scaled = scale_as_a_whole(vectors, fit_on=np.ones(N_ROWS, dtype=bool))
+    features = table.drop(columns="note").astype({"color": "category"})
+    return pd.concat([features, pd.DataFrame(scaled, columns=list(VECTORS))], axis=1), truth
 
 
 @pytest.mark.parametrize("telling", ["day", "firm", "note"])
 @pytest.mark.parametrize("model", sorted(fitted_models_of("classification")))
-def test_every_model_learns_from_dates_names_and_texts(model: str, telling: str) -> None:
+def test_every_model_learns_from_dates_names_and_vectors(model: str, telling: str) -> None:
     rows, truth = make_rows(telling=telling)
     build = PipelineFactory(
         "classification", model, BuildContext(kinds=KINDS, n_classes=2, seed=0, n_jobs=1), _FEW_STEPS.get(model, {})
@@ -91,10 +99,22 @@ def test_encodings_of_tables_without_such_columns_are_those_of_scikit_learn_alon
         assert set(names) <= {"numeric", "binary", "categorical"}
 
 
-def test_rows_are_as_far_apart_as_their_texts_and_dates_say() -> None:
+@pytest.mark.parametrize("estimator", ["hist_gradient_boosting"])
+def test_boosting_takes_the_categories_for_categories_whatever_other_columns_there_are(estimator: str) -> None:
+    rows, truth = make_rows(telling="day")
+    build = PipelineFactory(
+        "classification", estimator, BuildContext(kinds=KINDS, n_classes=2, seed=0, n_jobs=1), {"max_iter": 2}
+    )
+    fitted = build().fit(rows, truth)
+    encoded = fitted[0].get_feature_names_out()
+    taken = [name for name, is_category in zip(encoded, fitted[-1].is_categorical_, strict=True) if is_category]
+    assert taken == ["color"]
+
+
+def test_rows_are_as_far_apart_as_their_names_and_dates_say() -> None:
     rows = pd.DataFrame(
         {
-            "note": [
+            "firm": [
                 "the invoice was wrong",
                 "the invoice was wrong",
                 "the invoice was wrong!",
@@ -107,21 +127,21 @@ def test_rows_are_as_far_apart_as_their_texts_and_dates_say() -> None:
             ),
         }
     )
-    of_notes = encode_for_distance(rows[["note"]], FeatureKinds(text=("note",)), fit_on=np.ones(40, dtype=bool))
+    of_firms = encode_for_distance(rows[["firm"]], FeatureKinds(name=("firm",)), fit_on=np.ones(40, dtype=bool))
     of_days = encode_for_distance(rows[["day"]], FeatureKinds(date=("day",)), fit_on=np.ones(40, dtype=bool))
-    for encoded in (of_notes, of_days):
+    for encoded in (of_firms, of_days):
         same, near, far, _ = np.linalg.norm(encoded[1:5] - encoded[0], axis=1)
         assert same == 0
         assert 0 < near < far / 2
-    assert np.linalg.norm(of_notes[3] - of_notes[0]) == pytest.approx(1, abs=0.2)
-    assert np.isfinite(of_notes).all()
+    assert np.linalg.norm(of_firms[3] - of_firms[0]) == pytest.approx(1, abs=0.2)
+    assert np.isfinite(of_firms).all()
 
 
-def test_texts_of_rows_that_are_not_fitted_on_change_nothing() -> None:
+def test_names_of_rows_that_are_not_fitted_on_change_nothing() -> None:
     rows, _ = make_rows(telling="note")
     fit_on = np.arange(N_ROWS) < 100
     other = rows.copy()
-    other.loc[100:, "note"] = "something else entirely"
+    other.loc[100:, "firm"] = "something else entirely"
     other.loc[100:, "day"] = pd.Timestamp("1999-01-01")
     before, after = (encode_for_distance(table, KINDS, fit_on=fit_on) for table in (rows, other))
     np.testing.assert_array_equal(before[:100], after[:100])

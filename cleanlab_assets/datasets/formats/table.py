@@ -199,6 +199,7 @@ def _make_entry(
         slice_columns=columns.all_slices,
         split_column=GIVEN_SPLIT if has_split else None,
         may_lack_labels=description.family != "multilabel",
+        encoders=options.encoders,
     )
 
 
@@ -217,6 +218,10 @@ def _check_roles(description: OwnDataset, columns: Columns, place: Path, files: 
         raise OwnDatasetError(
             f"{place}: columns.label: found {n_labels} columns, expected one, or for multilabel one for each of the "
             f"{len(names)} class_names"
+        )
+    if len(pictures := [name for name, kind in columns.kinds.items() if kind == "picture"]) > 1:
+        raise OwnDatasetError(
+            f"{place}: columns.kinds: found pictures in {', '.join(pictures)}, expected one such column"
         )
     if columns.split is not None and len(files) > 1:
         raise OwnDatasetError(f"{place}: columns.split: a file holds the test rows too, expected one of the two")
@@ -261,4 +266,10 @@ def _list_columns(columns: Columns, *, is_numeric: bool, has_split: bool) -> lis
     return [Column(name=name, **said) for name, said in listed.items()]
 
 
-FORMAT = Format(name="table", families=("classification", "regression", "multilabel"), describe=describe, is_table=True)
+FORMAT = Format(
+    name="table",
+    families=("classification", "regression", "multilabel"),
+    describe=describe,
+    is_table=True,
+    lies_anywhere=True,
+)

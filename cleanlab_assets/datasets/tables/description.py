@@ -133,6 +133,8 @@ class Options(BaseModel):
         maximum: largest value of a numeric label.
         unit: of a numeric label, in words.
         time_block: consecutive times that belong together, see ``Dataset.time_block``.
+        text_encoder: turns columns of the kind ``text`` into vectors; ``tfidf`` if absent.
+        picture_encoder: turns columns of the kind ``picture`` into vectors; ``patches`` if absent.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -151,6 +153,8 @@ class Options(BaseModel):
     maximum: float | None = None
     unit: str = ""
     time_block: int = Field(1, ge=1)
+    text_encoder: str | None = None
+    picture_encoder: str | None = None
 
     @field_validator("delimiter", "quote", "escape")
     @classmethod
@@ -173,6 +177,12 @@ class Options(BaseModel):
         """Return how the file is written."""
         dialect = Dialect(delimiter=self.delimiter, quote=self.quote, escape=self.escape)
         return Form(encoding=encoding, dialect=dialect, sheet=self.sheet)
+
+    @property
+    def encoders(self) -> dict[str, str]:
+        """What turns texts and pictures into vectors, by kind of column, where it is not the default."""
+        chosen = {"text": self.text_encoder, "picture": self.picture_encoder}
+        return {kind: name for kind, name in chosen.items() if name is not None}
 
     def numeric_label(self) -> NumericLabel:
         """Return which values a numeric label may take."""

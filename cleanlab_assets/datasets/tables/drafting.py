@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cleanlab_assets.datasets.dataset import OWN_PREDICTIONS
+from cleanlab_assets.datasets.dataset import EMBEDDED_KINDS, OWN_PREDICTIONS
 from cleanlab_assets.datasets.errors import cut, quote
 from cleanlab_assets.datasets.tables.columns import parse_texts
 from cleanlab_assets.datasets.tables.delimited import Dialect, TableError, name_delimiter
@@ -33,6 +33,7 @@ from cleanlab_assets.datasets.tables.labels import (
 from cleanlab_assets.datasets.tables.matrices import ARRAY_ENDINGS, Matrix, read_matrix
 from cleanlab_assets.datasets.tables.predictions import order_classes
 from cleanlab_assets.datasets.tables.profiles import find_decimal, profile_column
+from cleanlab_assets.datasets.weights import WEIGHTS_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +71,8 @@ class Request:
         sheet: of an Excel file.
         predictions: file of the user's own predictions, or these themselves.
         features: file of features such as embeddings, or these themselves.
+        text_encoder: turns texts into vectors.
+        picture_encoder: turns pictures into vectors.
         is_from_python: whether messages name what the user says as an argument, not as an option of the command.
     """
 
@@ -88,6 +91,8 @@ class Request:
     sheet: str | None = None
     predictions: Path | Matrix | None = None
     features: Path | Matrix | None = None
+    text_encoder: str | None = None
+    picture_encoder: str | None = None
     is_from_python: bool = False
 
     def option(self, name: str, value: str = "") -> str:
@@ -195,6 +200,7 @@ def draft_description(
         *_describe_roles(labels, roles, features, profiles),
         *_describe_slices(request, described),
         *_describe_options(request, source.form.dialect, options, decimal, is_new=known is None),
+        *_describe_encoders(request, options, features, folder.parent),
     ]
     if known is None:
         dates = {name for name, found in features.items() if found.kind == "date"} | {roles.get("time")}
@@ -357,7 +363,7 @@ def _describe_matrix(
     if isinstance(given, Matrix):
         return [], given
     has_ids = id_column is not None and id_column in _list_columns_of(given)
-    entries = [Entry((section, "file"), _name_file(given, folder))]
+    entries = [Entry((section, "file"), name_file(given, folder))]
     if has_ids:
         entries.append(Entry((section, "id"), id_column, "rows are found by it"))
     return entries, read_matrix(given, id_column=id_column if has_ids else None)
@@ -460,7 +466,7 @@ def _require_classes(counts: Mapping[str, int], request: Request, place: str, fa
 
 def _describe_files(request: Request, form: Form, folder: Path, known: OwnDataset | None) -> list[Entry]:
     files = {TABLE: request.file} | ({} if request.test_file is None else {TEST_TABLE: request.test_file})
-    entries = [Entry(("files", role), _name_file(path, folder)) for role, path in files.items()]
+    entries = [Entry(("files", role), name_file(path, folder)) for role, path in files.items()]
     if request.address:
         entries[0] = Entry(("files", TABLE), request.address)
     if request.sha256:
@@ -474,9 +480,33 @@ def _describe_files(request: Request, form: Form, folder: Path, known: OwnDatase
     return entries
 
 
-def _name_file(path: Path, folder: Path) -> str:
+def name_file(path: Path, folder: Path) -> str:
+    """Return how a description names a file: relative to its folder where it lies within."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as the user named them
     return str(absolute.relative_to(folder)) if absolute.is_relative_to(folder) else str(absolute)
+
+
+def choose_picture_encoder(data_dir: Path) -> tuple[str, str]:
+    """Return what turns pictures into vectors, and why: a published network where its weights are at hand."""
+    if any((data_dir / WEIGHTS_FOLDER).glob("resnet18-*.pth")):
+        return "resnet18", f"its published weights are in {data_dir / WEIGHTS_FOLDER}"
+    return "patches", "it needs no download; resnet18 takes published weights"
+
+
+def _describe_encoders(
+    request: Request, options: Options, features: Mapping[str, Inference], data_dir: Path
+) -> list[Entry]:
+    """Say what turns texts and pictures into vectors, where there are some."""
+    kinds = {found.kind for found in features.values()}
+    said = {"text": request.text_encoder, "picture": request.picture_encoder}
+    entries = []
+    for kind in EMBEDDED_KINDS:
+        if kind in kinds and kind not in options.encoders:
+            if said[kind] is not None:
+                entries.append(Entry(("options", f"{kind}_encoder"), said[kind], "you said so"))
+            elif kind == "picture":  # for what depends on the machine the description decides
+                entries.append(Entry(("options", "picture_encoder"), *choose_picture_encoder(data_dir)))
+    return entries
 
 
 def _describe_roles(
@@ -528,6 +558,11 @@ def _describe_options(
         if decimal != ".":
             entries.append(Entry(("options", "decimal"), decimal, "stands before the fraction of numbers"))
     changed = {"separator": request.separator, "sheet": request.sheet}
+    changed |= {
+        f"{kind}_encoder": encoder
+        for kind, encoder in (("text", request.text_encoder), ("picture", request.picture_encoder))
+        if kind in options.encoders
+    }
     for name, value in changed.items():
         if value is not None:
             entries = [entry for entry in entries if entry.place != ("options", name)]

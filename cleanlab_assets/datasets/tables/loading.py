@@ -14,6 +14,7 @@ from cleanlab_assets.datasets.addresses import locate
 from cleanlab_assets.datasets.dataset import NotedTable
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
 from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.datasets.pictures import read_pictures
 from cleanlab_assets.datasets.source_tables import label_column
 from cleanlab_assets.datasets.tables.columns import parse_column, parse_texts
 from cleanlab_assets.datasets.tables.delimited import MOST_ERRORS, TableError
@@ -81,17 +82,30 @@ class TableLoader:
         """
         form = self.options.form(self.encoding)
         sources = {role: read_source_table(paths[name], form, taken=TAKEN_NAMES) for role, name in self.files.items()}
+        folders = {role: paths[name].parent for role, name in self.files.items()}
 
         def read(matrix: MatrixFile | None) -> Matrix | None:
             return None if matrix is None else read_matrix(paths[locate(matrix.file, Path()).name], id_column=matrix.id)
 
-        return self.convert(sources, predictions=read(self.predictions), features=read(self.features))
+        return self.convert(sources, predictions=read(self.predictions), features=read(self.features), folders=folders)
 
     def convert(
-        self, sources: Mapping[str, SourceTable], *, predictions: Matrix | None = None, features: Matrix | None = None
+        self,
+        sources: Mapping[str, SourceTable],
+        *,
+        predictions: Matrix | None = None,
+        features: Matrix | None = None,
+        folders: Mapping[str, Path] | None = None,
     ) -> NotedTable:
-        """Make the raw table of tables that were read, by their role; see ``load_with_notes``."""
-        loaded = [self._convert(source, role) for role, source in sources.items()]
+        """Make the raw table of tables that were read, by their role; see ``load_with_notes``.
+
+        Args:
+            sources: the tables.
+            predictions: the user's own predictions.
+            features: features that stand beside the table.
+            folders: where relative paths of pictures begin, by the role of the table; the current one if absent.
+        """
+        loaded = [self._convert(source, role, (folders or {}).get(role, Path())) for role, source in sources.items()]
         table = pd.concat([part.table for part in loaded], ignore_index=True)
         for name, kind in self.columns.kinds.items():
             if kind == "categorical":
@@ -137,7 +151,7 @@ class TableLoader:
         probabilities, note = to_probabilities(given, order, self.class_names, sum_to_one=is_exclusive)
         return pd.DataFrame(probabilities, columns=names), note
 
-    def _convert(self, source: SourceTable, role: str) -> NotedTable:
+    def _convert(self, source: SourceTable, role: str, folder: Path) -> NotedTable:
         columns = self.columns
         _require_columns(source, columns)
         values: dict[str, Any] = {"row_id": source.row_ids}
@@ -145,6 +159,9 @@ class TableLoader:
         for name, kind in columns.kinds.items():
             values[name], note = self._parse(source, name, kind)
             notes.append(note)
+            if kind == "picture":
+                places = [f"{row}, column {quote(name)}" for row in source.row_ids]
+                values[name] = read_pictures(values[name].tolist(), folder, places)
         values[columns.label_name], told = self._read_labels(source)
         notes += told
         for place in (columns.id, columns.group, *columns.all_slices):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES
 from cleanlab_assets.datasets.tables.columns import (
     DECIMAL_COMMA,
     INFINITE,
@@ -30,6 +31,7 @@ MOST_SHARE = 0.95
 """Share of the values of a column that must be of a kind for the others to count as missing."""
 SAMPLE_OF_TIMES = 1000
 """Values of a column by which it is told whether they are dates."""
+_NAME_OF_PICTURE = rf"(?i)\.({'|'.join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))})$"
 _LEADING_ZERO = r"^0\d"
 _HINT_OF_TIME = r"\d[-/.:]\d|[A-Za-z]{3,9}\.? \d|\d [A-Za-z]{3,9}"
 _DAY_NUMBER = r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
@@ -52,6 +54,7 @@ class ColumnProfile:
         has_times: whether nearly all values are dates or times of one format.
         date_format: how they are written, where they are texts.
         is_nested: whether values are lists or records.
+        has_pictures: whether all values are names of pictures.
         mean_words: words of a value.
         examples: the first different values.
     """
@@ -68,6 +71,7 @@ class ColumnProfile:
     has_times: bool
     date_format: DateFormat | None
     is_nested: bool
+    has_pictures: bool
     mean_words: float
     examples: tuple[str, ...]
 
@@ -138,6 +142,7 @@ def profile_column(
         has_leading_zeros=bool(n_values and pc.any(pc.match_substring_regex(texts, _LEADING_ZERO)).as_py()),
         has_times=has_times(column) or date_format is not None,
         date_format=date_format,
+        has_pictures=bool(n_values and pc.all(pc.match_substring_regex(texts, _NAME_OF_PICTURE)).as_py()),
         is_nested=pa.types.is_nested(column.type),
         mean_words=pc.mean(words).as_py() or 0.0,
         examples=tuple(dict.fromkeys(texts.slice(0, SAMPLE_OF_TIMES).to_pylist()))[:3],

@@ -20,7 +20,7 @@ def class_imbalance(context: StepContext, training_set: TrainingSetTable) -> Che
     return judge_rarest_class(context, train_rows(training_set.value)["given_label"].value_counts(normalize=True))
 
 
-@check("label_issues", is_heavy=True)
+@check("label_issues", is_heavy=True, sees_vectors=True)
 def detection_power(context: StepContext, label_issues: ClassLabelIssuesTable) -> CheckResult:
     """Planted label errors rank far worse than by chance: the detector has signal."""
     if not context.is_fitted:

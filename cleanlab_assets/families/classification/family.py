@@ -17,6 +17,7 @@ from cleanlab_assets.families.tables.checks import (
     every_class_in_every_part,
     probabilities_are_valid,
 )
+from cleanlab_assets.families.tables.embeddings import embeddings
 from cleanlab_assets.families.tables.steps import (
     collect_data_issues,
     datalab_summary,
@@ -30,11 +31,13 @@ CLASSIFICATION = TaskFamily(
     default_model="logistic_regression",
     choice=ModelChoice(
         models=("logistic_regression", "hist_gradient_boosting"),
+        linear=("logistic_regression",),
         error="log loss after calibration",
         measure=measure_calibrated_log_loss,
     ),
     steps=(
         training_set,
+        embeddings,
         neighbor_graph,
         predictions,
         label_issues,

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cleanlab_assets.families.images.issues import ALL_GREY, find_equal_images_across_splits
+from cleanlab_assets.families.images.issues import find_equal_images_across_splits
 from cleanlab_assets.families.standard_checks import judge_rate
 from cleanlab_assets.families.step import CheckResult, StepContext, check, gate, rule
+from cleanlab_assets.methods.picture_issues import ALL_GREY
 from cleanlab_assets.methods.shown import Json, TableView
 from cleanlab_assets.methods.training_set import test_rows
 

@@ -53,7 +53,7 @@ def probabilities_are_valid(context: StepContext, predictions: LabelSetPredictio
     return rule_on_rows(invalid.tolist(), len(table), "rows have invalid probabilities")
 
 
-@check("label_issues", is_heavy=True)
+@check("label_issues", is_heavy=True, sees_vectors=True)
 def detection_power(context: StepContext, label_issues: LabelSetIssuesTable) -> CheckResult:
     """Planted label errors rank far worse than by chance: the detector has signal."""
     if not context.is_fitted:

@@ -13,6 +13,7 @@ from cleanlab_assets.families.multilabel.training_set import training_set
 from cleanlab_assets.families.multilabel.variants import VARIANTS
 from cleanlab_assets.families.predictions import read_metric
 from cleanlab_assets.families.tables.checks import TABLE_CHECKS, every_class_in_every_part
+from cleanlab_assets.families.tables.embeddings import embeddings
 from cleanlab_assets.families.tables.steps import (
     collect_data_issues,
     datalab_summary,
@@ -25,11 +26,13 @@ MULTILABEL = TaskFamily(
     default_model="logistic_regression",
     choice=ModelChoice(
         models=("logistic_regression", "hist_gradient_boosting"),
+        linear=("logistic_regression",),
         error="Hamming loss",
         measure=read_metric("hamming_loss"),
     ),
     steps=(
         training_set,
+        embeddings,
         neighbor_graph,
         predictions,
         label_issues,

@@ -142,7 +142,7 @@ def label_issues(
     """
     rows = audited_rows(training_set.value)
     require_same_rows(predictions.value, rows, what="predictions")
-    features, predicted = rows[context.features], predictions.facts
+    features, predicted = rows[context.readable_features], predictions.facts
     rules = settings.model_dump()
     issues = find_label_set_issues(predictions.value, features, **rules)
     before = find_label_set_issues(predictions.value, features, **rules, calibrated=False).table["is_label_issue"]

@@ -237,6 +237,7 @@ LabelSetPredictionsTable: TypeAlias = Result[pd.DataFrame, LabelSetPredictionsFa
     ),
     settings=PredictionsSettings,
     is_heavy=True,
+    sees_vectors=True,
 )
 def predictions(
     context: StepContext, settings: PredictionsSettings, training_set: TrainingSetTable

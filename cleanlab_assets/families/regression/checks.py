@@ -36,7 +36,7 @@ def values_are_valid(context: StepContext, predictions: ValuePredictionsTable) -
     return rule_on_rows(invalid.tolist(), len(table), "rows have an invalid value or uncertainty")
 
 
-@check("label_issues", is_heavy=True)
+@check("label_issues", is_heavy=True, sees_vectors=True)
 def detection_power(
     context: StepContext, label_issues: ValueLabelIssuesTable, training_set: TrainingSetTable
 ) -> CheckResult:

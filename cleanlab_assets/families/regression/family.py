@@ -14,6 +14,7 @@ from cleanlab_assets.families.regression.report import datalab_report
 from cleanlab_assets.families.regression.training_set import training_set
 from cleanlab_assets.families.regression.variants import VARIANTS
 from cleanlab_assets.families.tables.checks import TABLE_CHECKS
+from cleanlab_assets.families.tables.embeddings import embeddings
 from cleanlab_assets.families.tables.steps import (
     collect_data_issues,
     datalab_summary,
@@ -25,9 +26,12 @@ from cleanlab_assets.families.tables.suggested_labels import suggested_labels
 REGRESSION = TaskFamily(
     name="regression",
     default_model="ridge",
-    choice=ModelChoice(models=("ridge", "hist_gradient_boosting"), error="RMSE", measure=read_metric("rmse")),
+    choice=ModelChoice(
+        models=("ridge", "hist_gradient_boosting"), linear=("ridge",), error="RMSE", measure=read_metric("rmse")
+    ),
     steps=(
         training_set,
+        embeddings,
         neighbor_graph,
         outlier_detectors,
         predictions,

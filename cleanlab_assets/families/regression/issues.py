@@ -95,6 +95,7 @@ ValueLabelIssuesTable: TypeAlias = Result[pd.DataFrame, ValueLabelIssuesFacts]
     ),
     settings=LabelIssuesSettings,
     is_heavy=True,
+    sees_vectors=True,
 )
 def label_issues(
     context: StepContext,
@@ -124,7 +125,7 @@ def label_issues(
     )
     issues = find_value_issues(
         predictions.value,
-        rows[build.features],
+        rows[context.readable_features],
         domain=domain,
         flag_by=settings.flag_by,
         calibrated_cut=calibrated.cut,

@@ -271,6 +271,7 @@ class OutlierDetectorsSettings(Settings):
     ),
     settings=OutlierDetectorsSettings,
     is_heavy=True,
+    sees_vectors=True,
 )
 def outlier_detectors(
     context: StepContext,
@@ -283,7 +284,7 @@ def outlier_detectors(
     Datalab's score on the neighbour graph's encoding against an isolation forest and the local outlier factor, at
     several shares of outliers.
     """
-    kinds, seed = FeatureKinds.of(context.dataset.columns), training_set.facts.seed
+    kinds, seed = context.kinds, training_set.facts.seed
     rows = train_rows(training_set.value)[kinds.names]
     if len(rows) > settings.max_rows:
         rows = rows.sample(settings.max_rows, random_state=seed).reset_index(drop=True)

@@ -185,6 +185,7 @@ ValuePredictionsTable: TypeAlias = Result[pd.DataFrame, ValuePredictionsFacts]
     ),
     settings=PredictionsSettings,
     is_heavy=True,
+    sees_vectors=True,
 )
 def predictions(
     context: StepContext, settings: PredictionsSettings, training_set: TrainingSetTable

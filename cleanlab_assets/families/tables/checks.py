@@ -22,6 +22,7 @@ from cleanlab_assets.families.tables.neighbor_graph import measure_split_leakage
 from cleanlab_assets.methods.class_predictions import to_probabilities
 from cleanlab_assets.methods.folds import group_equal_rows
 from cleanlab_assets.methods.issue_summary import NOT_ASKED_FOR, IssueTypeSummary
+from cleanlab_assets.methods.picture_issues import ALL_GREY
 from cleanlab_assets.methods.shown import Json, TableView
 from cleanlab_assets.methods.training_set import TEST
 
@@ -164,7 +165,7 @@ def non_iid(context: StepContext, datalab_issues: DatalabTable) -> CheckResult:
 def every_issue_type_ran(context: StepContext, datalab_issues: DatalabTable) -> CheckResult:
     """Every Datalab issue type that was asked for ran."""
     reasons = {item.issue_type: item.reason for item in datalab_issues.facts.summary if item.status != "ran"}
-    missing = {name: reason for name, reason in reasons.items() if reason != NOT_ASKED_FOR}
+    missing = {name: reason for name, reason in reasons.items() if reason not in (NOT_ASKED_FOR, ALL_GREY)}
     n_unwanted = len(reasons) - len(missing)
     failures = "; ".join(f"{name} did not run: {reason}" for name, reason in missing.items())
     description = failures or "all ran" + (f" but {n_unwanted} that were not asked for" if n_unwanted else "")

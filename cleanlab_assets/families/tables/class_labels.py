@@ -78,7 +78,7 @@ def audit_class_labels(
     require_same_rows(predictions.value, rows, what="predictions")
     found = find_label_issues(
         predictions.value,
-        rows[context.features],
+        rows[context.readable_features],
         filter_by=settings.filter_by,
         quality_method=settings.quality_method,
     )

@@ -16,6 +16,7 @@ from cleanlab_assets.families.tables.duplicates import number_duplicate_sets
 from cleanlab_assets.families.tables.lean_issue_types import build_non_iid_manager, value_rows
 from cleanlab_assets.families.tables.neighbor_graph import METRIC, NEAR_DUPLICATE_THRESHOLD, to_knn_matrix
 from cleanlab_assets.methods.issue_summary import NOT_ASKED_FOR
+from cleanlab_assets.methods.picture_issues import PICTURE_ISSUE_TYPES, Pictures, find_picture_issues
 from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
@@ -132,6 +133,23 @@ def find_datalab_issues(
     return DatalabIssues(
         table=table, summary=summarize_issue_types(table, types, scores, parameters, failures | not_asked)
     )
+
+
+def add_picture_issues(found: DatalabIssues, pictures: Sequence[bytes]) -> DatalabIssues:
+    """Judge the pictures of the rows as well, each type of ``PICTURE_ISSUE_TYPES`` beside those of Datalab.
+
+    Args:
+        found: what Datalab found.
+        pictures: the encoded picture of each row of its table.
+
+    Returns:
+        Table and summary with the types of pictures at the end.
+    """
+    seen = find_picture_issues(Pictures(found.table["row_id"].tolist(), pictures))
+    table = found.table.assign(**seen.columns)
+    scores = {name: float(table[f"{name}_score"].mean()) for name in PICTURE_ISSUE_TYPES if name not in seen.failures}
+    summary = summarize_issue_types(table, PICTURE_ISSUE_TYPES, scores, seen.parameters, seen.failures)
+    return DatalabIssues(table=table, summary=pd.concat([found.summary, summary], ignore_index=True))
 
 
 def _choose_parameters(

@@ -20,6 +20,7 @@ from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, T
 from cleanlab_assets.reports.issue_evidence import (
     arrange_duplicate_sets,
     count_missing_values,
+    count_pictures,
     find_flags,
     join_audited_rows,
     rank_flagged_rows,
@@ -300,7 +301,7 @@ def tabulate_flagged_rows(audit: TabularAudit, table: pd.DataFrame, shares: Sequ
         caption,
         max_rows=audit.top_rows,
         full_table=audit.full_table,
-        n_features=len(audit.features),
+        n_features=len(audit.features) - count_pictures(table),
         shares=shares,
     )
 
@@ -441,7 +442,7 @@ def _tabulate_duplicates(audit: TabularAudit) -> Table:
         total_rows=len(audit.duplicate_sets),
         full_table=audit.full_table,
         group="duplicate_set",
-        n_features=len(audit.features),
+        n_features=len(audit.features) - count_pictures(arranged),
     )
 
 

@@ -31,7 +31,7 @@ from cleanlab_assets.families.step import (
     step,
 )
 from cleanlab_assets.families.tables.contracts import DATALAB_ISSUES
-from cleanlab_assets.families.tables.datalab import find_datalab_issues
+from cleanlab_assets.families.tables.datalab import add_picture_issues, find_datalab_issues
 from cleanlab_assets.families.tables.duplicates import list_duplicate_sets
 from cleanlab_assets.families.tables.neighbor_graph import (
     METRIC,
@@ -44,7 +44,7 @@ from cleanlab_assets.methods.issue_summary import IssueTypeSummary, read_issue_s
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import TableView
 from cleanlab_assets.methods.training_set import require_same_rows, train_rows
-from cleanlab_assets.models.encoding import FeatureKinds, encode_for_distance
+from cleanlab_assets.models.encoding import encode_for_distance
 from cleanlab_assets.reports.audit_facts import DataIssues
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ DatalabTable: TypeAlias = Result[pd.DataFrame, DatalabFacts]
     ),
     settings=NeighborGraphSettings,
     is_heavy=True,
+    sees_vectors=True,
 )
 def neighbor_graph(
     context: StepContext, settings: NeighborGraphSettings, training_set: TrainingSetTable
@@ -101,7 +102,7 @@ def neighbor_graph(
     """
     rows = training_set.value
     is_train = (rows["split"] == "train").to_numpy()
-    encoded = encode_for_distance(rows, FeatureKinds.of(context.dataset.columns), fit_on=is_train)
+    encoded = encode_for_distance(rows, context.kinds, fit_on=is_train)
     graph, test_graph = build_neighbor_graph(
         encoded[is_train],
         encoded[~is_train],
@@ -144,7 +145,10 @@ def build_datalab_issues(
         neighbor_graph: NeighborGraphTable,
         **judged: AnyTable,
     ) -> DatalabTable:
-        """Every Datalab issue type for every train row, in one run on the stored neighbour graph and predictions."""
+        """Every Datalab issue type for every train row, in one run on the stored neighbour graph and predictions.
+
+        Pictures are judged by themselves, too: bad ones and copies.
+        """
         rows = train_rows(training_set.value)
         of_train = {name: replace(result, value=train_rows(result.value)) for name, result in judged.items()}
         require_same_rows(of_train["predictions"].value, rows, what="predictions")
@@ -155,6 +159,9 @@ def build_datalab_issues(
             seed=training_set.facts.seed,
             issue_types=settings.issue_types,
         )
+        for column in context.dataset.embedded_columns:
+            if column.kind == "picture":
+                found = add_picture_issues(found, rows[column.name].tolist())
         facts, graph = DatalabFacts(summary=read_issue_summary(found.summary)), neighbor_graph.facts
         return Result(
             value=found.table,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from cleanlab_assets.families.contracts import ROW_ID, TableContract
 from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 - a step tells its inputs by their types
@@ -16,7 +17,6 @@ from cleanlab_assets.methods.shown import TableView
 from cleanlab_assets.methods.training_set import OWN_ID, read_features, train_rows, unlabelled_rows
 
 if TYPE_CHECKING:
-    import pandas as pd
     from sklearn.pipeline import Pipeline
 
     from cleanlab_assets.datasets.dataset import Dataset
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     code_version="1",
     contract=TableContract("SuggestedLabels", "Rows of the source without a label, and what it may be.", (ROW_ID,)),
     is_heavy=True,
+    sees_vectors=True,
 )
 def suggested_labels(
     context: StepContext,
@@ -47,8 +48,9 @@ def suggested_labels(
         build = context.pipeline_factory(training_set.facts.seed, predictions.facts.model_parameters)
         targets = _encode(train["given_label"], context.dataset)
         model = build().fit(train[build.features], targets)
-        features = read_features(rows, context.dataset, reserved=frozenset())[build.features]
-        table = _suggest(table, _predict(model, features, context.dataset), context.dataset)
+        features = read_features(rows, context.dataset, reserved=frozenset())
+        features = pd.concat([features, rows[list(context.vectors)]], axis=1)
+        table = _suggest(table, _predict(model, features[build.features], context.dataset), context.dataset)
     return Result(
         value=table, facts=NoFacts(), show=lambda: {"n_unlabelled_rows": len(table), "preview": TableView(table)}
     )

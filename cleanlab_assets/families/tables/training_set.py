@@ -84,5 +84,5 @@ def _find_telling_features(context: StepContext, table: pd.DataFrame, seed: int)
         labels = encode_label_sets(given, dataset.class_names, row_ids=rows["row_id"].tolist())
     else:
         labels = given.to_numpy(dtype=np.float64) if dataset.numeric_label else given.cat.codes.to_numpy()
-    features = [column.name for column in dataset.features if column.kind != "text"]
+    features = [column.name for column in dataset.features if not column.is_embedded]
     return find_telling_features(rows, features, labels, seed=seed)

@@ -12,11 +12,11 @@ from PIL import Image, ImageFilter
 
 from cleanlab_assets.datasets.images import AnnotationError, encode_png
 from cleanlab_assets.families.images.issues import (
-    ALL_GREY,
     IMAGE_ISSUE_TYPES,
     find_equal_images_across_splits,
     find_image_issues,
 )
+from cleanlab_assets.methods.picture_issues import ALL_GREY
 from cleanlab_assets.models.image_embedding import embed_images
 from cleanlab_assets_tests.known_images import draw_picture, make_faulty_images, make_image_rows
 

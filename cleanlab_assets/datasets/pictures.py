@@ -1,0 +1,152 @@
+"""Pictures with one label each: their files, read as they are and known to be whole."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.datasets.errors import UnreadableInputError, quote
+from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES
+from cleanlab_assets.datasets.images import AnnotationError, require_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+MOST_ERRORS = 10
+TRAIN_FOLDERS = ("train", "training")
+TEST_FOLDERS = ("test", "testing")
+VALIDATION_FOLDERS = ("val", "valid", "validation")
+"""Top folders, in small letters, that say of which part the folders of classes in them are."""
+
+
+class PictureError(UnreadableInputError):
+    """Pictures that cannot be read; the message names them, a line each."""
+
+
+def read_pictures(names: Sequence[str | None], folder: Path, places: Sequence[str]) -> list[bytes]:
+    """Return the content of the pictures that a table names.
+
+    Args:
+        names: path of each picture; a relative one begins in the folder.
+        folder: that of the table.
+        places: where each name stands, for the errors.
+
+    Raises:
+        PictureError: a picture is not named, not there, or no whole picture; the first ten are named.
+    """
+    contents, errors = [], []
+    for name, place in zip(names, places, strict=True):
+        try:
+            contents.append(_read(name, folder))
+        except PictureError as error:
+            errors.append(f"{place}: {error}")
+    if errors:
+        more = f"\nand {len(errors) - MOST_ERRORS:,} more" if len(errors) > MOST_ERRORS else ""
+        raise PictureError("\n".join(errors[:MOST_ERRORS]) + more)
+    return contents
+
+
+def _read(name: str | None, folder: Path) -> bytes:
+    if name is None:
+        raise PictureError("found no name of a picture, expected the path of one")
+    path = folder / name
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise PictureError(
+            f"cannot read the picture {quote(name)}: {reason}; a relative path begins in {folder}"
+        ) from error
+    try:
+        require_whole(content, quote(name))
+    except AnnotationError as error:
+        raise PictureError(f"{error}: mend the file, or take the row out") from error
+    return content
+
+
+class PictureFolder:
+    """A folder of pictures with one folder for each class.
+
+    Where each of its folders is called ``train``, ``test``, ``val`` or the like, the folders in these are the classes.
+
+    Attributes:
+        root: the folder.
+        class_names: the classes by name, in alphabetical order, numbers by their value.
+        has_parts: whether there are folders of train and test rows.
+        n_other_files: files that are no pictures by their name, and pictures beside the folders of the classes.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Look at the names of folders and files; nothing is read.
+
+        Raises:
+            PictureError: there are fewer than two classes, or no picture.
+        """
+        self.root = root
+        self.has_parts = has_parts(root)
+        tops = _list_folders(root) if self.has_parts else [root]
+        self._classes = [(part, folder) for part in tops for folder in _list_folders(part)]
+        names = {folder.name for _, folder in self._classes}
+        self.class_names = tuple(sorted(names, key=_as_number_or_name))
+        if len(self.class_names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
+            found = ", ".join(quote(name) for name in self.class_names) or "none"
+            raise PictureError(f"{root}: expected a folder for each of at least two classes, found {found}")
+        self._files = [(part, folder, file) for part, folder in self._classes for file in _walk(folder)]
+        pictures = [found for found in self._files if found[2].suffix.lower() in PICTURE_SUFFIXES]
+        # By their names across the classes: sorted by class, the order itself would look like drift.
+        self.pictures = sorted(pictures, key=lambda found: (found[2].relative_to(found[1]).as_posix(), found[1]))
+        self.n_other_files = len(self._files) - len(self.pictures)
+        self.n_other_files += sum(file.is_file() for top in {root, *tops} for file in top.iterdir())
+        if not self.pictures:
+            endings = ", ".join(sorted(PICTURE_SUFFIXES))
+            raise PictureError(f"{root}: found no picture in the folders of the classes, expected files with {endings}")
+
+    def read(self) -> Iterator[tuple[str, str, str, bytes | None]]:
+        """Yield for each picture its path in the folder, its class, ``train`` or ``test``, and its content.
+
+        The content is None where the file is no whole picture.
+
+        Raises:
+            PictureError: a file cannot be read at all.
+        """
+        for part, folder, file in self.pictures:
+            place = file.relative_to(self.root).as_posix()
+            split = "test" if self.has_parts and part.name.lower() in TEST_FOLDERS else "train"
+            try:
+                content = file.read_bytes()
+            except OSError as error:
+                raise PictureError(f"{place}: cannot be read: {error.strerror}") from error
+            try:
+                require_whole(content, place)
+            except AnnotationError:
+                yield place, folder.name, split, None
+            else:
+                yield place, folder.name, split, content
+
+    def validation_folders(self) -> list[str]:
+        """Return the folders of validation rows, which count as train rows here."""
+        return sorted({part.name for part, _ in self._classes if part.name.lower() in VALIDATION_FOLDERS})
+
+
+def has_parts(root: Path) -> bool:
+    """Whether the folders of a folder are those of train and test rows, and not of classes."""
+    folders = _list_folders(root)
+    parts = {*TRAIN_FOLDERS, *TEST_FOLDERS, *VALIDATION_FOLDERS}
+    return bool(folders) and all(folder.name.lower() in parts for folder in folders)
+
+
+def _list_folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of those within, by name; links to folders are not followed."""
+    for top, folders, files in os.walk(folder):
+        folders.sort()
+        yield from (folder / top / name for name in sorted(files) if not name.startswith("."))
+
+
+def _as_number_or_name(name: str) -> tuple[int, float, str]:
+    """Return what puts numbers in the order of their values, before names."""
+    return (0, float(name), name) if name.isascii() and name.isdigit() else (1, 0.0, name)

@@ -1,0 +1,106 @@
+"""Encoders of texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+DIMENSIONS = 100
+MAX_TERMS = 50_000
+"""Words, pairs of words and pieces of words that are told apart, of each sort the most frequent ones."""
+BATCH = 64
+
+
+@dataclass(kw_only=True)
+class TfidfEncoder:
+    """Words and pieces of words, weighted by how rare they are, in their principal directions (latent semantics).
+
+    Source: Deerwester et al. 1990, "Indexing by latent semantic analysis"; the weights are scikit-learn's, with the
+    logarithm of the counts. Terms that a single text has tell nothing of others, and are left out where enough remain.
+    """
+
+    seed: int
+    dimensions: int = DIMENSIONS
+    description: str = ""
+    _pipeline: Any = field(default=None, repr=False)
+
+    def fit(self, texts: Sequence[str | None]) -> Self:
+        """Learn the terms, their weights and the directions of some texts."""
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.pipeline import make_pipeline, make_union
+        from sklearn.preprocessing import Normalizer
+
+        known = _as_texts(texts)
+        weights = make_union(*(self._weigh(known, **terms) for terms in _TERMS))
+        try:
+            n_terms = weights.fit_transform(known).shape[1]
+        except ValueError:  # what scikit-learn raises where no text has a term
+            n_terms = 0
+        if n_terms == 0:
+            self.description = "no text has a word: all vectors are zero"
+            return self
+        # The solver needs fewer directions than there are terms and texts.
+        n_directions = max(1, min(self.dimensions, n_terms - 1, len(known) - 1))
+        if n_terms > 1:
+            directions = TruncatedSVD(n_directions, random_state=self.seed)
+            self._pipeline = make_pipeline(weights, directions, Normalizer()).fit(known)
+        else:
+            self._pipeline = make_pipeline(weights).fit(known)
+        self.description = (
+            f"TF-IDF of {n_terms:,} words, pairs of words and pieces of 2 to 4 letters, in {n_directions} principal "
+            "directions, each text of length 1"
+        )
+        return self
+
+    def transform(self, texts: Sequence[str | None]) -> np.ndarray:
+        """Return float32 of shape (n_texts, at most ``dimensions``)."""
+        if self._pipeline is None:
+            return np.zeros((len(texts), 1), dtype=np.float32)
+        found = self._pipeline.transform(_as_texts(texts))
+        return np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float32)
+
+    def _weigh(self, texts: Sequence[str], **terms: Any) -> Any:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        is_enough = len(texts) >= self.dimensions
+        return TfidfVectorizer(
+            **terms, sublinear_tf=True, min_df=2 if is_enough else 1, max_features=MAX_TERMS, dtype=np.float32
+        )
+
+
+_TERMS: tuple[dict[str, Any], ...] = (
+    {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
+    {"analyzer": "char_wb", "ngram_range": (2, 4)},
+)
+
+
+@dataclass
+class SentenceEncoder:
+    """A model of the library sentence-transformers, by its name or its directory; nothing is fitted."""
+
+    name: str
+    description: str = ""
+
+    def fit(self, texts: Sequence[str | None]) -> Self:  # noqa: ARG002 - the model knows what it knows
+        """Say which model it is."""
+        self.description = f"the model {self.name} of sentence-transformers, each text of length 1"
+        return self
+
+    def transform(self, texts: Sequence[str | None]) -> np.ndarray:
+        """Return float32 of shape (n_texts, dimensions of the model)."""
+        from sentence_transformers import SentenceTransformer
+
+        model = SentenceTransformer(self.name, device="cpu", trust_remote_code=False)
+        vectors = model.encode(_as_texts(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(vectors, dtype=np.float32)
+
+
+def _as_texts(texts: Sequence[Any]) -> list[str]:
+    """Take a missing text for an empty one."""
+    return [text if isinstance(text, str) else "" for text in texts]
