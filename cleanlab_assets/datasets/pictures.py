@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
 from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES
 from cleanlab_assets.datasets.images import AnnotationError, require_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+V = TypeVar("V")
 MOST_ERRORS = 10
 TRAIN_FOLDERS = ("train", "training")
 TEST_FOLDERS = ("test", "testing")
@@ -35,10 +36,30 @@ def read_pictures(names: Sequence[str | None], folder: Path, places: Sequence[st
     Raises:
         PictureError: a picture is not named, not there, or no whole picture; the first ten are named.
     """
+    return _take_all(names, places, lambda name: _read(name, folder))
+
+
+def require_pictures(contents: Sequence[bytes | None], places: Sequence[str]) -> list[bytes]:
+    """Return the content of the pictures that a table holds itself.
+
+    Args:
+        contents: of each picture.
+        places: where each stands, for the errors.
+
+    Raises:
+        PictureError: a picture is missing, or no whole picture; the first ten are named.
+    """
+    return _take_all(contents, places, _require_whole)
+
+
+def _take_all(values: Sequence[V | None], places: Sequence[str], take: Callable[[V], bytes]) -> list[bytes]:
     contents, errors = [], []
-    for name, place in zip(names, places, strict=True):
+    for value, place in zip(values, places, strict=True):
+        if value is None:
+            errors.append(f"{place}: found no picture, expected one in every row")
+            continue
         try:
-            contents.append(_read(name, folder))
+            contents.append(take(value))
         except PictureError as error:
             errors.append(f"{place}: {error}")
     if errors:
@@ -47,9 +68,7 @@ def read_pictures(names: Sequence[str | None], folder: Path, places: Sequence[st
     return contents
 
 
-def _read(name: str | None, folder: Path) -> bytes:
-    if name is None:
-        raise PictureError("found no name of a picture, expected the path of one")
+def _read(name: str, folder: Path) -> bytes:
     path = folder / name
     try:
         content = path.read_bytes()
@@ -58,10 +77,14 @@ def _read(name: str | None, folder: Path) -> bytes:
         raise PictureError(
             f"cannot read the picture {quote(name)}: {reason}; a relative path begins in {folder}"
         ) from error
+    return _require_whole(content, quote(name))
+
+
+def _require_whole(content: bytes, what: str = "picture") -> bytes:
     try:
-        require_whole(content, quote(name))
+        require_whole(content, what)
     except AnnotationError as error:
-        raise PictureError(f"{error}: mend the file, or take the row out") from error
+        raise PictureError(f"{error}: mend it, or take the row out") from error
     return content
 
 

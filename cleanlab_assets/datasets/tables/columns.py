@@ -37,6 +37,9 @@ def to_texts(column: pa.ChunkedArray, missing: Collection[str] = MISSING) -> pa.
     if pa.types.is_dictionary(kind):
         column = pc.cast(column, kind.value_type)
         kind = column.type
+    if holds_pictures(column):
+        sizes = pc.binary_length(_take_contents(column))
+        return pc.binary_join_element_wise(pc.cast(sizes, pa.string()), pa.scalar("bytes"), " ")
     if pa.types.is_null(kind):
         return pa.chunked_array([pa.nulls(len(column), pa.string())])
     if pa.types.is_floating(kind):
@@ -188,6 +191,29 @@ def find_date_format(texts: pd.Series) -> DateFormat | None:
     if is_read.sum() != is_read_so.sum():
         return DateFormat(found)
     return DateFormat(other, found) if mark == "." and first == "m" else DateFormat(found, other)
+
+
+def holds_pictures(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds the content of files, as bytes or, as datasets of Hugging Face do, in a field of bytes."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_struct(kind):
+        kind = kind.field("bytes").type if kind.get_field_index("bytes") >= 0 else None
+    return kind is not None and (pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def read_contents(column: pa.ChunkedArray) -> list[bytes | None]:
+    """Return the content of the files that a column holds, see ``holds_pictures``."""
+    contents: list[bytes | None] = _take_contents(column).to_pylist()
+    return contents
+
+
+def _take_contents(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.struct_field(column, "bytes") if pa.types.is_struct(column.type) else column
 
 
 def parse_texts(column: pa.ChunkedArray, name: str, *, missing: Collection[str] = MISSING) -> pd.Series:

@@ -40,7 +40,7 @@ class Inference:
 def infer_kind(profile: ColumnProfile) -> Inference:
     """Say what kind of feature a column is, or that it is none, by its values and its name."""
     if profile.has_pictures:
-        return Inference("picture", f"paths of pictures, such as {quote(profile.examples[0], 40)}")
+        return Inference("picture", f"pictures, such as {quote(profile.examples[0], 40)}")
     return _find_why_no_feature(profile) or _infer_simple_kind(profile) or _infer_kind_of_texts(profile)
 
 

@@ -14,9 +14,9 @@ from cleanlab_assets.datasets.addresses import locate
 from cleanlab_assets.datasets.dataset import NotedTable
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
 from cleanlab_assets.datasets.errors import quote
-from cleanlab_assets.datasets.pictures import read_pictures
+from cleanlab_assets.datasets.pictures import read_pictures, require_pictures
 from cleanlab_assets.datasets.source_tables import label_column
-from cleanlab_assets.datasets.tables.columns import parse_column, parse_texts
+from cleanlab_assets.datasets.tables.columns import holds_pictures, parse_column, parse_texts, read_contents
 from cleanlab_assets.datasets.tables.delimited import MOST_ERRORS, TableError
 from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT, TAKEN_NAMES, TEST_TABLE
 from cleanlab_assets.datasets.tables.files import read_source_table
@@ -157,11 +157,11 @@ class TableLoader:
         values: dict[str, Any] = {"row_id": source.row_ids}
         notes = list(source.notes)
         for name, kind in columns.kinds.items():
+            if kind == "picture":
+                values[name] = _read_pictures(source, name, folder, options=self.options)
+                continue
             values[name], note = self._parse(source, name, kind)
             notes.append(note)
-            if kind == "picture":
-                places = [f"{row}, column {quote(name)}" for row in source.row_ids]
-                values[name] = read_pictures(values[name].tolist(), folder, places)
         values[columns.label_name], told = self._read_labels(source)
         notes += told
         for place in (columns.id, columns.group, *columns.all_slices):
@@ -218,6 +218,14 @@ def _require_columns(source: SourceTable, columns: Columns) -> None:
     ]
     if errors:
         raise TableError("\n".join(errors[:MOST_ERRORS]))
+
+
+def _read_pictures(source: SourceTable, name: str, folder: Path, *, options: Options) -> list[bytes]:
+    """Return the pictures of a column, which holds them or names their files."""
+    column, places = source.columns[name], [f"{row}, column {quote(name)}" for row in source.row_ids]
+    if holds_pictures(column):
+        return require_pictures(read_contents(column), places)
+    return read_pictures(parse_texts(column, name, missing=options.missing).tolist(), folder, places)
 
 
 def _read_split(source: SourceTable, name: str) -> list[str]:

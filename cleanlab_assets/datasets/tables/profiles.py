@@ -19,6 +19,7 @@ from cleanlab_assets.datasets.tables.columns import (
     find_numbers,
     has_numbers,
     has_times,
+    holds_pictures,
     to_texts,
 )
 
@@ -54,7 +55,7 @@ class ColumnProfile:
         has_times: whether nearly all values are dates or times of one format.
         date_format: how they are written, where they are texts.
         is_nested: whether values are lists or records.
-        has_pictures: whether all values are names of pictures.
+        has_pictures: whether all values are names of pictures, or pictures.
         mean_words: words of a value.
         examples: the first different values.
     """
@@ -142,7 +143,8 @@ def profile_column(
         has_leading_zeros=bool(n_values and pc.any(pc.match_substring_regex(texts, _LEADING_ZERO)).as_py()),
         has_times=has_times(column) or date_format is not None,
         date_format=date_format,
-        has_pictures=bool(n_values and pc.all(pc.match_substring_regex(texts, _NAME_OF_PICTURE)).as_py()),
+        has_pictures=holds_pictures(column)
+        or bool(n_values and pc.all(pc.match_substring_regex(texts, _NAME_OF_PICTURE)).as_py()),
         is_nested=pa.types.is_nested(column.type),
         mean_words=pc.mean(words).as_py() or 0.0,
         examples=tuple(dict.fromkeys(texts.slice(0, SAMPLE_OF_TIMES).to_pylist()))[:3],

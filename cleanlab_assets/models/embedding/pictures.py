@@ -75,7 +75,8 @@ class PatchEncoder:
         self._centres = clusters.fit(white).cluster_centers_.astype(np.float32)
         answers = self._answer(some)
         n_directions = min(self.dimensions, *answers.shape)
-        self._directions = PCA(n_directions, random_state=self.seed).fit(answers)
+        with np.errstate(invalid="ignore"):  # the share of the variance, which is of no use here, may be 0 / 0
+            self._directions = PCA(n_directions, random_state=self.seed).fit(answers)
         self.description = (
             f"resemblance of patches of {PATCH} x {PATCH} pixels, of pictures brought to {SIDE} x {SIDE}, to "
             f"{n_centres} typical patches, summed over {GRID} x {GRID} cells, in {n_directions} principal directions"
@@ -131,14 +132,11 @@ class ResnetEncoder:
             WeightsError: the published weights cannot be had.
         """
         import torch
+        from torchvision.models import get_model
 
-        from cleanlab_assets.models.estimators.published_weights import (
-            build_network,
-            find_published,
-            read_published,
-        )
+        from cleanlab_assets.models.estimators.published_weights import find_published, read_published
 
-        network: Any = build_network(RESNET)
+        network: Any = get_model(RESNET, weights=None)
         network.load_state_dict(read_published(RESNET, self.data_dir / WEIGHTS_FOLDER))
         network.fc = torch.nn.Identity()
         network.eval()

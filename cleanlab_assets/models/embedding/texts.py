@@ -49,7 +49,8 @@ class TfidfEncoder:
         n_directions = max(1, min(self.dimensions, n_terms - 1, len(known) - 1))
         if n_terms > 1:
             directions = TruncatedSVD(n_directions, random_state=self.seed)
-            self._pipeline = make_pipeline(weights, directions, Normalizer()).fit(known)
+            with np.errstate(invalid="ignore"):  # the share of the variance, which is of no use here, may be 0 / 0
+                self._pipeline = make_pipeline(weights, directions, Normalizer()).fit(known)
         else:
             self._pipeline = make_pipeline(weights).fit(known)
         self.description = (
