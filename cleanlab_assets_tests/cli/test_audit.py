@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +12,11 @@ import pytest
 
 from cleanlab_assets import audit
 from cleanlab_assets.cli.terminal import ExitCode
-from cleanlab_assets_tests.cli.conftest import LEAN
+from cleanlab_assets.datasets.images import encode_png
+from cleanlab_assets_tests.cli.conftest import FAST, LEAN
 from cleanlab_assets_tests.datasets.source_server import Reply, run_source_server
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cleanlab_assets_tests.cli.conftest import Home
 
 CLASSES = np.array(["billing", "delivery", "other"])
@@ -114,7 +114,7 @@ def test_to_describe_only_writes_and_says_what_each_column_is_taken_for(home: Ho
         ),
         (("tickets.csv", "-l", "category", "--name", "digits"), "digits is a dataset of the catalogue: name yours"),
         (("other.csv", "-l", "category"), "other.csv: does not exist"),
-        ((".", "-l", "category"), ": is a folder, expected a file"),
+        ((".", "-l", "category"), "--label: a folder of pictures has its classes by its folders"),
         (("broken.csv", "-l", "category"), "broken.csv, line 3: found 3 fields, expected 2"),
     ],
 )
@@ -214,3 +214,60 @@ def test_a_description_of_another_file_is_not_overwritten(home: Home) -> None:
 
     assert ended.exit_code == ExitCode.WRONG_USE
     assert f"describes another file, {home.path}/tickets.csv: name yours by --name" in ended.stderr
+
+
+def write_pictures(root: Path, n_pictures: int = 90) -> set[str]:
+    """Write pictures whose pattern tells their class; return the names of those that lie in the wrong folder."""
+    rng = np.random.default_rng(0)
+    down, across = np.indices((12, 12)) // 3 % 2 * 150
+    names, wrong = ("across", "down"), set()
+    for number in range(n_pictures):
+        is_down = bool(rng.integers(2))
+        is_wrong = number % 18 == 4
+        folder = root / names[is_down != is_wrong]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = (down if is_down else across) + rng.integers(0, 90, (12, 12))
+        (folder / f"{number:03}.png").write_bytes(encode_png(pixels.astype(np.uint8)))
+        if is_wrong:
+            wrong.add(f"{folder.name}/{number:03}.png")
+    return wrong
+
+
+def test_a_folder_of_pictures_is_audited_by_one_command(home: Home) -> None:
+    wrong = write_pictures(home.path / "shots")
+
+    audited = home.run_process("cleanlab-demo", "audit", "shots", *FAST, "--no-prune", "-o", "out.json")
+
+    assert audited.returncode == ExitCode.FINE, audited.stderr
+    assert "90 files" in audited.stdout
+    result = json.loads((home.path / "out.json").read_text(encoding="utf-8"))
+    issues = pd.read_parquet(result["assets"]["label_issues"]["path"]).sort_values("rank")
+    assert set(issues["row_id"].head(len(wrong))) == wrong, "the wrong labels rank first"
+    page = Path(result["assets"]["datalab_report"]["path"]).read_text(encoding="utf-8")
+    assert page.count('class="thumbnail"') >= len(wrong)
+
+
+def test_options_of_tables_do_not_go_with_a_folder(home: Home) -> None:
+    write_pictures(home.path / "shots", n_pictures=4)
+    refused = home.run("audit", str(home.path / "shots"), "--label", "class")
+    assert refused.exit_code == ExitCode.WRONG_USE
+    assert "--label: a folder of pictures has its classes by its folders" in " ".join(refused.stderr.split())
+
+
+def test_a_folder_that_was_described_is_brought_up_to_date_and_another_one_refused(home: Home) -> None:
+    for name in ("shots", "other"):
+        write_pictures(home.path / name, n_pictures=6)
+    first = home.run("audit", str(home.path / "shots"), "--describe-only")
+    assert first.exit_code == ExitCode.FINE, first.stderr
+    again = home.run("audit", str(home.path / "shots"), "--describe-only", "--picture-encoder", "resnet18")
+    assert "options.picture_encoder: 'resnet18' (was 'patches')" in again.stdout
+    third = home.run("audit", str(home.path / "other"), "--describe-only", "--name", "shots")
+    assert third.exit_code == ExitCode.WRONG_USE
+    assert "describes other data" in third.stderr
+
+
+def test_an_encoder_that_there_is_not_ends_the_run_with_one_line(home: Home) -> None:
+    write_pictures(home.path / "shots", n_pictures=40)
+    failed = home.run_process("cleanlab-demo", "audit", "shots", *LEAN, "--picture-encoder", "eyes")
+    assert failed.returncode == ExitCode.WRONG_USE, failed.stdout + failed.stderr
+    assert "encoder of pictures 'eyes': expected patches or resnet18" in " ".join(failed.stderr.split())
