@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.images import AnnotationError
+from cleanlab_assets.extras import require
 from cleanlab_assets.families.tables.datalab import run_issue_types, summarize_issue_types
 from cleanlab_assets.families.tables.duplicates import find_close_pairs, number_linked_sets
 from cleanlab_assets.families.tables.neighbor_graph import METRIC, NEAR_DUPLICATE_THRESHOLD, build_neighbor_graph
@@ -194,6 +195,7 @@ def _hash_pixels(picture: Image) -> str:
 
 
 def _run_cleanvision(pictures: _Pictures) -> _Found:
+    require("the asset image_issues", "cleanvision")
     from cleanvision import Imagelab
 
     lab = Imagelab(torchvision_dataset=pictures, verbose=False)
