@@ -192,7 +192,7 @@ class AuditRun:
             config=config,
             inputs={name: found.origin.data_hash for name, found in inputs.items()},
             dataset=self.dataset,
-            libraries=self._task.libraries,
+            libraries=self._task.libraries_of(self.model),
         )
 
 

@@ -223,8 +223,12 @@ def sweep(
             _write_file(save_csv, to_comparison_table(compared_models).to_csv(index=False), title="comparison")
         if failures:
             codes = {find_exit_code(family, run) for run in failed_runs}
-            is_one = len(codes) == 1 and len(failed_runs) == len(failures)
-            fail(codes.pop() if is_one else ExitCode.RUN_FAILED, f"{len(failures)} of {len(wanted)} models failed")
+            if len(failed_runs) < len(failures):
+                codes.add(ExitCode.WRONG_USE)
+            fail(
+                codes.pop() if len(codes) == 1 else ExitCode.RUN_FAILED,
+                f"{len(failures)} of {len(wanted)} models failed",
+            )
         checks = collect_checks(instance, family, {DATASET: dataset, COMPARISON: dataset})
         for partition in partitions.values():
             checks += collect_checks(instance, family, {MODEL: partition})
@@ -242,6 +246,8 @@ def gate(
     Example: cleanlab-demo gate -d adult_income -m random_forest --strict
     """
     family, model = options.choose_model(dataset, model, family_name)
+    if wrong := options.check_parameters(family, dataset, [model], {}):
+        fail(ExitCode.WRONG_USE, wrong[model])
     from cleanlab_assets.families.step import MODEL
     from cleanlab_assets.orchestration.history import say_how_to_make
     from cleanlab_assets.orchestration.partitions import partition_keys

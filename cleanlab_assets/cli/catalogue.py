@@ -159,7 +159,10 @@ def _describe_split(dataset: Dataset) -> str:
 
 
 def _describe_model(model: Model) -> None:
-    _print_facts(model.name, {"what": model.description, "tasks": ", ".join(model.builders)})
+    facts = {"what": model.description, "tasks": ", ".join(model.builders)}
+    if missing := model.explain_missing():
+        facts["missing"] = missing
+    _print_facts(model.name, facts)
 
 
 def _describe_family(family: Family) -> None:

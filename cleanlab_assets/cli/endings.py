@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from cleanlab_assets.cli.terminal import ExitCode, errors, fail
 from cleanlab_assets.datasets.errors import LONGEST_ECHO, UnreadableInputError, cut
+from cleanlab_assets.extras import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +98,7 @@ def _find_ending(error: Exception) -> tuple[ExitCode, str] | None:
     """Return exit code and message of an error that a user can mend, or None."""
     from cleanlab_assets.settings import SettingsError
 
-    if isinstance(error, SettingsError | UnreadableInputError):
+    if isinstance(error, SettingsError | UnreadableInputError | MissingExtraError):
         return ExitCode.WRONG_USE, str(error)
     if "cleanlab_assets.orchestration.instances" in sys.modules:
         from cleanlab_assets.orchestration.instances import InstanceError

@@ -24,7 +24,7 @@ def find_exit_code(family: Family, outcome: RunOutcome) -> ExitCode:
     """Return the exit code of a failed run."""
     if is_gate_closed(family, outcome):
         return ExitCode.GATE_FAILED
-    return ExitCode.WRONG_USE if outcome.has_unreadable_input else ExitCode.RUN_FAILED
+    return ExitCode.WRONG_USE if outcome.is_wrong_use else ExitCode.RUN_FAILED
 
 
 def end_on_failed_gates(checks: Sequence[CheckOutcome]) -> None:

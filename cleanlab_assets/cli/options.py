@@ -214,14 +214,15 @@ def check_parameters(
     family: Family, dataset: str, models: Sequence[str], configs: Mapping[dg.AssetKey, Mapping[str, Any]]
 ) -> dict[str, str]:
     """Return what is wrong with the models and parameters of a run, by model, before anything is materialized."""
-    from cleanlab_assets.models.catalogue import ModelParameterError
+    from cleanlab_assets.models.catalogue import ModelParameterError, get_model
     from cleanlab_assets.orchestration.datasets import get_dataset
 
-    wrong: dict[str, str] = {}
+    missing = {model: get_model(family.name, model).explain_missing() for model in models}
+    wrong = {model: explanation for model, explanation in missing.items() if explanation}
     parameters = configs.get(family.key("predictions"), {}).get("parameters")
     if not parameters:  # to build an estimator takes the import of its library
         return wrong
-    for model in models:
+    for model in (model for model in models if model not in wrong):
         try:
             family.check_model(get_dataset(dataset), model, parameters)
         except ModelParameterError as error:

@@ -110,7 +110,8 @@ class TaskFamily:
         check_model: Raises an error, before anything runs, if a model does not suit a dataset.
         reports: Steps of the model level whose files are meant for people.
         sample_setting: The setting, as ``step.setting``, that takes a sample.
-        libraries: Packages that decide its results, beside those that decide the results of all families.
+        libraries: Packages that decide its results, beside those that decide the results of all families, and those of
+            its models.
         columns: What the columns mean that only its tables have, by name.
     """
 
@@ -127,6 +128,12 @@ class TaskFamily:
     sample_setting: str = "training_set.max_rows"
     libraries: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+
+    def libraries_of(self, model: str) -> tuple[str, ...]:
+        """Packages that decide the results of a model, or those of a level without one if ``model`` is empty."""
+        from cleanlab_assets.models.catalogue import get_model
+
+        return self.libraries if not model else (*self.libraries, *get_model(self.name, model).libraries)
 
     @property
     def report_asset(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cleanlab_assets.datasets.images import AnnotationError
+from cleanlab_assets.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +96,9 @@ def find_picture_issues(pictures: Pictures) -> FoundInPictures:
 
     Raises:
         AnnotationError: a picture cannot be decoded; the message names it.
+        MissingExtraError: CleanVision is not installed.
     """
+    require("the checks of pictures", "cleanvision")
     from cleanvision import Imagelab
 
     lab = Imagelab(torchvision_dataset=pictures, verbose=False)

@@ -8,7 +8,7 @@ import platform
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +27,8 @@ PROVENANCE = "provenance"
 """Name of the metadata entry, and of the place in each file, that holds the provenance."""
 FACTS = "facts"
 """Name of the place in each file that holds the facts of the result."""
+NOT_INSTALLED = "not installed"
+"""What the provenance says of a library of an extra that is absent."""
 _LIBRARIES = ("cleanlab", "scikit-learn", "scipy", "pandas", "numpy", "pyarrow", "skops", "dagster")
 
 
@@ -92,10 +94,18 @@ def library_versions(others: tuple[str, ...] = ()) -> dict[str, str]:
     """Versions of the package, Python and the libraries that decide results.
 
     Args:
-        others: packages beside those that decide the results of every family.
+        others: packages beside those that decide the results of every family; of an extra that is not installed they
+            are ``NOT_INSTALLED``.
     """
-    libraries = {name: version(name) for name in (*_LIBRARIES, *others)}
+    libraries = {name: version(name) for name in _LIBRARIES} | {name: _find_version(name) for name in others}
     return {"cleanlab_assets": version("cleanlab_assets"), "python": platform.python_version(), **libraries}
+
+
+def _find_version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return NOT_INSTALLED
 
 
 def catalogue_hash(dataset: Dataset) -> str:

@@ -13,6 +13,7 @@ import cleanlab_assets.models
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.weights import WEIGHTS_FOLDER
 from cleanlab_assets.discovery import find_entries
+from cleanlab_assets.extras import MissingExtraError, explain_missing
 from cleanlab_assets.models.encoding import ENCODING_TYPES
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class Model:
     """One catalogue entry: a name, a sentence for people, and a pipeline builder for each family it can learn.
 
     ``trusted_types`` are the types beyond those that skops knows which a stored, fitted pipeline holds. A model that is
-    not fitted stands for predictions that the dataset brings along.
+    not fitted stands for predictions that the dataset brings along. ``libraries`` are the modules of an extra that it
+    imports; they decide its results.
     """
 
     name: str
@@ -71,6 +73,11 @@ class Model:
     builders: Mapping[str, Builder]
     trusted_types: frozenset[str] = frozenset()
     is_fitted: bool = True
+    libraries: tuple[str, ...] = ()
+
+    def explain_missing(self) -> str:
+        """Say which libraries of the model are not installed, and how to install them; empty where all are."""
+        return explain_missing(f"model {self.name}", *self.libraries)
 
     def suits(self, dataset: Dataset) -> bool:
         """Whether a dataset has what the model takes."""
@@ -163,9 +170,13 @@ def build_model(
 
     Raises:
         UnknownModelError: the family has no such model.
+        MissingExtraError: a library of the model is not installed.
         ModelParameterError: the estimator has no such parameter, or it is not for a run to set.
     """
-    pipeline = get_model(family, name).builders[family](context)
+    model = get_model(family, name)
+    if missing := model.explain_missing():
+        raise MissingExtraError(missing)
+    pipeline = model.builders[family](context)
     outer = pipeline.named_steps[ESTIMATOR_STEP]
     # Of an estimator that fits another one for each label, the parameters are those of the other one.
     estimator = outer.get_params(deep=False).get("estimator", outer)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 FASTER_RCNN = "fasterrcnn_mobilenet_v3_large_fpn"
 MASK_RCNN = "maskrcnn_resnet50_fpn"
 DEEPLAB = "deeplabv3_mobilenet_v3_large"
+_LIBRARIES = ("torch", "torchvision", "safetensors")
+"""What networks of images take; their trained weights are stored as safetensors."""
 
 
 def _build_tagger(context: BuildContext) -> Pipeline:
@@ -64,32 +66,38 @@ MODELS = (
         description="Recurrent network over words and their letters: minutes where a linear model takes seconds.",
         builders={"token_classification": _build_tagger},
         trusted_types=frozenset({"cleanlab_assets.models.tagging.bilstm_tagger.BiLSTMTagger"}),
+        libraries=("torch",),
     ),
     Model(
         name=DEEPLAB,
         description="DeepLabV3 on MobileNet with COCO weights for the classes of Pascal VOC: everyday objects; "
         "fine-tuned where others are asked for, which is slow without a GPU.",
         builders={"segmentation": _take_deeplab},
+        libraries=_LIBRARIES,
     ),
     Model(
         name=FASTER_RCNN,
         description="Faster R-CNN on MobileNet with COCO weights: a light detector of everyday objects.",
         builders={"object_detection": _take_detector(FASTER_RCNN)},
+        libraries=_LIBRARIES,
     ),
     Model(
         name=MASK_RCNN,
         description="Mask R-CNN with COCO weights: accurate and slow without a GPU; segmentation of COCO's classes "
         "only.",
         builders={"object_detection": _take_detector(MASK_RCNN), "segmentation": _take_mask_rcnn},
+        libraries=_LIBRARIES,
     ),
     Model(
         name="small_detector",
         description="FCOS on eight convolution layers: trained from scratch in minutes, for small images.",
         builders={"object_detection": _build_small_detector},
+        libraries=_LIBRARIES,
     ),
     Model(
         name="small_unet",
         description="U-Net of four levels: trained from scratch in a minute or two, for small images.",
         builders={"segmentation": _build_small_unet},
+        libraries=_LIBRARIES,
     ),
 )

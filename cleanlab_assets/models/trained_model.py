@@ -9,7 +9,8 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from cleanlab_assets.models.catalogue import trusted_types
+from cleanlab_assets.extras import MissingExtraError
+from cleanlab_assets.models.catalogue import all_models, trusted_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +66,7 @@ class TrainedModel:
 
         Raises:
             UntrustedModelError: the file holds a type that neither skops nor a model of the catalogue trusts.
+            MissingExtraError: a library of the model is not installed.
         """
         import skops.io
 
@@ -74,5 +76,8 @@ class TrainedModel:
             raise UntrustedModelError(
                 f"the model file needs {', '.join(foreign)}, which are not trusted: it was not loaded"
             )
+        for model in all_models().values():
+            if not model.trusted_types.isdisjoint(needed) and (missing := model.explain_missing()):
+                raise MissingExtraError(missing)
         stored = skops.io.loads(content, trusted=needed)
         return cls(pipeline=stored["pipeline"], card=json.loads(stored["card"]))

@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from cleanlab_assets.extras import require
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,6 +32,7 @@ class TrainedNetwork:
 
     def to_bytes(self, provenance: Mapping[str, Any]) -> bytes:
         """Serialize as safetensors: weights, with card and provenance in the file's metadata."""
+        require("the file of a trained network", "safetensors")
         from safetensors.numpy import save
 
         card = json.dumps({**self.card, "provenance": dict(provenance)}, default=str)
@@ -38,6 +41,7 @@ class TrainedNetwork:
     @classmethod
     def from_bytes(cls, content: bytes) -> TrainedNetwork:
         """Read a network that ``to_bytes`` wrote."""
+        require("the file of a trained network", "safetensors")
         from safetensors.numpy import load
 
         header = _read_header(io.BytesIO(content))

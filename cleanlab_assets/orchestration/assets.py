@@ -13,12 +13,14 @@ import dagster as dg
 from pydantic import ValidationError, create_model
 
 from cleanlab_assets.datasets.errors import UnreadableInputError
+from cleanlab_assets.extras import MissingExtraError
 from cleanlab_assets.families.step import COMPARISON, MODEL, StepContext
 from cleanlab_assets.methods.provenance import PROVENANCE, Beginning, record_provenance
 from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
 from cleanlab_assets.orchestration.contracts import to_dagster_type
 from cleanlab_assets.orchestration.datasets import broken_datasets, get_dataset
 from cleanlab_assets.orchestration.history import (
+    MISSING_EXTRA,
     UNREADABLE_INPUT,
     latest_provenance,
     read_data_version,
@@ -121,7 +123,7 @@ def build_asset(
             config=config,
             inputs=inputs,
             dataset=ours.dataset,
-            libraries=family.libraries,
+            libraries=family.libraries_of(ours.model),
         )
         provenance = result.origin
         metadata = {
@@ -183,11 +185,13 @@ def to_dagster_config(settings: type[Settings]) -> type[dg.Config]:
 
 
 def _run(step: Step, context: ChainContext, arguments: Mapping[str, Any]) -> Result[Any, Any]:
-    """Run a step; where its input cannot be read, the failure says so to whoever reads the run."""
+    """Run a step; where its input cannot be read, or a library is missing, the failure says so to who reads the run."""
     try:
         return step.run(context, **arguments)
     except UnreadableInputError as error:
         raise dg.Failure(str(error), metadata={UNREADABLE_INPUT: True}, allow_retries=False) from error
+    except MissingExtraError as error:
+        raise dg.Failure(str(error), metadata={MISSING_EXTRA: True}, allow_retries=False) from error
 
 
 def _choose_settings(context: dg.AssetExecutionContext, given: dg.Config) -> dg.Config:

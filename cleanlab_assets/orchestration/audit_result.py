@@ -86,7 +86,7 @@ def collect_result(
         family=family.name,
         dataset=dataset,
         model=model,
-        versions=library_versions(family.task.libraries),
+        versions=library_versions(family.task.libraries_of(model)),
         facts=read(AUDIT_FACTS),
         summary=read(ai_summary.name),
         checks=collect_checks(instance, family, partition_keys(dataset, model), left_out=left_out),

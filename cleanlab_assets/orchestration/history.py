@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NO_VERSION = "not recorded"
 UNREADABLE_INPUT = "unreadable_input"
 """Name of the metadata entry of a failure that says that the input of the step cannot be read."""
+MISSING_EXTRA = "missing_extra"
+"""The same of a failure that says that a library of an extra is not installed."""
 OF_ANOTHER_RUN = "holds the result of another run than the instance records"
 _Records: TypeAlias = "dict[tuple[dg.AssetKey, str], dg.EventLogRecord | None]"
 _remembered: ContextVar[_Records | None] = ContextVar("remembered", default=None)
@@ -126,10 +128,10 @@ def describe_step_failure(event: dg.DagsterEvent) -> str:
     return f"{event.step_key}: {message}"
 
 
-def is_input_unreadable(event: dg.DagsterEvent) -> bool:
-    """Whether a step failed because a description or a source file cannot be read."""
+def is_wrong_use(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed because a description or a source file cannot be read, or a library is not installed."""
     told = event.step_failure_data.user_failure_data
-    return told is not None and UNREADABLE_INPUT in told.metadata
+    return told is not None and not {UNREADABLE_INPUT, MISSING_EXTRA}.isdisjoint(told.metadata)
 
 
 def require_recorded(

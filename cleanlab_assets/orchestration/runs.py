@@ -14,7 +14,7 @@ from cleanlab_assets.compat import latest_check_executions
 from cleanlab_assets.datasets.errors import cut, quote
 from cleanlab_assets.orchestration.dead_runs import PROCESS_TAG
 from cleanlab_assets.orchestration.freshness import find_stale_assets, find_stale_gates
-from cleanlab_assets.orchestration.history import describe_step_failure, is_input_unreadable
+from cleanlab_assets.orchestration.history import describe_step_failure, is_wrong_use
 from cleanlab_assets.orchestration.partitions import Partition, partition_keys
 from cleanlab_assets.processes import this_process
 
@@ -59,8 +59,8 @@ class RunOutcome:
     success: bool = True
     error: str | None = None
     checks: Sequence[CheckOutcome] = field(default_factory=tuple)
-    has_unreadable_input: bool = False
-    """Whether the run failed because a description or a source file cannot be read."""
+    is_wrong_use: bool = False
+    """Whether the run failed because a description or a source file cannot be read, or a library is not installed."""
 
 
 def resolve_configs(family: Family, run_config: RunConfig) -> dict[dg.AssetKey, dict[str, Any]]:
@@ -245,7 +245,7 @@ def _read_result(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
         "success": result.success,
         "error": None if result.success else _describe_failure(result),
         "checks": [_to_outcome(evaluation) for evaluation in result.get_asset_check_evaluations()],
-        "has_unreadable_input": any(is_input_unreadable(event) for event in failures),
+        "is_wrong_use": any(is_wrong_use(event) for event in failures),
     }
 
 

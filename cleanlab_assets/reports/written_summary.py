@@ -23,6 +23,7 @@ from pydantic import (
     ValidationError,
 )
 
+from cleanlab_assets.extras import explain_missing
 from cleanlab_assets.reports.audit_summary import (
     MOST_FINDINGS,
     MOST_STEPS,
@@ -266,14 +267,21 @@ def _choose_service(writer: WriterSettings) -> _Service | str:
     key, address = keys[protocol], {"openai": writer.base_url, "anthropic": writer.anthropic_base_url}[protocol]
     if not key and not address:
         return NOT_CONFIGURED
-    if not (key.isascii() and key.isprintable()):
-        return f"the key of {protocol} contains characters that no key has"
+    if obstacle := _find_obstacle(protocol, key):
+        return obstacle
     default_model, default_url = _DEFAULTS[protocol]
     try:
         url = str(HttpUrl(address or default_url))
     except ValidationError:
         return "the address of the language model's server is not a web address"
     return _Service(protocol, model or default_model, SecretStr(key or NO_KEY), url)
+
+
+def _find_obstacle(protocol: str, key: str) -> str:
+    """Say why a language model that is configured cannot be asked; empty where it can."""
+    if not (key.isascii() and key.isprintable()):
+        return f"the key of {protocol} contains characters that no key has"
+    return explain_missing("a summary by a language model", "pydantic_ai", protocol)
 
 
 def _reveal(key: SecretStr | None) -> str:

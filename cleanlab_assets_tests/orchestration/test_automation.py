@@ -291,7 +291,7 @@ def test_a_download_of_another_content_is_not_tried_again(
 
     assert server.requests == ["/table.csv"]
     assert "its SHA-256 is" in (outcome.error or "")
-    assert outcome.has_unreadable_input
+    assert outcome.is_wrong_use
 
 
 def test_an_insecure_address_is_not_tried_again(

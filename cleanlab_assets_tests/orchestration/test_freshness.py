@@ -290,7 +290,7 @@ class Recorded:
             catalogue_hash=catalogue_hash(dataset),
             display_hash=display_hash(dataset),
             data_hash="a version",
-            versions=library_versions(self.family.task.libraries),
+            versions=library_versions(self.family.task.libraries_of(Partition.parse(partition).model)),
             started="",
             seconds=0.0,
         )

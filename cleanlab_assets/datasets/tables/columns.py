@@ -22,6 +22,9 @@ MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None",
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 INFINITE = r"(?i)^[+-]?inf(inity)?$"
 """What programs write for a number beyond all bounds: a measurement has no such value."""
+NUMBER_MARKS = ("$", "€", "£", "¥", "%")
+"""What may stand before or behind each number of a column of texts."""
+_GROUPED = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+$|^[+-]?\d+$"
 
 
@@ -76,17 +79,32 @@ def has_times(column: pa.ChunkedArray) -> bool:
     return bool(pa.types.is_timestamp(column.type) or pa.types.is_date(column.type))
 
 
-def find_numbers(texts: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+def strip_mark(texts: pa.ChunkedArray, mark: str) -> pa.ChunkedArray:
+    """Return texts without a mark before or behind their numbers: 5 of $5, +$5 and 5 $."""
+    import pyarrow.compute as pc
+
+    escaped = re.escape(mark)
+    texts = pc.replace_substring_regex(texts, rf"^([+-]?)\s*{escaped}\s*", r"\1")
+    return pc.replace_substring_regex(texts, rf"\s*{escaped}$", "")
+
+
+def find_numbers(texts: pa.ChunkedArray, decimal: str, mark: str = "") -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     """Return texts with a point before the fraction of a number, and which of them are numbers, bool.
 
     Args:
         texts: of any content, null where a value is missing.
         decimal: what stands before a fraction: a point, or a comma with points between thousands.
+        mark: what stands before or behind the numbers, such as $ or %; there may be commas between thousands then.
     """
     import pyarrow.compute as pc
 
+    if mark:
+        texts = strip_mark(texts, mark)
     if decimal == ",":
         texts = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
+    elif mark:
+        is_grouped = pc.match_substring_regex(texts, _GROUPED)
+        texts = pc.if_else(is_grouped, pc.replace_substring(texts, ",", ""), texts)
     return texts, pc.match_substring_regex(texts, NUMBER)
 
 
@@ -96,6 +114,7 @@ def parse_numbers(
     row_ids: Sequence[str],
     *,
     decimal: str = ".",
+    mark: str = "",
     missing: Collection[str] = MISSING,
 ) -> tuple[pd.Series, str]:
     """Read a column of numbers; what is no number, and what is infinite, counts as missing.
@@ -105,6 +124,7 @@ def parse_numbers(
         name: its name, for the note.
         row_ids: of its rows, for the note.
         decimal: what stands before a fraction: a point, or a comma with points between thousands.
+        mark: what stands before or behind the numbers of a column of texts, such as $ or %.
         missing: texts that stand for a missing value.
 
     Returns:
@@ -119,7 +139,7 @@ def parse_numbers(
         texts = column
     else:
         texts = to_texts(column, missing)
-        plain, is_number = find_numbers(texts, decimal)
+        plain, is_number = find_numbers(texts, decimal, mark)
         read = pc.if_else(is_number, plain, pa.scalar(None, pa.string()))
         numbers = pc.cast(read, pa.float64()).to_numpy().astype(np.float64)
         is_wrong = pc.fill_null(pc.invert(is_number), fill_value=False).to_numpy() | np.isinf(numbers)
@@ -228,12 +248,13 @@ def parse_column(
     row_ids: Sequence[str],
     *,
     decimal: str = ".",
+    mark: str = "",
     date_format: str | None = None,
     missing: Collection[str] = MISSING,
 ) -> tuple[pd.Series, str]:
     """Read a column as values of a kind, see ``parse_numbers`` and ``parse_times``."""
     if kind in ("numeric", "binary"):
-        return parse_numbers(column, name, row_ids, decimal=decimal, missing=missing)
+        return parse_numbers(column, name, row_ids, decimal=decimal, mark=mark, missing=missing)
     if kind == "date":
         return parse_times(column, name, row_ids, date_format=date_format, missing=missing)
     return parse_texts(column, name, missing=missing), ""

@@ -123,6 +123,8 @@ class Options(BaseModel):
         quote: what stands around a field.
         escape: what stands before a quote within quotes, where it is not doubled.
         decimal: what stands before the fraction of a number.
+        number_marks: by column of numbers that are texts what stands before or behind them, such as $ or %; commas may
+            stand between their thousands then. 12.5% is 12.5.
         date_format: format by column of dates that are texts, such as ``%d/%m/%Y``.
         missing: texts that stand for a missing value.
         sheet: of an Excel file; the first if absent.
@@ -143,6 +145,7 @@ class Options(BaseModel):
     quote: str = '"'
     escape: str | None = None
     decimal: Literal[".", ","] = "."
+    number_marks: dict[str, str] = Field(default_factory=dict)
     date_format: dict[str, str] = Field(default_factory=dict)
     missing: tuple[str, ...] = MISSING
     sheet: str | None = None
@@ -162,6 +165,14 @@ class Options(BaseModel):
         if value is not None and len(value) != 1:
             raise ValueError("expected one character")
         return value
+
+    @field_validator("number_marks")
+    @classmethod
+    def _check_marks(cls, marks: dict[str, str]) -> dict[str, str]:
+        for name, mark in marks.items():
+            if not mark or any(character in "0123456789.,+-" or character.isspace() for character in mark):
+                raise ValueError(f"of {quote(name)}: found {quote(mark)}, expected a mark such as $, % or EUR")
+        return marks
 
     @field_validator("date_format")
     @classmethod

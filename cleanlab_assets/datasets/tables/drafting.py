@@ -36,7 +36,7 @@ from cleanlab_assets.datasets.tables.profiles import find_decimal, profile_colum
 from cleanlab_assets.datasets.weights import WEIGHTS_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from cleanlab_assets.datasets.dataset import ColumnKind
     from cleanlab_assets.datasets.descriptions import OwnDataset
@@ -173,8 +173,15 @@ def draft_description(
             form = Form(encoding=request.encoding or guessed, sheet=request.sheet)
         source = read_source_table(request.file, form, taken=TAKEN_NAMES)
     decimal = options.decimal if known is not None else find_decimal(source.columns, options.missing)
+    described_names = set() if described is None else {*described.named}
     profiles = {
-        name: profile_column(source.columns[name], name, decimal=decimal, missing=options.missing)
+        name: profile_column(
+            source.columns[name],
+            name,
+            decimal=decimal,
+            mark=options.number_marks.get(name, "") if name in described_names else None,
+            missing=options.missing,
+        )
         for name in source.columns.column_names
     }
     request = _use_read_names(request, profiles)
@@ -192,6 +199,9 @@ def draft_description(
     classes: list[str] = next((entry.value for entry in label_entries if entry.place == ("class_names",)), [])
     matrix_entries, told = _describe_matrices(request, known, folder, classes, roles.get("id"))
     notes += told
+    numbers = {name for name, found in features.items() if found.kind in ("numeric", "binary")}
+    if any(entry.place == ("family",) and entry.value == "regression" for entry in label_entries):
+        numbers |= {*labels}
     entries = [
         *label_entries,
         *matrix_entries,
@@ -201,6 +211,7 @@ def draft_description(
         *_describe_slices(request, described),
         *_describe_options(request, source.form.dialect, options, decimal, is_new=known is None),
         *_describe_encoders(request, options, features, folder.parent),
+        *_describe_number_marks(options, profiles, numbers),
     ]
     if known is None:
         dates = {name for name, found in features.items() if found.kind == "date"} | {roles.get("time")}
@@ -543,7 +554,11 @@ def _describe_options(
     request: Request, dialect: Dialect | None, options: Options, decimal: str, *, is_new: bool
 ) -> list[Entry]:
     if not is_new:
-        said = options.model_dump(exclude_defaults=True) | {"whole_numbers": None, "date_format": None}
+        said = options.model_dump(exclude_defaults=True) | {
+            "whole_numbers": None,
+            "number_marks": None,
+            "date_format": None,
+        }
         entries = [Entry(("options", name), value) for name, value in said.items() if value is not None]
         entries += [Entry(("options", "date_format", name), text) for name, text in options.date_format.items()]
     else:
@@ -568,6 +583,16 @@ def _describe_options(
             entries = [entry for entry in entries if entry.place != ("options", name)]
             entries.append(Entry(("options", name), value, "you said so"))
     return entries
+
+
+def _describe_number_marks(
+    options: Options, profiles: Mapping[str, ColumnProfile], numbers: Collection[str]
+) -> list[Entry]:
+    """Say what stands before or behind the numbers of columns, such as $ or %; what was described before stays."""
+    found = {name: profile.mark for name, profile in profiles.items() if profile.mark and name in numbers}
+    marks = found | options.number_marks
+    why = "stands before or behind each number, and is left out"
+    return [Entry(("options", "number_marks", name), mark, why) for name, mark in marks.items()]
 
 
 def _describe_date_formats(profiles: Sequence[ColumnProfile]) -> tuple[list[Entry], list[str]]:

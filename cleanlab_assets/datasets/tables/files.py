@@ -27,6 +27,7 @@ from cleanlab_assets.datasets.tables.delimited import (
     read_records,
 )
 from cleanlab_assets.datasets.text_files import TextFileError, decode_text, guess_encoding
+from cleanlab_assets.extras import explain_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -235,12 +236,10 @@ def _read_json_lines(content: bytes, name: str, form: Form) -> SourceTable:
 
 
 def _read_excel(content: bytes, name: str, form: Form) -> SourceTable:
-    try:
-        import openpyxl
-    except ModuleNotFoundError as error:
-        raise TableError(
-            f"{name}: to read Excel files takes openpyxl: pip install openpyxl, or save the sheet as CSV"
-        ) from error
+    if missing := explain_missing(f"the Excel file {name}", "openpyxl"):
+        raise TableError(f"{missing}, or save the sheet as CSV")
+    import openpyxl
+
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError) as error:

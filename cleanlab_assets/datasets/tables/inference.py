@@ -65,7 +65,10 @@ def _infer_simple_kind(profile: ColumnProfile) -> Inference | None:
         return Inference("binary", "values are 0 and 1, or true and false")
     if profile.number_share >= MOST_SHARE and not (profile.has_leading_zeros and profile.is_whole):
         others = (1 - profile.number_share) * profile.n_values
-        return Inference("numeric", "numbers" + (f"; {others:,.0f} others count as missing" if others >= 1 else ""))
+        marked = f" with {profile.mark}, such as {quote(profile.examples[0], 40)}" if profile.mark else ""
+        return Inference(
+            "numeric", f"numbers{marked}" + (f"; {others:,.0f} others count as missing" if others >= 1 else "")
+        )
     return None
 
 

@@ -184,6 +184,7 @@ class TableLoader:
             kind,
             source.row_ids,
             decimal=options.decimal,
+            mark=options.number_marks.get(name, ""),
             date_format=options.date_format.get(name),
             missing=options.missing,
         )

@@ -14,12 +14,14 @@ from cleanlab_assets.datasets.tables.columns import (
     INFINITE,
     MISSING,
     NUMBER,
+    NUMBER_MARKS,
     DateFormat,
     find_date_format,
     find_numbers,
     has_numbers,
     has_times,
     holds_pictures,
+    strip_mark,
     to_texts,
 )
 
@@ -30,9 +32,13 @@ if TYPE_CHECKING:
 
 MOST_SHARE = 0.95
 """Share of the values of a column that must be of a kind for the others to count as missing."""
+SAMPLE_OF_MARKS = 1000
+"""Values of a column by which it is told whether a mark stands with its numbers."""
 SAMPLE_OF_TIMES = 1000
 """Values of a column by which it is told whether they are dates."""
 _NAME_OF_PICTURE = rf"(?i)\.({'|'.join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))})$"
+_GROUPED_ALONE = r"^[+-]?\d{1,3}(,\d{3})*$"
+"""A number whose commas may stand between thousands, as of $1,234."""
 _LEADING_ZERO = r"^0\d"
 _HINT_OF_TIME = r"\d[-/.:]\d|[A-Za-z]{3,9}\.? \d|\d [A-Za-z]{3,9}"
 _DAY_NUMBER = r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
@@ -48,6 +54,7 @@ class ColumnProfile:
         n_missing: rows without a value.
         n_distinct: different values.
         number_share: share of the values that are numbers, from 0 to 1.
+        mark: what stands before or behind these numbers, such as $ or %; empty without one.
         is_whole: whether all of these are whole numbers.
         is_counter: whether the values are whole numbers that grow by one from row to row.
         is_flag: whether all values are 0 or 1, or true or false.
@@ -65,6 +72,7 @@ class ColumnProfile:
     n_missing: int
     n_distinct: int
     number_share: float
+    mark: str
     is_whole: bool
     is_counter: bool
     is_flag: bool
@@ -97,6 +105,10 @@ def find_decimal(table: pa.Table, missing: Collection[str] = MISSING) -> str:
             continue
         texts = to_texts(column, missing).drop_null()
         if len(texts) and pc.any(pc.match_substring(texts, ",")).as_py():
+            if mark := _find_mark(texts):
+                texts = strip_mark(texts, mark)
+                if pc.all(pc.match_substring_regex(texts, _GROUPED_ALONE)).as_py():
+                    continue
             share = pc.mean(pc.cast(pc.match_substring_regex(texts, DECIMAL_COMMA), pa.float64())).as_py()
             if share >= MOST_SHARE:
                 return ","
@@ -104,7 +116,12 @@ def find_decimal(table: pa.Table, missing: Collection[str] = MISSING) -> str:
 
 
 def profile_column(
-    column: pa.ChunkedArray, name: str, *, decimal: str = ".", missing: Collection[str] = MISSING
+    column: pa.ChunkedArray,
+    name: str,
+    *,
+    decimal: str = ".",
+    mark: str | None = None,
+    missing: Collection[str] = MISSING,
 ) -> ColumnProfile:
     """Look at a column of a source table.
 
@@ -112,6 +129,7 @@ def profile_column(
         column: the column as its file has it.
         name: its name.
         decimal: what stands before a fraction in a text.
+        mark: what stands before or behind the numbers of texts; it is found out if None.
         missing: texts that stand for a missing value.
     """
     import pyarrow as pa
@@ -121,8 +139,10 @@ def profile_column(
     n_values = len(texts)
     is_flag = pa.types.is_boolean(column.type)
     number_share, is_whole, numbers = float(has_numbers(column)), False, np.empty(0)
+    if mark is None:
+        mark = _find_mark(texts) if n_values else ""
     if n_values and not is_flag:
-        plain, is_number = find_numbers(texts, decimal)
+        plain, is_number = find_numbers(texts, decimal, mark)
         numbers = pc.cast(plain.filter(is_number), pa.float64()).to_numpy()
         is_infinite = pc.match_substring_regex(texts, INFINITE)
         number_share = (len(numbers) + pc.sum(is_infinite).as_py()) / n_values
@@ -137,6 +157,7 @@ def profile_column(
         n_missing=len(column) - n_values,
         n_distinct=pc.count_distinct(texts).as_py(),
         number_share=number_share,
+        mark=mark,
         is_whole=is_whole,
         is_counter=bool(is_all_numbers and is_whole and (np.diff(numbers) == 1).all()),
         is_flag=is_flag,
@@ -149,6 +170,19 @@ def profile_column(
         mean_words=pc.mean(words).as_py() or 0.0,
         examples=tuple(dict.fromkeys(texts.slice(0, SAMPLE_OF_TIMES).to_pylist()))[:3],
     )
+
+
+def _find_mark(texts: pa.ChunkedArray) -> str:
+    """Return the mark that nearly all values have, such as $ or %; empty where there is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    sample = texts.slice(0, SAMPLE_OF_MARKS)
+    for mark in NUMBER_MARKS:
+        has_mark = pc.not_equal(strip_mark(sample, mark), sample)
+        if pc.mean(pc.cast(has_mark, pa.float64())).as_py() >= MOST_SHARE:
+            return mark
+    return ""
 
 
 def _find_date_format(texts: pa.ChunkedArray) -> DateFormat | None:

@@ -20,7 +20,7 @@ _HEADER = (
 )
 _MANAGED = (("files",), ("sha256",), ("columns",), ("options",), ("predictions",), ("features",), ("class_names",))
 """Sections and lines that go where a new draft has them no more."""
-_NESTED = (("columns", "kinds"), ("options", "date_format"))
+_NESTED = (("columns", "kinds"), ("options", "number_marks"), ("options", "date_format"))
 """Sections within sections, each with a line for each column."""
 
 

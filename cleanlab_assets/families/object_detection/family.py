@@ -21,5 +21,5 @@ OBJECT_DETECTION = TaskFamily(
     variants=VARIANTS,
     data_issues=collect_data_issues,
     reports=("box_issues", "box_report", "retrained_model"),
-    libraries=("torch", "torchvision", "cleanvision", "pillow", "safetensors"),
+    libraries=("cleanvision", "pillow"),
 )

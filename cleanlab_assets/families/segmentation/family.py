@@ -30,5 +30,5 @@ SEGMENTATION = TaskFamily(
     variants=VARIANTS,
     data_issues=collect_data_issues,
     reports=("label_issues", "mask_report", "retrained_model"),
-    libraries=("torch", "torchvision", "cleanvision", "pillow", "safetensors"),
+    libraries=("cleanvision", "pillow"),
 )

@@ -24,5 +24,4 @@ TOKEN_CLASSIFICATION = TaskFamily(
     variants=VARIANTS,
     reports=("label_issues", "token_report", "retrained_model"),
     sample_setting="training_set.max_sentences",
-    libraries=("torch",),
 )

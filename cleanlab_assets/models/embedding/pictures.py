@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cleanlab_assets.datasets.weights import WEIGHTS_FOLDER
+from cleanlab_assets.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,7 +131,9 @@ class ResnetEncoder:
 
         Raises:
             WeightsError: the published weights cannot be had.
+            MissingExtraError: torch or torchvision is not installed.
         """
+        require(f"the encoder {RESNET}", "torch", "torchvision")
         import torch
         from torchvision.models import get_model
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleanlab_assets.extras import require
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
@@ -94,7 +96,12 @@ class SentenceEncoder:
         return self
 
     def transform(self, texts: Sequence[str | None]) -> np.ndarray:
-        """Return float32 of shape (n_texts, dimensions of the model)."""
+        """Return float32 of shape (n_texts, dimensions of the model).
+
+        Raises:
+            MissingExtraError: the library is not installed.
+        """
+        require("the encoder sentence-transformers", "sentence_transformers")
         from sentence_transformers import SentenceTransformer
 
         model = SentenceTransformer(self.name, device="cpu", trust_remote_code=False)

@@ -66,6 +66,31 @@ def test_what_is_no_number_counts_as_missing_and_is_told(
 
 
 @pytest.mark.parametrize(
+    ("values", "mark", "decimal", "expected"),
+    [
+        (["$1,234.56", "-$5", "$-0.5", "+$7", "$ 12", "$1,000,000", "3"], "$", ".", [1234.56, -5, -0.5, 7, 12, 1e6, 3]),
+        (["12.3%", "5 %", "-0.5%", None], "%", ".", [12.3, 5, -0.5, np.nan]),
+        (["1.234,56 €", "€ 7", "2,5€"], "€", ",", [1234.56, 7, 2.5]),
+        (["EUR 5", "5"], "EUR", ".", [5, 5]),
+    ],
+)
+def test_a_mark_before_or_behind_numbers_is_left_out(
+    values: list[Any], mark: str, decimal: str, expected: list[float]
+) -> None:
+    row_ids = [f"t:{row}" for row in range(len(values))]
+    found, told = parse_column(column_of(values), "x", "numeric", row_ids, decimal=decimal, mark=mark)
+    np.testing.assert_array_equal(found.to_numpy(), expected)
+    assert not told
+
+
+@pytest.mark.parametrize("text", ["$12,34", "1$2", "$$5", "5%", "($5)", "$", "$1,234,5"])
+def test_what_is_no_number_with_its_mark_counts_as_missing(text: str) -> None:
+    found, told = parse_column(column_of(["$1", text]), "x", "numeric", ["t:1", "t:2"], mark="$")
+    np.testing.assert_array_equal(found.to_numpy(), [1, np.nan])
+    assert f"the first is '{text}' in t:2" in told
+
+
+@pytest.mark.parametrize(
     ("values", "expected"),
     [
         (["2024-01-31", None, "2024-02-01"], ["2024-01-31", None, "2024-02-01"]),
@@ -119,6 +144,10 @@ def test_what_is_no_date_counts_as_missing_and_is_told() -> None:
 KINDS: dict[str, tuple[list[Any], ColumnKind | None, str]] = {
     "numbers": (["1.5", "2", "NA", "-3"], "numeric", "numbers"),
     "numbers with a few texts": ([*map(str, range(1, 60)), "n.a."], "numeric", "1 others count as missing"),
+    "prices": ([f"${n * 137:,}.50" for n in range(1, 40)], "numeric", "numbers with $, such as '$137.50'"),
+    "percentages": ([f"{n / 10}%" for n in range(1, 40)], "numeric", "numbers with %, such as '0.1%'"),
+    "prices and texts": ([*(f"€{n}" for n in range(1, 60)), "free"], "numeric", "1 others count as missing"),
+    "codes that begin with a mark": ([f"$A{n % 7}" for n in range(30)], "categorical", "7 different values"),
     "numbers and texts": (["1", "2", "a", "b", "a"], "categorical", "40% are numbers"),
     "zero and one": (["0", "1", "1", "0"], "binary", "values are 0 and 1"),
     "true and false": ([True, False, None], "binary", "true and false"),
@@ -165,6 +194,10 @@ def test_whole_numbers_that_all_differ_are_identifiers_by_their_name(name: str, 
         (["1.5", "2"], "."),
         (["1,2,3", "a"], "."),
         (["a, b", "c"], "."),
+        (["$1,234", "$999"], "."),
+        (["$1,234.50", "$999"], "."),
+        (["1.234,50 €", "999 €"], ","),
+        (["12,5%", "3%"], ","),
     ],
 )
 def test_the_decimal_mark_is_found(texts: list[str], expected: str) -> None:
@@ -180,6 +213,7 @@ def test_the_decimal_mark_is_found(texts: list[str], expected: str) -> None:
         ([1, 2, 3] * 20, None, "classification", "regression"),
         (list(range(100)), None, "regression", "classification"),
         ([0.5, 1.5, 2.5, 0.5], None, "regression", "classification"),
+        (["$1,250.50", "$300", "$99.99"], None, "regression", "classification"),
         (["01", "02", "01"], None, "classification", None),
         (["a;b", "a", ""], ";", "multilabel", None),
         ([["a", "b"], []], None, "multilabel", None),

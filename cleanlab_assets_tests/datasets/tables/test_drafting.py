@@ -216,6 +216,46 @@ def test_a_file_with_semicolons_and_decimal_commas_is_described_and_read(desk: D
     np.testing.assert_array_equal(desk.load().table["amount"], make_tickets()["amount"])
 
 
+def test_marks_of_numbers_are_described_and_may_be_edited(desk: Desk) -> None:
+    amounts = make_tickets()["amount"] * 10_000
+    table = make_tickets().assign(
+        amount=[f"{'-' * (value < 0)}${abs(value):,.0f}" for value in amounts],
+        rate=[f"{row}.5%" for row in range(N_ROWS)],
+    )
+    desk.write(table.to_csv(index=False))
+    desk.describe(labels=("category",))
+
+    assert desk.content["options"]["number_marks"] == {"amount": "$", "rate": "%"}
+    assert desk.content["columns"]["kinds"]["amount"] == desk.content["columns"]["kinds"]["rate"] == "numeric"
+    text = desk.path.read_text(encoding="utf-8")
+    assert 'rate = "%" # stands before or behind each number, and is left out' in text
+    loaded, notes = desk.load()
+    np.testing.assert_array_equal(loaded["amount"], amounts.round())
+    np.testing.assert_array_equal(loaded["rate"], np.arange(N_ROWS) + 0.5)
+    assert notes == ()
+
+    assert desk.describe() == []
+    desk.path.write_text(text.replace('rate = "%"', 'rate = "USD"'), encoding="utf-8")
+    assert desk.describe() == []
+    assert f"column 'rate': {N_ROWS} of {N_ROWS} values are no finite number" in desk.load().notes[0]
+
+
+def test_the_mark_of_a_numeric_label_is_described_and_that_of_classes_is_not(desk: Desk) -> None:
+    prices = [f"${row + 0.25:,}" for row in range(N_ROWS)]
+    desk.write(make_tickets().assign(price=prices, tier=["$5", "$10"] * (N_ROWS // 2)).to_csv(index=False))
+
+    desk.describe(labels=("price",))
+    assert desk.content["family"] == "regression"
+    assert desk.content["options"]["number_marks"]["price"] == "$"
+    np.testing.assert_array_equal(desk.load().table["price"], np.arange(N_ROWS) + 0.25)
+
+    desk.path.unlink()
+    desk.path.parent.rmdir()
+    desk.describe(labels=("tier",))
+    assert desk.content["class_names"] == ["$10", "$5"]
+    assert "tier" not in desk.content["options"]["number_marks"]
+
+
 def test_a_guessed_encoding_is_written_down_and_told(desk: Desk) -> None:
     table = make_tickets().assign(channel=["Köln", "Düsseldorf", "Nürnberg"] * (N_ROWS // 3))
     desk.file.write_bytes(table.to_csv(index=False).encode("cp1252"))
@@ -394,6 +434,7 @@ def test_all_columns_that_are_not_there_are_told_at_once(desk: Desk) -> None:
         ("table = ", "tabel = ", "found tabel, expected table, and optionally test"),
         ("[options.date_format]", "[options]\ndecimal = '..'", "options.decimal: Input should be '.' or ','"),
         ("[options.date_format]", "[options]\ndelimiter = ';;'", "options.delimiter: expected one character"),
+        ("[options.date_format]", "[options]\nnumber_marks = {amount = '5'}", "found '5', expected a mark such as $"),
         ("%d.%m.%Y", "dd.mm", "expected a format such as %d/%m/%Y"),
         ("%d.%m.%Y", "%Q", "options.date_format: 'Q' is a bad"),
     ],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -152,8 +153,10 @@ def test_without_its_library_an_excel_file_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_excel(tmp_path / "t.xlsx")
-    monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
-    with pytest.raises(TableError, match="takes openpyxl: pip install openpyxl"):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(
+        TableError, match=r"t\.xlsx needs openpyxl.*'cleanlab-assets\[excel\]', or save the sheet as CSV"
+    ):
         read_source_table(tmp_path / "t.xlsx")
 
 
