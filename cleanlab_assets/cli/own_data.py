@@ -44,6 +44,7 @@ def audit(
     group: Annotated[str, typer.Option(help="Column whose equal rows stay on one side of the split.")] = "",
     time: Annotated[str, typer.Option(help="Column that orders the rows in time.")] = "",
     split: Annotated[str, typer.Option(help="Column that says train or test.")] = "",
+    weight: Annotated[str, typer.Option(help="Column that says how much a row counts in fits and metrics.")] = "",
     source: Annotated[str, typer.Option(help="Column that says who labelled a row, or where it comes from.")] = "",
     slices: Annotated[
         list[str] | None,
@@ -128,6 +129,7 @@ def audit(
                     ("group", group),
                     ("time", time),
                     ("split", split),
+                    ("weight", weight),
                     ("source", source),
                 )
                 if column

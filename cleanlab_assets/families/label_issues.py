@@ -9,7 +9,7 @@ from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Notes, TableView, keep_finite
 from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
-from cleanlab_assets.methods.training_set import OWN_ID, audited_rows
+from cleanlab_assets.methods.training_set import OWN_ID, ROW_WEIGHT, audited_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ def store_label_issues(
     Args:
         table: one row for each audited row or image, with ``split``, ``label_quality``, ``is_label_issue`` and
             ``rank``.
-        training_set: the rows under audit; the names that the user gives them go into the table.
+        training_set: the rows under audit; the names that the user gives them and their weights go into the table.
         facts: the facts but for ``planted``.
         columns: columns of the worst rows that people see.
         show: further figures of the table.
@@ -44,6 +44,8 @@ def store_label_issues(
     if OWN_ID in training_set:
         table = table.copy()
         table.insert(1, OWN_ID, audited_rows(training_set)[OWN_ID])
+    if ROW_WEIGHT in training_set:
+        table = table.assign(**{ROW_WEIGHT: audited_rows(training_set)[ROW_WEIGHT]})
     if "planted_error" in training_set:
         table, planted = measure_planted(table, audited_rows(training_set))
         facts = facts.model_copy(update={"planted": planted})

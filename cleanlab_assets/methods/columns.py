@@ -10,6 +10,7 @@ COLUMN_DESCRIPTIONS = {
     "planted_kind": "Kind of the planted error.",
     "split": "train: models learn from the row; validation: it helps to choose a variant; test: it compares variants.",
     "time_block": "Block of consecutive times that the row belongs to: its rows depend on each other.",
+    "row_weight": "How much the row counts in fits and metrics.",
     "fold": "Fold of the cross-validation; -1 on rows that are kept aside.",
     "suggested_label": "The likeliest class, or the predicted value, by the out-of-sample predictions.",
     "predicted_label": "The likeliest class by the out-of-sample predicted probabilities.",

@@ -13,7 +13,7 @@ from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_
 from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample, group_equal_rows
 from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
 from cleanlab_assets.methods.planted_errors import PLANTED_COLUMNS, plant_label_errors, uniform_confusion
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import row_weights, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -207,7 +207,9 @@ def plant_and_audit_classes(
     fold = divide_rows(
         planted.labels, group_equal_rows(copy[keep_together or features]), [1 / folds] * folds, seed=seed
     )
-    predicted = predict_out_of_sample(copy[features], planted.labels, fold, n_classes=n_classes, build=build)
+    predicted = predict_out_of_sample(
+        copy[features], planted.labels, fold, n_classes=n_classes, build=build, weights=row_weights(copy)
+    )
     predictions = to_predictions_table(copy, predicted.probabilities, names)
     issues = find_issues(predictions, copy[features]).table
     return score_detection_power(

@@ -29,7 +29,8 @@ class PredictionsFacts(Facts):
     """How the rows were predicted.
 
     ``cross_validation`` holds the metrics of the out-of-sample predictions by name; ``reliability`` how often the model
-    is right at each confidence; ``looks_in_sample`` says why predictions of the user's own look as if the model had
+    is right at each confidence, each row counted once; ``notes`` are what a reader must know of the fits;
+    ``looks_in_sample`` says why predictions of the user's own look as if the model had
     seen the rows, empty if they do not.
     """
 
@@ -37,6 +38,7 @@ class PredictionsFacts(Facts):
     model_parameters: dict[str, Any]
     cross_validation: dict[str, float]
     reliability: ReliabilityCurve
+    notes: list[str] = Field(default_factory=list)
     looks_in_sample: str = ""
 
 

@@ -198,6 +198,7 @@ def _make_entry(
         time_block=options.time_block,
         slice_columns=columns.all_slices,
         split_column=GIVEN_SPLIT if has_split else None,
+        weight_column=columns.weight,
         may_lack_labels=description.family != "multilabel",
     )
 
@@ -256,6 +257,8 @@ def _list_columns(columns: Columns, *, is_numeric: bool, has_split: bool) -> lis
     for name, kind in roles:
         if name is not None:
             listed.setdefault(name, {"kind": kind, **role})
+    if columns.weight is not None:
+        listed[columns.weight] = {"kind": "numeric", "is_feature": False, "minimum": 0.0}
     if has_split:
         listed[GIVEN_SPLIT] = {"kind": "categorical", "is_feature": False}
     return [Column(name=name, **said) for name, said in listed.items()]

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 40
 MOST_COLUMNS_TOLD = 50
-ROLES = ("id", "group", "time", "split", "source")
+ROLES = ("id", "group", "time", "split", "weight", "source")
+SOLE_ROLES = ("weight",)
+"""Roles of columns that have no other."""
 SEPARATORS = (";", "|", ",", "/")
 LEAST_JOINED_SHARE = 0.3
 """Share of the classes that hold a separator from which they may name several."""
@@ -281,6 +283,11 @@ def _find_roles(request: Request, described: Columns | None, labels: Sequence[st
     for role, name in roles.items():
         if name in labels:
             raise TableError(f"{request.option(role)} {quote(name)}: the column is the label, expected another one")
+        others = [other for other, taken in roles.items() if taken == name and other != role]
+        if role in SOLE_ROLES and others:
+            raise TableError(
+                f"{request.option(role)} {quote(name)}: the column is the {others[0]}, expected another one"
+            )
     return roles
 
 

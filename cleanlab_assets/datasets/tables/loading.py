@@ -15,7 +15,7 @@ from cleanlab_assets.datasets.dataset import NotedTable
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.source_tables import label_column
-from cleanlab_assets.datasets.tables.columns import parse_column, parse_texts
+from cleanlab_assets.datasets.tables.columns import parse_column, parse_numbers, parse_texts
 from cleanlab_assets.datasets.tables.delimited import MOST_ERRORS, TableError
 from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT, TAKEN_NAMES, TEST_TABLE
 from cleanlab_assets.datasets.tables.files import read_source_table
@@ -75,8 +75,8 @@ class TableLoader:
         """Read the files.
 
         Raises:
-            TableError: a file holds no table, or other columns than described; a split is neither train nor test; a
-                column of 0 and 1 holds something else.
+            TableError: a file holds no table, or other columns than described; a split is neither train nor test, a
+                weight no number of at least 0; a column of 0 and 1 holds something else.
             TextFileError: a file is not text in its encoding.
         """
         form = self.options.form(self.encoding)
@@ -153,6 +153,8 @@ class TableLoader:
         if columns.time is not None and columns.time not in values:
             values[columns.time], note = self._parse(source, columns.time, "date")
             notes.append(note)
+        if columns.weight is not None:
+            values[columns.weight] = _read_weights(source, columns.weight, self.options)
         if columns.split is not None:
             values[GIVEN_SPLIT] = _read_split(source, columns.split)
         elif TEST_TABLE in self.files:
@@ -201,6 +203,22 @@ def _require_columns(source: SourceTable, columns: Columns) -> None:
     ]
     if errors:
         raise TableError("\n".join(errors[:MOST_ERRORS]))
+
+
+def _read_weights(source: SourceTable, name: str, options: Options) -> np.ndarray:
+    """Return how much each row counts, float64 of shape (n_rows,)."""
+    read, _ = parse_numbers(
+        source.columns[name], name, source.row_ids, decimal=options.decimal, missing=options.missing
+    )
+    weights: np.ndarray = read.to_numpy()
+    is_wrong = ~(weights >= 0)  # what is no finite number is NaN
+    if is_wrong.any():
+        row = int(np.argmax(is_wrong))
+        raise TableError(
+            f"{source.row_ids[row]}, column {quote(name)}: found {quote(source.columns[name][row].as_py())}, expected "
+            f"a weight: a finite number of at least 0; so it is in {is_wrong.sum():,} rows"
+        )
+    return weights
 
 
 def _read_split(source: SourceTable, name: str) -> list[str]:
