@@ -45,6 +45,9 @@ def audit(
     time: Annotated[str, typer.Option(help="Column that orders the rows in time.")] = "",
     split: Annotated[str, typer.Option(help="Column that says train or test.")] = "",
     weight: Annotated[str, typer.Option(help="Column that says how much a row counts in fits and metrics.")] = "",
+    truth: Annotated[
+        str, typer.Option(help="Column of the true label where it is known: the audit is measured by it.")
+    ] = "",
     source: Annotated[str, typer.Option(help="Column that says who labelled a row, or where it comes from.")] = "",
     slices: Annotated[
         list[str] | None,
@@ -130,6 +133,7 @@ def audit(
                     ("time", time),
                     ("split", split),
                     ("weight", weight),
+                    ("truth", truth),
                     ("source", source),
                 )
                 if column

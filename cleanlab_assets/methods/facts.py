@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from cleanlab_assets.methods.calibration import ReliabilityCurve
-from cleanlab_assets.methods.detection_power import PlantedDetection
+from cleanlab_assets.methods.detection_power import PlantedDetection, TruthDetection
 from cleanlab_assets.methods.result import Facts
 
 
@@ -47,7 +47,8 @@ class LabelIssuesFacts(Facts):
 
     ``flag_rule`` says in words how rows are flagged; ``estimated_errors`` estimates the number of label errors among
     the train rows, None where the family has no estimate; ``planted`` says how well planted errors were found, None
-    without any; ``looks_in_sample`` is that of the predictions.
+    without any; ``by_truth`` how well wrong labels were found where the source states true ones, None where it states
+    none; ``looks_in_sample`` is that of the predictions.
     """
 
     seed: int
@@ -56,4 +57,5 @@ class LabelIssuesFacts(Facts):
     notes: list[str]
     estimated_errors: int | None = None
     planted: PlantedDetection | None = None
+    by_truth: TruthDetection | None = None
     looks_in_sample: str = ""

@@ -33,6 +33,8 @@ OWN_ID = "own_id"
 """Column of the user's own names of rows, in tables of datasets that have them."""
 ROW_WEIGHT = "row_weight"
 """Column that says how much a row counts in fits and metrics, in tables of datasets whose rows have weights."""
+TRUE_LABEL = "true_label"
+"""Column of the true label: as the source states it, or as it was before an error was planted."""
 LARGEST_JOINED_GROUP = 0.1
 """Share of the rows that equal rows of several groups may join to one group, unless a group is larger itself."""
 QUANTILE_BINS = 10
@@ -47,7 +49,8 @@ class TrainingSet:
     a numeric label, or a text that names several classes in class order), ``split`` and ``fold`` (-1 on test rows), in
     source order. Where rows have a time it also has ``time_block``, numbered from 0 at the earliest row of the source:
     rows of one block depend on each other. Where rows have names of the user's own, they are in ``own_id``, where
-    they have weights, these are in ``row_weight``; then there are the ``carried_columns`` of the dataset.
+    they have weights, these are in ``row_weight``, and true labels that the source states in ``true_label``, as labels
+    are and missing where unknown; then there are the ``carried_columns`` of the dataset.
     ``small_classes`` are those of the notes that tell of classes without rows in some part.
     """
 
@@ -140,14 +143,29 @@ def build_training_set(
     return TrainingSet(table=table, notes=tuple(notes), small_classes=tuple(small_classes))
 
 
-def _take_along(raw: pd.DataFrame, dataset: Dataset) -> dict[str, np.ndarray]:
+def _take_along(raw: pd.DataFrame, dataset: Dataset) -> dict[str, np.ndarray | pd.Categorical]:
     """Return by name the columns that go with the rows and are no features."""
-    columns: dict[str, np.ndarray] = {}
+    columns: dict[str, np.ndarray | pd.Categorical] = {}
     if dataset.id_column is not None:
         columns[OWN_ID] = raw[dataset.id_column].astype(object).to_numpy()
     if dataset.weight_column is not None:
         columns[ROW_WEIGHT] = raw[dataset.weight_column].to_numpy(dtype=np.float64)
+    if dataset.truth_column is not None:
+        columns[TRUE_LABEL] = _read_truth(raw, dataset, dataset.truth_column)
     return columns | {name: raw[name].to_numpy() for name in dataset.carried_columns}
+
+
+def _read_truth(raw: pd.DataFrame, dataset: Dataset, name: str) -> np.ndarray | pd.Categorical:
+    """Return the true label of each row in the form of given labels, missing where it is unknown."""
+    if dataset.numeric_label is not None:
+        return raw[name].to_numpy(dtype=np.float64)
+    if dataset.label_separator is None:
+        return pd.Categorical(raw[name], categories=list(dataset.class_names))
+    is_known, truth = raw[name].notna().to_numpy(), np.full(len(raw), None, dtype=object)
+    known = raw[is_known]
+    named = encode_label_sets(known[name], dataset.class_names, row_ids=known["row_id"].tolist())
+    truth[is_known] = decode_label_sets(named, dataset.class_names)
+    return truth
 
 
 def _divide_series(

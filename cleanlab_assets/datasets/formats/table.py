@@ -199,6 +199,7 @@ def _make_entry(
         slice_columns=columns.all_slices,
         split_column=GIVEN_SPLIT if has_split else None,
         weight_column=columns.weight,
+        truth_column=columns.truth,
         may_lack_labels=description.family != "multilabel",
     )
 
@@ -257,6 +258,8 @@ def _list_columns(columns: Columns, *, is_numeric: bool, has_split: bool) -> lis
     for name, kind in roles:
         if name is not None:
             listed.setdefault(name, {"kind": kind, **role})
+    if columns.truth is not None:
+        listed[columns.truth] = {"kind": "numeric" if is_numeric else "name", **role}
     if columns.weight is not None:
         listed[columns.weight] = {"kind": "numeric", "is_feature": False, "minimum": 0.0}
     if has_split:

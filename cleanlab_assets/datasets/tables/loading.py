@@ -155,6 +155,9 @@ class TableLoader:
             notes.append(note)
         if columns.weight is not None:
             values[columns.weight] = _read_weights(source, columns.weight, self.options)
+        if columns.truth is not None:
+            values[columns.truth], note = self._read_truth(source, columns.truth)
+            notes.append(note)
         if columns.split is not None:
             values[GIVEN_SPLIT] = _read_split(source, columns.split)
         elif TEST_TABLE in self.files:
@@ -186,6 +189,28 @@ class TableLoader:
             return values, [note]
         labels, merged = merge_classes(parse_texts(column, name, missing=options.missing), options.merge)
         return labels, [*merged, *tell_spellings(Counter(labels.dropna()), options.merge)]
+
+    def _read_truth(self, source: SourceTable, name: str) -> tuple[Any, str]:
+        """Return the true labels as labels are read, None where one is missing, and a note."""
+        options, column = self.options, source.columns[name]
+        if self.family == "regression":
+            return self._parse(source, name, "numeric")
+        texts = parse_texts(column, name, missing=options.missing)
+        is_known, known = texts.notna(), set(self.class_names)
+        if self.family == "multilabel":
+            named = read_label_sets(column, options.separator, options.missing)
+            truth = pd.Series(join_label_sets(named), dtype=object)
+            is_wrong = is_known & np.array([not known.issuperset(names) for names in named], dtype=bool)
+        else:
+            truth = merge_classes(texts, options.merge)[0]
+            is_wrong = is_known & ~truth.isin(known)
+        if is_wrong.any():
+            row = int(is_wrong.to_numpy().argmax())
+            raise TableError(
+                f"{source.row_ids[row]}, column {quote(name)}: found the true label {quote(column[row].as_py())}, "
+                f"expected one of the class_names in {DESCRIPTION_FILE}; so it is in {is_wrong.sum():,} rows"
+            )
+        return truth.mask(~is_known), ""
 
 
 def _require_columns(source: SourceTable, columns: Columns) -> None:

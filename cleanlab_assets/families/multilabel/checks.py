@@ -59,7 +59,7 @@ def detection_power(context: StepContext, label_issues: LabelSetIssuesTable) -> 
     if not context.is_fitted:
         return NOT_MEASURED
     table, facts, names = train_rows(label_issues.value), label_issues.facts, context.dataset.class_names
-    if "true_label" in table:
+    if "planted_error" in table:
         table = table.assign(given_label=table["true_label"])
     build = context.pipeline_factory(facts.seed, facts.model_parameters)
     sample = draw_stratified_sample(np.zeros(len(table), dtype=np.int64), MAX_ROWS, seed=facts.seed)
