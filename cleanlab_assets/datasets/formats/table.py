@@ -267,4 +267,10 @@ def _list_columns(columns: Columns, *, is_numeric: bool, has_split: bool) -> lis
     return [Column(name=name, **said) for name, said in listed.items()]
 
 
-FORMAT = Format(name="table", families=("classification", "regression", "multilabel"), describe=describe, is_table=True)
+FORMAT = Format(
+    name="table",
+    families=("classification", "regression", "multilabel"),
+    describe=describe,
+    is_table=True,
+    takes_predictions=True,
+)
