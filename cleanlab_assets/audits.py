@@ -206,6 +206,8 @@ def audit(
     group: str | None = None,
     time: str | None = None,
     split: str | None = None,
+    weight: str | None = None,
+    truth: str | None = None,
     source: str | None = None,
     slices: Sequence[str] = (),
     pred_probs: Any = None,
@@ -228,6 +230,8 @@ def audit(
         group: column whose equal rows stay on one side of the split and in one fold.
         time: column that orders the rows in time.
         split: column that says ``train`` or ``test``.
+        weight: column that says how much a row counts in fits and metrics, a number of at least 0.
+        truth: column of the true label where it is known: the audit is measured by it, and no model sees it.
         source: column that says who labelled a row, or where it comes from.
         slices: columns by whose values the rate of label issues is told, beside ``source``.
         pred_probs: out-of-sample predictions of your own, in the order of the rows: an array of shape
@@ -273,7 +277,7 @@ def audit(
     frame = nw.maybe_reset_index(nw.from_native(table, eager_only=True))
     source_table = take_source_table(frame.to_arrow(), name, taken=TAKEN_NAMES)
     predictions, matrix = _take_matrix(pred_probs, "pred_probs"), _take_matrix(features, "features")
-    roles = {"id": id, "group": group, "time": time, "split": split, "source": source}
+    roles = {"id": id, "group": group, "time": time, "split": split, "weight": weight, "truth": truth, "source": source}
     request = Request(
         file=Path(name),
         labels=(label,) if isinstance(label, str) else tuple(label),

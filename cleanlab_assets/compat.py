@@ -6,7 +6,7 @@ mend. Libraries are imported inside the functions, since importing the code loca
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,6 +79,27 @@ def scale_by_temperature(probabilities: np.ndarray, temperature: float) -> np.nd
     from cleanlab.internal.multiannotator_utils import temp_scale_pred_probs
 
     return np.asarray(temp_scale_pred_probs(probabilities, temperature))
+
+
+def fit_with_inner_weights(estimator: Any, features: Any, targets: np.ndarray, weights: np.ndarray) -> None:
+    """Fit an estimator of scikit-learn that fits another one for each label, and weigh the rows in each of these fits.
+
+    In public, scikit-learn routes weights where the other one asks for them, which it remembers from then on in a form
+    that skops cannot store. So the request is taken back after the fit.
+
+    Args:
+        estimator: unfitted, with ``estimator``; ``estimators_`` once it is fitted.
+        features: encoded features, shape (n_rows, n_encoded).
+        targets: indicators, shape (n_rows, n_labels).
+        weights: shape (n_rows,).
+    """
+    from sklearn import config_context
+
+    with config_context(enable_metadata_routing=True):
+        estimator.estimator.set_fit_request(sample_weight=True)
+        estimator.fit(features, targets, sample_weight=weights)
+    for asking in (estimator.estimator, *estimator.estimators_):
+        vars(asking).pop("_metadata_request", None)
 
 
 def non_iid_issue_manager() -> type[NonIIDIssueManager]:

@@ -114,3 +114,20 @@ def test_the_versions_of_the_tables_end_with_that_of_a_new_instance(tmp_path: Pa
     known = compat.order_schema_versions()
     assert made == known[-1:]
     assert len(known) == len(set(known)) > 10
+
+
+def test_the_fits_for_each_label_are_weighted_and_the_request_is_not_kept() -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+
+    rng = np.random.default_rng(0)
+    features, weights = rng.normal(size=(60, 2)), rng.integers(1, 4, 60)
+    targets = features + rng.normal(size=(60, 2)) > 0
+    weighted, repeated = (OneVsRestClassifier(LogisticRegression(tol=1e-8)) for _ in range(2))
+
+    compat.fit_with_inner_weights(weighted, features, targets, weights.astype(float))
+
+    repeated.fit(np.repeat(features, weights, axis=0), np.repeat(targets, weights, axis=0))
+    np.testing.assert_allclose(weighted.predict_proba(features), repeated.predict_proba(features), atol=1e-4)
+    asking = [weighted.estimator, *weighted.estimators_]
+    assert not any("request" in name for one in asking for name in vars(one))

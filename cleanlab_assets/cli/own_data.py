@@ -49,6 +49,10 @@ def audit(
     group: Annotated[str, typer.Option(help="Column whose equal rows stay on one side of the split.")] = "",
     time: Annotated[str, typer.Option(help="Column that orders the rows in time.")] = "",
     split: Annotated[str, typer.Option(help="Column that says train or test.")] = "",
+    weight: Annotated[str, typer.Option(help="Column that says how much a row counts in fits and metrics.")] = "",
+    truth: Annotated[
+        str, typer.Option(help="Column of the true label where it is known: the audit is measured by it.")
+    ] = "",
     source: Annotated[str, typer.Option(help="Column that says who labelled a row, or where it comes from.")] = "",
     slices: Annotated[
         list[str] | None,
@@ -139,6 +143,8 @@ def audit(
             "group": group,
             "time": time,
             "split": split,
+            "weight": weight,
+            "truth": truth,
             "source": source,
             "slice": slices,
             "test": test,
@@ -173,6 +179,8 @@ def audit(
                         ("group", group),
                         ("time", time),
                         ("split", split),
+                        ("weight", weight),
+                        ("truth", truth),
                         ("source", source),
                     )
                     if column

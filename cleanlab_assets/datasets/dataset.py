@@ -183,6 +183,8 @@ class Dataset:
     ``default_model`` is that of commands which name none, where it is not the family's; ``may_lack_labels`` says that
     rows without a label are no fault of the source. ``prediction_columns`` hold out-of-sample
     predictions of the user's own: the probability of each class in class order, or the predicted value.
+    ``weight_column`` says how much a row counts in fits and metrics, a number of at least 0.
+    ``truth_column`` holds the true label where the user knows it, and is missing elsewhere: no model sees it.
     ``slice_columns`` say who labelled a row, where it comes from, or what else part of the rows it belongs to.
     ``encoders`` names by kind of column what turns texts and pictures into vectors, where it is not the default.
     ``load_with_notes`` stands beside ``load`` where there may be something to tell of how the files were read.
@@ -211,6 +213,8 @@ class Dataset:
     id_column: str | None = None
     group_column: str | None = None
     split_column: str | None = None
+    weight_column: str | None = None
+    truth_column: str | None = None
     description_hash: str = ""
     default_model: str = ""
     prediction_columns: tuple[str, ...] = ()

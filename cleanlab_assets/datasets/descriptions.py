@@ -116,7 +116,8 @@ class Format:
     """One form of data: its name, the task families it can hold, and how it makes a catalogue entry.
 
     ``describe`` takes the description and the folder, and raises ``OwnDatasetError`` for what the form cannot hold.
-    ``is_table`` says that columns have roles and kinds; ``lies_anywhere`` that files may lie outside of the folder.
+    ``is_table`` says that columns have roles and kinds; ``lies_anywhere`` that files may lie outside of the folder;
+    ``takes_predictions`` that there may be out-of-sample predictions of the user's own.
     """
 
     name: str
@@ -124,3 +125,4 @@ class Format:
     describe: Callable[[OwnDataset, Path], Dataset]
     is_table: bool = False
     lies_anywhere: bool = False
+    takes_predictions: bool = False

@@ -18,6 +18,7 @@ AUDIT_COLUMNS = frozenset(
             "split",
             "fold",
             "time_block",
+            "row_weight",
             "planted_error",
             "planted_kind",
             "true_label",

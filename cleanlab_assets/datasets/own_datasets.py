@@ -122,6 +122,9 @@ def _describe(path: Path, formats: Mapping[str, Format]) -> Dataset:
         raise OwnDatasetError(
             f"{path}: columns: found {', '.join(description.columns)}, which {form.name} does not read"
         )
+    for section, is_read in (("predictions", form.takes_predictions), ("features", form.is_table)):
+        if getattr(description, section) and not is_read:
+            raise OwnDatasetError(f"{path}: {section}: found this section, which {form.name} does not read")
     for role, file in description.files.items():
         said = f"{path}: files.{cut(role)}: found {quote(file)}"
         if not form.lies_anywhere and not (path.parent / file).resolve().is_relative_to(path.parent.resolve()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from cleanlab_assets.datasets.dataset import Column, SourceFile
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import label_column, row_ids
+from cleanlab_assets.datasets.token_predictions import find_token_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -110,15 +111,42 @@ def load_tagged_files(
 
 
 def describe_own_tokens(
-    description: OwnDataset, read: Callable[[Path], Sequence[TaggedSentence]], class_names: Sequence[str]
+    description: OwnDataset,
+    folder: Path,
+    read: Callable[[Path], Sequence[TaggedSentence]],
+    class_names: Sequence[str],
 ) -> Dataset:
-    """Make the catalogue entry of a user's own tagged sentences; ``read`` reads those of a file."""
+    """Make the catalogue entry of a user's own tagged sentences, and of predictions of their tags if there are some.
+
+    Args:
+        description: what the user says.
+        folder: of the description.
+        read: reads the sentences of a file.
+        class_names: the possible tags.
+
+    Raises:
+        OwnDatasetError: what is said of the predictions is wrong.
+    """
+    load = partial(load_tagged_files, read=read, parts=description.files, class_names=class_names)
+    predictions = find_token_predictions(description, folder, class_names)
+    files = [SourceFile(name=file, sha256=()) for file in dict.fromkeys(description.files.values())]
+    known: dict[str, Any] = {"load": load}
+    if predictions is not None:
+        files.append(predictions.file)
+        known = {
+            "load": lambda paths: predictions.put_beside(load(paths), paths).table,
+            "load_with_notes": lambda paths: predictions.put_beside(load(paths), paths),
+            "prediction_columns": predictions.columns,
+        }
     return description.to_dataset(
-        files=tuple(SourceFile(name=file, sha256=()) for file in dict.fromkeys(description.files.values())),
-        load=partial(load_tagged_files, read=read, parts=description.files, class_names=class_names),
+        **known,
+        files=tuple(files),
         label=LABEL,
         class_names=tuple(class_names),
-        columns=TOKEN_COLUMNS,
+        columns=(
+            *TOKEN_COLUMNS,
+            *(Column(name=name, kind="numeric", is_feature=False) for name in known.get("prediction_columns", ())),
+        ),
         parts=tuple(part for part in PARTS if part in description.files),
     )
 

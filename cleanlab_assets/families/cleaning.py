@@ -147,7 +147,7 @@ def _write_card(
         "licence_of_the_data": context.dataset.licence,
         "variant": chosen.variant,
         "verdict": comparison.verdict,
-        "notes": comparison.notes,
+        "notes": [*predictions.facts.notes, *comparison.notes],
         "n_train": chosen.n_train,
         "n_test": comparison.n_test,
         "test_metrics": keep_finite(chosen.metrics),

@@ -10,6 +10,7 @@ from cleanlab_assets.families.contracts import GIVEN_LABEL, ROW_ID, SPLIT, Table
 from cleanlab_assets.families.in_sample import suspect_in_sample
 from cleanlab_assets.families.settings import PredictionsSettings
 from cleanlab_assets.families.step import StepContext, step
+from cleanlab_assets.methods.bootstrap import weigh
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_metrics import calibrated_log_loss, measure_calibration
 from cleanlab_assets.methods.class_predictions import (
@@ -19,9 +20,10 @@ from cleanlab_assets.methods.class_predictions import (
     to_probabilities,
 )
 from cleanlab_assets.methods.facts import PredictionsFacts
+from cleanlab_assets.methods.fitting import take_weights, takes_weights
 from cleanlab_assets.methods.result import Result
-from cleanlab_assets.methods.shown import Plots, TableView, keep_finite
-from cleanlab_assets.methods.training_set import audited_rows, is_train_row, train_rows
+from cleanlab_assets.methods.shown import Notes, Plots, TableView, keep_finite
+from cleanlab_assets.methods.training_set import audited_rows, is_train_row, row_weights, train_rows
 from cleanlab_assets.reports.plots import plot_reliability
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ def store_predictions(
             **{f"cross_validated_{name}": value for name, value in keep_finite(scores).items()},
             "expected_calibration_error": facts.reliability.expected_calibration_error,
             **({} if curve is None else {"plots": Plots({"Reliability": curve})}),
+            **({"notes": Notes(facts.notes)} if facts.notes else {}),
             "preview": TableView(table),
             **show(),
         }
@@ -88,14 +91,26 @@ def read_metric(name: str) -> Callable[[Result[Any, Any]], float]:
 def measure_calibrated_log_loss(predictions: Result[Any, Any]) -> float:
     """Return the log loss of the train rows after calibration, see ``calibrated_log_loss``."""
     rows = train_rows(predictions.value)
-    return calibrated_log_loss(encode_labels(rows["given_label"]), to_probabilities(rows))
+    return calibrated_log_loss(encode_labels(rows["given_label"]), to_probabilities(rows), row_weights(rows))
+
+
+def tell_unused_weights(context: StepContext, build: PipelineFactory, rows: pd.DataFrame) -> list[str]:
+    """Say that rows have weights that the model does not take; nothing where it does, or rows have none."""
+    if row_weights(rows) is None or takes_weights(build()):
+        return []
+    return [
+        f"{context.model} takes no weights: rows of weight 0 are left out of its fits, all others count alike; the "
+        "metrics are weighted"
+    ]
 
 
 def _cross_validate(build: PipelineFactory, rows: pd.DataFrame) -> np.ndarray:
     labels = encode_labels(rows["given_label"])
     n_classes = len(rows["given_label"].cat.categories)
     features, folds = rows[build.features], rows["fold"].to_numpy()
-    return predict_out_of_sample(features, labels, folds, n_classes=n_classes, build=build).probabilities
+    return predict_out_of_sample(
+        features, labels, folds, n_classes=n_classes, build=build, weights=row_weights(rows)
+    ).probabilities
 
 
 def _measure_misses(rows: pd.DataFrame, probabilities: np.ndarray) -> float:
@@ -128,10 +143,14 @@ def build_class_predictions(
     def run(context: StepContext, settings: PredictionsSettings, training_set: TrainingSetTable) -> PredictionsTable:
         names, rows = context.dataset.class_names, audited(training_set.value)
         labels, folds = encode_labels(rows["given_label"]), rows["fold"].to_numpy()
-        is_train, suspicion = is_train_row(rows), ""
+        is_train, weights = is_train_row(rows), row_weights(rows)
+        suspicion, notes = "", list[str]()
         if context.is_fitted:
             model = build(context, training_set.facts.seed, settings.parameters)
-            predicted = predict_out_of_sample(rows[model.features], labels, folds, n_classes=len(names), build=model)
+            notes = tell_unused_weights(context, model, rows)
+            predicted = predict_out_of_sample(
+                rows[model.features], labels, folds, n_classes=len(names), build=model, weights=weights
+            )
         else:
             predicted = OutOfSamplePredictions(context.own_predictions(rows).astype(np.float32), ())
             suspicion = suspect_in_sample(
@@ -147,8 +166,11 @@ def build_class_predictions(
         facts = PredictionsFacts(
             seed=training_set.facts.seed,
             model_parameters=settings.parameters,
-            cross_validation=keep_finite(score(context, known, found).compute()),
+            cross_validation=keep_finite(
+                weigh(score(context, known, found), take_weights(weights, is_train)).compute()
+            ),
             reliability=measure_calibration(known, found),
+            notes=notes,
             looks_in_sample=suspicion,
         )
         table = to_predictions_table(rows, predicted.probabilities, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -31,6 +32,36 @@ class ScoredRows(Protocol):
 
     def compute(self, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return every metric by name; ``weights`` are those of a resample, shape (n_rows,), None weighs all rows 1."""
+
+
+@dataclass(frozen=True)
+class WeightedRows:
+    """Scored rows that count by weights of their own: in a resample a row counts by its weight for each draw."""
+
+    rows: ScoredRows
+    weights: np.ndarray
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.rows.n_rows
+
+    @property
+    def lower_is_better(self) -> frozenset[str]:
+        """The metrics of which less is better."""
+        return self.rows.lower_is_better
+
+    def compute(self, weights: np.ndarray | None = None) -> dict[str, float]:
+        """Return every metric by name, see ``ScoredRows``; NaN where no row has a weight above 0."""
+        combined = self.weights if weights is None else self.weights * weights
+        if not combined.any():
+            return dict.fromkeys(self.rows.compute(), float("nan"))
+        return self.rows.compute(combined)
+
+
+def weigh(rows: ScoredRows, weights: np.ndarray | None) -> ScoredRows:
+    """Let scored rows count by their weights, shape (n_rows,); None leaves them as they are."""
+    return rows if weights is None else WeightedRows(rows, weights)
 
 
 class Difference(BaseModel):

@@ -111,7 +111,7 @@ def measure_calibration(labels: np.ndarray, probabilities: np.ndarray) -> Reliab
     return measure_reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
 
 
-def calibrated_log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+def calibrated_log_loss(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Return the log loss of probabilities whose confidence is calibrated by one temperature for all rows.
 
     Where some labels are wrong, log loss alone prefers a timid model to one that is right more often: it pays dearly
@@ -123,6 +123,7 @@ def calibrated_log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     Args:
         labels: class codes from 0, shape (n_rows,).
         probabilities: out-of-sample predicted probabilities, shape (n_rows, n_classes).
+        weights: how much each row counts, shape (n_rows,); None weighs all alike.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
@@ -131,6 +132,7 @@ def calibrated_log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     rows = np.arange(len(labels))
 
     def loss(log_temperature: float) -> float:
-        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean())
+        losses = -log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels]
+        return float(np.average(losses, weights=weights))
 
     return float(minimize_scalar(loss, bounds=(-3.0, 5.0), method="bounded").fun)

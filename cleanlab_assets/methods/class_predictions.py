@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_each_fold
+from cleanlab_assets.methods.fitting import fit_pipeline, take_weights
+from cleanlab_assets.methods.training_set import name_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +29,13 @@ class OutOfSamplePredictions:
 
 
 def predict_out_of_sample(
-    features: pd.DataFrame, labels: np.ndarray, folds: np.ndarray, *, n_classes: int, build: Callable[[], Pipeline]
+    features: pd.DataFrame,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    *,
+    n_classes: int,
+    build: Callable[[], Pipeline],
+    weights: np.ndarray | None = None,
 ) -> OutOfSamplePredictions:
     """Predict every row by a model that never saw it.
 
@@ -38,6 +46,7 @@ def predict_out_of_sample(
             fold (-1) by one fitted on all folds.
         n_classes: number of classes; a class that a fold's training rows lack gets probability 0 there.
         build: returns a new unfitted pipeline.
+        weights: how much each row counts in a fit, shape (n_rows,), see ``fit_pipeline``; None weighs all alike.
 
     Returns:
         Probabilities whose rows sum to 1, and fit seconds.
@@ -45,13 +54,14 @@ def predict_out_of_sample(
     Raises:
         ValueError: there are fewer than two folds, or the rows outside a fold hold a single class.
     """
-    turns = hold_out_each_fold(folds)
+    turns = hold_out_each_fold(folds, weights)
     probabilities = np.zeros((len(labels), n_classes), dtype=np.float32)
     for fold in turns:
         if len(np.unique(labels[fold.others])) < 2:  # noqa: PLR2004 - a classifier needs two classes
             raise ValueError(f"the rows outside fold {fold.name} hold a single class, so no classifier can be fitted")
         with fold.time_fit():
-            model = build().fit(features[fold.others], labels[fold.others])
+            known = take_weights(weights, fold.others)
+            model = fit_pipeline(build, features[fold.others], labels[fold.others], known)
         probabilities[fold.held_out] = predict_all_classes(model, features[fold.held_out], n_classes=n_classes)
     return OutOfSamplePredictions(probabilities=probabilities, fit_seconds=fit_seconds_of(turns))
 
@@ -75,9 +85,9 @@ def predict_all_classes(model: Pipeline, features: pd.DataFrame, *, n_classes: i
 
 
 def to_predictions_table(rows: pd.DataFrame, probabilities: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
-    """Put ``probability_<class>`` of each class beside ``row_id``, ``split`` and ``given_label``."""
+    """Put ``probability_<class>`` of each class beside what names the rows, see ``name_rows``."""
     columns = {f"{PROBABILITY_PREFIX}{name}": probabilities[:, code] for code, name in enumerate(class_names)}
-    return rows[["row_id", "split", "given_label"]].assign(**columns)
+    return name_rows(rows).assign(**columns)
 
 
 def to_probabilities(predictions: pd.DataFrame) -> np.ndarray:

@@ -5,11 +5,12 @@ from __future__ import annotations
 COLUMN_DESCRIPTIONS = {
     "row_id": "File and line of the row in its source: the same in every table.",
     "given_label": "The label as it is in the data (after planting errors, if any were planted).",
-    "true_label": "The label before an error was planted.",
+    "true_label": "The true label, as the source states it or before an error was planted; missing where unknown.",
     "planted_error": "Whether the given label was made wrong on purpose.",
     "planted_kind": "Kind of the planted error.",
     "split": "train: models learn from the row; validation: it helps to choose a variant; test: it compares variants.",
     "time_block": "Block of consecutive times that the row belongs to: its rows depend on each other.",
+    "row_weight": "How much the row counts in fits and metrics.",
     "fold": "Fold of the cross-validation; -1 on rows that are kept aside.",
     "suggested_label": "The likeliest class, or the predicted value, by the out-of-sample predictions.",
     "predicted_label": "The likeliest class by the out-of-sample predicted probabilities.",

@@ -35,7 +35,7 @@ class Fold:
         self.fit_seconds = perf_counter() - started
 
 
-def hold_out_each_fold(folds: np.ndarray) -> list[Fold]:
+def hold_out_each_fold(folds: np.ndarray, weights: np.ndarray | None = None) -> list[Fold]:
     """Return the folds in order, each with the rows to predict and the rows to learn from.
 
     Rows of no fold (-1) are kept aside: no fold learns from them. They come last, to be predicted by what learns from
@@ -43,17 +43,23 @@ def hold_out_each_fold(folds: np.ndarray) -> list[Fold]:
 
     Args:
         folds: fold of each row, integers of shape (n_rows,).
+        weights: how much each row counts, shape (n_rows,): nothing learns from rows of weight 0; None weighs all alike.
 
     Raises:
-        ValueError: there are fewer than two folds, so that a fold has no other rows to learn from.
+        ValueError: there are fewer than two folds, or all rows outside of one have weight 0, so that a fold has no
+            other rows to learn from.
     """
     in_a_fold = folds != NO_FOLD
     names = np.unique(folds[in_a_fold])
     if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training rows
         raise ValueError(f"cross-validation needs at least two folds, got {len(names)}")
-    turns = [Fold(name=int(name), held_out=folds == name, others=in_a_fold & (folds != name)) for name in names]
+    teaches = in_a_fold if weights is None else in_a_fold & (weights > 0)
+    turns = [Fold(name=int(name), held_out=folds == name, others=teaches & (folds != name)) for name in names]
     if not in_a_fold.all():
-        turns.append(Fold(name=NO_FOLD, held_out=~in_a_fold, others=in_a_fold))
+        turns.append(Fold(name=NO_FOLD, held_out=~in_a_fold, others=teaches))
+    for fold in turns:
+        if not fold.others.any():
+            raise ValueError(f"all rows outside fold {fold.name} have weight 0: there is nothing to learn from")
     return turns
 
 

@@ -13,7 +13,7 @@ from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_
 from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample, group_equal_rows
 from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
 from cleanlab_assets.methods.planted_errors import PLANTED_COLUMNS, plant_label_errors, uniform_confusion
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import TRUE_LABEL, row_weights, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +61,28 @@ class PlantedDetection(BaseModel):
 
     overall: DetectionPower
     by_kind: list[KindDetectionPower]
+
+
+class TruthDetection(BaseModel):
+    """How well wrong labels are found, by the rows whose true label is known.
+
+    A label is wrong that differs from the true one. ``precision`` and ``recall`` are those of the flags,
+    ``average_precision`` that of the ranking, which ``error_share`` is by chance; None where no label is wrong, or
+    every one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    n_known: int
+    n_wrong: int
+    precision: float | None = None
+    recall: float | None = None
+    average_precision: float | None = None
+
+    @property
+    def error_share(self) -> float:
+        """Share of the known labels that are wrong."""
+        return self.n_wrong / max(self.n_known, 1)
 
 
 def score_detection_power(quality: np.ndarray, is_flagged: np.ndarray, is_planted: np.ndarray) -> DetectionPower:
@@ -167,6 +189,29 @@ def measure_planted(issues: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFr
     )
 
 
+def measure_against_truth(issues: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, TruthDetection]:
+    """Put the true labels that the source states beside label issues, and measure by them how well errors are found.
+
+    Args:
+        issues: label issues with ``row_id``, ``given_label``, ``rank`` and ``is_label_issue``.
+        rows: rows of the training set with ``row_id`` and ``true_label``, missing where it is unknown.
+
+    Returns:
+        A copy of the label issues with ``true_label``, and how well wrong labels are found.
+    """
+    truth = rows.set_index("row_id")[TRUE_LABEL].reindex(issues["row_id"]).array
+    table = issues.assign(**{TRUE_LABEL: truth})
+    known = table[table[TRUE_LABEL].notna()]
+    is_wrong = known["given_label"].astype(object).to_numpy() != known[TRUE_LABEL].astype(object).to_numpy()
+    counts = {"n_known": len(known), "n_wrong": int(is_wrong.sum())}
+    if counts["n_wrong"] in (0, len(known)):
+        return table, TruthDetection(**counts)
+    place = known["rank"].to_numpy(dtype=np.float64)  # it tells rows of equal quality apart
+    power = score_detection_power(place, known["is_label_issue"].to_numpy(dtype=bool), is_wrong)
+    measured = power.model_dump(include={"precision", "recall", "average_precision"})
+    return table, TruthDetection(**counts, **measured)
+
+
 def plant_and_audit_classes(
     rows: pd.DataFrame,
     features: list[str],
@@ -207,7 +252,9 @@ def plant_and_audit_classes(
     fold = divide_rows(
         planted.labels, group_equal_rows(copy[keep_together or features]), [1 / folds] * folds, seed=seed
     )
-    predicted = predict_out_of_sample(copy[features], planted.labels, fold, n_classes=n_classes, build=build)
+    predicted = predict_out_of_sample(
+        copy[features], planted.labels, fold, n_classes=n_classes, build=build, weights=row_weights(copy)
+    )
     predictions = to_predictions_table(copy, predicted.probabilities, names)
     issues = find_issues(predictions, copy[features]).table
     return score_detection_power(

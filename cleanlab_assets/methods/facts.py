@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from cleanlab_assets.methods.calibration import ReliabilityCurve
-from cleanlab_assets.methods.detection_power import PlantedDetection
+from cleanlab_assets.methods.detection_power import PlantedDetection, TruthDetection
 from cleanlab_assets.methods.result import Facts
 
 
@@ -29,7 +29,8 @@ class PredictionsFacts(Facts):
     """How the rows were predicted.
 
     ``cross_validation`` holds the metrics of the out-of-sample predictions by name; ``reliability`` how often the model
-    is right at each confidence; ``looks_in_sample`` says why predictions of the user's own look as if the model had
+    is right at each confidence, each row counted once; ``notes`` are what a reader must know of the fits;
+    ``looks_in_sample`` says why predictions of the user's own look as if the model had
     seen the rows, empty if they do not.
     """
 
@@ -37,6 +38,7 @@ class PredictionsFacts(Facts):
     model_parameters: dict[str, Any]
     cross_validation: dict[str, float]
     reliability: ReliabilityCurve
+    notes: list[str] = Field(default_factory=list)
     looks_in_sample: str = ""
 
 
@@ -45,7 +47,8 @@ class LabelIssuesFacts(Facts):
 
     ``flag_rule`` says in words how rows are flagged; ``estimated_errors`` estimates the number of label errors among
     the train rows, None where the family has no estimate; ``planted`` says how well planted errors were found, None
-    without any; ``looks_in_sample`` is that of the predictions.
+    without any; ``by_truth`` how well wrong labels were found where the source states true ones, None where it states
+    none; ``looks_in_sample`` is that of the predictions.
     """
 
     seed: int
@@ -54,4 +57,5 @@ class LabelIssuesFacts(Facts):
     notes: list[str]
     estimated_errors: int | None = None
     planted: PlantedDetection | None = None
+    by_truth: TruthDetection | None = None
     looks_in_sample: str = ""

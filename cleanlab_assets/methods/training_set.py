@@ -32,6 +32,10 @@ TEST = "test"
 NO_FOLD = -1
 OWN_ID = "own_id"
 """Column of the user's own names of rows, in tables of datasets that have them."""
+ROW_WEIGHT = "row_weight"
+"""Column that says how much a row counts in fits and metrics, in tables of datasets whose rows have weights."""
+TRUE_LABEL = "true_label"
+"""Column of the true label: as the source states it, or as it was before an error was planted."""
 LARGEST_JOINED_GROUP = 0.1
 """Share of the rows that equal rows of several groups may join to one group, unless a group is larger itself."""
 QUANTILE_BINS = 10
@@ -45,8 +49,9 @@ class TrainingSet:
     ``table`` has ``row_id``, the features, ``given_label`` (categorical with all class names as categories, float64 for
     a numeric label, or a text that names several classes in class order), ``split`` and ``fold`` (-1 on test rows), in
     source order. Where rows have a time it also has ``time_block``, numbered from 0 at the earliest row of the source:
-    rows of one block depend on each other. Where rows have names of the user's own, they are in ``own_id``; then
-    there are the ``carried_columns`` of the dataset.
+    rows of one block depend on each other. Where rows have names of the user's own, they are in ``own_id``, where
+    they have weights, these are in ``row_weight``, and true labels that the source states in ``true_label``, as labels
+    are and missing where unknown; then there are the ``carried_columns`` of the dataset.
     ``small_classes`` are those of the notes that tell of classes without rows in some part.
     """
 
@@ -106,10 +111,8 @@ def build_training_set(
     if n_unlabelled:
         notes.append(f"{n_unlabelled:,} rows have no label: they are left out here, and get one in suggested_labels")
     table["given_label"] = labels[rows]
-    if dataset.id_column is not None:
-        table[OWN_ID] = raw[dataset.id_column].astype(object).to_numpy()[rows]
-    for name in dataset.carried_columns:
-        table[name] = raw[name].to_numpy()[rows]
+    table = table.assign(**_take_along(raw.iloc[rows], dataset))
+    notes += _describe_weights(table, dataset)
 
     test_shares, fold_shares = [test_fraction, 1 - test_fraction], [1 / folds] * folds
     fold = np.full(len(table), NO_FOLD, dtype=np.int16)
@@ -139,6 +142,31 @@ def build_training_set(
     elif dataset.numeric_label and dataset.split_column is None:
         notes.append(f"rows are split at random, alike in each of {len(np.unique(strata))} quantile bins of the label")
     return TrainingSet(table=table, notes=tuple(notes), small_classes=tuple(small_classes))
+
+
+def _take_along(raw: pd.DataFrame, dataset: Dataset) -> dict[str, np.ndarray | pd.Categorical]:
+    """Return by name the columns that go with the rows and are no features."""
+    columns: dict[str, np.ndarray | pd.Categorical] = {}
+    if dataset.id_column is not None:
+        columns[OWN_ID] = raw[dataset.id_column].astype(object).to_numpy()
+    if dataset.weight_column is not None:
+        columns[ROW_WEIGHT] = raw[dataset.weight_column].to_numpy(dtype=np.float64)
+    if dataset.truth_column is not None:
+        columns[TRUE_LABEL] = _read_truth(raw, dataset, dataset.truth_column)
+    return columns | {name: raw[name].to_numpy() for name in dataset.carried_columns}
+
+
+def _read_truth(raw: pd.DataFrame, dataset: Dataset, name: str) -> np.ndarray | pd.Categorical:
+    """Return the true label of each row in the form of given labels, missing where it is unknown."""
+    if dataset.numeric_label is not None:
+        return raw[name].to_numpy(dtype=np.float64)
+    if dataset.label_separator is None:
+        return pd.Categorical(raw[name], categories=list(dataset.class_names))
+    is_known, truth = raw[name].notna().to_numpy(), np.full(len(raw), None, dtype=object)
+    known = raw[is_known]
+    named = encode_label_sets(known[name], dataset.class_names, row_ids=known["row_id"].tolist())
+    truth[is_known] = decode_label_sets(named, dataset.class_names)
+    return truth
 
 
 def _divide_series(
@@ -292,6 +320,15 @@ def _describe_blocks(dataset: Dataset, *, n_raw: int, is_late: np.ndarray, is_te
     return notes
 
 
+def _describe_weights(table: pd.DataFrame, dataset: Dataset) -> list[str]:
+    weights = row_weights(table)
+    if weights is None:
+        return []
+    n_without = int((weights == 0).sum())
+    left_out = f"; the {n_without:,} rows of weight 0 are audited, and take no part in any fit" if n_without else ""
+    return [f"rows are weighted by {dataset.weight_column} in fits and metrics{left_out}"]
+
+
 def _describe_small_classes(table: pd.DataFrame, dataset: Dataset, folds: int) -> list[str]:
     notes: list[str] = []
     if not dataset.class_names:
@@ -354,6 +391,19 @@ def require_same_rows(table: pd.DataFrame, rows: pd.DataFrame, *, what: str) -> 
             f"{what} ({len(table):,} rows) was made from another training set than the current one "
             f"({len(rows):,} rows): materialize {what} again"
         )
+
+
+def row_weights(table: pd.DataFrame) -> np.ndarray | None:
+    """Return how much each row of a training set, or of a table made from it, counts: float64 of shape (n_rows,).
+
+    None where the rows have no weights: all count alike.
+    """
+    return table[ROW_WEIGHT].to_numpy(dtype=np.float64) if ROW_WEIGHT in table else None
+
+
+def name_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what tables of predictions begin with: ``row_id``, ``split``, ``given_label``, and weights if any."""
+    return rows[["row_id", "split", "given_label", *([ROW_WEIGHT] if ROW_WEIGHT in rows else [])]]
 
 
 def is_train_row(table: pd.DataFrame) -> np.ndarray:

@@ -95,7 +95,8 @@ class UnsuitableModelError(UnknownModelError):
         """Say which models suit the dataset."""
         super().__init__(
             f"model {quote(model)} takes predictions of your own, and {dataset.name} has none: add them by "
-            f"`cleanlab-demo audit`, or choose one of {', '.join(models_for(family, dataset))}"
+            f"`cleanlab-demo audit` or under [predictions] in its dataset.toml, or choose "
+            f"one of {', '.join(models_for(family, dataset))}"
         )
 
 

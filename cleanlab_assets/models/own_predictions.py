@@ -21,7 +21,9 @@ MODELS = (
     Model(
         name=OWN_PREDICTIONS,
         description="No model: out-of-sample predictions of your own, as they are.",
-        builders=dict.fromkeys(("classification", "multilabel", "regression"), _refuse_to_build),
+        builders=dict.fromkeys(
+            ("classification", "multilabel", "regression", "token_classification"), _refuse_to_build
+        ),
         is_fitted=False,
     ),
 )

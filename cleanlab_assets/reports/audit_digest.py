@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.methods.split_counts import say_by_split
-from cleanlab_assets.reports.formatting import in_words, name_metric
+from cleanlab_assets.reports.formatting import describe_truth, in_words, name_metric
 
 if TYPE_CHECKING:
     from cleanlab_assets.reports.audit_facts import AuditFacts
@@ -34,6 +34,8 @@ def digest_audit(facts: AuditFacts) -> list[str]:
         _describe_issue_types(facts),
         *_describe_variants(facts),
     ]
+    if facts.by_truth is not None:
+        lines.append(f"true labels: {describe_truth(facts.by_truth)}")
     if facts.detection is not None:
         found = facts.detection
         lines.append(

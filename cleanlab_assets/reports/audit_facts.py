@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from cleanlab_assets.methods.detection_power import TruthDetection
 from cleanlab_assets.methods.shown import keep_finite
 from cleanlab_assets.methods.slices import measure_issue_rates
 from cleanlab_assets.methods.split_counts import SplitCounts, count_by_split
@@ -118,10 +119,10 @@ class AuditFacts(_Facts):
     words how rows are flagged. ``label_distribution`` describes the given labels of the train rows: rows per class, or
     quantiles of a number. ``limits`` are the thresholds of the dataset's gates. ``chosen`` is the variant that was kept
     as the final model, ``verdict`` whether cleaning was shown to help. ``detection`` is None unless errors were
-    planted. ``is_used_as_published`` says that the model learns nothing from the train rows, ``why_not_compared`` why
-    no variants were compared, where that is not by a setting, and ``looks_in_sample`` why predictions of the user's own
-    look as if no label error could be found by them. ``slices`` are the parts of the rows by the dataset's
-    ``slice_columns``. ``unit`` is what carries a label; ``report_asset`` and
+    planted, ``by_truth`` unless the source states true labels. ``is_used_as_published`` says that the model learns
+    nothing from the train rows, ``why_not_compared`` why no variants were compared, where that is not by a setting, and
+    ``looks_in_sample`` why predictions of the user's own look as if no label error could be found by them. ``slices``
+    are the parts of the rows by the dataset's ``slice_columns``. ``unit`` is what carries a label; ``report_asset`` and
     ``duplicates_asset`` are the assets that advice refers to, the latter None where the family looks for no near
     duplicates.
     """
@@ -159,6 +160,7 @@ class AuditFacts(_Facts):
     is_used_as_published: bool = False
     why_not_compared: str = ""
     looks_in_sample: str = ""
+    by_truth: TruthDetection | None = None
     slices: list[SliceFacts] = Field(default_factory=list)
 
     @property
@@ -260,6 +262,7 @@ def collect_facts(
         is_used_as_published=comparison.is_used_as_published,
         why_not_compared=comparison.why_not,
         looks_in_sample=judged.looks_in_sample,
+        by_truth=judged.by_truth,
         slices=[
             SliceFacts.model_validate(record)
             for record in measure_issue_rates(training_set.value, issues, dataset.slice_columns).to_dict("records")

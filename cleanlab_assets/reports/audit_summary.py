@@ -15,13 +15,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cleanlab_assets.methods.split_counts import say_by_split
-from cleanlab_assets.reports.formatting import format_difference, format_number, format_share, in_words, name_metric
+from cleanlab_assets.reports.formatting import (
+    describe_truth,
+    format_difference,
+    format_number,
+    format_share,
+    in_words,
+    name_metric,
+)
 from cleanlab_assets.reports.issue_texts import get_issue_text
 from cleanlab_assets.reports.placeholders import describe_interval, fill_in, find_refused, list_placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cleanlab_assets.methods.detection_power import TruthDetection
     from cleanlab_assets.reports.audit_facts import AuditFacts, DetectionFacts, IssueTypeFacts, VariantFacts
 
 LONGEST_HEADLINE = 120
@@ -47,7 +55,7 @@ _TOLD_ELSEWHERE = frozenset({"label", "class_imbalance", "data_valuation"})
 """Issue types without a finding of their own: labels and classes have theirs, the value of a row repeats them."""
 _DEFECTS = frozenset({"null", "underperforming_group"})
 """Issue types without a limit, of which any is worth a warning."""
-_ABOUT_MODEL = frozenset({"cleaning", "detection"})
+_ABOUT_MODEL = frozenset({"cleaning", "detection", "truth"})
 """Findings that say nothing about the health of the data."""
 _STEPS = {
     "label": "Read the {unit}s in {family}/label_issues, lowest label quality first. Correct wrong labels in the "
@@ -246,6 +254,8 @@ def list_key_figures(facts: AuditFacts) -> dict[str, float]:
         found = facts.detection.model_dump()
         figures |= {f"detection_{name}": found[name] for name in ("precision", "recall", "average_precision", "auroc")}
         figures |= {"n_planted": facts.detection.n_planted, "planted_share": facts.detection.planted_share}
+    if facts.by_truth is not None:
+        figures |= {f"truth_{name}": value for name, value in facts.by_truth.model_dump().items()}
     return {name: float(value) for name, value in figures.items() if value is not None and math.isfinite(value)}
 
 
@@ -286,7 +296,7 @@ def to_markdown(summary: AuditSummary) -> str:
 
 
 def _list_findings(facts: AuditFacts) -> Iterator[tuple[str, Finding]]:
-    """Yield the findings by topic, an issue type or one of in_sample, model, cleaning, detection and calibration."""
+    """Yield the findings by topic: an issue type, in_sample, model, cleaning, detection, truth or calibration."""
     if facts.looks_in_sample:
         evidence = _shorten(f"{facts.looks_in_sample[:1].upper()}{facts.looks_in_sample[1:]}.")
         yield "in_sample", Finding(title="Predictions look in-sample", evidence=evidence, severity="critical")
@@ -295,6 +305,8 @@ def _list_findings(facts: AuditFacts) -> Iterator[tuple[str, Finding]]:
     yield "cleaning", _judge_cleaning(facts)
     if facts.detection is not None:
         yield "detection", _judge_detection(facts.detection)
+    if facts.by_truth is not None:
+        yield "truth", _judge_by_truth(facts.by_truth)
     for item in facts.issue_types:
         if item.n_issues and item.issue_type not in _TOLD_ELSEWHERE:
             yield item.issue_type, _judge_issue_type(item, facts)
@@ -376,6 +388,13 @@ def _judge_detection(found: DetectionFacts) -> Finding:
     if found.average_precision <= found.planted_share:
         return Finding(title="Planted errors found no better than by chance", evidence=evidence, severity="warning")
     return Finding(title="Planted errors", evidence=evidence, severity="info")
+
+
+def _judge_by_truth(found: TruthDetection) -> Finding:
+    evidence = f"True labels are {describe_truth(found)}."
+    if found.average_precision is not None and found.average_precision <= found.error_share:
+        return Finding(title="Wrong labels found no better than by chance", evidence=evidence, severity="warning")
+    return Finding(title="Measured by true labels", evidence=evidence, severity="info")
 
 
 def _judge_issue_type(item: IssueTypeFacts, facts: AuditFacts) -> Finding:

@@ -13,6 +13,8 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cleanlab_assets.methods.detection_power import TruthDetection
+
 MISSING = "–"  # noqa: RUF001 - an en dash is the usual mark for an empty cell
 NO_CLASS = "(no class)"
 """The label of a row that has none of several classes."""
@@ -171,3 +173,15 @@ def _format_decimal(value: float, fewest_decimals: int = 0) -> str:
     if exponent < SMALLEST_PLAIN_EXPONENT:
         return f"{value:.3e}"
     return f"{value:,.{max(LARGEST_PLAIN_EXPONENT - exponent, fewest_decimals, 0)}f}"
+
+
+def describe_truth(found: TruthDetection) -> str:
+    """Say how well wrong labels were found by the rows whose true label is known."""
+    counted = f"known for {found.n_known:,} given ones, {found.n_wrong:,} of which are wrong"
+    if found.average_precision is None or found.precision is None or found.recall is None:
+        return f"{counted}: nothing can be measured by them"
+    return (
+        f"{counted}; average precision {format_number(found.average_precision)} (chance "
+        f"{format_number(found.error_share)}), precision {format_number(found.precision)}, recall "
+        f"{format_number(found.recall)}"
+    )

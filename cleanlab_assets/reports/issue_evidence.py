@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.methods.training_set import OWN_ID, is_train_row, train_rows
+from cleanlab_assets.methods.training_set import OWN_ID, ROW_WEIGHT, is_train_row, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 PLANTED_COLUMNS = ("true_label", "planted_error", "planted_kind")
-NOT_FEATURES = frozenset({"row_id", OWN_ID, "given_label", "split", "fold", *PLANTED_COLUMNS})
+NOT_FEATURES = frozenset({"row_id", OWN_ID, ROW_WEIGHT, "given_label", "split", "fold", *PLANTED_COLUMNS})
 MOST_CLASS_COLUMNS = 6
 SPIKE_SHARE = 0.01
 LABEL_COLUMNS = ("row_id", "split", "given_label", "suggested_label", "label_quality", "is_label_issue", "rank")

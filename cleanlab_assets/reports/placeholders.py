@@ -70,7 +70,8 @@ def list_placeholders(facts: AuditFacts, *, with_rows: bool = True) -> dict[str,
         facts: what the audit found; undefined figures have no placeholder.
         with_rows: whether the ids of the rows of lowest label quality have placeholders.
     """
-    parts = [_list_names(facts), _list_counts(facts), _list_metrics(facts), _list_detection(facts), _list_labels(facts)]
+    lists = (_list_names, _list_counts, _list_metrics, _list_detection, _list_truth, _list_labels)
+    parts = [entries_of(facts) for entries_of in lists]
     found = {name: Placeholder(text, meaning) for part in parts for name, text, meaning in part if text}
     if with_rows:
         for number, row in enumerate(facts.worst_rows, start=1):
@@ -177,6 +178,18 @@ def _list_detection(facts: AuditFacts) -> Entries:
     for kind in found.by_kind:
         meaning = f"AUROC of finding planted errors of the kind {kind.kind.replace('_', ' ')}, with its name"
         yield f"detection_{kind.kind}", _metric("auroc", kind.auroc), meaning
+
+
+def _list_truth(facts: AuditFacts) -> Entries:
+    found = facts.by_truth
+    if found is None:
+        return
+    yield "n_known", _count(found.n_known), "rows whose true label is known"
+    yield "n_wrong", _count(found.n_wrong), "given labels among them that differ from the true ones"
+    for name in ("precision", "recall", "average_precision"):
+        value = getattr(found, name)
+        if value is not None:
+            yield f"truth_{name}", _metric(name, value), f"{name_metric(name)} of finding these, with its name"
 
 
 def _list_labels(facts: AuditFacts) -> Entries:

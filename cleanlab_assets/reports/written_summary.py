@@ -145,6 +145,7 @@ class FactDesk:
             "chosen",
             "verdict",
             "detection",
+            "by_truth",
             "limits",
             "notes",
             "worst_rows",
@@ -167,8 +168,8 @@ class FactDesk:
         return _round(self._facts.model_dump(mode="json", include={"variants", "chosen", "verdict", "n_test"}))
 
     def read_limits_and_detection(self) -> dict[str, JsonValue]:
-        """Read the limits of the data-quality gates, and how well planted errors were found, if any were planted."""
-        return _round(self._facts.model_dump(mode="json", include={"limits", "detection"}))
+        """Read the limits of the data-quality gates, and how well errors were found that are known, if any are."""
+        return _round(self._facts.model_dump(mode="json", include={"limits", "detection", "by_truth"}))
 
     def read_worst_rows(self) -> list[JsonValue]:
         """Read the rows of lowest label quality, to understand what kind of error is common. Do not quote them."""

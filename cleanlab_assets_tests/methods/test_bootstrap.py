@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cleanlab_assets.families.regression.metrics import VALUE_METRICS, ScoredValues
-from cleanlab_assets.methods.bootstrap import MINIMUM_BLOCKS, Difference, compare_to_baseline
+from cleanlab_assets.methods.bootstrap import MINIMUM_BLOCKS, Difference, compare_to_baseline, weigh
 from cleanlab_assets.methods.class_metrics import METRICS, ScoredPredictions
 
 
@@ -206,3 +206,27 @@ def test_few_blocks_show_nothing(n_blocks: int, verdict: str) -> None:
     compared = compare_to_baseline(far, {"near": near}, n_resamples=100, seed=0, blocks=blocks)["near"]
 
     assert {difference.verdict for difference in compared} == {verdict}
+
+
+def test_rows_of_weight_two_are_two_rows_that_are_drawn_together_and_of_weight_zero_none() -> None:
+    labels = labels_of(400)
+    weights = np.random.default_rng(3).integers(0, 3, len(labels))
+    times, blocks = np.repeat(np.arange(400), weights), np.arange(400)
+    predicted = [np.random.default_rng(seed).dirichlet([1, 1], 400) for seed in (1, 2)]
+
+    weighted = [weigh(ScoredPredictions(labels, found), weights.astype(float)) for found in predicted]
+    repeated = [ScoredPredictions(labels[times], found[times]) for found in predicted]
+
+    assert weighted[0].compute() == pytest.approx(repeated[0].compute())
+    draw = np.random.default_rng(4).integers(0, 3, 400).astype(float)
+    assert weighted[0].compute(draw) == pytest.approx(repeated[0].compute(draw[times]))
+    found = compare_to_baseline(weighted[0], {"other": weighted[1]}, n_resamples=100, seed=0, blocks=blocks)["other"]
+    plain = compare_to_baseline(repeated[0], {"other": repeated[1]}, n_resamples=100, seed=0)["other"]
+    assert [one.difference for one in found] == pytest.approx([one.difference for one in plain])
+    assert weigh(repeated[0], None) is repeated[0]
+
+
+def test_a_resample_of_rows_without_weight_has_no_metric() -> None:
+    scored = weigh(ScoredPredictions(np.array([0, 1]), np.array([[0.9, 0.1], [0.4, 0.6]])), np.array([0.0, 1.0]))
+    assert np.isnan(list(scored.compute(np.array([2.0, 0.0])).values())).all()
+    assert scored.compute(np.array([1.0, 1.0]))["accuracy"] == 1

@@ -30,6 +30,19 @@ def test_rows_of_no_fold_are_held_out_last_and_learnt_from_in_no_fold() -> None:
     assert folds[-1].held_out.tolist() == [True, False, False, True]
 
 
+def test_nothing_is_learnt_from_rows_of_weight_zero_which_are_held_out_as_others_are() -> None:
+    folds = hold_out_each_fold(np.array([0, 0, 1, 1, -1]), np.array([1.0, 0.0, 0.5, 2.0, 0.0]))
+
+    assert [fold.others.tolist() for fold in folds] == [
+        [False, False, True, True, False],
+        [True, False, False, False, False],
+        [True, False, True, True, False],
+    ]
+    assert folds[0].held_out.tolist() == [True, True, False, False, False]
+    with pytest.raises(ValueError, match="all rows outside fold 0 have weight 0"):
+        hold_out_each_fold(np.array([0, 1]), np.array([1.0, 0.0]))
+
+
 @pytest.mark.parametrize(("folds", "found"), [([], 0), ([3, 3, 3], 1), ([-1, 3, -1], 1)])
 def test_fewer_than_two_folds_are_refused(folds: list[int], found: int) -> None:
     with pytest.raises(ValueError, match=f"at least two folds, got {found}"):

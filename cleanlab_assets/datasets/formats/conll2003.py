@@ -82,7 +82,7 @@ def _describe(description: OwnDataset, folder: Path) -> Dataset:
             f"{list(description.class_names)}, expected no options, and the possible tags as class_names"
         )
     read = partial(read_conll2003, encoding=description.encoding)
-    return describe_own_tokens(description, read, description.class_names)
+    return describe_own_tokens(description, folder, read, description.class_names)
 
 
-FORMAT = Format(name="conll2003", families=(FAMILY,), describe=_describe)
+FORMAT = Format(name="conll2003", families=(FAMILY,), describe=_describe, takes_predictions=True)

@@ -133,7 +133,7 @@ def _describe(description: OwnDataset, folder: Path) -> Dataset:
     if not class_names:
         raise OwnDatasetError(f"{folder / 'dataset.toml'}: class_names: found none, expected the possible tags")
     read = partial(read_conllu, tag_field=tag_field, encoding=description.encoding)
-    return describe_own_tokens(description, read, class_names)
+    return describe_own_tokens(description, folder, read, class_names)
 
 
-FORMAT = Format(name="conllu", families=(FAMILY,), describe=_describe)
+FORMAT = Format(name="conllu", families=(FAMILY,), describe=_describe, takes_predictions=True)

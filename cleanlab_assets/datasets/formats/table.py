@@ -198,6 +198,8 @@ def _make_entry(
         time_block=options.time_block,
         slice_columns=columns.all_slices,
         split_column=GIVEN_SPLIT if has_split else None,
+        weight_column=columns.weight,
+        truth_column=columns.truth,
         may_lack_labels=description.family != "multilabel",
         encoders=options.encoders,
     )
@@ -261,6 +263,10 @@ def _list_columns(columns: Columns, *, is_numeric: bool, has_split: bool) -> lis
     for name, kind in roles:
         if name is not None:
             listed.setdefault(name, {"kind": kind, **role})
+    if columns.truth is not None:
+        listed[columns.truth] = {"kind": "numeric" if is_numeric else "name", **role}
+    if columns.weight is not None:
+        listed[columns.weight] = {"kind": "numeric", "is_feature": False, "minimum": 0.0}
     if has_split:
         listed[GIVEN_SPLIT] = {"kind": "categorical", "is_feature": False}
     return [Column(name=name, **said) for name, said in listed.items()]
@@ -272,4 +278,5 @@ FORMAT = Format(
     describe=describe,
     is_table=True,
     lies_anywhere=True,
+    takes_predictions=True,
 )

@@ -35,6 +35,8 @@ class Columns(BaseModel):
         group: rows of one value stay on one side of the split and in one fold.
         time: orders the rows, so that split and folds are blocks of time.
         split: says ``train`` or ``test`` of each row.
+        weight: how much a row counts in fits and metrics, a number of at least 0.
+        truth: the true label where it is known: the audit is measured by it, and no model sees it.
         source: who labelled a row, or where it comes from.
         slices: columns by whose values the rate of label issues is told, beside ``source``; they may be features.
         ignore: columns that no model sees.
@@ -48,6 +50,8 @@ class Columns(BaseModel):
     group: str | None = None
     time: str | None = None
     split: str | None = None
+    weight: str | None = None
+    truth: str | None = None
     source: str | None = None
     slices: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -55,7 +59,7 @@ class Columns(BaseModel):
 
     @model_validator(mode="after")
     def _check_names(self) -> Columns:
-        roles = tuple(name for name in (self.id, self.split) if name is not None)
+        roles = tuple(name for name in (self.id, self.split, self.weight, self.truth) if name is not None)
         require_distinct((*self.labels, *roles, *self.ignore, *self.kinds))
         return self
 
@@ -72,8 +76,9 @@ class Columns(BaseModel):
     @property
     def named(self) -> tuple[str, ...]:
         """Every column that the description names, once."""
-        roles = (name for name in (self.id, self.group, self.time, self.split) if name is not None)
-        return tuple(dict.fromkeys((*self.labels, *roles, *self.all_slices, *self.ignore, *self.kinds)))
+        roles = (self.id, self.group, self.time, self.split, self.weight, self.truth)
+        named = (name for name in roles if name is not None)
+        return tuple(dict.fromkeys((*self.labels, *named, *self.all_slices, *self.ignore, *self.kinds)))
 
     @property
     def all_slices(self) -> tuple[str, ...]:

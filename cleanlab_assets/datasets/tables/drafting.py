@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 40
 MOST_COLUMNS_TOLD = 50
-ROLES = ("id", "group", "time", "split", "source")
+ROLES = ("id", "group", "time", "split", "weight", "truth", "source")
+SOLE_ROLES = ("weight", "truth")
+"""Roles of columns that have no other."""
 SEPARATORS = (";", "|", ",", "/")
 LEAST_JOINED_SHARE = 0.3
 """Share of the classes that hold a separator from which they may name several."""
@@ -195,7 +197,8 @@ def draft_description(
             roles["id"] = identifiers[0]
     test = _read_test_table(request, known, folder, source.form, labels)
     sources = [source] if test is None else [source, test]
-    label_entries, notes = _describe_label(request, known, options, sources, [profiles[name] for name in labels])
+    label_profiles = [profiles[name] for name in labels]
+    label_entries, notes = _describe_label(request, known, options, sources, label_profiles, truth=roles.get("truth"))
     classes: list[str] = next((entry.value for entry in label_entries if entry.place == ("class_names",)), [])
     matrix_entries, told = _describe_matrices(request, known, folder, classes, roles.get("id"))
     notes += told
@@ -298,6 +301,11 @@ def _find_roles(request: Request, described: Columns | None, labels: Sequence[st
     for role, name in roles.items():
         if name in labels:
             raise TableError(f"{request.option(role)} {quote(name)}: the column is the label, expected another one")
+        others = [other for other, taken in roles.items() if taken == name and other != role]
+        if role in SOLE_ROLES and others:
+            raise TableError(
+                f"{request.option(role)} {quote(name)}: the column is the {others[0]}, expected another one"
+            )
     return roles
 
 
@@ -330,8 +338,13 @@ def _describe_label(
     options: Options,
     sources: Sequence[SourceTable],
     profiles: Sequence[ColumnProfile],
+    *,
+    truth: str | None,
 ) -> tuple[list[Entry], list[str]]:
-    """Describe task family and classes; what was described before stays for the same label."""
+    """Describe task family and classes, those that only the truth names too.
+
+    What was described before stays for the same label.
+    """
     separator = request.separator if request.separator is not None else options.separator
     inferred = infer_label(profiles, separator=separator)
     names = [profile.name for profile in profiles]
@@ -351,15 +364,23 @@ def _describe_label(
     if len(profiles) > 1:
         classes = name_classes_of_columns(names)
         return [*entries, Entry(("class_names",), classes, "of the columns of the label, in their order")], notes
-    counts: Counter[str] = Counter()
-    for source in sources:
-        column = source.columns[names[0]]
-        if family == "multilabel":
-            counts.update(name for named in read_label_sets(column, separator, options.missing) for name in named)
-        else:
-            texts = parse_texts(column, names[0], missing=options.missing)
-            counts.update(merge_classes(texts, options.merge)[0].dropna())
+
+    def count(name: str) -> Counter[str]:
+        """Count the rows of each class that a column names."""
+        counts: Counter[str] = Counter()
+        for source in sources:
+            column = source.columns[name]
+            if family == "multilabel":
+                counts.update(name for named in read_label_sets(column, separator, options.missing) for name in named)
+            else:
+                texts = parse_texts(column, name, missing=options.missing)
+                counts.update(merge_classes(texts, options.merge)[0].dropna())
+        return counts
+
+    counts = count(names[0])
     _require_classes(counts, request, f"{file}, column {quote(names[0])}", family)
+    if truth is not None:
+        counts += count(truth)
     found = sort_classes(counts)
     if known is not None and is_same_label and (known.family, options.separator) == (family, separator):
         found = [*known.class_names, *(name for name in found if name not in known.class_names)]

@@ -16,7 +16,13 @@ from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.pictures import read_pictures, require_pictures
 from cleanlab_assets.datasets.source_tables import label_column
-from cleanlab_assets.datasets.tables.columns import holds_pictures, parse_column, parse_texts, read_contents
+from cleanlab_assets.datasets.tables.columns import (
+    holds_pictures,
+    parse_column,
+    parse_numbers,
+    parse_texts,
+    read_contents,
+)
 from cleanlab_assets.datasets.tables.delimited import MOST_ERRORS, TableError
 from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT, TAKEN_NAMES, TEST_TABLE
 from cleanlab_assets.datasets.tables.files import read_source_table
@@ -76,8 +82,8 @@ class TableLoader:
         """Read the files.
 
         Raises:
-            TableError: a file holds no table, or other columns than described; a split is neither train nor test; a
-                column of 0 and 1 holds something else.
+            TableError: a file holds no table, or other columns than described; a split is neither train nor test, a
+                weight no number of at least 0; a column of 0 and 1 holds something else.
             TextFileError: a file is not text in its encoding.
         """
         form = self.options.form(self.encoding)
@@ -170,6 +176,11 @@ class TableLoader:
         if columns.time is not None and columns.time not in values:
             values[columns.time], note = self._parse(source, columns.time, "date")
             notes.append(note)
+        if columns.weight is not None:
+            values[columns.weight] = _read_weights(source, columns.weight, self.options)
+        if columns.truth is not None:
+            values[columns.truth], note = self._read_truth(source, columns.truth)
+            notes.append(note)
         if columns.split is not None:
             values[GIVEN_SPLIT] = _read_split(source, columns.split)
         elif TEST_TABLE in self.files:
@@ -203,6 +214,28 @@ class TableLoader:
         labels, merged = merge_classes(parse_texts(column, name, missing=options.missing), options.merge)
         return labels, [*merged, *tell_spellings(Counter(labels.dropna()), options.merge)]
 
+    def _read_truth(self, source: SourceTable, name: str) -> tuple[Any, str]:
+        """Return the true labels as labels are read, None where one is missing, and a note."""
+        options, column = self.options, source.columns[name]
+        if self.family == "regression":
+            return self._parse(source, name, "numeric")
+        texts = parse_texts(column, name, missing=options.missing)
+        is_known, known = texts.notna(), set(self.class_names)
+        if self.family == "multilabel":
+            named = read_label_sets(column, options.separator, options.missing)
+            truth = pd.Series(join_label_sets(named), dtype=object)
+            is_wrong = is_known & np.array([not known.issuperset(names) for names in named], dtype=bool)
+        else:
+            truth = merge_classes(texts, options.merge)[0]
+            is_wrong = is_known & ~truth.isin(known)
+        if is_wrong.any():
+            row = int(is_wrong.to_numpy().argmax())
+            raise TableError(
+                f"{source.row_ids[row]}, column {quote(name)}: found the true label {quote(column[row].as_py())}, "
+                f"expected one of the class_names in {DESCRIPTION_FILE}; so it is in {is_wrong.sum():,} rows"
+            )
+        return truth.mask(~is_known), ""
+
 
 def _require_columns(source: SourceTable, columns: Columns) -> None:
     """Refuse a table that lacks a column that the description names, or has one that it does not name."""
@@ -227,6 +260,22 @@ def _read_pictures(source: SourceTable, name: str, folder: Path, *, options: Opt
     if holds_pictures(column):
         return require_pictures(read_contents(column), places)
     return read_pictures(parse_texts(column, name, missing=options.missing).tolist(), folder, places)
+
+
+def _read_weights(source: SourceTable, name: str, options: Options) -> np.ndarray:
+    """Return how much each row counts, float64 of shape (n_rows,)."""
+    read, _ = parse_numbers(
+        source.columns[name], name, source.row_ids, decimal=options.decimal, missing=options.missing
+    )
+    weights: np.ndarray = read.to_numpy()
+    is_wrong = ~(weights >= 0)  # what is no finite number is NaN
+    if is_wrong.any():
+        row = int(np.argmax(is_wrong))
+        raise TableError(
+            f"{source.row_ids[row]}, column {quote(name)}: found {quote(source.columns[name][row].as_py())}, expected "
+            f"a weight: a finite number of at least 0; so it is in {is_wrong.sum():,} rows"
+        )
+    return weights
 
 
 def _read_split(source: SourceTable, name: str) -> list[str]:

@@ -75,8 +75,13 @@ def read_matrix(path: Path, *, id_column: str | None = None) -> Matrix:
     return take_array(_read_array(path), path.name)
 
 
-def take_array(values: np.ndarray, name: str) -> Matrix:
+def take_array(values: np.ndarray, name: str, places: Sequence[str] | None = None) -> Matrix:
     """Take an array of shape (n_rows, n_columns), or (n_rows,) for one column, in the order of the rows.
+
+    Args:
+        values: the array.
+        name: of the file.
+        places: what each row is called in messages; its number if absent.
 
     Raises:
         TableError: the array has another shape, or holds what is no finite number.
@@ -86,7 +91,7 @@ def take_array(values: np.ndarray, name: str) -> Matrix:
             f"{name}: found an array of {values.dtype} of shape {values.shape}, expected numbers of shape "
             "(rows, columns)"
         )
-    found = Matrix(name, values.reshape(len(values), -1).astype(np.float64), None, None)
+    found = Matrix(name, values.reshape(len(values), -1).astype(np.float64), None, None, places)
     is_wrong = ~np.isfinite(found.numbers)
     if is_wrong.any():
         row, column = map(int, np.argwhere(is_wrong)[0])
@@ -165,17 +170,24 @@ def align(given: Matrix, ids: pd.Series | None, n_rows: int, table: str) -> tupl
 
 
 def _read_array(path: Path) -> np.ndarray:
+    found = read_arrays(path)
+    if len(found) != 1:
+        raise TableError(f"{path.name}: found {len(found)} arrays, expected one: {', '.join(found)}")
+    return next(iter(found.values()))
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an ``.npz`` by their names, in the order of the file, or the one of an ``.npy``.
+
+    Raises:
+        TextFileError: the file cannot be read, or holds something else than arrays of numbers.
+    """
     try:
         with path.open("rb") as stream:
             found = np.load(stream, allow_pickle=False)
             if isinstance(found, np.ndarray):
-                return found
-            if len(found.files) != 1:
-                raise TableError(
-                    f"{path.name}: found {len(found.files)} arrays, expected one: {', '.join(found.files)}"
-                )
-            array: np.ndarray = found[found.files[0]]
-            return array
+                return {path.name: found}
+            return {name: found[name] for name in found.files}
     except OSError as error:
         raise TextFileError(f"{path.name} cannot be read: {error.strerror or error}") from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:  # no array, one of objects, one that is cut

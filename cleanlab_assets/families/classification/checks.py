@@ -26,7 +26,7 @@ def detection_power(context: StepContext, label_issues: ClassLabelIssuesTable) -
     if not context.is_fitted:
         return NOT_MEASURED
     rows, facts = train_rows(label_issues.value), label_issues.facts
-    if "true_label" in rows:
+    if "planted_error" in rows:
         rows = rows.assign(given_label=rows["true_label"])
     build = context.pipeline_factory(facts.seed, facts.model_parameters)
     power = plant_and_audit_classes(rows, build.features, build=build, seed=facts.seed, find_issues=facts.same_audit)

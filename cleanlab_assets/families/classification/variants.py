@@ -24,7 +24,7 @@ from cleanlab_assets.methods.class_predictions import (
     to_probabilities,
 )
 from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import row_weights, train_rows
 from cleanlab_assets.methods.variants import ComparisonSettings, Variant, VariantComparison
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def compare_variants(
 
     def audit_and_clean(rows: pd.DataFrame, folds: np.ndarray) -> dict[str, Variant]:
         labels = encode_labels(rows["given_label"])
-        predicted = predict_out_of_sample(rows[features], labels, folds, n_classes=len(names), build=audited.build)
+        predicted = predict_out_of_sample(
+            rows[features], labels, folds, n_classes=len(names), build=audited.build, weights=row_weights(rows)
+        )
         issues = find_issues(to_predictions_table(rows, predicted.probabilities, names), rows[features])
         matrix = issues.noise_matrix
         return clean(issues.table, correct_rates=dict(zip(matrix.columns, np.diagonal(matrix), strict=True)))

@@ -21,7 +21,7 @@ from cleanlab_assets.methods.folds import draw_stratified_sample, group_equal_ro
 from cleanlab_assets.methods.label_set_folds import divide_label_sets
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels
 from cleanlab_assets.methods.seeding import seed_generator
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import row_weights, train_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.multilabel.issues import LabelSetIssuesTable
@@ -59,7 +59,7 @@ def detection_power(context: StepContext, label_issues: LabelSetIssuesTable) -> 
     if not context.is_fitted:
         return NOT_MEASURED
     table, facts, names = train_rows(label_issues.value), label_issues.facts, context.dataset.class_names
-    if "true_label" in table:
+    if "planted_error" in table:
         table = table.assign(given_label=table["true_label"])
     build = context.pipeline_factory(facts.seed, facts.model_parameters)
     sample = draw_stratified_sample(np.zeros(len(table), dtype=np.int64), MAX_ROWS, seed=facts.seed)
@@ -73,7 +73,12 @@ def detection_power(context: StepContext, label_issues: LabelSetIssuesTable) -> 
     rows["given_label"] = decode_label_sets(planted.labels, names)
     fold = divide_label_sets(planted.labels, group_equal_rows(features), [1 / FOLDS] * FOLDS, seed=facts.seed)
     predicted = predict_label_sets_out_of_sample(
-        features, planted.labels, fold, build=build, calibration=facts.calibration_method
+        features,
+        planted.labels,
+        fold,
+        build=build,
+        calibration=facts.calibration_method,
+        weights=row_weights(rows),
     )
     issues = facts.same_audit(to_label_set_predictions_table(rows, predicted, names), features).table
     quality, flags = issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy()

@@ -151,7 +151,7 @@ def label_issues(
         seed=training_set.facts.seed,
         model_parameters=predicted.model_parameters,
         flag_rule=f"cleanlab's rule {settings.filter_by} for one class at least",
-        notes=list(issues.notes),
+        notes=[*predicted.notes, *issues.notes],
         looks_in_sample=predicted.looks_in_sample,
         **rules,
         calibration_method=predicted.calibration_method,

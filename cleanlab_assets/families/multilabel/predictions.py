@@ -14,15 +14,17 @@ from cleanlab_assets.families import settings as shared
 from cleanlab_assets.families.contracts import ROW_ID, SPLIT, TableContract, text
 from cleanlab_assets.families.in_sample import suspect_in_sample
 from cleanlab_assets.families.multilabel.metrics import ScoredLabelSets, measure_label_set_calibration
-from cleanlab_assets.families.predictions import store_predictions
+from cleanlab_assets.families.predictions import store_predictions, tell_unused_weights
 from cleanlab_assets.families.step import StepContext, TrainingSetTable, step
+from cleanlab_assets.methods.bootstrap import weigh
 from cleanlab_assets.methods.class_predictions import PROBABILITY_PREFIX
 from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_each_fold
 from cleanlab_assets.methods.facts import PredictionsFacts
+from cleanlab_assets.methods.fitting import fit_pipeline, take_weights
 from cleanlab_assets.methods.label_sets import encode_given_labels
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import TableView, keep_finite
-from cleanlab_assets.methods.training_set import audited_rows, is_train_row, train_rows
+from cleanlab_assets.methods.training_set import audited_rows, is_train_row, name_rows, row_weights, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,6 +60,7 @@ def predict_label_sets_out_of_sample(
     *,
     build: Callable[[], Pipeline],
     calibration: CalibrationMethod = "platt",
+    weights: np.ndarray | None = None,
 ) -> LabelSetPredictions:
     """Predict every row by a model that never saw it, then calibrate it by the rows of the other folds.
 
@@ -68,6 +71,7 @@ def predict_label_sets_out_of_sample(
             fold (-1) by one fitted on all folds.
         build: returns a new unfitted pipeline.
         calibration: see ``calibrate_out_of_fold``.
+        weights: how much each row counts in a fit, shape (n_rows,), see ``fit_pipeline``; None weighs all alike.
 
     Returns:
         Probabilities before and after calibration, and fit seconds. A class that all or no rows outside a fold have is
@@ -76,7 +80,7 @@ def predict_label_sets_out_of_sample(
     Raises:
         ValueError: there are fewer than two folds, or outside a fold fewer than two classes tell rows apart.
     """
-    turns = hold_out_each_fold(folds)
+    turns = hold_out_each_fold(folds, weights)
     uncalibrated = np.zeros(indicators.shape, dtype=np.float32)
     for fold in turns:
         known = indicators[fold.others]
@@ -84,12 +88,13 @@ def predict_label_sets_out_of_sample(
         if varies.sum() < 2:  # noqa: PLR2004 - one class is a task of another kind
             raise ValueError(f"outside fold {fold.name} only {varies.sum()} classes are on some rows and not on others")
         with fold.time_fit():
-            model = build().fit(features[fold.others], known[:, varies])
+            taken = take_weights(weights, fold.others)
+            model = fit_pipeline(build, features[fold.others], known[:, varies], taken)
         predicted = np.repeat(known[:1].astype(np.float32), fold.held_out.sum(), axis=0)
         predicted[:, varies] = predict_label_probabilities(model, features[fold.held_out])
         uncalibrated[fold.held_out] = predicted
     return LabelSetPredictions(
-        probabilities=calibrate_out_of_fold(uncalibrated, indicators, folds, method=calibration),
+        probabilities=calibrate_out_of_fold(uncalibrated, indicators, folds, method=calibration, weights=weights),
         uncalibrated=uncalibrated,
         fit_seconds=fit_seconds_of(turns),
     )
@@ -108,7 +113,12 @@ def predict_label_probabilities(model: Pipeline, features: pd.DataFrame) -> np.n
 
 
 def calibrate_out_of_fold(
-    probabilities: np.ndarray, indicators: np.ndarray, folds: np.ndarray, *, method: CalibrationMethod
+    probabilities: np.ndarray,
+    indicators: np.ndarray,
+    folds: np.ndarray,
+    *,
+    method: CalibrationMethod,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """Calibrate each class's out-of-sample probabilities; no row is calibrated by a fit on its own label.
 
@@ -124,6 +134,7 @@ def calibrate_out_of_fold(
         indicators: which classes each label names, bool of shape (n_rows, n_classes).
         folds: fold of each row, shape (n_rows,).
         method: how to calibrate.
+        weights: how much each row counts, shape (n_rows,); None weighs all alike.
 
     Returns:
         float32 array of shape (n_rows, n_classes).
@@ -136,29 +147,35 @@ def calibrate_out_of_fold(
     calibrated = probabilities.astype(np.float32)
     if method == "none":
         return calibrated
-    for fold in hold_out_each_fold(folds):
+    for fold in hold_out_each_fold(folds, weights):
+        counts = take_weights(weights, fold.others)
         for code in range(indicators.shape[1]):
             known = indicators[fold.others, code]
             if known.any() and not known.all():
                 fitted = _fit_platt if method == "platt" else _fit_isotonic
-                calibrate = fitted(probabilities[fold.others, code], known)
+                calibrate = fitted(probabilities[fold.others, code], known, counts)
                 calibrated[fold.held_out, code] = calibrate(probabilities[fold.held_out, code])
     return calibrated
 
 
-def _fit_platt(probabilities: np.ndarray, is_named: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def _fit_platt(
+    probabilities: np.ndarray, is_named: np.ndarray, weights: np.ndarray | None
+) -> Callable[[np.ndarray], np.ndarray]:
     from sklearn.linear_model import LogisticRegression
 
     # Hardly regularized: two parameters need no shrinking.
-    model = LogisticRegression(C=1e4, solver="newton-cholesky").fit(_to_logit(probabilities), is_named)
+    model = LogisticRegression(C=1e4, solver="newton-cholesky")
+    model.fit(_to_logit(probabilities), is_named, sample_weight=weights)
     return lambda values: np.asarray(model.predict_proba(_to_logit(values))[:, 1])
 
 
-def _fit_isotonic(probabilities: np.ndarray, is_named: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def _fit_isotonic(
+    probabilities: np.ndarray, is_named: np.ndarray, weights: np.ndarray | None
+) -> Callable[[np.ndarray], np.ndarray]:
     from sklearn.isotonic import IsotonicRegression
 
     model = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
-    model.fit(probabilities.astype(np.float64), is_named.astype(np.float64))
+    model.fit(probabilities.astype(np.float64), is_named.astype(np.float64), sample_weight=weights)
     return lambda values: np.asarray(model.predict(values.astype(np.float64)))
 
 
@@ -171,7 +188,7 @@ def _to_logit(probabilities: np.ndarray) -> np.ndarray:
 def _cross_validate(class_names: Sequence[str], build: PipelineFactory, rows: pd.DataFrame) -> np.ndarray:
     is_named, folds = encode_given_labels(rows, class_names), rows["fold"].to_numpy()
     return predict_label_sets_out_of_sample(
-        rows[build.features], is_named, folds, build=build, calibration="none"
+        rows[build.features], is_named, folds, build=build, calibration="none", weights=row_weights(rows)
     ).uncalibrated
 
 
@@ -184,7 +201,7 @@ def _measure_misses(class_names: Sequence[str], rows: pd.DataFrame, probabilitie
 def to_label_set_predictions_table(
     rows: pd.DataFrame, predicted: LabelSetPredictions, class_names: Sequence[str]
 ) -> pd.DataFrame:
-    """Put ``probability_<class>`` and ``uncalibrated_<class>`` beside ``row_id``, ``split`` and ``given_label``."""
+    """Put ``probability_<class>`` and ``uncalibrated_<class>`` beside what names the rows, see ``name_rows``."""
     columns = {
         f"{prefix}{name}": values[:, code]
         for prefix, values in (
@@ -193,7 +210,7 @@ def to_label_set_predictions_table(
         )
         for code, name in enumerate(class_names)
     }
-    return rows[["row_id", "split", "given_label"]].assign(**columns)
+    return name_rows(rows).assign(**columns)
 
 
 def class_names_of(predictions: pd.DataFrame) -> list[str]:
@@ -250,16 +267,17 @@ def predictions(
     names = context.dataset.class_names
     rows = audited_rows(training_set.value)
     is_named, is_train = encode_given_labels(rows, names), is_train_row(rows)
-    folds = rows["fold"].to_numpy()
-    suspicion = ""
+    folds, weights = rows["fold"].to_numpy(), row_weights(rows)
+    suspicion, notes = "", list[str]()
     if context.is_fitted:
         build = context.pipeline_factory(training_set.facts.seed, settings.parameters)
+        notes = tell_unused_weights(context, build, rows)
         predicted = predict_label_sets_out_of_sample(
-            rows[build.features], is_named, folds, build=build, calibration=settings.calibration
+            rows[build.features], is_named, folds, build=build, calibration=settings.calibration, weights=weights
         )
     else:
         given = context.own_predictions(rows).astype(np.float32)
-        calibrated = calibrate_out_of_fold(given, is_named, folds, method=settings.calibration)
+        calibrated = calibrate_out_of_fold(given, is_named, folds, method=settings.calibration, weights=weights)
         predicted = LabelSetPredictions(probabilities=calibrated, uncalibrated=given, fit_seconds=())
         suspicion = suspect_in_sample(
             context,
@@ -272,14 +290,16 @@ def predictions(
         )
     known, uncalibrated = is_named[is_train], predicted.uncalibrated[is_train]
     # Metrics are those of the model as it is trained and stored, the calibration error that of what the audit uses.
+    counts = take_weights(weights, is_train)
     scored = ScoredLabelSets(known, uncalibrated)
     before = measure_label_set_calibration(known, uncalibrated).expected_calibration_error
-    areas = dict(zip(names, scored.class_areas(), strict=True))
+    areas = dict(zip(names, scored.class_areas(counts), strict=True))
     facts = LabelSetPredictionsFacts(
         seed=training_set.facts.seed,
         model_parameters=settings.parameters,
-        cross_validation=keep_finite(scored.compute()),
+        cross_validation=keep_finite(weigh(scored, counts).compute()),
         reliability=measure_label_set_calibration(known, predicted.probabilities[is_train]),
+        notes=notes,
         calibration_method=settings.calibration,
         class_roc_auc=areas,
         uncalibrated_error=before,

@@ -24,7 +24,7 @@ from cleanlab_assets.families.tables.variants import (
     put_on_card,
 )
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, encode_label_sets
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import row_weights, train_rows
 from cleanlab_assets.methods.variants import Variant, VariantComparison, remove_worst_and_random
 
 if TYPE_CHECKING:
@@ -113,7 +113,12 @@ def compare(
     def audit_and_clean(rows: pd.DataFrame, folds: np.ndarray) -> dict[str, Variant]:
         method = predictions.facts.calibration_method
         predicted = predict_label_sets_out_of_sample(
-            rows[features], encode(rows["given_label"]), folds, build=audited.build, calibration=method
+            rows[features],
+            encode(rows["given_label"]),
+            folds,
+            build=audited.build,
+            calibration=method,
+            weights=row_weights(rows),
         )
         table = to_label_set_predictions_table(rows, predicted, names)
         return clean(label_issues.facts.same_audit(table, rows[features]).table)

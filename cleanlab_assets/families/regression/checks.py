@@ -44,7 +44,7 @@ def detection_power(
     if not context.is_fitted:
         return NOT_MEASURED
     facts, rows = label_issues.facts, train_rows(training_set.value)
-    if "true_label" in rows:
+    if "planted_error" in rows:
         rows = rows.assign(given_label=rows["true_label"])
     build = context.pipeline_factory(facts.seed, facts.model_parameters)
     domain = context.dataset.label_domain

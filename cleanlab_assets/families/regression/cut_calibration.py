@@ -20,6 +20,7 @@ from cleanlab_assets.methods.detection_power import (
     score_detection_power_by_kind,
 )
 from cleanlab_assets.methods.seeding import seed_generator
+from cleanlab_assets.methods.training_set import row_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -266,4 +267,5 @@ def _predict_on_folds(
     features: list[str], build: Callable[[], Pipeline], rows: pd.DataFrame, labels: np.ndarray
 ) -> ValuePredictions:
     """Predict rows out of sample on the folds that they have."""
-    return predict_values_out_of_sample(rows[features], labels, rows["fold"].to_numpy(), build=build)
+    folds, weights = rows["fold"].to_numpy(), row_weights(rows)
+    return predict_values_out_of_sample(rows[features], labels, folds, build=build, weights=weights)

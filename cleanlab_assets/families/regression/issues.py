@@ -137,6 +137,7 @@ def label_issues(
         flag_rule=_describe_rule(settings.flag_by, calibrated, flagged_share),
         looks_in_sample=predictions.facts.looks_in_sample,
         notes=[
+            *predictions.facts.notes,
             *issues.notes,
             f"{predictions.facts.n_left_out:,} rows with doubtful labels took no part in training the models behind "
             "the cross-validated metrics",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -10,17 +11,19 @@ import pandas as pd
 
 from cleanlab_assets.families.contracts import ROW_ID, SPLIT, TableContract, number
 from cleanlab_assets.families.in_sample import suspect_in_sample
-from cleanlab_assets.families.predictions import store_predictions
+from cleanlab_assets.families.predictions import store_predictions, tell_unused_weights
 from cleanlab_assets.families.regression.metrics import ScoredValues, measure_interval_calibration
 from cleanlab_assets.families.regression.plots import plot_given_against_predicted
 from cleanlab_assets.families.regression.training_set import VALUE
 from cleanlab_assets.families.settings import PredictionsSettings
 from cleanlab_assets.families.step import StepContext, TrainingSetTable, step
+from cleanlab_assets.methods.bootstrap import weigh
 from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_each_fold
 from cleanlab_assets.methods.facts import PredictionsFacts
+from cleanlab_assets.methods.fitting import fit_pipeline, take_weights
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Plots, keep_finite
-from cleanlab_assets.methods.training_set import NO_FOLD, audited_rows, is_train_row, train_rows
+from cleanlab_assets.methods.training_set import NO_FOLD, audited_rows, is_train_row, name_rows, row_weights, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +62,12 @@ class ValuePredictions:
 
 
 def predict_values_out_of_sample(
-    features: pd.DataFrame, labels: np.ndarray, folds: np.ndarray, *, build: Callable[[], Pipeline]
+    features: pd.DataFrame,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    *,
+    build: Callable[[], Pipeline],
+    weights: np.ndarray | None = None,
 ) -> ValuePredictions:
     """Predict the label of every row, and its spread there, by models that never saw the row.
 
@@ -80,6 +88,8 @@ def predict_values_out_of_sample(
         folds: fold of each row, shape (n_rows,); each fold is predicted by a model fitted on all the others, rows of no
             fold (-1) by one fitted on all folds.
         build: returns a new unfitted pipeline.
+        weights: how much each row counts in a fit, shape (n_rows,), see ``fit_pipeline``; rows of weight 0 take no part
+            in any estimate. None weighs all alike.
 
     Returns:
         Predicted values, uncertainties, fit seconds and the number of rows left out.
@@ -88,23 +98,23 @@ def predict_values_out_of_sample(
         ValueError: there are fewer than two folds.
     """
     in_a_fold, everywhere = folds != NO_FOLD, np.ones(len(labels), dtype=bool)
-    turns = hold_out_each_fold(folds)
+    counts = in_a_fold if weights is None else in_a_fold & (weights > 0)
+    turns = hold_out_each_fold(folds, weights)
     of_folds, aside = [turn for turn in turns if turn.name != NO_FOLD], [turn for turn in turns if turn.name == NO_FOLD]
-    values = _predict_held_out(of_folds, features, labels, learn_from=everywhere, build=build)
-    deviations = np.abs(labels - values)[in_a_fold]
+    predict = partial(_predict_held_out, build=build, weights=weights)
+    values = predict(of_folds, features, labels, learn_from=everywhere)
+    deviations = np.abs(labels - values)[counts]
     limit = max(_DOUBTFUL_DEVIATIONS * _estimate_spread(deviations), np.quantile(deviations, 1 - _MOST_DOUBTFUL))
     is_doubtful = in_a_fold & (np.abs(labels - values) > limit)
     if is_doubtful.any():
-        values = _predict_held_out(of_folds, features, labels, learn_from=~is_doubtful, build=build)
-        deviations = np.abs(labels - values)[in_a_fold]
-    values = np.where(
-        in_a_fold, values, _predict_held_out(aside, features, labels, learn_from=~is_doubtful, build=build)
-    )
+        values = predict(of_folds, features, labels, learn_from=~is_doubtful)
+        deviations = np.abs(labels - values)[counts]
+    values = np.where(in_a_fold, values, predict(aside, features, labels, learn_from=~is_doubtful))
     seconds = fit_seconds_of(turns)
 
     cap = np.quantile(deviations, _CAP_QUANTILE)
     capped = np.minimum(np.abs(labels - values), cap)
-    local = _predict_held_out(turns, features, capped, learn_from=everywhere, build=build)
+    local = predict(turns, features, capped, learn_from=everywhere)
     # A model may extrapolate beyond what it was shown; nothing shown was above the cap.
     uncertainty = np.maximum(_MEAN_TO_DEVIATION * np.minimum(local, cap), _FLOOR * _estimate_spread(deviations))
     return ValuePredictions(values, uncertainty, seconds, n_left_out=int(is_doubtful.sum()))
@@ -129,13 +139,14 @@ def _predict_held_out(
     *,
     learn_from: np.ndarray,
     build: Callable[[], Pipeline],
+    weights: np.ndarray | None,
 ) -> np.ndarray:
     """Predict the rows that each turn holds out; all other rows get NaN."""
     predicted = np.full(len(targets), np.nan)
     for fold in turns:
         learned = learn_from & fold.others
         with fold.time_fit():
-            model = build().fit(features[learned], targets[learned])
+            model = fit_pipeline(build, features[learned], targets[learned], take_weights(weights, learned))
         predicted[fold.held_out] = model.predict(features[fold.held_out])
     return predicted
 
@@ -148,7 +159,8 @@ def _estimate_spread(deviations: np.ndarray) -> float:
 
 def _cross_validate(build: PipelineFactory, rows: pd.DataFrame) -> np.ndarray:
     labels = rows["given_label"].to_numpy()
-    predicted = predict_values_out_of_sample(rows[build.features], labels, rows["fold"].to_numpy(), build=build)
+    folds, weights = rows["fold"].to_numpy(), row_weights(rows)
+    predicted = predict_values_out_of_sample(rows[build.features], labels, folds, build=build, weights=weights)
     return predicted.values[:, None]  # noqa: PD011 - no pandas object
 
 
@@ -159,10 +171,9 @@ def _measure_unexplained_share(rows: pd.DataFrame, predicted: np.ndarray) -> flo
 
 
 def to_value_predictions_table(rows: pd.DataFrame, predicted: ValuePredictions) -> pd.DataFrame:
-    """Put ``predicted_value`` and ``uncertainty`` beside ``row_id``, ``split`` and ``given_label``."""
+    """Put ``predicted_value`` and ``uncertainty`` beside what names the rows, see ``name_rows``."""
     values = predicted.values  # noqa: PD011 - no pandas object
-    known = rows[["row_id", "split", "given_label"]]
-    return known.assign(predicted_value=values, uncertainty=predicted.uncertainty)
+    return name_rows(rows).assign(predicted_value=values, uncertainty=predicted.uncertainty)
 
 
 class ValuePredictionsFacts(PredictionsFacts):
@@ -196,10 +207,12 @@ def predictions(
     """
     rows = audited_rows(training_set.value)
     labels, is_train = rows["given_label"].to_numpy(), is_train_row(rows)
-    suspicion = ""
+    folds, weights = rows["fold"].to_numpy(), row_weights(rows)
+    suspicion, notes = "", list[str]()
     if context.is_fitted:
         build = context.pipeline_factory(training_set.facts.seed, settings.parameters)
-        predicted = predict_values_out_of_sample(rows[build.features], labels, rows["fold"].to_numpy(), build=build)
+        notes = tell_unused_weights(context, build, rows)
+        predicted = predict_values_out_of_sample(rows[build.features], labels, folds, build=build, weights=weights)
     else:
         own = context.own_predictions(rows)
         predicted = take_predicted_values(own[:, 0], labels, is_train)
@@ -213,11 +226,13 @@ def predictions(
             measure=_measure_unexplained_share,
         )
     values = predicted.values  # noqa: PD011 - no pandas object
+    scored = weigh(ScoredValues(labels[is_train], values[is_train]), take_weights(weights, is_train))
     facts = ValuePredictionsFacts(
         seed=training_set.facts.seed,
         model_parameters=settings.parameters,
-        cross_validation=keep_finite(ScoredValues(labels[is_train], values[is_train]).compute()),
+        cross_validation=keep_finite(scored.compute()),
         reliability=measure_interval_calibration(labels[is_train], values[is_train], predicted.uncertainty[is_train]),
+        notes=notes,
         n_left_out=predicted.n_left_out,
         looks_in_sample=suspicion,
     )

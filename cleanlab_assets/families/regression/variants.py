@@ -13,6 +13,7 @@ from cleanlab_assets.families.family import FamilyVariants
 from cleanlab_assets.families.regression.metrics import VALUE_METRICS, ScoredValues
 from cleanlab_assets.families.regression.predictions import predict_values_out_of_sample, to_value_predictions_table
 from cleanlab_assets.families.tables.variants import AuditedTable, clean_worst_rows, compare_table_variants, fit
+from cleanlab_assets.methods.training_set import row_weights
 from cleanlab_assets.methods.variants import ComparisonSettings, HeldOutFold, Variant, VariantComparison
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def compare_value_variants(
 
     def audit_and_clean(rows: pd.DataFrame, folds: np.ndarray) -> dict[str, Variant]:
         labels = _encode_values(rows["given_label"])
-        predicted = predict_values_out_of_sample(rows[features], labels, folds, build=audited.build)
+        predicted = predict_values_out_of_sample(
+            rows[features], labels, folds, build=audited.build, weights=row_weights(rows)
+        )
         return clean(find_issues(to_value_predictions_table(rows, predicted), rows[features]).table)
 
     last_fold = HeldOutFold(

@@ -87,7 +87,7 @@ def audit_class_labels(
         seed=training_set.facts.seed,
         model_parameters=predictions.facts.model_parameters,
         flag_rule=f"cleanlab's rule {settings.filter_by}",
-        notes=list(found.notes),
+        notes=[*predictions.facts.notes, *found.notes],
         looks_in_sample=predictions.facts.looks_in_sample,
         estimated_errors=found.estimated_errors,
         filter_by=settings.filter_by,

@@ -15,7 +15,13 @@ from cleanlab_assets.families.report import build_report, describe_origin
 from cleanlab_assets.methods.slices import measure_issue_rates
 from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
 from cleanlab_assets.methods.training_set import train_rows
-from cleanlab_assets.reports.formatting import format_column, format_number, format_p_value, format_share
+from cleanlab_assets.reports.formatting import (
+    describe_truth,
+    format_column,
+    format_number,
+    format_p_value,
+    format_share,
+)
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.issue_evidence import (
     arrange_duplicate_sets,
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.families.step import LabelIssuesTable, PlainTable, StepContext, TrainingSetTable
     from cleanlab_assets.families.tables.steps import DatalabTable
+    from cleanlab_assets.methods.detection_power import TruthDetection
     from cleanlab_assets.reports.issue_texts import IssueText
 
 NOT_ABOUT_SINGLE_ROWS = frozenset({"class_imbalance", "non_iid"})
@@ -75,6 +82,7 @@ class AuditResults:
             the report states anyway, such as ``model``, is left out.
         notes: What a reader must know of the rows and of how their labels were judged.
         suggested_labels: ``row_id`` and ``suggested_label`` of the rows of the source without a label, if it is known.
+        by_truth: How well wrong labels were found where the source states true ones.
         issue_rates: Share of flagged labels in each part of the rows, see ``measure_issue_rates``.
         top_rows: Most rows of an evidence table.
         full_table: Where the table with every row lies, in words; said where a table is cut.
@@ -90,6 +98,7 @@ class AuditResults:
     facts: Mapping[str, object]
     notes: Sequence[str] = ()
     suggested_labels: pd.DataFrame | None = None
+    by_truth: TruthDetection | None = None
     issue_rates: pd.DataFrame | None = None
     top_rows: int = 25
     full_table: str = ""
@@ -125,6 +134,7 @@ class AuditResults:
                 *training_set.facts.notes,
                 *label_issues.facts.notes,
             ],
+            by_truth=label_issues.facts.by_truth,
             issue_rates=measure_issue_rates(training_set.value, label_issues.value, context.dataset.slice_columns),
             suggested_labels=None if suggested_labels is None else suggested_labels.value,
             full_table=full_table,
@@ -333,6 +343,10 @@ def _build_tiles(audit: TabularAudit, tiles_about_labels: Sequence[Tile]) -> lis
         caught, flagged = int((planted & audit.flags("label")).sum()), int(audit.flags("label").sum())
         hint = f"planted on purpose; {flagged - caught:,} of {flagged:,} flagged train rows carry none"
         tiles.append(Tile("Planted errors flagged", f"{caught:,} of {int(planted.sum()):,}", hint))
+    if audit.by_truth is not None:
+        found = audit.by_truth
+        recall = "not measured" if found.recall is None else format_share(found.recall)
+        tiles.append(Tile("Wrong labels flagged", recall, f"true labels are {describe_truth(found)}"))
     return tiles
 
 

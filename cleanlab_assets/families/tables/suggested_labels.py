@@ -12,9 +12,10 @@ from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 
 from cleanlab_assets.families.step import PlainTable, PredictionsTable, StepContext, TrainingSetTable, step
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_predictions import predict_all_classes
+from cleanlab_assets.methods.fitting import fit_pipeline
 from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.methods.shown import TableView
-from cleanlab_assets.methods.training_set import OWN_ID, read_features, train_rows, unlabelled_rows
+from cleanlab_assets.methods.training_set import OWN_ID, read_features, row_weights, train_rows, unlabelled_rows
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -47,7 +48,7 @@ def suggested_labels(
         train = train_rows(training_set.value)
         build = context.pipeline_factory(training_set.facts.seed, predictions.facts.model_parameters)
         targets = _encode(train["given_label"], context.dataset)
-        model = build().fit(train[build.features], targets)
+        model = fit_pipeline(build, train[build.features], targets, row_weights(train))
         features = read_features(rows, context.dataset, reserved=frozenset())
         features = pd.concat([features, rows[list(context.vectors)]], axis=1)
         table = _suggest(table, _predict(model, features[build.features], context.dataset), context.dataset)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+from cleanlab_assets.datasets.errors import UnreadableInputError, quote
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.families.contracts import FOLD, GIVEN_LABEL, ROW_ID, SPLIT, TableContract
 from cleanlab_assets.families.training_set import store_training_set
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.families.raw_dataset import RawDatasetTable
     from cleanlab_assets.families.step import StepContext, TrainingSetTable
     from cleanlab_assets.families.tables.settings import TrainingSetSettings
@@ -59,6 +62,7 @@ def make_training_set(
     )
     table, fraction = built.table, settings.planted_error_fraction
     if fraction > 0:
+        _require_no_truth(context.dataset)
         table = plant(table, fraction=fraction, seed=settings.seed)
     telling = _find_telling_features(context, built.table, settings.seed)
     notes = [*raw_dataset.facts.notes, *built.notes]
@@ -75,6 +79,16 @@ def make_training_set(
         telling_features=telling,
     )
     return store_training_set(table, facts, show=show)
+
+
+def _require_no_truth(dataset: Dataset) -> None:
+    """Refuse to plant errors where the source states true labels, which a planted error would contradict."""
+    if dataset.truth_column is not None:
+        raise UnreadableInputError(
+            f"{dataset.name}: planted_error_fraction: found errors to plant beside the true labels of "
+            f"{quote(dataset.truth_column)}, expected one of the two: these measure the audit already; set it to 0, or "
+            f"take truth out of {DESCRIPTION_FILE}"
+        )
 
 
 def _find_telling_features(context: StepContext, table: pd.DataFrame, seed: int) -> list[str]:

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.families.family import FittedModel
+from cleanlab_assets.methods.bootstrap import weigh
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_predictions import predict_all_classes
+from cleanlab_assets.methods.fitting import combine_weights, fit_pipeline, take_weights
 from cleanlab_assets.methods.folds import divide_rows, group_equal_rows
-from cleanlab_assets.methods.training_set import require_same_rows, test_rows, train_rows
+from cleanlab_assets.methods.training_set import require_same_rows, row_weights, test_rows, train_rows
 from cleanlab_assets.methods.variants import (
     HeldOutFold,
     Variant,
@@ -185,9 +187,9 @@ def compare_table_variants(
         select=lambda rows, mask: rows[mask].reset_index(drop=True),
         labels=labels,
         halve=halve,
-        fit=lambda rows, variant: fit_rows(audited.build, rows[features], variant),
+        fit=lambda rows, variant: fit_rows(audited.build, rows[features], variant, row_weights(rows)),
         predict=lambda model, rows: predict(model, rows[features]),
-        score=lambda rows, predicted: score(labels(rows), predicted),
+        score=lambda rows, predicted: weigh(score(labels(rows), predicted), row_weights(rows)),
         blocks=blocks or _time_blocks,
     )
     return compare_cleaned_variants(task, train, audited.test, choose_on=choose_on, settings=settings)
@@ -204,19 +206,13 @@ def compare_class_variants(audited: AuditedTable, settings: ComparisonSettings, 
     return compare_table_variants(audited, settings, encode=encode_labels, decode=decode, predict=predict, **how)
 
 
-def fit_rows(build: Callable[[], Pipeline], features: pd.DataFrame, variant: Variant) -> Pipeline:
-    """Fit a new pipeline on the rows that a variant keeps.
-
-    Weights go to estimators that take them; the others (nearest neighbours) are fitted without.
-    """
-    from sklearn.utils.validation import has_fit_parameter
-
-    pipeline = build()
-    estimator_step, estimator = pipeline.steps[-1]
-    arguments = {}
-    if variant.weights is not None and has_fit_parameter(estimator, "sample_weight"):
-        arguments[f"{estimator_step}__sample_weight"] = variant.weights[variant.keep]
-    return pipeline.fit(features[variant.keep], variant.labels[variant.keep], **arguments)
+def fit_rows(
+    build: Callable[[], Pipeline], features: pd.DataFrame, variant: Variant, weights: np.ndarray | None = None
+) -> Pipeline:
+    """Fit a new pipeline on the rows that a variant keeps, by its weights times those of the rows."""
+    keep = variant.keep
+    combined = take_weights(combine_weights(weights, variant.weights), keep)
+    return fit_pipeline(build, features[keep], variant.labels[keep], combined)
 
 
 def fit_chosen_variant(
@@ -240,7 +236,7 @@ def fit_chosen_variant(
     relabelled = train["row_id"].map(chosen.relabelled_rows)
     labels = train["given_label"].astype(object).where(relabelled.isna(), relabelled).infer_objects()
     variant = Variant(keep=keep, labels=encode(labels), weights=weights)
-    return fit_rows(audited.build, train[audited.features], variant)
+    return fit_rows(audited.build, train[audited.features], variant, row_weights(train))
 
 
 def fit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.families.detection_power import judge_detection_power
+from cleanlab_assets.families.detection_power import NOT_MEASURED, judge_detection_power
 from cleanlab_assets.families.step import CheckResult, StepContext, TrainingSetTable, check, gate, rule
 from cleanlab_assets.families.token_classification.plant import draw_sentences
 from cleanlab_assets.methods.detection_power import plant_and_audit_classes
@@ -47,6 +47,8 @@ def every_class_in_every_part(context: StepContext, training_set: TrainingSetTab
 @check("label_issues", is_heavy=True)
 def detection_power(context: StepContext, label_issues: ClassLabelIssuesTable) -> CheckResult:
     """Planted tag errors rank far worse than by chance: the detector has signal. Measured on a sample of sentences."""
+    if not context.is_fitted:
+        return NOT_MEASURED
     table, facts = train_rows(label_issues.value), label_issues.facts
     rows = table[draw_sentences(table, DETECTION_TOKENS, seed=facts.seed)].reset_index(drop=True)
     if "true_label" in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cleanlab_assets.families.family import TaskFamily
+from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
 from cleanlab_assets.families.tables.checks import probabilities_are_valid
 from cleanlab_assets.families.token_classification.checks import (
     detection_power,
@@ -20,7 +21,13 @@ TOKEN_CLASSIFICATION = TaskFamily(
     unit="word",
     default_model="logistic_regression",
     steps=(training_set, predictions, label_issues, sentence_issues, common_errors, token_report),
-    checks=(no_sentence_in_two_parts, every_class_in_every_part, probabilities_are_valid, detection_power),
+    checks=(
+        no_sentence_in_two_parts,
+        predictions_are_out_of_sample,
+        every_class_in_every_part,
+        probabilities_are_valid,
+        detection_power,
+    ),
     variants=VARIANTS,
     reports=("label_issues", "token_report", "retrained_model"),
     sample_setting="training_set.max_sentences",

@@ -10,4 +10,5 @@ predictions = build_class_predictions(
     "token by one of the other folds, a validation or test token by one of all train tokens.",
     score=lambda context, labels, found: ScoredTokens(labels, found, tags=context.dataset.class_names),
     metrics=TOKEN_METRICS,
+    quick_models=("logistic_regression",),
 )

@@ -69,7 +69,11 @@ def token_report(
             _describe_tags(tokens, cross_validation),
         ],
         facts=merge_facts(describe_origin(context, training_set, label_issues)),
-        notes=[*training_set.facts.notes, *label_issues.facts.notes],
+        notes=[
+            *filter(None, [label_issues.facts.looks_in_sample]),
+            *training_set.facts.notes,
+            *label_issues.facts.notes,
+        ],
     )
     return store_page(report)
 

@@ -9,7 +9,8 @@ import pandas as pd
 from pydantic import Field
 
 from cleanlab_assets.families.contracts import FOLD, GIVEN_LABEL, ROW_ID, SPLIT, TableContract, count, filled
-from cleanlab_assets.families.step import DATASET, AnyTable, Settings, StepContext, TrainingSetTable, step
+from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 - a step tells its inputs by their types
+from cleanlab_assets.families.step import DATASET, Settings, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.token_classification.plant import measure_confusion
 from cleanlab_assets.families.training_set import store_training_set
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from cleanlab_assets.methods.shown import Shown
 
 VALIDATION = "validation"
+VALIDATION_FRACTION, TEST_FRACTION = 0.1, 0.2
+"""Shares of the train tokens that are put aside, unless settings or files say otherwise."""
 SPLITS = (TRAIN, VALIDATION, TEST)
 _SPLIT_OF_PART = {"train": TRAIN, "dev": VALIDATION, "test": TEST}
 KEPT_COLUMNS = ("row_id", "document", "genre", "sentence_id", "token", "position", "sentence")
@@ -57,14 +60,16 @@ def build_token_training_set(
         dataset: its catalogue entry.
         max_sentences: sentences of a random sample of the train part in which each genre keeps its share; None takes
             all.
-        validation_fraction: share of the train tokens put aside as validation rows where there is no dev file.
-        test_fraction: share of the train tokens put aside as test rows where there is no test file.
+        validation_fraction: share of the train tokens put aside as validation rows where there is no dev file; 0 puts
+            none aside.
+        test_fraction: the same for test rows where there is no test file.
         folds: number of folds of the train rows.
         seed: seed of the sample, the split and the folds.
 
     Returns:
         ``row_id``, ``document``, ``genre``, ``sentence_id``, ``token``, ``position``, ``sentence``, ``given_label``,
-        ``split`` (train, validation or test) and ``fold`` (-1 on rows that are kept aside), in source order.
+        ``split`` (train, validation or test) and ``fold`` (-1 on rows that are kept aside), in source order, and the
+        ``carried_columns`` of the dataset.
 
     Raises:
         ValueError: a tag is none of the dataset's, there are fewer documents than parts to fill, or the train rows
@@ -88,7 +93,7 @@ def build_token_training_set(
     groups, kind = _group_tokens(table)
     genres = table["genre"].cat.codes.to_numpy(dtype=np.int64)
     for name, share in ((TEST, test_fraction), (VALIDATION, validation_fraction)):
-        if (split == name).any():
+        if share == 0 or (split == name).any():
             continue
         rows = np.flatnonzero(split == TRAIN)
         _require_groups(dataset, groups[rows], 2, kind)
@@ -101,7 +106,7 @@ def build_token_training_set(
     # Documents are dealt out whatever their genre: a genre may have fewer documents than there are folds.
     fold[rows] = divide_rows(np.zeros(len(rows), dtype=np.int64), groups[rows], [1 / folds] * folds, seed=seed + 1)
 
-    built = table[list(KEPT_COLUMNS)].copy()
+    built = table[[*KEPT_COLUMNS, *dataset.carried_columns]].copy()
     built["given_label"] = pd.Categorical(table[dataset.label], categories=list(dataset.class_names))
     built["split"] = pd.Categorical(split, categories=list(SPLITS))
     built["fold"] = fold
@@ -143,12 +148,13 @@ def _require_groups(dataset: Dataset, groups: np.ndarray, n_parts: int, kind: st
 
 def _describe_rare_tags(table: pd.DataFrame, dataset: Dataset) -> list[str]:
     notes = []
+    has_test_rows = bool((table["split"] == TEST).any())
     for name, found in count_rows_of_classes(table, dataset).iterrows():
         if found["folds"] == 0:
             notes.append(f"tag {name!r} has no train row")
         elif found["folds"] == 1:
             notes.append(f"the train rows of tag {name!r} are all in one fold: its model never saw the tag")
-        if found["test"] == 0:
+        if found["test"] == 0 and has_test_rows:
             notes.append(f"tag {name!r} has no test row: test metrics say nothing about it")
     return notes
 
@@ -163,11 +169,19 @@ class TrainingSetSettings(Settings):
     max_sentences: int | None = Field(
         None, ge=20, le=100_000_000, description="Random sample of the train sentences, alike by genre; all if absent."
     )
-    validation_fraction: float = Field(
-        0.1, ge=0.05, le=0.4, description="Share of the train tokens that validate, where there is no dev file."
+    validation_fraction: float | None = Field(
+        None,
+        ge=0.05,
+        le=0.4,
+        description="Share of the train tokens that validate, where there is no dev file: 0.1 if absent, none where "
+        "the dataset brings predictions along and no test file.",
     )
-    test_fraction: float = Field(
-        0.2, ge=0.05, le=0.4, description="Share of the train tokens kept for testing, where there is no test file."
+    test_fraction: float | None = Field(
+        None,
+        ge=0.05,
+        le=0.4,
+        description="Share of the train tokens kept for testing, where there is no test file: 0.2 if absent, none "
+        "where the dataset brings predictions along. Without test rows no variants are compared.",
     )
     folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation on the train rows, by document.")
     seed: int = Field(42, ge=0, le=1_000_000, description="Seed of everything random in the chain.")
@@ -177,6 +191,15 @@ class TrainingSetSettings(Settings):
     planted_error_kind: Literal["uniform", "model_confusion"] = Field(
         "uniform", description="Any other tag, or a tag that the logistic regression confuses with the right one."
     )
+
+    def shares_aside(self, dataset: Dataset) -> dict[str, float]:
+        """Return the shares of a dataset's train tokens to put aside."""
+        keeps_rows = dataset.makes_comparison or "test" in dataset.parts or self.test_fraction is not None
+        said = {"validation_fraction": self.validation_fraction, "test_fraction": self.test_fraction}
+        defaults = {"validation_fraction": VALIDATION_FRACTION, "test_fraction": TEST_FRACTION}
+        return {
+            name: share if share is not None else defaults[name] if keeps_rows else 0.0 for name, share in said.items()
+        }
 
 
 @step(
@@ -198,7 +221,7 @@ class TrainingSetSettings(Settings):
     ),
     settings=TrainingSetSettings,
 )
-def training_set(context: StepContext, settings: TrainingSetSettings, raw_dataset: AnyTable) -> TrainingSetTable:
+def training_set(context: StepContext, settings: TrainingSetSettings, raw_dataset: RawDatasetTable) -> TrainingSetTable:
     """The tokens under audit: an optional sample of sentences, the split by file, and folds of whole documents.
 
     Models learn from the train file, the dev file chooses between variants, the test file compares them; the tags of
@@ -209,8 +232,7 @@ def training_set(context: StepContext, settings: TrainingSetSettings, raw_datase
         raw_dataset.value,
         context.dataset,
         max_sentences=settings.max_sentences,
-        validation_fraction=settings.validation_fraction,
-        test_fraction=settings.test_fraction,
+        **settings.shares_aside(context.dataset),
         folds=settings.folds,
         seed=settings.seed,
     )
@@ -227,7 +249,10 @@ def training_set(context: StepContext, settings: TrainingSetSettings, raw_datase
         labels = decode_labels(planted.labels, rows["given_label"])
         table = put_planted_errors(table, planted, labels, fraction=fraction)
     facts = TrainingSetFacts(
-        seed=settings.seed, folds=settings.folds, notes=list(built.notes), small_classes=list(built.small_classes)
+        seed=settings.seed,
+        folds=settings.folds,
+        notes=[*raw_dataset.facts.notes, *built.notes],
+        small_classes=list(built.small_classes),
     )
     columns = ("row_id", "token", "given_label", "split", "fold", "sentence")
     return store_training_set(table, facts, columns=columns, show=_show_sizes)

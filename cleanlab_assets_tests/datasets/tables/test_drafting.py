@@ -370,6 +370,21 @@ def test_source_and_slices_go_with_the_rows(desk: Desk) -> None:
     assert not desk.describe(), "a second description keeps both"
 
 
+def test_a_weight_is_no_feature_and_is_read_with_the_decimal_mark_of_the_file(desk: Desk) -> None:
+    table = make_tickets().assign(weight=np.arange(N_ROWS) / 4)
+    desk.write(table.to_csv(index=False, sep=";", decimal=","))
+    desk.describe(labels=("category",), roles={"weight": "weight"})
+    assert desk.content["columns"]["weight"] == "weight"
+    assert "weight" not in desk.content["columns"]["kinds"]
+    assert desk.dataset.weight_column == "weight"
+    assert desk.load().table["weight"].tolist() == (np.arange(N_ROWS) / 4).tolist()
+    assert not desk.describe(), "a second description keeps it"
+
+    desk.write(table.assign(weight=lambda rows: rows["weight"] - 2).to_csv(index=False, sep=";", decimal=","))
+    with pytest.raises(UnreadableInputError, match=r"tickets\.csv:2, column 'weight': found '-2,0', expected a weight"):
+        desk.load()
+
+
 def test_labels_that_look_as_if_they_named_several_classes_are_told(desk: Desk) -> None:
     desk.write("x,tags\n" + "1,a;b\n2,a\n3,b;c\n4,c\n" * 10)
     desk.describe(labels=("tags",))
@@ -401,6 +416,7 @@ def test_a_split_that_is_neither_train_nor_test_is_named(desk: Desk) -> None:
             "--group 'g': tickets.csv has no such column",
         ),
         ({"labels": ("category",), "roles": {"group": "category"}}, "--group 'category': the column is the label"),
+        ({"labels": ("category",), "roles": {"weight": "amount", "group": "amount"}}, "--weight 'amount': the column"),
         ({"labels": ("category",), "family": "regression"}, "expected numbers for regression"),
         ({"labels": ("country",)}, "the label names the class 'NL' only: there is nothing to tell apart"),
         ({"labels": ("ticket",)}, "each of the 60 labels differs from all others: it is no class"),

@@ -1,0 +1,71 @@
+"""Fitting a model on rows that count more or less than others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.compat import fit_with_inner_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import pandas as pd
+    from sklearn.base import BaseEstimator
+    from sklearn.pipeline import Pipeline
+
+
+def fit_pipeline(
+    build: Callable[[], Pipeline], features: pd.DataFrame, targets: np.ndarray, weights: np.ndarray | None = None
+) -> Pipeline:
+    """Fit a new pipeline on rows.
+
+    Rows of weight 0 are left out, whatever the estimator. The other weights go to estimators that take them; those that
+    do not (nearest neighbours) are fitted without, see ``takes_weights``. The encoding of the features weighs all rows
+    that are left alike.
+
+    Args:
+        build: returns a new unfitted pipeline.
+        features: feature columns, shape (n_rows, n_features).
+        targets: what is learned, shape (n_rows, ...).
+        weights: how much each row counts, at least 0, shape (n_rows,); None weighs all alike.
+    """
+    pipeline = build()
+    if weights is None:
+        return pipeline.fit(features, targets)
+    counts = weights > 0
+    features, targets, weights = features[counts], targets[counts], weights[counts]
+    name, estimator = pipeline.steps[-1]
+    if _takes_weights_itself(estimator):
+        return pipeline.fit(features, targets, **{f"{name}__sample_weight": weights})
+    if not takes_weights(pipeline):
+        return pipeline.fit(features, targets)
+    encoded = pipeline[:-1].fit_transform(features, targets) if len(pipeline.steps) > 1 else features
+    fit_with_inner_weights(estimator, encoded, targets, weights)
+    return pipeline
+
+
+def takes_weights(pipeline: Pipeline) -> bool:
+    """Whether the estimator of a pipeline takes the weights of rows, or those that it fits for each label do."""
+    estimator = pipeline.steps[-1][1]
+    inner = getattr(estimator, "estimator", None)
+    return _takes_weights_itself(estimator) or (inner is not None and _takes_weights_itself(inner))
+
+
+def take_weights(weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    """Return the weights of the rows that a mask keeps; None where rows have none."""
+    return None if weights is None else weights[rows]
+
+
+def combine_weights(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
+    """Return the product of two weights of each row; None where rows have neither."""
+    if first is None or second is None:
+        return second if first is None else first
+    product: np.ndarray = first * second
+    return product
+
+
+def _takes_weights_itself(estimator: BaseEstimator) -> bool:
+    from sklearn.utils.validation import has_fit_parameter
+
+    return bool(has_fit_parameter(estimator, "sample_weight"))
