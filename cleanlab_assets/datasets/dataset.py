@@ -175,6 +175,8 @@ class Dataset:
     ``default_model`` is that of commands which name none, where it is not the family's; ``may_lack_labels`` says that
     rows without a label are no fault of the source. ``prediction_columns`` hold out-of-sample
     predictions of the user's own: the probability of each class in class order, or the predicted value.
+    ``own_models`` are references to the user's own models, see ``model_references``, and ``trusted_types`` the types
+    beyond those of the catalogue that a stored one of them may hold.
     ``slice_columns`` say who labelled a row, where it comes from, or what else part of the rows it belongs to.
     ``load_with_notes`` stands beside ``load`` where there may be something to tell of how the files were read.
     """
@@ -205,6 +207,8 @@ class Dataset:
     description_hash: str = ""
     default_model: str = ""
     prediction_columns: tuple[str, ...] = ()
+    own_models: tuple[str, ...] = ()
+    trusted_types: frozenset[str] = frozenset()
     slice_columns: tuple[str, ...] = ()
     may_lack_labels: bool = False
     load_with_notes: Callable[[Mapping[str, Path]], NotedTable] | None = None

@@ -122,6 +122,11 @@ def _describe(path: Path, formats: Mapping[str, Format]) -> Dataset:
         raise OwnDatasetError(
             f"{path}: columns: found {', '.join(description.columns)}, which {form.name} does not read"
         )
+    if description.own_models and not form.is_table:
+        raise OwnDatasetError(
+            f"{path}: models: found {', '.join(description.own_models)}, but {description.family} takes no model of "
+            "your own: tables with a label do"
+        )
     for role, file in description.files.items():
         said = f"{path}: files.{cut(role)}: found {quote(file)}"
         if not form.is_table and not (path.parent / file).resolve().is_relative_to(path.parent.resolve()):

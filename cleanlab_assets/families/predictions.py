@@ -20,7 +20,7 @@ from cleanlab_assets.methods.class_predictions import (
 )
 from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.result import Result
-from cleanlab_assets.methods.shown import Plots, TableView, keep_finite
+from cleanlab_assets.methods.shown import Json, Plots, TableView, keep_finite
 from cleanlab_assets.methods.training_set import audited_rows, is_train_row, train_rows
 from cleanlab_assets.reports.plots import plot_reliability
 
@@ -49,6 +49,7 @@ def store_predictions(
     *,
     fit_seconds: Sequence[float],
     metrics: Sequence[str] | None = None,
+    own_model: Mapping[str, Any] | None = None,
     show: Callable[[], Mapping[str, Shown]] = dict,
 ) -> Result[pd.DataFrame, F]:
     """Make the result of out-of-sample predictions.
@@ -58,6 +59,7 @@ def store_predictions(
         facts: metrics and reliability among them.
         fit_seconds: seconds of each fit.
         metrics: names of the metrics that people see; all if absent.
+        own_model: what the record says of a model of the user's own, see ``StepContext.describe_own_model``.
         show: further figures.
     """
 
@@ -69,6 +71,7 @@ def store_predictions(
             "expected_calibration_error": facts.reliability.expected_calibration_error,
             **({} if curve is None else {"plots": Plots({"Reliability": curve})}),
             "preview": TableView(table),
+            **{name: Json(said) for name, said in (own_model or {}).items()},
             **show(),
         }
 
@@ -152,7 +155,8 @@ def build_class_predictions(
             looks_in_sample=suspicion,
         )
         table = to_predictions_table(rows, predicted.probabilities, names)
-        return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, metrics=metrics)
+        own_model = context.describe_own_model(training_set.facts.seed, settings.parameters)
+        return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, metrics=metrics, own_model=own_model)
 
     run.__doc__ = description
     return step(

@@ -15,6 +15,8 @@ from pydantic import ValidationError, create_model
 from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.families.step import COMPARISON, MODEL, StepContext
 from cleanlab_assets.methods.provenance import PROVENANCE, Beginning, record_provenance
+from cleanlab_assets.models.catalogue import UnknownModelError
+from cleanlab_assets.models.own_models import ModelFailedError
 from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
 from cleanlab_assets.orchestration.contracts import to_dagster_type
 from cleanlab_assets.orchestration.datasets import broken_datasets, get_dataset
@@ -122,6 +124,7 @@ def build_asset(
             inputs=inputs,
             dataset=ours.dataset,
             libraries=family.libraries,
+            model_versions=step.versions_of_model(family.name, ours.model, ours.dataset),
         )
         provenance = result.origin
         metadata = {
@@ -186,8 +189,10 @@ def _run(step: Step, context: ChainContext, arguments: Mapping[str, Any]) -> Res
     """Run a step; where its input cannot be read, the failure says so to whoever reads the run."""
     try:
         return step.run(context, **arguments)
-    except UnreadableInputError as error:
+    except (UnreadableInputError, UnknownModelError) as error:
         raise dg.Failure(str(error), metadata={UNREADABLE_INPUT: True}, allow_retries=False) from error
+    except ModelFailedError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
 
 
 def _choose_settings(context: dg.AssetExecutionContext, given: dg.Config) -> dg.Config:
