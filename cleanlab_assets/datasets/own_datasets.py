@@ -124,8 +124,8 @@ def _describe(path: Path, formats: Mapping[str, Format]) -> Dataset:
         )
     if description.own_models and not form.is_table:
         raise OwnDatasetError(
-            f"{path}: models: found {', '.join(description.own_models)}, but {description.family} takes no model of "
-            "your own: tables with a label do"
+            f"{path}: models: found {', '.join(description.own_models)}, but data of the form {form.name} takes no "
+            "model of your own; a table does"
         )
     for role, file in description.files.items():
         said = f"{path}: files.{cut(role)}: found {quote(file)}"
