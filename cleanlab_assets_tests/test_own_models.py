@@ -232,9 +232,17 @@ def test_what_leads_to_no_estimator_is_named_with_dataset_and_reference(
     assert "\n" not in str(caught.value)
 
 
-def test_a_module_that_cannot_be_imported_says_why(module: Path) -> None:
-    module.write_text("import numpy\n1 / 0\n", encoding="utf-8")
-    with pytest.raises(OwnModelError, match=f"the import of {MODULE} raised ZeroDivisionError: division by zero"):
+@pytest.mark.parametrize(
+    ("line", "raised"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
+        ("raise SystemExit('a script')", "SystemExit: a script"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_says_why(module: Path, line: str, raised: str) -> None:
+    module.write_text(f"{line}\n", encoding="utf-8")
+    with pytest.raises(OwnModelError, match=re.escape(f"the import of {MODULE} raised {raised}")):
         build("vote")
 
 

@@ -116,7 +116,7 @@ def _find_function(reference: str, said: str) -> Callable[[], Any]:
     importlib.invalidate_caches()
     try:
         module = importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             raise OwnModelError(
                 f"{said}: there is no module {error.name} in the working directory {Path.cwd()}, on PYTHONPATH or "

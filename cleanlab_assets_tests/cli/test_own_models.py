@@ -71,26 +71,23 @@ def test_a_model_is_entered_in_the_description_once_and_audited(tickets: Home) -
 
 @pytest.mark.slow
 def test_what_changes_is_made_anew_and_said(tickets: Home) -> None:
-    """The trusted types, and the source of the module; an audit of another model stays."""
-    run = ("run", "-d", "tickets", "-m", "my_models:shrunk", *LEAN)
-    assert tickets.run_process("cleanlab-demo", "audit", "tickets.csv", "-l", "category", "-m", "knn", *LEAN).stdout
-    assert tickets.run_process("cleanlab-demo", *run).returncode == ExitCode.FINE
-    again = tickets.run_process("cleanlab-demo", *run)
-    assert "tickets|my_models.shrunk: model level is up to date" in again.stdout, again.stderr
+    """The trusted types change the file of the final model alone, the source of the module every result."""
+    run = ("run", "-d", "tickets", "-m", "my_models:shrunk", *LEAN, "-o", "out.json")
+    audit = ("audit", "tickets.csv", "-l", "category", "-m", "my_models:shrunk", *LEAN)
+    assert tickets.run_process("cleanlab-demo", *audit).returncode == ExitCode.FINE
 
     description = tickets.path / "data/tickets/dataset.toml"
     text = description.read_text(encoding="utf-8")
     description.write_text(f'trusted_types = ["my_models.Shrunk"]\n{text}', encoding="utf-8")
-    trusting = tickets.run_process("cleanlab-demo", *run, "-o", "out.json")
-    assert "tickets|my_models.shrunk: retrained_model (trusted types none -> my_models.Shrunk)" in trusting.stdout
+    trusting = tickets.run_process("cleanlab-demo", *run)
+    made = [line for line in trusting.stdout.splitlines() if line.startswith("tickets|")]
+    assert made == ["tickets|my_models.shrunk: retrained_model (trusted types none -> my_models.Shrunk)"]
     assert not tickets.read_result("out.json").assets["retrained_model"].not_stored
 
     module = tickets.path / "my_models.py"
     module.write_text(module.read_text(encoding="utf-8").replace("0.1", "0.2"), encoding="utf-8")
     changed = tickets.run_process("cleanlab-demo", *run)
     assert "tickets|my_models.shrunk: predictions (my_models source " in changed.stdout
-    other = tickets.run_process("cleanlab-demo", "run", "-d", "tickets", "-m", "knn", *LEAN)
-    assert "tickets|knn: model level is up to date" in other.stdout
 
 
 @pytest.mark.slow
