@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -95,17 +95,20 @@ class AuditRun:
             self._results[name] = self._compute(steps[name])
         return self._results[name]
 
-    def with_model(self, model: str) -> AuditRun:
+    def with_model(self, model: str | Callable[[], Any]) -> AuditRun:
         """Return the audit of the same rows with another model; what no model decides is computed once.
+
+        Args:
+            model: its name; or one of your own, see ``audit``.
 
         Raises:
             UnknownModelError: the family has no such model.
         """
         from cleanlab_assets.families.step import DATASET
-        from cleanlab_assets.models.catalogue import get_model
 
+        dataset, name = _take_model(model, self.family, self.dataset)
         shared = {step.name: self.result(step.name) for step in _steps_of(self._task) if step.level == DATASET}
-        return replace(self, model=get_model(self.family, model).name, choice="", _results=shared)
+        return replace(self, model=name, dataset=dataset, choice="", _results=shared)
 
     @property
     def label_issues(self) -> pd.DataFrame:
@@ -193,6 +196,7 @@ class AuditRun:
             inputs={name: found.origin.data_hash for name, found in inputs.items()},
             dataset=self.dataset,
             libraries=self._task.libraries_of(self.model),
+            model_versions=step.versions_of_model(self.family, self.model, self.dataset),
         )
 
 
@@ -214,7 +218,7 @@ def audit(
     features: Any = None,
     ignore: Sequence[str] = (),
     kinds: Mapping[str, ColumnKind] | None = None,
-    model: str | None = None,
+    model: str | Callable[[], Any] | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     name: str = "table",
@@ -241,8 +245,9 @@ def audit(
             a data frame. The other columns of the table are no features then, unless ``kinds`` names them.
         ignore: columns that no model shall see.
         kinds: kind by column, where another than the values tell.
-        model: name of a model; if absent ``own_predictions`` where there are some, else of the family's quick ones that
-            with the least cross-validated error.
+        model: name of a model, or one of your own: a function that returns an estimator of scikit-learn, or its
+            reference such as ``"my_package.module:build"``; if absent ``own_predictions`` where there are some, else of
+            the family's quick ones that with the least cross-validated error.
         seed: seed of the split, the folds and the models; the same as that of the assets if absent.
         settings: further settings, such as ``{"training_set.folds": 3}``.
         name: of the dataset: rows are named ``<name>:<number>``.
@@ -253,6 +258,8 @@ def audit(
     Raises:
         UnreadableInputError: a named column is absent, or the label poses no task.
         UnknownModelError: the family has no such model.
+        OwnModelError: there is no such function, or it returns no estimator that suits.
+        ModelFailedError: an estimator of your own failed.
         ValueError: a setting is unknown or not allowed.
         TypeError: ``table`` is no data frame.
 
@@ -271,7 +278,6 @@ def audit(
     from cleanlab_assets.datasets.tables.drafting import Request, draft_description
     from cleanlab_assets.datasets.tables.files import take_source_table
     from cleanlab_assets.families.registry import family_of
-    from cleanlab_assets.models.catalogue import get_model
 
     # The index of a data frame is no column of it.
     frame = nw.maybe_reset_index(nw.from_native(table, eager_only=True))
@@ -297,7 +303,7 @@ def audit(
     model = model or dataset.default_model or None
     family = family_of(dataset.families[0])
     chosen = _read_settings(family, {**({} if seed is None else {"training_set.seed": seed}), **(settings or {})})
-    first = get_model(family.name, model or family.default_model).name
+    dataset, first = _take_model(model or family.default_model, family.name, dataset)
     run = AuditRun(
         family=family.name, model=first, dataset=dataset, columns=draft.columns, notes=draft.notes, settings=chosen
     )
@@ -306,6 +312,17 @@ def audit(
     runs = {one: run.with_model(one) for one in family.choice.models_for(dataset)}
     best, reason = family.choice.choose({one: tried.result("predictions") for one, tried in runs.items()})
     return replace(runs[best], choice=reason)
+
+
+def _take_model(model: str | Callable[[], Any], family: str, dataset: Dataset) -> tuple[Dataset, str]:
+    """Return the name of a model, and the dataset, which names it where it is one of the user's own."""
+    from cleanlab_assets.models.catalogue import get_model
+    from cleanlab_assets.models.own_models import refer_to_function
+
+    found = get_model(family, model if isinstance(model, str) else refer_to_function(model))
+    if found.reference:
+        dataset = replace(dataset, own_models=tuple(dict.fromkeys((*dataset.own_models, found.reference))))
+    return dataset, found.name
 
 
 def _take_matrix(given: Any, name: str) -> Matrix | None:

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 LAST_STEP_BEFORE_ISSUES = "predictions"
 ModelsOption = Annotated[
-    list[str] | None, typer.Option("--model", "-m", help="Model; repeat for several. Default: all of the family.")
+    list[str] | None,
+    typer.Option(
+        "--model", "-m", help="Model, or your own: package.module:function; repeatable. Default: all of the family."
+    ),
 ]
 
 
@@ -59,6 +62,7 @@ def run(
 
     Another: cleanlab-demo run -d diabetes -m ridge --planted-errors 0.05 --set training_set.planted_error_kind=swap
     """
+    options.enter_own_models(dataset, [model])
     family, model = options.choose_model(dataset, model, family_name)
     configs = options.resolve_settings(
         family,
@@ -171,6 +175,7 @@ def sweep(
 
     Example: cleanlab-demo sweep adult_income -m random_forest -m hist_gradient_boosting --save-csv models.csv
     """
+    options.enter_own_models(dataset, models or [])
     family = options.find_family(dataset, models or [], family_name)
     configs = options.resolve_settings(
         family,
@@ -186,7 +191,7 @@ def sweep(
         prune_fraction=prune_fraction,
     )
     from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL
-    from cleanlab_assets.models.catalogue import models_for
+    from cleanlab_assets.models.catalogue import get_model, models_for
     from cleanlab_assets.orchestration.audit_result import collect_checks
     from cleanlab_assets.orchestration.datasets import get_dataset
     from cleanlab_assets.orchestration.history import latest_materialization
@@ -194,7 +199,8 @@ def sweep(
     from cleanlab_assets.orchestration.storage import read_result
     from cleanlab_assets.reports.model_comparison import to_comparison_table
 
-    wanted = list(dict.fromkeys(models or models_for(family.name, get_dataset(dataset))))
+    named = models or models_for(family.name, get_dataset(dataset))
+    wanted = list(dict.fromkeys(get_model(family.name, model).name for model in named))
     failures = options.check_parameters(family, dataset, wanted, configs)
     if len(failures) == len(wanted):
         fail(ExitCode.WRONG_USE, failures[wanted[0]])
@@ -336,7 +342,9 @@ def _print_result(family: Family, result: AuditResult) -> None:
         console.print(f"  summary by {by}: {result.summary.headline}", markup=False)
     for name in family.task.reports:
         if name in result.assets:
-            console.print(f"  {name.replace('_', ' ')}: {result.assets[name].path}", markup=False)
+            why_not = result.assets[name].not_stored
+            told = f"not stored: {why_not}" if why_not else result.assets[name].path
+            console.print(f"  {name.replace('_', ' ')}: {told}", markup=False)
 
 
 def _print_comparison(comparison: ModelComparison, failures: Mapping[str, str]) -> None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cleanlab_assets.cli.terminal import ExitCode, fail
+from cleanlab_assets.cli.terminal import ExitCode, console, fail
 from cleanlab_assets.datasets.errors import cut, quote
 from cleanlab_assets.datasets.text_files import decode_text, find_deep_nesting
+from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,13 @@ LONGEST_REASON = 300
 """Most characters of a path, and of what a library says of a text, that a message repeats."""
 DatasetOption = Annotated[str, typer.Option("--dataset", "-d", help="Dataset; see `cleanlab-demo list`.")]
 ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="Model of the dataset's task family.", show_default="the family's simplest")
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Model of the dataset's task family, or your own: package.module:function.",
+        show_default="the family's simplest",
+    ),
 ]
 FamilyOption = Annotated[
     str,
@@ -177,12 +184,55 @@ def _load_yaml(text: str) -> Any:
 
 def choose_model(dataset: str, model: str, family: str) -> tuple[Family, str]:
     """Return the task family and the model of an audit: where none is named, that of the dataset or the family."""
+    from cleanlab_assets.models.catalogue import get_model
     from cleanlab_assets.orchestration.datasets import get_dataset
 
     found = find_family(dataset, [model] if model else [], family)
     if not model and (described := get_dataset(dataset).default_model):
         return find_family(dataset, [described], family), described
-    return found, model or found.task.default_model
+    return found, get_model(found.name, model or found.task.default_model).name
+
+
+def enter_own_models(dataset: str, models: Sequence[str]) -> None:
+    """Enter models that are named by a reference in the description of the dataset, where it does not name them.
+
+    One that cannot be built ends the command with one line, and is not entered.
+    """
+    from upath import UPath
+
+    from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+    from cleanlab_assets.datasets.tables.drafting import Entry
+    from cleanlab_assets.datasets.tables.writing import set_line
+    from cleanlab_assets.models.catalogue import BuildContext, UnknownModelError, build_model
+    from cleanlab_assets.models.encoding import FeatureKinds
+    from cleanlab_assets.orchestration.atomic_files import write_atomically
+    from cleanlab_assets.orchestration.datasets import UnknownDatasetError, forget_datasets, get_dataset
+
+    references = list(dict.fromkeys(model for model in models if ":" in model))
+    if not references:
+        return
+    try:
+        entry = get_dataset(dataset)
+        for reference in references:
+            if not entry.description_hash:
+                fail(
+                    ExitCode.WRONG_USE,
+                    f"--model {quote(reference)}: {dataset} has no {DESCRIPTION_FILE} that could name a model of your "
+                    "own: use a dataset of your own, see `cleanlab-demo audit`",
+                )
+            context = BuildContext(
+                kinds=FeatureKinds.of(entry.columns), n_classes=len(entry.class_names), seed=0, dataset=dataset
+            )
+            build_model(entry.families[0], reference, context)
+    except (UnknownDatasetError, UnknownModelError) as error:
+        fail(ExitCode.WRONG_USE, str(error))
+    if new := [reference for reference in references if reference not in entry.own_models]:
+        path = load_settings().data_dir / dataset / DESCRIPTION_FILE
+        line = Entry(("models",), [*entry.own_models, *new], "of your own; they take part in a sweep")
+        write_atomically(UPath(path), set_line(path.read_text(encoding="utf-8"), line).encode())
+        forget_datasets()
+        console.print(f"description: {path}", markup=False)
+        console.print(f"  models: {', '.join(new)} (new)", markup=False)
 
 
 def find_family(dataset: str, models: Sequence[str] = (), family: str = "") -> Family:
@@ -204,7 +254,7 @@ def find_family(dataset: str, models: Sequence[str] = (), family: str = "") -> F
         found = get_family(family) if family else family_of(entry, models)
         for model in models:
             if not get_model(found.name, model).suits(entry):
-                raise UnsuitableModelError(found.name, model, entry)
+                raise UnsuitableModelError(get_model(found.name, model), found.name, entry)
     except (UnknownDatasetError, UnknownModelError) as error:
         fail(ExitCode.WRONG_USE, str(error))
     return found
@@ -215,17 +265,18 @@ def check_parameters(
 ) -> dict[str, str]:
     """Return what is wrong with the models and parameters of a run, by model, before anything is materialized."""
     from cleanlab_assets.models.catalogue import ModelParameterError, get_model
+    from cleanlab_assets.models.own_models import OwnModelError
     from cleanlab_assets.orchestration.datasets import get_dataset
 
     missing = {model: get_model(family.name, model).explain_missing() for model in models}
     wrong = {model: explanation for model, explanation in missing.items() if explanation}
-    parameters = configs.get(family.key("predictions"), {}).get("parameters")
-    if not parameters:  # to build an estimator takes the import of its library
-        return wrong
+    parameters = configs.get(family.key("predictions"), {}).get("parameters") or {}
     for model in (model for model in models if model not in wrong):
+        if not parameters and not get_model(family.name, model).reference:
+            continue  # to build an estimator takes the import of its library
         try:
             family.check_model(get_dataset(dataset), model, parameters)
-        except ModelParameterError as error:
+        except (ModelParameterError, OwnModelError) as error:
             wrong[model] = str(error)
     return wrong
 

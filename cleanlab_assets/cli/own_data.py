@@ -95,8 +95,9 @@ def audit(
         list[str] | None,
         typer.Option(
             "--model",
+            "--models",
             "-m",
-            help="Model; of several the one that predicts best; 'all' for a sweep.",
+            help="Model, or package.module:function; of several the one that predicts best; 'all' for a sweep.",
             show_default="the quick one that predicts best",
         ),
     ] = None,
@@ -124,16 +125,16 @@ def audit(
 
     Another: cleanlab-demo audit prices.parquet --label price --group customer --time sold_at
 
+    With every model: cleanlab-demo audit tickets.csv --label category --models all
+
     With predictions of your own: cleanlab-demo audit scores.csv --label y --pred-probs p.npy --features embeddings.npy
     """
     from cleanlab_assets.datasets.addresses import is_address, name_of_address
     from cleanlab_assets.datasets.download import SourceError
     from cleanlab_assets.datasets.tables.drafting import Request, name_dataset
+    from cleanlab_assets.models.catalogue import get_model
 
-    is_folder = not is_address(file) and Path(file).is_dir()
-    for path in (None if is_address(file) or is_folder else Path(file), test, pred_probs, features):
-        if path is not None:
-            options.check_input(path)
+    is_folder = _check_files(file, test, pred_probs, features)
     if is_folder:
         said = {
             "label": label,
@@ -200,6 +201,8 @@ def audit(
         fail(ExitCode.WRONG_USE, str(error))
     except SourceError as error:
         fail(ExitCode.RUN_FAILED, str(error))
+    named = [one for one in model or [] if one != ALL]
+    options.enter_own_models(dataset, named)
     if describe_only:
         return
     how: dict[str, Any] = {
@@ -212,13 +215,15 @@ def audit(
         "comparison": comparison,
         "prune_fraction": prune_fraction,
     }
-    if model == [ALL]:
+    family = options.find_family(dataset, named)
+    if ALL in (model or []):
+        if output is not None:
+            fail(ExitCode.WRONG_USE, "--output holds the result of one model: leave it out with --models all")
         audits.sweep(dataset, models=[], family_name="", config=config, settings=settings, force=force, **how)
         return
-    family = options.find_family(dataset, model or [])
     configs = options.resolve_settings(family, config, settings or [], **how)
     options.check_output(output)
-    models = model or _find_models(dataset, family)
+    models = [get_model(family.name, one).name for one in named or _find_models(dataset, family)]
     if wrong := options.check_parameters(family, dataset, models, configs):
         fail(ExitCode.WRONG_USE, next(iter(wrong.values())))
     audits.audit_dataset(
@@ -253,12 +258,14 @@ def _keep_choice(dataset: str, model: str, reason: str) -> None:
     from upath import UPath
 
     from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+    from cleanlab_assets.datasets.model_references import is_own_model, refer_to
     from cleanlab_assets.datasets.tables.drafting import Entry
     from cleanlab_assets.datasets.tables.writing import set_line
     from cleanlab_assets.orchestration.atomic_files import write_atomically
 
     path = load_settings().data_dir / dataset / DESCRIPTION_FILE
-    text = set_line(path.read_text(encoding="utf-8"), Entry(("model",), model, reason))
+    written = refer_to(model) if is_own_model(model) else model
+    text = set_line(path.read_text(encoding="utf-8"), Entry(("model",), written, reason))
     write_atomically(UPath(path), text.encode())
 
 
@@ -283,6 +290,17 @@ def _read_kinds(texts: list[str]) -> dict[str, ColumnKind]:
             fail(ExitCode.WRONG_USE, f"--kind {quote(text)}: expected COLUMN=KIND with a kind of {', '.join(known)}")
         kinds[column] = known[kind]
     return kinds
+
+
+def _check_files(file: str, *others: Path | None) -> bool:
+    """End the command where a file is not there; return whether the data are a folder."""
+    from cleanlab_assets.datasets.addresses import is_address
+
+    is_folder = not is_address(file) and Path(file).is_dir()
+    for path in (None if is_address(file) or is_folder else Path(file), *others):
+        if path is not None:
+            options.check_input(path)
+    return is_folder
 
 
 def _refuse_options_of_tables(said: Mapping[str, object]) -> None:

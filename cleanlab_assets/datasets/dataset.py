@@ -185,6 +185,8 @@ class Dataset:
     predictions of the user's own: the probability of each class in class order, or the predicted value.
     ``weight_column`` says how much a row counts in fits and metrics, a number of at least 0.
     ``truth_column`` holds the true label where the user knows it, and is missing elsewhere: no model sees it.
+    ``own_models`` are references to the user's own models, see ``model_references``, and ``trusted_types`` the types
+    beyond those of the catalogue that a stored one of them may hold.
     ``slice_columns`` say who labelled a row, where it comes from, or what else part of the rows it belongs to.
     ``encoders`` names by kind of column what turns texts and pictures into vectors, where it is not the default.
     ``load_with_notes`` stands beside ``load`` where there may be something to tell of how the files were read.
@@ -218,6 +220,8 @@ class Dataset:
     description_hash: str = ""
     default_model: str = ""
     prediction_columns: tuple[str, ...] = ()
+    own_models: tuple[str, ...] = ()
+    trusted_types: frozenset[str] = frozenset()
     slice_columns: tuple[str, ...] = ()
     may_lack_labels: bool = False
     encoders: Mapping[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from cleanlab_assets.datasets.errors import UnreadableInputError, cut, quote
 from cleanlab_assets.datasets.headers import find_repeated
+from cleanlab_assets.datasets.model_references import is_reference, name_own_model, require_reference
 from cleanlab_assets.datasets.text_files import is_text_encoding
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ class OwnDataset(BaseModel):
     """What a ``dataset.toml`` says.
 
     ``name`` is that of its folder; ``columns``, ``options``, ``predictions`` and ``features`` are for the form to
-    read. ``model`` is that of commands which name none. ``encoding`` is that of text files without a byte order mark,
-    by Python's name of it; UTF-8 if absent. ``sha256`` says by the role of a file what its content must be.
+    read. ``model`` is that of commands which name none; it, and ``models``, may name functions that build models of the
+    user's own, and ``trusted_types`` the types that a stored one of them may hold. ``encoding`` is that of text files
+    without a byte order mark, by Python's name of it; UTF-8 if absent. ``sha256`` says by the role of a file what its
+    content must be.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +49,8 @@ class OwnDataset(BaseModel):
     citation: str = ""
     class_names: tuple[str, ...] = ()
     model: str = ""
+    models: tuple[str, ...] = ()
+    trusted_types: tuple[str, ...] = ()
     encoding: str | None = None
     files: dict[str, str] = Field(min_length=1)
     sha256: dict[str, str] = Field(default_factory=dict)
@@ -58,6 +63,16 @@ class OwnDataset(BaseModel):
     @classmethod
     def _check_class_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return require_distinct(value)
+
+    @field_validator("model")
+    @classmethod
+    def _check_model(cls, value: str) -> str:
+        return require_reference(value) if ":" in value else value
+
+    @field_validator("models")
+    @classmethod
+    def _check_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return require_distinct(tuple(map(require_reference, value)))
 
     @field_validator("sha256")
     @classmethod
@@ -74,17 +89,26 @@ class OwnDataset(BaseModel):
             raise ValueError("expected a text encoding that Python knows, such as latin-1 or cp1252")
         return value
 
+    @property
+    def own_models(self) -> tuple[str, ...]:
+        """References to every model of the user's own, each once."""
+        named = (self.model,) if is_reference(self.model) else ()
+        return tuple(dict.fromkeys((*self.models, *named)))
+
     def to_dataset(self, **known: Any) -> Dataset:
         """Make the catalogue entry; ``known`` are the fields of ``Dataset`` that the form of the data decides."""
         from cleanlab_assets.datasets.dataset import Dataset
 
         said = ("name", "description", "homepage", "licence", "citation", "encoding")
-        content = self.model_dump_json(exclude={*said, "title", "model"} - {"encoding"})
+        not_of_the_data = ("title", "model", "models", "trusted_types")
+        content = self.model_dump_json(exclude={*said, *not_of_the_data} - {"encoding"})
         return Dataset(
             **{name: getattr(self, name) for name in said},
             title=self.title or self.name,
             families=(self.family,),
-            default_model=self.model,
+            default_model=name_own_model(self.model),
+            own_models=self.own_models,
+            trusted_types=frozenset(self.trusted_types),
             expected_rows=None,
             description_hash=hashlib.sha256(content.encode()).hexdigest()[:16],
             **known,
@@ -117,7 +141,8 @@ class Format:
 
     ``describe`` takes the description and the folder, and raises ``OwnDatasetError`` for what the form cannot hold.
     ``is_table`` says that columns have roles and kinds; ``lies_anywhere`` that files may lie outside of the folder;
-    ``takes_predictions`` that there may be out-of-sample predictions of the user's own.
+    ``takes_predictions`` that there may be out-of-sample predictions of the user's own, and
+    ``takes_models`` models.
     """
 
     name: str
@@ -126,3 +151,4 @@ class Format:
     is_table: bool = False
     lies_anywhere: bool = False
     takes_predictions: bool = False
+    takes_models: bool = False

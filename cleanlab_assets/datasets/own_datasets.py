@@ -125,6 +125,11 @@ def _describe(path: Path, formats: Mapping[str, Format]) -> Dataset:
     for section, is_read in (("predictions", form.takes_predictions), ("features", form.is_table)):
         if getattr(description, section) and not is_read:
             raise OwnDatasetError(f"{path}: {section}: found this section, which {form.name} does not read")
+    if description.own_models and not form.takes_models:
+        raise OwnDatasetError(
+            f"{path}: models: found {', '.join(description.own_models)}, but data of the form {form.name} takes no "
+            "model of your own; tables and folders of pictures do"
+        )
     for role, file in description.files.items():
         said = f"{path}: files.{cut(role)}: found {quote(file)}"
         if not form.lies_anywhere and not (path.parent / file).resolve().is_relative_to(path.parent.resolve()):

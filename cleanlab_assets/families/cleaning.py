@@ -16,7 +16,7 @@ from cleanlab_assets.methods.shown import Json, Notes, Plots, TableView, keep_fi
 from cleanlab_assets.methods.training_set import TEST, is_train_row
 from cleanlab_assets.methods.variants import VariantComparison, to_differences_table
 from cleanlab_assets.models.catalogue import get_model
-from cleanlab_assets.models.trained_model import TrainedModel
+from cleanlab_assets.models.trained_model import NOT_STORED, TrainedModel, explain_why_not_stored
 from cleanlab_assets.models.trained_network import TrainedNetwork
 from cleanlab_assets.reports.plots import plot_variant_differences
 
@@ -73,12 +73,14 @@ def build_retrained_model(variants: FamilyVariants) -> Step:
         metrics = keep_finite(comparison.result(comparison.chosen).metrics)
         stored: TrainedModel | TrainedNetwork
         size: dict[str, Shown] = {}
+        told: dict[str, Shown] = {"variant": comparison.chosen, "verdict": comparison.verdict}
         if variants.storage == "safetensors":
             stored = TrainedNetwork(weights=fitted.model, card=card)
             size["n_weights"] = int(sum(np.size(values) for values in fitted.model.values()))
         else:
-            stored = TrainedModel(pipeline=fitted.model, card=card)
-        told = {"variant": comparison.chosen, "verdict": comparison.verdict}
+            stored = _store(context, fitted, card)
+            if stored.why_not_stored:
+                told[NOT_STORED] = stored.why_not_stored
         return Result(value=stored, facts=NoFacts(), show=lambda: {**told, **size, "model_card": Json(card), **metrics})
 
     return Step(
@@ -95,6 +97,16 @@ def build_retrained_model(variants: FamilyVariants) -> Step:
         fits_model=True,
         sees_vectors=True,
     )
+
+
+def _store(context: StepContext, fitted: FittedModel, card: dict[str, Any]) -> TrainedModel:
+    """Put a pipeline into a file, or only its card where a model of the user's own holds types that are not trusted."""
+    if not get_model(context.family, context.model).reference:
+        return TrainedModel(pipeline=fitted.model, card=card)
+    pipeline = fitted.model.to_plain()
+    if why_not := explain_why_not_stored(pipeline, context.dataset.trusted_types):
+        card[NOT_STORED] = why_not
+    return TrainedModel(pipeline=pipeline, card=card, why_not_stored=why_not)
 
 
 def _find_why_not(context: StepContext, training_set: pd.DataFrame) -> str:
@@ -153,6 +165,7 @@ def _write_card(
         "test_metrics": keep_finite(chosen.metrics),
         "cross_validation": keep_finite(predictions.facts.cross_validation),
         "parameters": predictions.facts.model_parameters,
+        **context.describe_own_model(training_set.facts.seed, predictions.facts.model_parameters),
         "seed": training_set.facts.seed,
         "training_set_config": training_set.origin.config,
         **{f"{name}_hash": result.origin.data_hash for name, result in inputs.items()},

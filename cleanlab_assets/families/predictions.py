@@ -22,7 +22,7 @@ from cleanlab_assets.methods.class_predictions import (
 from cleanlab_assets.methods.facts import PredictionsFacts
 from cleanlab_assets.methods.fitting import take_weights, takes_weights
 from cleanlab_assets.methods.result import Result
-from cleanlab_assets.methods.shown import Notes, Plots, TableView, keep_finite
+from cleanlab_assets.methods.shown import Json, Notes, Plots, TableView, keep_finite
 from cleanlab_assets.methods.training_set import audited_rows, is_train_row, row_weights, train_rows
 from cleanlab_assets.reports.plots import plot_reliability
 
@@ -51,6 +51,7 @@ def store_predictions(
     *,
     fit_seconds: Sequence[float],
     metrics: Sequence[str] | None = None,
+    own_model: Mapping[str, Any] | None = None,
     show: Callable[[], Mapping[str, Shown]] = dict,
 ) -> Result[pd.DataFrame, F]:
     """Make the result of out-of-sample predictions.
@@ -60,6 +61,7 @@ def store_predictions(
         facts: metrics and reliability among them.
         fit_seconds: seconds of each fit.
         metrics: names of the metrics that people see; all if absent.
+        own_model: what the record says of a model of the user's own, see ``StepContext.describe_own_model``.
         show: further figures.
     """
 
@@ -72,6 +74,7 @@ def store_predictions(
             **({} if curve is None else {"plots": Plots({"Reliability": curve})}),
             **({"notes": Notes(facts.notes)} if facts.notes else {}),
             "preview": TableView(table),
+            **{name: Json(said) for name, said in (own_model or {}).items()},
             **show(),
         }
 
@@ -174,7 +177,8 @@ def build_class_predictions(
             looks_in_sample=suspicion,
         )
         table = to_predictions_table(rows, predicted.probabilities, names)
-        return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, metrics=metrics)
+        own_model = context.describe_own_model(training_set.facts.seed, settings.parameters)
+        return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, metrics=metrics, own_model=own_model)
 
     run.__doc__ = description
     return step(

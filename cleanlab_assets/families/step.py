@@ -123,16 +123,30 @@ class StepContext:
             seed: seed of the estimator.
             parameters: estimator parameters that replace the defaults.
             model: another model of the family than that of the partition.
+
+        Raises:
+            UnsuitableModelError: the dataset has not what the model takes.
         """
-        from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
+        from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory, UnsuitableModelError, get_model
 
         build_context = BuildContext(
             kinds=self.kinds,
             n_classes=len(self.dataset.class_names),
             seed=seed,
             data_dir=self.data_dir,
+            dataset=self.dataset.name,
         )
-        return PipelineFactory(self.family, model or self.model, build_context, parameters)
+        found = get_model(self.family, model or self.model)
+        if not found.suits(self.dataset):
+            raise UnsuitableModelError(found, self.family, self.dataset)
+        return PipelineFactory(self.family, found.name, build_context, parameters)
+
+    def describe_own_model(self, seed: int, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the entry ``own_model`` of a record; none where the model is one of the catalogue, or not fitted."""
+        if not self.is_fitted:
+            return {}
+        described = self.pipeline_factory(seed, parameters).describe_own_model()
+        return {"own_model": described} if described else {}
 
     @property
     def is_fitted(self) -> bool:
@@ -229,6 +243,18 @@ class Step:
         from cleanlab_assets.models.catalogue import get_model
 
         return "" if get_model(family, model).is_fitted else f"{model} is not fitted: there is nothing to retrain"
+
+    def versions_of_model(self, family: str, model: str, dataset: Dataset) -> dict[str, str]:
+        """Return what of a model of the user's own decides the result beside its name; empty for other models.
+
+        Its code does, and of a final model the types that it may be stored with.
+        """
+        from cleanlab_assets.models.catalogue import get_model
+
+        if not model or not (found := get_model(family, model)).reference:
+            return {}
+        trusted = {"trusted types": ", ".join(sorted(dataset.trusted_types)) or "none"}
+        return {**found.versions, **(trusted if self.fits_model else {})}
 
 
 def step(

@@ -56,6 +56,7 @@ def record_provenance(
     inputs: Mapping[str, str],
     dataset: Dataset,
     libraries: tuple[str, ...],
+    model_versions: Mapping[str, str],
 ) -> Result[Any, Any]:
     """Return a result with its provenance.
 
@@ -70,6 +71,7 @@ def record_provenance(
         inputs: data versions of what it was made from, by name.
         dataset: the dataset's entry.
         libraries: packages that decide the result beside those that decide all.
+        model_versions: what tells whether the code of a model of the user's own is as it was.
     """
     provenance = Provenance(
         asset=asset,
@@ -81,7 +83,7 @@ def record_provenance(
         catalogue_hash=catalogue_hash(dataset),
         display_hash=display_hash(dataset),
         data_hash=hash_result(result, config),
-        versions=library_versions(libraries),
+        versions={**library_versions(libraries), **model_versions},
         started=beginning.time.isoformat(timespec="seconds"),
         seconds=round(perf_counter() - beginning.clock, 3),
         durations=dict(result.durations),

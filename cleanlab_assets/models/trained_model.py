@@ -9,14 +9,18 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
 from cleanlab_assets.extras import MissingExtraError
 from cleanlab_assets.models.catalogue import all_models, trusted_types
+from cleanlab_assets.models.own_models import look_in_working_directory, tell_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sklearn.pipeline import Pipeline
 
+NOT_STORED = "not_stored"
+"""Name of the entry of the card that says why the model itself is not in its file."""
 _PROVENANCE_FILE = "provenance.json"
 """Where the provenance lies once more in the archive, to be read without the model."""
 
@@ -27,10 +31,14 @@ class UntrustedModelError(ValueError):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A pipeline fitted on class names, and its card: what it is, what it was fitted on, and how well it does."""
+    """A pipeline fitted on class names, and its card: what it is, what it was fitted on, and how well it does.
+
+    ``why_not_stored`` says why its file holds the card alone; then the pipeline that is read back is None.
+    """
 
     pipeline: Pipeline
     card: Mapping[str, Any]
+    why_not_stored: str = ""
 
     def content_hash(self) -> str:
         """Hash the card, which states everything that the fit depends on."""
@@ -41,9 +49,10 @@ class TrainedModel:
         import skops.io
 
         card = json.dumps({**self.card, "provenance": provenance})
+        pipeline = None if self.why_not_stored else self.pipeline
         # Forests are tables of numbers of some hundred megabytes; the lowest level already halves them.
         buffer = io.BytesIO(
-            skops.io.dumps({"pipeline": self.pipeline, "card": card}, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+            skops.io.dumps({"pipeline": pipeline, "card": card}, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
         )
         with zipfile.ZipFile(buffer, "a") as archive:
             archive.writestr(_PROVENANCE_FILE, json.dumps(provenance))
@@ -61,17 +70,24 @@ class TrainedModel:
             return json.loads(archive.read(_PROVENANCE_FILE))
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> TrainedModel:
+    def from_bytes(cls, content: bytes, trusted: frozenset[str] = frozenset()) -> TrainedModel:
         """Read a model that ``to_bytes`` wrote.
 
+        Args:
+            content: of the file.
+            trusted: types that the user trusts, beside those of skops and of the catalogue.
+
         Raises:
-            UntrustedModelError: the file holds a type that neither skops nor a model of the catalogue trusts.
+            UntrustedModelError: the file holds a type that nobody trusts.
             MissingExtraError: a library of the model is not installed.
         """
         import skops.io
 
+        if trusted:
+            look_in_working_directory()
+
         needed = skops.io.get_untrusted_types(data=content)
-        foreign = sorted(set(needed) - trusted_types())
+        foreign = sorted(set(needed) - trusted_types() - trusted)
         if foreign:
             raise UntrustedModelError(
                 f"the model file needs {', '.join(foreign)}, which are not trusted: it was not loaded"
@@ -80,4 +96,26 @@ class TrainedModel:
             if not model.trusted_types.isdisjoint(needed) and (missing := model.explain_missing()):
                 raise MissingExtraError(missing)
         stored = skops.io.loads(content, trusted=needed)
-        return cls(pipeline=stored["pipeline"], card=json.loads(stored["card"]))
+        card = json.loads(stored["card"])
+        return cls(pipeline=stored["pipeline"], card=card, why_not_stored=card.get(NOT_STORED, ""))
+
+
+def explain_why_not_stored(pipeline: Pipeline, trusted: frozenset[str]) -> str:
+    """Say why a fitted pipeline cannot be stored, or would not be read back; empty where it can.
+
+    Args:
+        pipeline: around an estimator of the user's own.
+        trusted: types that the user trusts, beside those of skops and of the catalogue.
+    """
+    import skops.io
+
+    try:
+        needed = skops.io.get_untrusted_types(data=skops.io.dumps(pipeline))
+    except Exception as error:  # noqa: BLE001 - whatever the user's own objects raise when they are taken apart
+        return f"skops cannot store it: {tell_error(error)}"
+    if foreign := sorted(set(needed) - trusted_types() - trusted):
+        return (
+            "it holds types that are not trusted: to trust them, write "
+            f"trusted_types = {json.dumps(foreign)} at the top of {DESCRIPTION_FILE}"
+        )
+    return ""

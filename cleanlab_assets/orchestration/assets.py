@@ -16,6 +16,8 @@ from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.extras import MissingExtraError
 from cleanlab_assets.families.step import COMPARISON, MODEL, StepContext
 from cleanlab_assets.methods.provenance import PROVENANCE, Beginning, record_provenance
+from cleanlab_assets.models.catalogue import UnknownModelError
+from cleanlab_assets.models.own_models import ModelFailedError
 from cleanlab_assets.orchestration.automation_condition import refresh_when_changed
 from cleanlab_assets.orchestration.contracts import to_dagster_type
 from cleanlab_assets.orchestration.datasets import broken_datasets, get_dataset
@@ -124,6 +126,7 @@ def build_asset(
             inputs=inputs,
             dataset=ours.dataset,
             libraries=family.libraries_of(ours.model),
+            model_versions=step.versions_of_model(family.name, ours.model, ours.dataset),
         )
         provenance = result.origin
         metadata = {
@@ -188,10 +191,12 @@ def _run(step: Step, context: ChainContext, arguments: Mapping[str, Any]) -> Res
     """Run a step; where its input cannot be read, or a library is missing, the failure says so to who reads the run."""
     try:
         return step.run(context, **arguments)
-    except UnreadableInputError as error:
+    except (UnreadableInputError, UnknownModelError) as error:
         raise dg.Failure(str(error), metadata={UNREADABLE_INPUT: True}, allow_retries=False) from error
     except MissingExtraError as error:
         raise dg.Failure(str(error), metadata={MISSING_EXTRA: True}, allow_retries=False) from error
+    except ModelFailedError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
 
 
 def _choose_settings(context: dg.AssetExecutionContext, given: dg.Config) -> dg.Config:

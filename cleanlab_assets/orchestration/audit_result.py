@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from cleanlab_assets.families.audit_facts import AUDIT_FACTS
 from cleanlab_assets.methods.provenance import PROVENANCE, library_versions
 from cleanlab_assets.methods.result import Provenance
+from cleanlab_assets.models.trained_model import NOT_STORED
 from cleanlab_assets.orchestration.ai_summary import ai_summary
 from cleanlab_assets.orchestration.history import latest_materialization
 from cleanlab_assets.orchestration.partitions import partition_keys
@@ -27,13 +28,17 @@ if TYPE_CHECKING:
 
 
 class AssetResult(BaseModel):
-    """One artifact: where it lies, its figures as the web UI shows them, and how it came to be."""
+    """One artifact: where it lies, its figures as the web UI shows them, and how it came to be.
+
+    ``not_stored`` says why the file of a final model holds its card alone; empty where it holds the model.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     path: str
     figures: dict[str, float]
     provenance: Provenance
+    not_stored: str = ""
 
 
 class AuditResult(BaseModel):
@@ -77,6 +82,7 @@ def collect_result(
                     if isinstance(entry.value, int | float)
                 },
                 provenance=Provenance.model_validate(latest.metadata[PROVENANCE].value),
+                not_stored=str(latest.metadata[NOT_STORED].value) if NOT_STORED in latest.metadata else "",
             )
 
     def read(name: str) -> Any:

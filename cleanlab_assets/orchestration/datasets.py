@@ -45,6 +45,11 @@ def datasets_of(family: str) -> Mapping[str, Dataset]:
     return {name: dataset for name, dataset in all_datasets().items() if family in dataset.families}
 
 
+def types_trusted_by_the_user() -> frozenset[str]:
+    """Return the types that stored models of the user's own may hold, as the descriptions of all datasets say."""
+    return frozenset().union(*(dataset.trusted_types for dataset in all_datasets().values()))
+
+
 def get_dataset(name: str) -> Dataset:
     """Return the dataset of that name.
 

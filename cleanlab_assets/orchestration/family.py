@@ -51,10 +51,13 @@ class Family:
 
         Raises:
             ModelParameterError: the model does not suit the dataset, or its estimator has no such parameter.
+            OwnModelError: a model of the user's own cannot be built.
         """
         if self.task.check_model is not None:
             self.task.check_model(dataset, model)
-        context = BuildContext(kinds=FeatureKinds.of(dataset.columns), n_classes=len(dataset.class_names), seed=0)
+        context = BuildContext(
+            kinds=FeatureKinds.of(dataset.columns), n_classes=len(dataset.class_names), seed=0, dataset=dataset.name
+        )
         build_model(self.name, model, context, parameters=parameters)
 
     @property

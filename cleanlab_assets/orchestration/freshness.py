@@ -96,8 +96,8 @@ def _reasons(
         yield "not materialized yet"
         return
     record = Provenance.model_validate(latest.metadata[PROVENANCE].value)
-    parsed = Partition.parse(partition)
-    dataset = get_dataset(parsed.dataset)
+    found = Partition.parse(partition)
+    dataset = get_dataset(found.dataset)
     if record.code_version != step.code_version:
         yield f"code version {record.code_version} -> {step.code_version}"
     changed = [name for name in wanted if record.config.get(name) != wanted[name]]
@@ -108,7 +108,10 @@ def _reasons(
         yield "the dataset's catalogue entry has changed"
     if step.shows_catalogue and record.display_hash != display_hash(dataset):
         yield "the dataset's texts or limits have changed"
-    for library, version in library_versions(family.task.libraries_of(parsed.model)).items():
+    versions = library_versions(family.task.libraries_of(found.model)) | step.versions_of_model(
+        family.name, found.model, dataset
+    )
+    for library, version in versions.items():
         if library not in _IRRELEVANT_VERSIONS and record.versions.get(library) != version:
             yield f"{library} {record.versions.get(library)} -> {version}"
     if fault := find_fault(materialized, step, settings.artifacts_dir):

@@ -1,6 +1,6 @@
 """Partitions of a task family: its datasets, and its datasets times its models.
 
-Within a family every model fits every dataset, so the grid has no impossible cells.
+Within a family every model of the catalogue fits every dataset; one of the user's own fits those that name it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cleanlab_assets.families.step import DATASET, MODEL
-from cleanlab_assets.models.catalogue import models_of
+from cleanlab_assets.models.catalogue import models_for, models_of
 from cleanlab_assets.orchestration.datasets import datasets_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def dataset_partitions(family: str) -> dg.StaticPartitionsDefinition:
 @cache
 def model_partitions(family: str) -> dg.MultiPartitionsDefinition:
     """One partition for each dataset and model of the family, such as ``adult_income|random_forest``."""
-    models = dg.StaticPartitionsDefinition(list(models_of(family)))
+    models = dg.StaticPartitionsDefinition(_list_models(family))
     return dg.MultiPartitionsDefinition({DATASET: dataset_partitions(family), MODEL: models})
 
 
@@ -91,5 +91,11 @@ def upstream_partitions(family: str, upstream: Level, partition: str) -> list[st
     found = Partition.parse(partition)
     if upstream != MODEL:
         return [found.dataset]
-    models = [found.model] if found.model else list(models_of(family))
+    models = [found.model] if found.model else _list_models(family)
     return [str(Partition(found.dataset, name)) for name in models]
+
+
+def _list_models(family: str) -> list[str]:
+    """The models of the catalogue, then those of the user's own that a dataset of the family names."""
+    own = (name for dataset in datasets_of(family).values() for name in models_for(family, dataset))
+    return list(dict.fromkeys((*models_of(family), *own)))

@@ -23,6 +23,7 @@ from cleanlab_assets.models.trained_model import TrainedModel, UntrustedModelErr
 from cleanlab_assets.models.trained_network import TrainedNetwork
 from cleanlab_assets.orchestration.assets import GATHERS
 from cleanlab_assets.orchestration.atomic_files import write_atomically
+from cleanlab_assets.orchestration.datasets import types_trusted_by_the_user
 from cleanlab_assets.orchestration.partitions import Partition
 
 if TYPE_CHECKING:
@@ -228,8 +229,8 @@ class CardIOManager(ArtifactIOManager):
         return value.to_bytes(record[PROVENANCE])
 
     def unpack(self, content: bytes, expected_type: type) -> tuple[Any, Mapping[str, Any]]:  # noqa: ARG002
-        """Read a trained model; of a pipeline only the types that skops and the catalogue trust are read."""
-        model = self.kind.from_bytes(content)
+        """Read a trained model."""
+        model = self._read(content)
         return model, model.card
 
     def read_origin(self, path: UPath) -> Any:
@@ -237,17 +238,28 @@ class CardIOManager(ArtifactIOManager):
         with path.open("rb") as stream:
             return self.kind.read_provenance(stream)
 
+    @abstractmethod
+    def _read(self, content: bytes) -> TrainedModel | TrainedNetwork:
+        """Read a trained model of this kind."""
+
 
 class SkopsIOManager(CardIOManager):
     """Fitted scikit-learn pipelines."""
 
     extension, kind = ".skops", TrainedModel
 
+    def _read(self, content: bytes) -> TrainedModel:
+        """Read a pipeline, if skops, the catalogue or the user trusts each of its types."""
+        return TrainedModel.from_bytes(content, types_trusted_by_the_user())
+
 
 class SafetensorsIOManager(CardIOManager):
     """Weights of trained networks."""
 
     extension, kind = ".safetensors", TrainedNetwork
+
+    def _read(self, content: bytes) -> TrainedNetwork:
+        return TrainedNetwork.from_bytes(content)
 
 
 _MANAGERS: Mapping[StorageFormat, type[ArtifactIOManager]] = {

@@ -135,7 +135,7 @@ def test_a_published_network_encodes_pictures_and_its_weights_are_verified(
     network = get_model("resnet18", weights=None)
     published = publish(tmp_path / "weights", network.state_dict())
     use_published(monkeypatch, url=f"https://example.org/{published.path.name}", categories=["cat"])
-    found = published_weights.get_model_weights("resnet18").DEFAULT
+    found = published_weights.find_published("resnet18")
     prepare = Compose([PILToTensor(), Resize((32, 32)), ToDtype(torch.float32, scale=True)])
     found.transforms = lambda: prepare
     pictures = make_values("picture", n_values=6)

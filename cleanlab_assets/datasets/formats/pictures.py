@@ -181,4 +181,4 @@ def draft_pictures(
     return Draft(tuple(entries), columns, tuple(notes))
 
 
-FORMAT = Format(name=PICTURES, families=("classification",), describe=describe, lies_anywhere=True)
+FORMAT = Format(name=PICTURES, families=("classification",), describe=describe, lies_anywhere=True, takes_models=True)

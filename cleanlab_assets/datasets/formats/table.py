@@ -279,4 +279,5 @@ FORMAT = Format(
     is_table=True,
     lies_anywhere=True,
     takes_predictions=True,
+    takes_models=True,
 )

@@ -247,4 +247,5 @@ def predictions(
         }
 
     table = to_value_predictions_table(rows, predicted)
-    return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, show=show)
+    own_model = context.describe_own_model(training_set.facts.seed, settings.parameters)
+    return store_predictions(table, facts, fit_seconds=predicted.fit_seconds, own_model=own_model, show=show)
