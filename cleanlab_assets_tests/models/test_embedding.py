@@ -149,15 +149,16 @@ def test_a_published_network_encodes_pictures_and_its_weights_are_verified(
 
 def test_a_model_of_sentence_transformers_encodes_texts_by_its_directory(tmp_path: Path) -> None:
     sentence_transformers = pytest.importorskip("sentence_transformers", reason="the extra [text] is not installed")
-    from sentence_transformers.models import Pooling, WordEmbeddings
-    from sentence_transformers.models.tokenizer import WhitespaceTokenizer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models, pre_tokenizers
 
-    words = ["invoice", "paid", "money", "card", "parcel", "door", "late", "courier"]
-    weights = np.zeros((len(words) + 1, 4), dtype=np.float32)
+    words = ["[UNK]", "invoice", "paid", "money", "card", "parcel", "door", "late", "courier"]
+    weights = np.full((len(words), 4), 0.1, dtype=np.float32)
     weights[1:5, 0], weights[5:, 1] = 1, 1
-    weights[:, 2] = 0.1
-    tokenizer = WhitespaceTokenizer(vocab=["[PAD]", *words], stop_words=set(), do_lower_case=True)
-    layers = [WordEmbeddings(tokenizer, weights), Pooling(4)]
+    codes = {word: code for code, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordLevel(codes, unk_token=words[0]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    layers = [StaticEmbedding(tokenizer, embedding_weights=weights)]
     sentence_transformers.SentenceTransformer(modules=layers, device="cpu").save(str(tmp_path / "tiny"))
     encoder = SentenceEncoder(str(tmp_path / "tiny")).fit([])
     vectors = encoder.transform(["paid invoice", "money card", "late parcel"])
