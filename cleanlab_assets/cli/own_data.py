@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -296,7 +297,7 @@ def _check_files(file: str, *others: Path | None) -> bool:
     """End the command where a file is not there; return whether the data are a folder."""
     from cleanlab_assets.datasets.addresses import is_address
 
-    is_folder = not is_address(file) and Path(file).is_dir()
+    is_folder = not is_address(file) and os.path.isdir(file)  # noqa: PTH112 - Path.is_dir fails for long names
     for path in (None if is_address(file) or is_folder else Path(file), *others):
         if path is not None:
             options.check_input(path)

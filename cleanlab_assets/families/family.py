@@ -47,13 +47,18 @@ class FamilyVariants:
     lower_is_better: frozenset[str] = frozenset()
 
 
+MOST_CLASSES_OF_TREES = 50
+"""Boosting grows a tree for each class at each step: with more classes a first audit would take hours."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelChoice:
     """How a model is chosen where the user names none: of some quick models the one with the least error.
 
     Attributes:
         models: Names of the models.
-        linear: Those that also suit vectors of texts and pictures, where trees split what is no single thing.
+        linear: Those that also suit vectors of texts and pictures, where trees split what is no single thing, and many
+            classes.
         error: What is measured, in words.
         measure: Measures it on the result of ``predictions``, by the train rows, which are predicted out of sample.
     """
@@ -64,8 +69,9 @@ class ModelChoice:
     measure: Callable[[Result[Any, Any]], float]
 
     def models_for(self, dataset: Dataset) -> tuple[str, ...]:
-        """Return the models to choose from for a dataset."""
-        return self.linear if dataset.embedded_columns else self.models
+        """Return the models to choose from for a dataset: of many classes, too, the linear ones alone."""
+        is_for_linear = dataset.embedded_columns or len(dataset.class_names) > MOST_CLASSES_OF_TREES
+        return self.linear if is_for_linear else self.models
 
     def choose(self, predictions: Mapping[str, Result[Any, Any]]) -> tuple[str, str]:
         """Return the model with the least error, and the errors of all in words.

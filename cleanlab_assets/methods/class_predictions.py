@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_each_fold
 from cleanlab_assets.methods.fitting import fit_pipeline, take_weights
@@ -14,7 +15,6 @@ from cleanlab_assets.methods.training_set import name_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pandas as pd
     from sklearn.pipeline import Pipeline
 
 PROBABILITY_PREFIX = "probability_"
@@ -86,8 +86,9 @@ def predict_all_classes(model: Pipeline, features: pd.DataFrame, *, n_classes: i
 
 def to_predictions_table(rows: pd.DataFrame, probabilities: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
     """Put ``probability_<class>`` of each class beside what names the rows, see ``name_rows``."""
-    columns = {f"{PROBABILITY_PREFIX}{name}": probabilities[:, code] for code, name in enumerate(class_names)}
-    return name_rows(rows).assign(**columns)
+    columns = [f"{PROBABILITY_PREFIX}{name}" for name in class_names]
+    named = name_rows(rows)
+    return pd.concat([named, pd.DataFrame(probabilities, columns=columns, index=named.index)], axis=1)
 
 
 def to_probabilities(predictions: pd.DataFrame) -> np.ndarray:

@@ -137,7 +137,7 @@ def test_a_schedule_asks_only_for_datasets_that_were_audited_and_keeps_their_set
         (request,) = tick().run_requests or []
 
     assert before.run_requests == []
-    assert before.skip_message == "none of breast_cancer, digits was ever audited"
+    assert before.skip_message == "none of breast_cancer, digit_images, digits, synthetic_messages was ever audited"
     assert request.run_key == "breast_cancer 2026-03-01T02:00:00+00:00"
     assert request.tags["dagster/partition"] == "breast_cancer"
     assert request.tags[KEEP_SETTINGS_TAG] == "true"

@@ -216,12 +216,12 @@ def test_an_issue_type_that_did_not_run_fails_with_its_reason(audited: Workbench
 
 
 def test_a_model_without_signal_fails_detection_power(audited: Workbench) -> None:
-    issues = audited.result("label_issues", PLANTED)
-    assert _evaluate(audited, "detection_power", label_issues=issues).passed
+    issues, vectors = audited.result("label_issues", PLANTED), audited.result("embeddings", "breast_cancer")
+    assert _evaluate(audited, "detection_power", label_issues=issues, embeddings=vectors).passed
     rng = np.random.default_rng(0)
     for column in get_dataset("breast_cancer").features:
         issues.value[column.name] = rng.normal(size=len(issues.value))
-    result = _evaluate(audited, "detection_power", label_issues=issues)
+    result = _evaluate(audited, "detection_power", label_issues=issues, embeddings=vectors)
     assert not result.passed
     assert result.severity == dg.AssetCheckSeverity.ERROR
 

@@ -75,7 +75,7 @@ def test_what_was_never_made_is_stale(audited: Workbench) -> None:
 
 def test_another_setting_makes_its_asset_and_all_downstream_stale_and_says_why(audited: Workbench) -> None:
     stale = _stale(audited, "dataset", "breast_cancer", {})
-    assert set(stale) == {"training_set", "neighbor_graph"}
+    assert set(stale) == {"training_set", "embeddings", "neighbor_graph"}
     assert "folds 3 -> 5" in stale["training_set"]
     assert "seed 3 -> 42" in stale["training_set"]
     assert stale["neighbor_graph"] == "classification/training_set is out of date"
@@ -246,7 +246,7 @@ def test_a_users_own_file_of_another_content_is_read_anew(
 
     reasons = {key.path[-1]: reason for key, reason in outcome.reasons.items()}
     assert reasons["raw_dataset"] == f"{name} has changed"
-    assert set(reasons) == {"raw_dataset", "training_set", "neighbor_graph"}
+    assert set(reasons) == {"raw_dataset", "training_set", "embeddings", "neighbor_graph"}
     after = workbench.read("raw_dataset", "breast_cancer")
     assert after.iloc[0, 1] == before.iloc[0, 1] + 1
     assert workbench.materialize("dataset", "breast_cancer").reasons == {}
@@ -446,7 +446,8 @@ def test_a_fact_that_changes_alone_is_another_version_and_makes_what_reads_it_st
         workbench.instance, workbench.family.key("training_set"), ["breast_cancer"]
     ) == hash_result(after, after.origin.config)
     assert _stale(workbench, "dataset", "breast_cancer", {}) == {
-        "neighbor_graph": "classification/training_set has changed"
+        "embeddings": "classification/training_set has changed",
+        "neighbor_graph": "classification/training_set has changed",
     }
 
 
