@@ -218,6 +218,8 @@ def audit(
     features: Any = None,
     ignore: Sequence[str] = (),
     kinds: Mapping[str, ColumnKind] | None = None,
+    text_encoder: str | None = None,
+    picture_encoder: str | None = None,
     model: str | Callable[[], Any] | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -245,6 +247,8 @@ def audit(
             a data frame. The other columns of the table are no features then, unless ``kinds`` names them.
         ignore: columns that no model shall see.
         kinds: kind by column, where another than the values tell.
+        text_encoder: turns texts into vectors: ``tfidf`` or ``sentence-transformers:NAME``.
+        picture_encoder: turns pictures, bytes or paths, into vectors: ``patches`` or ``resnet18``.
         model: name of a model, or one of your own: a function that returns an estimator of scikit-learn, or its
             reference such as ``"my_package.module:build"``; if absent ``own_predictions`` where there are some, else of
             the family's quick ones that with the least cross-validated error.
@@ -295,6 +299,8 @@ def audit(
         kinds=kinds or {},
         predictions=predictions,
         features=matrix,
+        text_encoder=text_encoder,
+        picture_encoder=picture_encoder,
         is_from_python=True,
     )
     draft = draft_description(request, Path(), source=source_table)

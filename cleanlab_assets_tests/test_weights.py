@@ -241,8 +241,17 @@ def test_what_is_no_weight_is_refused_with_its_place(wrong: str, found: str) -> 
     assert f"table:5, column 'w': found {found}, expected a weight: a finite number of at least 0" in str(caught.value)
 
 
+def test_a_column_of_zeros_is_no_weight() -> None:
+    table, label = make_table("classification")
+    run = audit(table.assign(w=0), label=label, weight="w", model="knn")
+    with pytest.raises(UnreadableInputError, match="column 'w': every weight is 0: there is nothing to learn from"):
+        run.result("raw_dataset")
+
+
 def test_where_no_train_row_counts_nothing_can_be_learned() -> None:
     table, label = make_table("regression")
-    run = audit(table.assign(w=0), label=label, weight="w", model="ridge", settings=LEAN)
+    split = audit(table.assign(w=1), label=label, weight="w", model="ridge", settings=LEAN).result("training_set").value
+    weights = (split["split"] == "test").astype(int).to_numpy()
+    run = audit(table.assign(w=weights), label=label, weight="w", model="ridge", settings=LEAN)
     with pytest.raises(ValueError, match="all rows outside fold 0 have weight 0: there is nothing to learn from"):
         run.result("predictions")

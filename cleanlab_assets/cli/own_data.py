@@ -162,6 +162,7 @@ def audit(
         }
         _refuse_options_of_tables(said)
     try:
+        _check_encoders(text=text_encoder, picture=picture_encoder)
         dataset = name or name_dataset(name_of_address(file) if is_address(file) else Path(file).name)
         if is_folder:
             _describe_pictures(dataset, Path(file), picture_encoder)
@@ -302,6 +303,17 @@ def _check_files(file: str, *others: Path | None) -> bool:
         if path is not None:
             options.check_input(path)
     return is_folder
+
+
+def _check_encoders(**encoders: str | None) -> None:
+    """Refuse an encoder that there is not, before it is written down."""
+    from typing import get_args
+
+    from cleanlab_assets.models.embedding.encoders import EmbeddedKind, build_encoder
+
+    for kind in get_args(EmbeddedKind):
+        if (encoder := encoders[kind]) is not None:
+            build_encoder(kind, encoder, seed=0, data_dir=load_settings().data_dir)
 
 
 def _refuse_options_of_tables(said: Mapping[str, object]) -> None:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 WIDTH_OF_FILES = 160
 """Columns of a table that goes into a file or pipe."""
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
 if not console.is_terminal:
     console.width = WIDTH_OF_FILES
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 class ExitCode(IntEnum):

@@ -97,52 +97,49 @@ class PictureFolder:
         root: the folder.
         class_names: the classes by name, in alphabetical order, numbers by their value.
         has_parts: whether there are folders of train and test rows.
-        n_other_files: files that are no pictures by their name, and pictures beside the folders of the classes.
+        empty_folders: folders without a picture: they are no classes.
+        other_files: files that are no pictures by their name, and pictures beside the folders of the classes.
     """
 
     def __init__(self, root: Path) -> None:
         """Look at the names of folders and files; nothing is read.
 
         Raises:
-            PictureError: there are fewer than two classes, or no picture.
+            PictureError: there are fewer than two folders with pictures.
         """
         self.root = root
         self.has_parts = has_parts(root)
         tops = _list_folders(root) if self.has_parts else [root]
         self._classes = [(part, folder) for part in tops for folder in _list_folders(part)]
-        names = {folder.name for _, folder in self._classes}
-        self.class_names = tuple(sorted(names, key=_as_number_or_name))
-        if len(self.class_names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
-            found = ", ".join(quote(name) for name in self.class_names) or "none"
-            raise PictureError(f"{root}: expected a folder for each of at least two classes, found {found}")
         self._files = [(part, folder, file) for part, folder in self._classes for file in _walk(folder)]
         pictures = [found for found in self._files if found[2].suffix.lower() in PICTURE_SUFFIXES]
+        names = {folder.name for _, folder, _ in pictures}
+        self.class_names = tuple(sorted(names, key=_as_number_or_name))
+        self.empty_folders = sorted({folder.name for _, folder in self._classes} - names)
         # By their names across the classes: sorted by class, the order itself would look like drift.
         self.pictures = sorted(pictures, key=lambda found: (found[2].relative_to(found[1]).as_posix(), found[1]))
-        self.n_other_files = len(self._files) - len(self.pictures)
-        self.n_other_files += sum(file.is_file() for top in {root, *tops} for file in top.iterdir())
-        if not self.pictures:
-            endings = ", ".join(sorted(PICTURE_SUFFIXES))
-            raise PictureError(f"{root}: found no picture in the folders of the classes, expected files with {endings}")
+        beside = [file for top in sorted({root, *tops}) for file in sorted(top.iterdir()) if file.is_file()]
+        others = [file for _, _, file in self._files if file.suffix.lower() not in PICTURE_SUFFIXES]
+        self.other_files = [file.relative_to(root).as_posix() for file in (*beside, *others)]
+        if len(self.class_names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
+            found = ", ".join(quote(name) for name in self.class_names) or "none"
+            raise PictureError(
+                f"{root}: expected a folder with pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) for each of at least "
+                f"two classes, found {found}"
+            )
 
     def read(self) -> Iterator[tuple[str, str, str, bytes | None]]:
         """Yield for each picture its path in the folder, its class, ``train`` or ``test``, and its content.
 
-        The content is None where the file is no whole picture.
-
-        Raises:
-            PictureError: a file cannot be read at all.
+        The content is None where the file cannot be read, or is no whole picture.
         """
         for part, folder, file in self.pictures:
             place = file.relative_to(self.root).as_posix()
             split = "test" if self.has_parts and part.name.lower() in TEST_FOLDERS else "train"
             try:
                 content = file.read_bytes()
-            except OSError as error:
-                raise PictureError(f"{place}: cannot be read: {error.strerror}") from error
-            try:
                 require_whole(content, place)
-            except AnnotationError:
+            except (OSError, AnnotationError):
                 yield place, folder.name, split, None
             else:
                 yield place, folder.name, split, content

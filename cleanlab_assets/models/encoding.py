@@ -28,6 +28,8 @@ NAME_COMPONENTS = 30
 """Numbers that a name becomes."""
 ENCODING_TYPES = frozenset(
     {
+        # of pipelines of the user's own
+        "sklearn.compose._column_transformer.make_column_selector",
         "skrub._apply_to_cols.ApplyToCols",
         "skrub._apply_to_each_col.ApplyToEachCol",
         "skrub._datetime_encoder.DatetimeEncoder",

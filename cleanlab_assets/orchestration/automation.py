@@ -99,10 +99,11 @@ def _find_changed_files(
     changed = []
     for file in dataset.files:
         path = file.path_in(data_dir / dataset.name)
-        if file.package is None and path.is_file():
-            status = path.stat()
+        if file.package is None and path.exists():
+            # A folder is as new as the newest of what lies in it, or of the folders that something was taken from.
+            states = [entry.stat() for entry in (path, *path.rglob("*")) if entry.exists()]
             # A copy may keep the old modification time; the time of the entry's own change is then the later one.
-            time = max(status.st_mtime, status.st_ctime)
+            time = max(max(status.st_mtime, status.st_ctime) for status in states)
             if time > latest.timestamp:
                 changed.append(f"{file.name}@{datetime.fromtimestamp(time, UTC).isoformat()}")
     return changed

@@ -179,14 +179,14 @@ def _changes_elsewhere(
 
 
 def _changed_files(dataset: Dataset, latest: dg.AssetMaterialization, settings: Settings) -> Iterator[str]:
-    """Yield the user's own files that have changed since they were read.
+    """Yield the user's own files and folders that have changed since they were read.
 
     Files of a known SHA-256 are verified whenever they are read, so they cannot change.
     """
     read: Any = latest.metadata[SOURCES].value
     for file in dataset.files:
         path = file.path_in(settings.data_dir / dataset.name)
-        if not file.sha256 and path.is_file() and read.get(file.name, {}).get("sha256") != file_sha256(path):
+        if not file.sha256 and path.exists() and read.get(file.name, {}).get("sha256") != file_sha256(path):
             yield f"{file.name} has changed"
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from cleanlab_assets.methods.training_set import OWN_ID, ROW_WEIGHT, is_train_row, train_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 PLANTED_COLUMNS = ("true_label", "planted_error", "planted_kind")
 NOT_FEATURES = frozenset({"row_id", OWN_ID, ROW_WEIGHT, "given_label", "split", "fold", *PLANTED_COLUMNS})
@@ -71,12 +71,13 @@ def join_audited_rows(
     return findings.join(features, on="row_id"), [renamed.get(name, name) for name in names]
 
 
-def rank_suspect_values(rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+def rank_suspect_values(rows: pd.DataFrame, features: Sequence[str], leading: Collection[str] = ()) -> pd.DataFrame:
     """Rank the rows that are flagged for their numeric label, worst first, with what helps to judge each value.
 
     Args:
         rows: The audited rows, with ``predicted_value``, ``uncertainty`` and ``residual``.
         features: Feature columns to show after the findings.
+        leading: Those of them that stand right behind the name of the row.
 
     Returns:
         The ranked rows, with ``residual/uncertainty``, missing where the uncertainty is zero. The suggested label is
@@ -91,7 +92,7 @@ def rank_suspect_values(rows: pd.DataFrame, features: Sequence[str]) -> pd.DataF
         columns.append("suggested_label")
     columns += [name for name in CUT_COLUMNS if name in rows and not flagged[name].all()]
     columns += ["reason", "nearest_neighbor"]
-    return flagged[_put_pictures_first([*(name for name in columns if name in flagged), *features], flagged)]
+    return flagged[_put_first(leading, [*(name for name in columns if name in flagged), *features])]
 
 
 def compare_cuts(rows: pd.DataFrame, calibration: Mapping[str, object]) -> pd.DataFrame:
@@ -142,13 +143,16 @@ def read_number(facts: Mapping[str, object], name: str) -> float:
     return float(value) if isinstance(value, int | float | np.number) else float("nan")
 
 
-def rank_flagged_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[str]) -> pd.DataFrame:
+def rank_flagged_rows(
+    rows: pd.DataFrame, issue_type: str, features: Sequence[str], leading: Collection[str] = ()
+) -> pd.DataFrame:
     """Rank the flagged rows of an issue type by score, worst first; ties keep the source order.
 
     Args:
         rows: The audited rows.
         issue_type: The issue type; its flag and score columns must be there.
         features: Feature columns to show after the findings.
+        leading: Those of them that stand right behind the name of the row.
 
     Returns:
         The ranked rows with the columns that help to judge them.
@@ -162,24 +166,18 @@ def rank_flagged_rows(rows: pd.DataFrame, issue_type: str, features: Sequence[st
     elif issue_type in {"outlier", "near_duplicate", "data_valuation"}:
         columns += ["nearest_neighbor", "nearest_neighbor_label", "distance_to_nearest_neighbor"]
     present = [name for name in columns if name in chosen]
-    return chosen.sort_values(score, kind="stable")[_put_pictures_first([*present, *features], chosen)]
+    return chosen.sort_values(score, kind="stable")[_put_first(leading, [*present, *features])]
 
 
-def _put_pictures_first(names: Sequence[str], rows: pd.DataFrame) -> list[str]:
-    """Put pictures right behind the name of the row: they are what people look at."""
-    pictures = [name for name in names if is_picture_column(rows[name])]
-    others = [name for name in names if name not in pictures]
-    return [*others[:1], *pictures, *others[1:]]
+def _put_first(leading: Collection[str], names: Sequence[str]) -> list[str]:
+    """Put what people look at, such as texts and pictures, right behind the name of the row."""
+    first, *others = names
+    return [first, *(name for name in others if name in leading), *(name for name in others if name not in leading)]
 
 
 def is_picture_column(values: pd.Series[Any]) -> bool:
     """Whether a column holds encoded pictures."""
     return values.dtype == object and len(values) > 0 and isinstance(values.iloc[0], bytes)
-
-
-def count_pictures(table: pd.DataFrame) -> int:
-    """Count the columns of a table that hold encoded pictures, which do not stand among the features."""
-    return sum(is_picture_column(table.iloc[:, position]) for position in range(table.shape[1]))
 
 
 def find_flags(rows: pd.DataFrame, issue_type: str) -> pd.Series[bool]:
@@ -228,7 +226,11 @@ def count_missing_values(rows: pd.DataFrame, features: Sequence[str]) -> pd.Data
 
 
 def arrange_duplicate_sets(
-    duplicate_sets: pd.DataFrame, rows: pd.DataFrame, features: Sequence[str], top_rows: int
+    duplicate_sets: pd.DataFrame,
+    rows: pd.DataFrame,
+    features: Sequence[str],
+    top_rows: int,
+    leading: Collection[str] = (),
 ) -> pd.DataFrame:
     """Arrange duplicate sets for reading: sets with differing labels first, then larger sets, rows to keep on top.
 
@@ -252,7 +254,7 @@ def arrange_duplicate_sets(
     values = rows.set_index("row_id")[list(features)].reindex(table["row_id"]).reset_index(drop=True)
     values = values.rename(columns={name: f"feature_{name}" for name in features if name in findings})
     arranged = pd.concat([table[findings].reset_index(drop=True), values], axis=1)
-    return arranged[_put_pictures_first(list(arranged.columns), arranged)]
+    return arranged[_put_first(leading, list(arranged.columns))]
 
 
 def compare_group(rows: pd.DataFrame, in_group: pd.Series, features: Sequence[str], top: int) -> pd.DataFrame:

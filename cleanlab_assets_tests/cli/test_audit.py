@@ -233,6 +233,7 @@ def write_pictures(root: Path, n_pictures: int = 90) -> set[str]:
     return wrong
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_is_audited_by_one_command(home: Home) -> None:
     wrong = write_pictures(home.path / "shots")
 
@@ -266,8 +267,49 @@ def test_a_folder_that_was_described_is_brought_up_to_date_and_another_one_refus
     assert "describes other data" in third.stderr
 
 
+@pytest.mark.slow
 def test_an_encoder_that_there_is_not_ends_the_run_with_one_line(home: Home) -> None:
     write_pictures(home.path / "shots", n_pictures=40)
     failed = home.run_process("cleanlab-demo", "audit", "shots", *LEAN, "--picture-encoder", "eyes")
     assert failed.returncode == ExitCode.WRONG_USE, failed.stdout + failed.stderr
     assert "encoder of pictures 'eyes': expected patches or resnet18" in " ".join(failed.stderr.split())
+
+
+@pytest.mark.slow
+def test_a_changed_picture_makes_the_audit_stale_and_a_new_class_is_refused(home: Home) -> None:
+    write_pictures(home.path / "shots", n_pictures=40)
+    home.run("audit", str(home.path / "shots"), "--describe-only")
+    quick = ("cleanlab-demo", "run", "-d", "shots", "-m", "logistic_regression", *LEAN)
+    assert home.run_process(*quick).returncode == ExitCode.FINE
+    assert "dataset level is up to date" in home.run_process(*quick).stdout
+    picture = next((home.path / "shots" / "down").glob("*.png"))
+    picture.write_bytes(encode_png(np.zeros((9, 9), dtype=np.uint8)))
+    assert "raw_dataset (shots has changed)" in home.run_process(*quick).stdout
+    (home.path / "shots" / "aslant").mkdir()
+    picture.rename(home.path / "shots" / "aslant" / picture.name)
+    refused = home.run_process(*quick)
+    assert refused.returncode == ExitCode.WRONG_USE
+    assert "found the folder 'aslant', which is none of the class_names" in " ".join(refused.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--kind", "category=text"), "--kind 'category': the column is the label, expected another one"),
+        (("--text", "note", "--weight", "note"), "--kind 'note': the column is the weight, expected another one"),
+        (("--ignore", "amount", "--weight", "amount"), "--ignore 'amount': the column is the weight, expected"),
+        (("--weight", "note"), "--weight 'note': found values such as"),
+        (
+            ("--text-encoder", "words2vec"),
+            "encoder of texts 'words2vec': expected tfidf, or sentence-",
+        ),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused_before_anything_is_written(
+    arguments: tuple[str, ...], message: str, home: Home
+) -> None:
+    write_tickets(home.path / "tickets.csv")
+    ended = home.run("audit", str(home.path / "tickets.csv"), "-l", "category", *arguments, "--describe-only")
+    assert ended.exit_code == ExitCode.WRONG_USE
+    assert message in " ".join(ended.stderr.split())
+    assert not (home.path / "data" / "tickets").exists()

@@ -54,6 +54,7 @@ def describe(home: Home) -> None:
     assert home.run("audit", str(home.path / "tickets.csv"), "-l", "category", "--describe-only").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_model_is_entered_in_the_description_once_and_audited(tickets: Home) -> None:
     arguments = ("-l", "category", "--model", "my_models:shrunk", *LEAN, "-o", "out.json")
 

@@ -70,11 +70,14 @@ def test_what_is_no_whole_picture_is_left_out_and_named(root: Path, tmp_path: Pa
     (root / "9" / "notes.txt").write_text("by hand")
     (root / "readme.txt").write_text("by hand")
     (root / "9" / ".hidden").write_text("x")
+    (root / "9" / "gone.png").symlink_to(root / "nowhere.png")
+    (root / "empty").mkdir()
     table, notes = load(describe(root, tmp_path / "data"), tmp_path / "data")
     assert len(table) == 4
     assert notes == (
-        "left out as no whole pictures: 2 (9/cut.png, 9/words.png)",
-        "left out as no pictures by their names, or outside of the folders of classes: 2",
+        "left out as no whole pictures: 3 (9/cut.png, 9/gone.png, 9/words.png)",
+        "left out as no pictures by their names, or outside of the folders of classes: 2 (readme.txt, 9/notes.txt)",
+        "folders without a picture are no classes: 1 (empty)",
     )
 
 
@@ -104,9 +107,9 @@ def test_a_folder_that_is_new_is_no_class_in_silence(root: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ([], "expected a folder for each of at least two classes, found none"),
-        (["cat/a.png"], "expected a folder for each of at least two classes, found 'cat'"),
-        (["cat/a.txt", "dog/a.txt"], "found no picture in the folders of the classes, expected files with .jpeg"),
+        ([], "for each of at least two classes, found none"),
+        (["cat/a.png"], "for each of at least two classes, found 'cat'"),
+        (["cat/a.txt", "dog/a.txt"], "expected a folder with pictures (.jpeg, .jpg, .png) for each"),
     ],
 )
 def test_a_folder_without_classes_or_pictures_is_refused(tmp_path: Path, files: list[str], expected: str) -> None:

@@ -16,11 +16,11 @@ from cleanlab_assets.datasets.images import encode_png
 from cleanlab_assets.models.embedding.encoders import (
     DEFAULT_ENCODERS,
     EmbeddedKind,
-    UnknownEncoderError,
     build_encoder,
     embed,
     scale_as_a_whole,
 )
+from cleanlab_assets.models.embedding.errors import UnknownEncoderError
 from cleanlab_assets.models.embedding.pictures import ResnetEncoder, open_picture
 from cleanlab_assets.models.embedding.texts import SentenceEncoder, TfidfEncoder
 from cleanlab_assets_tests.models.published import publish, use_published

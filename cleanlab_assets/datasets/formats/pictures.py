@@ -34,7 +34,7 @@ from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT
 from cleanlab_assets.datasets.tables.drafting import Draft, Entry, choose_picture_encoder, name_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from cleanlab_assets.datasets.dataset import Dataset
@@ -123,18 +123,29 @@ def load_pictures(files: Mapping[str, Path], *, name: str, class_names: tuple[st
     table = pd.DataFrame(rows, columns=["row_id", PICTURE_COLUMN, LABEL, GIVEN_SPLIT])
     table[LABEL] = label_column(table[LABEL], class_names)
     table[GIVEN_SPLIT] = pd.Categorical(table[GIVEN_SPLIT], categories=["train", "test"])
-    notes = []
-    if damaged:
-        named = ", ".join(cut(place, 80) for place in damaged[:MOST_NAMED])
-        more = f" and {len(damaged) - MOST_NAMED:,} more" if len(damaged) > MOST_NAMED else ""
-        notes.append(f"left out as no whole pictures: {len(damaged):,} ({named}{more})")
-    if folder.n_other_files:
-        notes.append(
-            f"left out as no pictures by their names, or outside of the folders of classes: {folder.n_other_files:,}"
-        )
+    notes = [f"left out as no whole pictures: {_name_files(damaged)}"] if damaged else []
+    notes += _tell_others(folder)
     if validation := folder.validation_folders():
         notes.append(f"the pictures of {', '.join(validation)} count as train rows")
     return NotedTable(table if folder.has_parts else table.drop(columns=GIVEN_SPLIT), tuple(notes))
+
+
+def _tell_others(folder: PictureFolder) -> list[str]:
+    """Say what lies in a folder and is left out."""
+    notes = []
+    if folder.other_files:
+        what = "no pictures by their names, or outside of the folders of classes"
+        notes.append(f"left out as {what}: {_name_files(folder.other_files)}")
+    if folder.empty_folders:
+        notes.append(f"folders without a picture are no classes: {_name_files(folder.empty_folders)}")
+    return notes
+
+
+def _name_files(names: Sequence[str]) -> str:
+    """Count files, and name the first ones."""
+    named = ", ".join(cut(name, 80) for name in names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return f"{len(names):,} ({named}{more})"
 
 
 def draft_pictures(
@@ -177,8 +188,7 @@ def draft_pictures(
     }
     if found.has_parts:
         columns[GIVEN_SPLIT] = ("split", "the folders around those of the classes")
-    notes = [f"left out as no pictures by their names: {found.n_other_files:,} files"] if found.n_other_files else []
-    return Draft(tuple(entries), columns, tuple(notes))
+    return Draft(tuple(entries), columns, tuple(_tell_others(found)))
 
 
 FORMAT = Format(name=PICTURES, families=("classification",), describe=describe, lies_anywhere=True, takes_models=True)

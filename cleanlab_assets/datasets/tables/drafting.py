@@ -190,6 +190,8 @@ def draft_description(
     _require_named(request, profiles, source.name)
     labels = _find_labels(request, described, profiles, source.name)
     roles = _find_roles(request, described, labels)
+    if "weight" in roles:
+        _require_weights(profiles[roles["weight"]], request)
     features = _describe_features(request, described, profiles, {*labels, *roles.values()})
     if "id" not in roles:
         identifiers = [name for name, found in features.items() if found.is_identifier and profiles[name].is_unique]
@@ -298,6 +300,7 @@ def _find_roles(request: Request, described: Columns | None, labels: Sequence[st
         {} if described is None else {role: name for role in ROLES if (name := getattr(described, role)) is not None}
     )
     roles |= request.roles
+    _refuse_contradictions(request, labels)
     for role, name in roles.items():
         if name in labels:
             raise TableError(f"{request.option(role)} {quote(name)}: the column is the label, expected another one")
@@ -307,6 +310,28 @@ def _find_roles(request: Request, described: Columns | None, labels: Sequence[st
                 f"{request.option(role)} {quote(name)}: the column is the {others[0]}, expected another one"
             )
     return roles
+
+
+def _refuse_contradictions(request: Request, labels: Sequence[str]) -> None:
+    """Refuse a column that the user calls a feature of some kind, or of no use, and the label or a role as well."""
+    for option, names in (("kind", tuple(request.kinds)), ("ignore", request.ignore)):
+        for name in names:
+            roles = ["label"] if name in labels else []
+            # Time, group and source may be features besides.
+            sole = ("id", "split", *SOLE_ROLES) if option == "kind" else tuple(request.roles)
+            roles += [role for role in sole if request.roles.get(role) == name]
+            if roles:
+                raise TableError(
+                    f"{request.option(option)} {quote(name)}: the column is the {roles[0]}, expected another one"
+                )
+
+
+def _require_weights(profile: ColumnProfile, request: Request) -> None:
+    if profile.number_share < 0.5:  # noqa: PLR2004 - most values are no numbers: the wrong column
+        raise TableError(
+            f"{request.option('weight')} {quote(profile.name)}: found values such as "
+            f"{', '.join(map(quote, profile.examples))}, expected numbers of at least 0"
+        )
 
 
 def _describe_features(

@@ -270,11 +270,16 @@ def _read_weights(source: SourceTable, name: str, options: Options) -> np.ndarra
     weights: np.ndarray = read.to_numpy()
     is_wrong = ~(weights >= 0)  # what is no finite number is NaN
     if is_wrong.any():
-        row = int(np.argmax(is_wrong))
-        raise TableError(
+        rows = np.flatnonzero(is_wrong)
+        errors = [
             f"{source.row_ids[row]}, column {quote(name)}: found {quote(source.columns[name][row].as_py())}, expected "
-            f"a weight: a finite number of at least 0; so it is in {is_wrong.sum():,} rows"
-        )
+            "a weight: a finite number of at least 0"
+            for row in rows[:MOST_ERRORS]
+        ]
+        more = [f"and {len(rows) - MOST_ERRORS:,} more rows"] if len(rows) > MOST_ERRORS else []
+        raise TableError("\n".join([*errors, *more]))
+    if not weights.any():
+        raise TableError(f"{source.name}, column {quote(name)}: every weight is 0: there is nothing to learn from")
     return weights
 
 

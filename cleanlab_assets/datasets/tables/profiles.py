@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MOST_SHARE = 0.95
 """Share of the values of a column that must be of a kind for the others to count as missing."""
+LEAST_SHARE_OF_PICTURES = 0.5
+"""Share of the values that must be names of pictures for the others to be faults."""
 SAMPLE_OF_MARKS = 1000
 """Values of a column by which it is told whether a mark stands with its numbers."""
 SAMPLE_OF_TIMES = 1000
@@ -62,7 +64,7 @@ class ColumnProfile:
         has_times: whether nearly all values are dates or times of one format.
         date_format: how they are written, where they are texts.
         is_nested: whether values are lists or records.
-        has_pictures: whether all values are names of pictures, or pictures.
+        has_pictures: whether most values are names of pictures, or the values are pictures.
         mean_words: words of a value.
         examples: the first different values.
     """
@@ -165,7 +167,7 @@ def profile_column(
         has_times=has_times(column) or date_format is not None,
         date_format=date_format,
         has_pictures=holds_pictures(column)
-        or bool(n_values and pc.all(pc.match_substring_regex(texts, _NAME_OF_PICTURE)).as_py()),
+        or bool(n_values and _share(pc.match_substring_regex(texts, _NAME_OF_PICTURE)) >= LEAST_SHARE_OF_PICTURES),
         is_nested=pa.types.is_nested(column.type),
         mean_words=pc.mean(words).as_py() or 0.0,
         examples=tuple(dict.fromkeys(texts.slice(0, SAMPLE_OF_TIMES).to_pylist()))[:3],
@@ -183,6 +185,14 @@ def _find_mark(texts: pa.ChunkedArray) -> str:
         if pc.mean(pc.cast(has_mark, pa.float64())).as_py() >= MOST_SHARE:
             return mark
     return ""
+
+
+def _share(flags: pa.ChunkedArray) -> float:
+    """Return the share of the true values."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return float(pc.mean(pc.cast(flags, pa.float64())).as_py())
 
 
 def _find_date_format(texts: pa.ChunkedArray) -> DateFormat | None:

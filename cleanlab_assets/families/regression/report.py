@@ -125,7 +125,7 @@ def _build_label_section(audit: TabularAudit, calibration: Mapping[str, object])
         advice |= {"Why it matters": text.why, "What to do": text.action}
     tables = _tabulate_rules(audit, cuts, calibration)
     if n_flagged:
-        ranked = rank_suspect_values(audit.rows, audit.features)
+        ranked = rank_suspect_values(audit.rows, audit.features, audit.leading)
         tables.append(tabulate_flagged_rows(audit, ranked))
     settings = {name: value for name, value in calibration.items() if not isinstance(value, list | tuple | dict)}
     return Section(

@@ -26,7 +26,6 @@ from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, T
 from cleanlab_assets.reports.issue_evidence import (
     arrange_duplicate_sets,
     count_missing_values,
-    count_pictures,
     find_flags,
     join_audited_rows,
     rank_flagged_rows,
@@ -161,6 +160,12 @@ class TabularAudit(AuditResults):
     summary: Mapping[str, Mapping[str, Any]]
     not_run: pd.DataFrame
     texts: Mapping[str, IssueText]
+
+    @property
+    def leading(self) -> list[str]:
+        """The texts and pictures among the features: they stand right behind the name of a row."""
+        named = {name for column in self.dataset.embedded_columns for name in (column.name, f"feature_{column.name}")}
+        return [name for name in self.features if name in named]
 
     @property
     def about_labels(self) -> TabularAudit:
@@ -311,7 +316,7 @@ def tabulate_flagged_rows(audit: TabularAudit, table: pd.DataFrame, shares: Sequ
         caption,
         max_rows=audit.top_rows,
         full_table=audit.full_table,
-        n_features=len(audit.features) - count_pictures(table),
+        n_features=len(audit.features) - len(audit.leading),
         shares=shares,
     )
 
@@ -438,13 +443,13 @@ def _tabulate_issue(audit: TabularAudit, issue_type: str) -> list[Table]:
         caption = "Most missing values first."
         tables.append(Table("Features with gaps", missing, caption, max_rows=audit.top_rows, shares={"share"}))
     if issue_type not in NOT_ABOUT_SINGLE_ROWS and audit.flags(issue_type).any():
-        ranked = rank_flagged_rows(audit.rows, issue_type, audit.features)
+        ranked = rank_flagged_rows(audit.rows, issue_type, audit.features, audit.leading)
         tables.append(tabulate_flagged_rows(audit, ranked, ["null_score"] if issue_type == "null" else ()))
     return tables
 
 
 def _tabulate_duplicates(audit: TabularAudit) -> Table:
-    arranged = arrange_duplicate_sets(audit.duplicate_sets, audit.rows, audit.features, audit.top_rows)
+    arranged = arrange_duplicate_sets(audit.duplicate_sets, audit.rows, audit.features, audit.top_rows, audit.leading)
     is_numeric = pd.api.types.is_numeric_dtype(audit.duplicate_sets["given_label"])
     first = "Sets whose labels lie farthest apart first" if is_numeric else "Sets with differing labels first"
     return Table(
@@ -456,7 +461,7 @@ def _tabulate_duplicates(audit: TabularAudit) -> Table:
         total_rows=len(audit.duplicate_sets),
         full_table=audit.full_table,
         group="duplicate_set",
-        n_features=len(audit.features) - count_pictures(arranged),
+        n_features=len(audit.features) - len(audit.leading),
     )
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from cleanlab_assets.datasets.errors import UnreadableInputError, quote
+from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.models.embedding.errors import UnknownEncoderError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +25,6 @@ DEFAULT_ENCODERS: dict[EmbeddedKind, str] = {"text": "tfidf", "picture": "patche
 """Encoders that need no download."""
 SENTENCE_TRANSFORMER = "sentence-transformers:"
 """What stands before the name, or the directory, of a model of that library."""
-
-
-class UnknownEncoderError(UnreadableInputError):
-    """An encoder that there is not."""
 
 
 class Encoder(Protocol):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleanlab_assets.datasets.errors import cut, quote
 from cleanlab_assets.extras import require
+from cleanlab_assets.models.embedding.errors import UnknownEncoderError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,11 +102,19 @@ class SentenceEncoder:
 
         Raises:
             MissingExtraError: the library is not installed.
+            UnknownEncoderError: it has no such model.
         """
         require("the encoder sentence-transformers", "sentence_transformers")
         from sentence_transformers import SentenceTransformer
 
-        model = SentenceTransformer(self.name, device="cpu", trust_remote_code=False)
+        try:
+            model = SentenceTransformer(self.name, device="cpu", trust_remote_code=False)
+        except (OSError, ValueError) as error:  # what the library raises for a name that it cannot resolve
+            reason = " ".join(str(error).split())
+            raise UnknownEncoderError(
+                f"sentence-transformers has no model {quote(self.name)}: expected the directory of one, or a name that "
+                f"can be downloaded: {cut(reason, 300)}"
+            ) from error
         vectors = model.encode(_as_texts(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float32)
 
