@@ -42,7 +42,8 @@ _NAME_OF_PICTURE = rf"(?i)\.({'|'.join(sorted(suffix[1:] for suffix in PICTURE_S
 _GROUPED_ALONE = r"^[+-]?\d{1,3}(,\d{3})*$"
 """A number whose commas may stand between thousands, as of $1,234."""
 _LEADING_ZERO = r"^0\d"
-_HINT_OF_TIME = r"\d[-/.:]\d|[A-Za-z]{3,9}\.? \d|\d [A-Za-z]{3,9}"
+_MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_HINT_OF_TIME = rf"\d[-/.:]\d|\b{_MONTH}[., -]*\d|\d[., -]*{_MONTH}\b"
 _DAY_NUMBER = r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
 
 
