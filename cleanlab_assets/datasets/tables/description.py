@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from cleanlab_assets.datasets.dataset import ColumnKind, NumericLabel
+from cleanlab_assets.datasets.dataset import EMBEDDED_KINDS, ColumnKind, NumericLabel
 from cleanlab_assets.datasets.descriptions import require_distinct
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
@@ -41,6 +41,7 @@ class Columns(BaseModel):
         slices: columns by whose values the rate of label issues is told, beside ``source``; they may be features.
         ignore: columns that no model sees.
         kinds: of the features; those of ``group``, ``time`` and ``source`` are features only if they have a kind.
+            Those of the kinds ``text`` and ``picture`` may stand as roles of these names instead.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +57,17 @@ class Columns(BaseModel):
     slices: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     kinds: dict[str, ColumnKind] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_roles_for_kinds(cls, said: dict[str, Any]) -> dict[str, Any]:
+        """Take ``text = "body"`` for ``kinds.body = "text"``, and pictures likewise."""
+        kinds = dict(said.get("kinds", {}))
+        for kind in EMBEDDED_KINDS:
+            names = said.get(kind, ())
+            kinds |= dict.fromkeys([names] if isinstance(names, str) else names, kind)
+        others = {name: value for name, value in said.items() if name not in (*EMBEDDED_KINDS, "kinds")}
+        return {**others, "kinds": kinds}
 
     @model_validator(mode="after")
     def _check_names(self) -> Columns:

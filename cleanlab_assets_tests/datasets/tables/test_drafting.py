@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from cleanlab_assets.datasets.descriptions import OwnDatasetError
 from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.datasets.own_datasets import find_own_datasets, read_description
+from cleanlab_assets.datasets.tables.description import Columns
 from cleanlab_assets.datasets.tables.drafting import Entry, Request, draft_description, name_dataset
 from cleanlab_assets.datasets.tables.writing import set_line, update_description, write_description
 
@@ -518,3 +520,13 @@ def test_rows_without_a_label_are_kept_and_allowed(desk: Desk) -> None:
     assert loaded["category"].isna().sum() == 2
     assert len(loaded) == N_ROWS
     assert dataset.find_allowed_labels(loaded["category"]).all()
+
+
+@pytest.mark.parametrize("said", [{"text": "note"}, {"text": ["note"]}, {"kinds": {"note": "text"}}])
+def test_a_text_is_named_by_its_role_or_its_kind(said: dict[str, Any]) -> None:
+    assert Columns(label="y", **said).kinds == {"note": "text"}
+
+
+def test_a_text_that_is_the_label_is_refused() -> None:
+    with pytest.raises(ValidationError, match="'y' stands there twice"):
+        Columns(**{"label": "y", "text": "y"})
