@@ -528,5 +528,6 @@ def test_a_text_is_named_by_its_role_or_its_kind(said: dict[str, Any]) -> None:
 
 
 def test_a_text_that_is_the_label_is_refused() -> None:
+    said: dict[str, Any] = {"label": "y", "text": "y"}
     with pytest.raises(ValidationError, match="'y' stands there twice"):
-        Columns(**{"label": "y", "text": "y"})
+        Columns(**said)
