@@ -12,8 +12,18 @@ if TYPE_CHECKING:
 
 
 def encode_labels(labels: pd.Series[str]) -> np.ndarray:
-    """Return the code of each label, its position among the categories: int64 of shape (n_rows,)."""
-    return labels.cat.codes.to_numpy(dtype=np.int64)
+    """Return the code of each label, its position among the categories: int64 of shape (n_rows,).
+
+    Raises:
+        ValueError: a label is missing: its code would be taken for the last class.
+    """
+    codes: np.ndarray = labels.cat.codes.to_numpy(dtype=np.int64)
+    if (is_missing := codes < 0).any():
+        raise ValueError(
+            f"{is_missing.sum():,} of {len(codes):,} labels are missing, the first in row "
+            f"{int(is_missing.argmax()) + 1}: expected one of the classes in every row"
+        )
+    return codes
 
 
 def decode_labels(codes: np.ndarray, like: pd.Series[str]) -> pd.Categorical:

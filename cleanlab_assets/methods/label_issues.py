@@ -12,6 +12,7 @@ import pandas as pd
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import to_probabilities
 from cleanlab_assets.methods.ranking import rank_by_quality
+from cleanlab_assets.methods.requirements import require_features_of, require_finite
 from cleanlab_assets.methods.training_set import is_train_row, judge_beside_train_rows
 
 FilterRule = Literal[
@@ -68,13 +69,16 @@ def find_label_issues(
         ``suggested_label_probability``, ``reason`` and the features; with the estimates behind the flags.
 
     Raises:
-        ValueError: ``filter_by`` or ``quality_method`` is none of the allowed values.
+        ValueError: ``filter_by`` or ``quality_method`` is none of the allowed values, a probability is not finite, a
+            label is missing, or there are features of other rows.
     """
     from cleanlab.count import compute_confident_joint, estimate_latent, num_label_issues
 
     check_choice("filter_by", filter_by, get_args(FilterRule))
     check_choice("quality_method", quality_method, get_args(QualityMethod))
     probabilities = to_probabilities(predictions)
+    require_finite("predicted probabilities", probabilities, predictions["row_id"].tolist())
+    require_features_of(features, len(predictions))
     labels = encode_labels(predictions["given_label"])
     names = list(predictions["given_label"].cat.categories)
     is_train = is_train_row(predictions)

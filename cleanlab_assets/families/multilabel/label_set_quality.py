@@ -17,6 +17,7 @@ from cleanlab_assets.families.multilabel.predictions import (
 from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod, check_choice
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, to_label_lists
 from cleanlab_assets.methods.ranking import rank_by_quality
+from cleanlab_assets.methods.requirements import require_features_of, require_finite
 from cleanlab_assets.methods.training_set import is_train_row, judge_beside_train_rows
 
 if TYPE_CHECKING:
@@ -164,11 +165,14 @@ def find_label_set_issues(
         ``reason`` and the features; with the summary of the classes.
 
     Raises:
-        ValueError: ``filter_by``, ``quality_method`` or ``aggregation`` is none of the allowed values.
+        ValueError: ``filter_by``, ``quality_method`` or ``aggregation`` is none of the allowed values, a probability is
+            not finite, or there are features of other rows.
     """
     names = class_names_of(predictions)
     is_named = encode_given_labels(predictions, names)
     probabilities, is_train = to_label_set_probabilities(predictions, calibrated=calibrated), is_train_row(predictions)
+    require_finite("predicted probabilities", probabilities, predictions["row_id"].tolist())
+    require_features_of(features, len(predictions))
     found = find_class_issues(
         is_named, probabilities, is_train=is_train, filter_by=filter_by, quality_method=quality_method
     )

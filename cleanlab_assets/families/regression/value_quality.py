@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.methods.ranking import rank_by_quality
+from cleanlab_assets.methods.requirements import require_features_of, require_finite
 from cleanlab_assets.methods.training_set import is_train_row
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def find_value_issues(
         ``is_below_calibrated_cut`` (where a cut is given), ``reason`` and the features; with the cuts behind the flags.
 
     Raises:
-        ValueError: ``flag_by`` is none of the allowed values, or is ``calibrated`` without a cut.
+        ValueError: ``flag_by`` is none of the allowed values, or is ``calibrated`` without a cut; a number is not
+            finite, or there are features of other rows.
     """
     if flag_by not in get_args(FlagRule):
         raise ValueError(f"flag_by is {flag_by!r}, expected one of {', '.join(get_args(FlagRule))}")
@@ -127,6 +129,9 @@ def find_value_issues(
     labels, values, uncertainty = (
         predictions[name].to_numpy(dtype=np.float64) for name in ("given_label", "predicted_value", "uncertainty")
     )
+    for what, numbers in (("label", labels), ("predicted value", values), ("uncertainty", uncertainty)):
+        require_finite(what, numbers, predictions["row_id"].tolist())
+    require_features_of(features, len(predictions))
     is_train = is_train_row(predictions)
     quality = score_value_quality(labels, values, uncertainty, among=is_train)
     residual = labels - values
