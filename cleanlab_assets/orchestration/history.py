@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,6 +23,8 @@ UNREADABLE_INPUT = "unreadable_input"
 """Name of the metadata entry of a failure that says that the input of the step cannot be read."""
 MISSING_EXTRA = "missing_extra"
 """The same of a failure that says that a library of an extra is not installed."""
+_OWN_ERROR = re.compile(r"^cleanlab_assets(\.\w+)+: ")
+"""How Dagster begins the text of an error of this package."""
 OF_ANOTHER_RUN = "holds the result of another run than the instance records"
 _Records: TypeAlias = "dict[tuple[dg.AssetKey, str], dg.EventLogRecord | None]"
 _remembered: ContextVar[_Records | None] = ContextVar("remembered", default=None)
@@ -125,7 +128,8 @@ def describe_step_failure(event: dg.DagsterEvent) -> str:
     if error is not None and error.cause is not None:
         error = error.cause  # Dagster's wrapper tells which step; its cause is what the step raised.
     message = error.message.strip().splitlines()[0] if error is not None else "no error was recorded"
-    return f"{event.step_key}: {message}"
+    # Our own errors say all in their words; of others the type is half of what is known.
+    return f"{event.step_key}: {_OWN_ERROR.sub('', message)}"
 
 
 def is_wrong_use(event: dg.DagsterEvent) -> bool:

@@ -87,6 +87,7 @@ def test_an_unreachable_source_ends_in_one_line_that_says_what_to_do(home: Home)
     assert result.returncode == ExitCode.RUN_FAILED
     line = next(line for line in result.stderr.splitlines() if "error:" in line)
     assert "adult.data" in line
+    assert "cleanlab_assets." not in line, "a class of ours tells a user nothing"
     assert str(home.path / "data" / "adult_income") in line
 
 
