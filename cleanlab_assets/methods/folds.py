@@ -34,7 +34,7 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     """Divide rows into parts of the given shares, stratified by label, each group whole in one part.
 
     Groups are shuffled within their label (that of the group's first row) and dealt out along the cumulated number
-    of rows. Labels with fewer groups than it takes to give each part one are dealt out together, first one group of
+    of rows. Labels with fewer rows than it takes to give each part one are dealt out together, first one group of
     each, then the second ones, so that all of them together have the shares, and the few rows of each lie in several
     parts. Parts keep their shares as far as the groups allow: a group that is larger than a part overfills it.
 
@@ -60,9 +60,9 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     part_of_group = np.empty(len(unique_groups), dtype=np.int64)
     by_label = np.split(order, np.flatnonzero(np.diff(strata[order])) + 1)
     fewest = int(np.ceil(1 / min(shares) - 1e-9))
-    small = [stratum for stratum in by_label if len(stratum) < fewest]
+    small = [stratum for stratum in by_label if sizes[stratum].sum() < fewest]
     together = [stratum[turn] for turn in range(fewest) for stratum in small if turn < len(stratum)]
-    dealt = [stratum for stratum in by_label if len(stratum) >= fewest]
+    dealt = [stratum for stratum in by_label if sizes[stratum].sum() >= fewest]
     for stratum in [*dealt, *([np.array(together)] if together else [])]:
         cumulated = np.cumsum(sizes[stratum])
         middles = (cumulated - sizes[stratum] / 2) / cumulated[-1]
