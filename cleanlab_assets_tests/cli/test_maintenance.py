@@ -138,7 +138,8 @@ def test_after_a_kill_dagsters_own_command_goes_on(home: Home, instance: dg.Dags
 
     result = home.run_process("dagster", *command, "--select", "classification/raw_dataset,classification/training_set")
     assert result.returncode == 0, result.stderr
-    result = home.run_process("dagster", *command, "--select", "classification/neighbor_graph")
+    heavy = "classification/embeddings,classification/neighbor_graph"
+    result = home.run_process("dagster", *command, "--select", heavy)
 
     assert result.returncode == 0, result.stderr
     run = instance.get_run_by_id(killed)

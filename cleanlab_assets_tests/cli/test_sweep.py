@@ -138,7 +138,7 @@ def test_a_second_sweep_finds_all_up_to_date_and_a_third_what_changed(
 
     # Only one of the models has this parameter.
     changed = home.run(*sweep, "--set", "predictions.parameters.n_neighbors=5")
-    assert changed.exit_code == ExitCode.RUN_FAILED, changed.output
+    assert changed.exit_code == ExitCode.WRONG_USE, changed.output
     assert "error: ridge: ridge has no parameter 'n_neighbors'" in changed.stderr
     assert "ridge: failed, older audit" in _find_row(changed, "ridge")
     assert "kept baseline" in _find_row(changed, "knn")
