@@ -34,9 +34,8 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     """Divide rows into parts of the given shares, stratified by label, each group whole in one part.
 
     Groups are shuffled within their label (that of the group's first row) and dealt out along the cumulated number
-    of rows. Labels with fewer rows than it takes to give each part one are dealt out together, first one group of
-    each, then the second ones, so that all of them together have the shares, and the few rows of each lie in several
-    parts. Parts keep their shares as far as the groups allow: a group that is larger than a part overfills it.
+    of rows. Classes smaller than the number of parts are dealt to the parts that their few rows reach. Parts keep
+    their shares as far as the groups allow: a group that is larger than a part overfills it.
 
     Args:
         labels: integer class codes (or quantile bins, see ``bin_by_quantile``), shape (n_rows,).
@@ -58,12 +57,7 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     shuffled = seed_generator(seed, "division").permutation(len(unique_groups))
     order = shuffled[np.argsort(strata[shuffled], kind="stable")]
     part_of_group = np.empty(len(unique_groups), dtype=np.int64)
-    by_label = np.split(order, np.flatnonzero(np.diff(strata[order])) + 1)
-    fewest = int(np.ceil(1 / min(shares) - 1e-9))
-    small = [stratum for stratum in by_label if sizes[stratum].sum() < fewest]
-    together = [stratum[turn] for turn in range(fewest) for stratum in small if turn < len(stratum)]
-    dealt = [stratum for stratum in by_label if sizes[stratum].sum() >= fewest]
-    for stratum in [*dealt, *([np.array(together)] if together else [])]:
+    for stratum in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
         cumulated = np.cumsum(sizes[stratum])
         middles = (cumulated - sizes[stratum] / 2) / cumulated[-1]
         part_of_group[stratum] = np.searchsorted(edges, middles).clip(max=len(edges) - 1)

@@ -196,12 +196,3 @@ def test_equal_values_are_in_one_bin(values: list[float]) -> None:
     bins = pd.Series(bin_by_quantile(np.array(values), 10))
 
     assert bins.groupby(values).nunique().tolist() == [1] * len(set(values))
-
-
-@pytest.mark.parametrize("shares", [[0.2, 0.8], [0.2] * 5])
-def test_classes_of_two_rows_have_the_shares_together_and_each_lies_in_two_parts(shares: list[float]) -> None:
-    labels = np.repeat(np.arange(150), 2)
-    parts = divide_rows(labels, np.arange(300), shares, seed=0)
-    np.testing.assert_allclose(np.bincount(parts) / 300, shares, atol=0.01)
-    apart = pd.Series(parts).groupby(labels).nunique()
-    assert (apart == 2).mean() > (0.8 if len(shares) > 2 else 0.35)
