@@ -112,8 +112,7 @@ def find_decimal(table: pa.Table, missing: Collection[str] = MISSING) -> str:
                 texts = strip_mark(texts, mark)
                 if pc.all(pc.match_substring_regex(texts, _GROUPED_ALONE)).as_py():
                     continue
-            share = pc.mean(pc.cast(pc.match_substring_regex(texts, DECIMAL_COMMA), pa.float64())).as_py()
-            if share >= MOST_SHARE:
+            if _share(pc.match_substring_regex(texts, DECIMAL_COMMA)) >= MOST_SHARE:
                 return ","
     return "."
 
@@ -177,13 +176,11 @@ def profile_column(
 
 def _find_mark(texts: pa.ChunkedArray) -> str:
     """Return the mark that nearly all values have, such as $ or %; empty where there is none."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     sample = texts.slice(0, SAMPLE_OF_MARKS)
     for mark in NUMBER_MARKS:
-        has_mark = pc.not_equal(strip_mark(sample, mark), sample)
-        if pc.mean(pc.cast(has_mark, pa.float64())).as_py() >= MOST_SHARE:
+        if _share(pc.not_equal(strip_mark(sample, mark), sample)) >= MOST_SHARE:
             return mark
     return ""
 
@@ -198,14 +195,12 @@ def _share(flags: pa.ChunkedArray) -> float:
 
 def _find_date_format(texts: pa.ChunkedArray) -> DateFormat | None:
     """Return the format of nearly all values, if they are dates or times; a sample tells whether to look at all."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     sample = texts.slice(0, SAMPLE_OF_TIMES)
     if pc.all(pc.match_substring_regex(sample, _DAY_NUMBER)).as_py():
         return DateFormat("%Y%m%d")
-    hints = pc.match_substring_regex(sample, _HINT_OF_TIME)
-    if pc.mean(pc.cast(hints, pa.float64())).as_py() < MOST_SHARE:
+    if _share(pc.match_substring_regex(sample, _HINT_OF_TIME)) < MOST_SHARE:
         return None
     if pc.all(pc.match_substring_regex(sample, NUMBER)).as_py():
         return None

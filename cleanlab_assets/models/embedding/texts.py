@@ -32,31 +32,28 @@ class TfidfEncoder:
     seed: int
     dimensions: int = DIMENSIONS
     description: str = ""
-    _pipeline: Any = field(default=None, repr=False)
+    _weights: Any = field(default=None, repr=False)
+    _directions: Any = field(default=None, repr=False)
 
     def fit(self, texts: Sequence[str | None]) -> Self:
         """Learn the terms, their weights and the directions of some texts."""
         from sklearn.decomposition import TruncatedSVD
-        from sklearn.pipeline import make_pipeline, make_union
-        from sklearn.preprocessing import Normalizer
+        from sklearn.pipeline import make_union
 
         known = _as_texts(texts)
         weights = make_union(*(self._weigh(known, **terms) for terms in _TERMS))
         try:
-            n_terms = weights.fit_transform(known).shape[1]
+            weighed = weights.fit_transform(known)
         except ValueError:  # what scikit-learn raises where no text has a term
-            n_terms = 0
-        if n_terms == 0:
             self.description = "no text has a word: all vectors are zero"
             return self
+        n_terms = weighed.shape[1]
         # The solver needs fewer directions than there are terms and texts.
         n_directions = max(1, min(self.dimensions, n_terms - 1, len(known) - 1))
+        self._weights = weights
         if n_terms > 1:
-            directions = TruncatedSVD(n_directions, random_state=self.seed)
             with np.errstate(invalid="ignore"):  # the share of the variance, which is of no use here, may be 0 / 0
-                self._pipeline = make_pipeline(weights, directions, Normalizer()).fit(known)
-        else:
-            self._pipeline = make_pipeline(weights).fit(known)
+                self._directions = TruncatedSVD(n_directions, random_state=self.seed).fit(weighed)
         self.description = (
             f"TF-IDF of {n_terms:,} words, pairs of words and pieces of 2 to 4 letters, in {n_directions} principal "
             "directions, each text of length 1"
@@ -65,10 +62,14 @@ class TfidfEncoder:
 
     def transform(self, texts: Sequence[str | None]) -> np.ndarray:
         """Return float32 of shape (n_texts, at most ``dimensions``)."""
-        if self._pipeline is None:
+        from sklearn.preprocessing import normalize
+
+        if self._weights is None:
             return np.zeros((len(texts), 1), dtype=np.float32)
-        found = self._pipeline.transform(_as_texts(texts))
-        return np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float32)
+        weighed = self._weights.transform(_as_texts(texts))
+        if self._directions is None:
+            return np.asarray(weighed.toarray(), dtype=np.float32)
+        return np.asarray(normalize(self._directions.transform(weighed)), dtype=np.float32)
 
     def _weigh(self, texts: Sequence[str], **terms: Any) -> Any:
         from sklearn.feature_extraction.text import TfidfVectorizer
