@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -15,10 +15,12 @@ from cleanlab_assets.datasets.model_references import is_reference, name_own_mod
 from cleanlab_assets.datasets.text_files import is_text_encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from cleanlab_assets.datasets.dataset import Dataset
+
+M = TypeVar("M", bound=BaseModel)
 
 DESCRIPTION_FILE = "dataset.toml"
 
@@ -135,11 +137,32 @@ def require_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def read_section(model: type[M], said: Mapping[str, Any], name: str, place: Path) -> M:
+    """Read a section of a description.
+
+    Args:
+        model: what the section may say.
+        said: what it says; empty where it is absent.
+        name: of the section.
+        place: the description.
+
+    Raises:
+        OwnDatasetError: a field is unknown or wrong.
+    """
+    try:
+        return model(**said)
+    except ValidationError as error:
+        raise OwnDatasetError(f"{place}: {tell_fault(error, within=name)}") from error
+
+
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """One form of data: its name, the task families it can hold, and how it makes a catalogue entry.
 
     ``describe`` takes the description and the folder, and raises ``OwnDatasetError`` for what the form cannot hold.
+    ``rules`` say what the form reads and what it refuses, with an example: the docstring of its module. ``files`` says
+    by its role what each file is, and ``options`` what ``[options]`` may say: its docstring describes every field under
+    ``Attributes``. docs/formats.md is made of these.
     ``is_table`` says that columns have roles and kinds; ``lies_anywhere`` that files may lie outside of the folder;
     ``takes_predictions`` that there may be out-of-sample predictions of the user's own, and
     ``takes_models`` models.
@@ -148,6 +171,9 @@ class Format:
     name: str
     families: tuple[str, ...]
     describe: Callable[[OwnDataset, Path], Dataset]
+    rules: str | None
+    files: Mapping[str, str]
+    options: type[BaseModel] | None = None
     is_table: bool = False
     lies_anywhere: bool = False
     takes_predictions: bool = False

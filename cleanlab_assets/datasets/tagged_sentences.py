@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.descriptions import OwnDataset
 
 FAMILY = "token_classification"
-PARTS = ("train", "dev", "test")
+PART_FILES = {
+    "train": "the sentences to train on",
+    "dev": "sentences that choose between variants; may be absent",
+    "test": "sentences to measure on; may be absent",
+}
+"""What the file of each part is."""
+PARTS = tuple(PART_FILES)
 LABEL = "tag"
 NO_BREAK_SPACE = "\u00a0"
 """What stands in ``sentence`` for a space within a token, so that a space always ends a token."""

@@ -43,7 +43,7 @@ def _coco(tmp_path: Path, images: Path, bbox: list[float]) -> dict[str, Path]:
 
 
 def test_coco_boxes_become_corners(tmp_path: Path, images: Path) -> None:
-    row = load_coco(_coco(tmp_path, images, [2, 3, 8, 9]), class_names=CLASSES).iloc[0]
+    row = load_coco(_coco(tmp_path, images, [2, 3, 8, 9]), class_names=CLASSES).table.iloc[0]
     assert json.loads(row["boxes"]) == [[2, 3, 10, 12]]
     assert (row["row_id"], row["classes"]) == ("a.png", "dog")
 
@@ -59,7 +59,7 @@ def test_voc_boxes_count_pixels_from_1_with_both_corners_inside(tmp_path: Path, 
     box = "<bndbox><xmin>1</xmin><ymin>4</ymin><xmax>20</xmax><ymax>12</ymax></bndbox>"
     text = f"<annotation><filename>a.png</filename><object><name>cat</name>{box}</object></annotation>"
     (folder / "a.xml").write_text(text)
-    row = load_voc({"annotations": folder, "images": images}, class_names=CLASSES).iloc[0]
+    row = load_voc({"annotations": folder, "images": images}, class_names=CLASSES).table.iloc[0]
     assert json.loads(row["boxes"]) == [[0, 3, 20, 12]]
 
     (folder / "a.xml").write_text(text.replace("<xmin>1<", "<xmin>one<"))
@@ -73,7 +73,7 @@ def test_mask_pairs_are_joined_by_stem(tmp_path: Path, images: Path) -> None:
     mask = np.zeros((16, 20), dtype=np.int32)
     mask[2:5, 3:9] = 2
     (masks / "a.png").write_bytes(encode_png(mask))
-    assert load_mask_pairs({"images": images, "masks": masks}, class_names=CLASSES)["classes"].tolist() == ["dog"]
+    assert load_mask_pairs({"images": images, "masks": masks}, class_names=CLASSES).table["classes"].tolist() == ["dog"]
 
     (masks / "a.png").write_bytes(encode_png(mask[:8]))
     with pytest.raises(AnnotationError, match=r"a\.png, field class_mask: found a mask of 20 x 8 pixels"):

@@ -54,7 +54,13 @@ def _describe(said: OwnDataset, folder: Path) -> Dataset:
 
 @pytest.fixture(autouse=True)
 def _one_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    form = Format(name="lines", families=("classification",), describe=_describe)
+    form = Format(
+        name="lines",
+        families=("classification",),
+        describe=_describe,
+        rules="Says what it reads.",
+        files={"data": "the data"},
+    )
     monkeypatch.setattr(own_datasets, "all_formats", lambda: {form.name: form})
 
 

@@ -31,15 +31,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from cleanlab_assets.datasets.dataset import Column, Panel, SourceFile
 from cleanlab_assets.datasets.descriptions import (
     DESCRIPTION_FILE,
     Format,
     OwnDatasetError,
+    read_section,
     require_distinct,
-    tell_fault,
 )
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS, check_header
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, parse_number_columns
@@ -59,7 +59,14 @@ BLOCK_FIELDS = 500_000
 
 
 class Options(BaseModel):
-    """What ``[options]`` may say."""
+    """What ``[options]`` may say.
+
+    Attributes:
+        categorical: columns of the features that are categories; the others are numbers.
+        descriptive: columns of the features that people see and models do not.
+        ordered_classes: whether the classes are steps of a scale, in their order.
+        preference: whether labels are tastes, so that annotators who disagree may all be right.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -88,10 +95,7 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
         )
     if len(description.class_names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
         raise OwnDatasetError(f"{place}: class_names: found {list(description.class_names)}, expected at least two")
-    try:
-        options = Options(**description.options)
-    except ValidationError as error:
-        raise OwnDatasetError(f"{place}: {tell_fault(error, within='options')}") from error
+    options = read_section(Options, description.options, "options", place)
     newer = sorted(path.name for path in folder.glob(NEW_LABELS) if path.name not in description.files.values())
     features = description.files.get("features")
     columns = _describe_features(folder / features, options, description.encoding) if features else ()
@@ -243,4 +247,11 @@ def _to_labels(labels: pd.Series, class_names: tuple[str, ...]) -> pd.Series:
     return labels.astype(dtype) if known.all() else label_column(labels, class_names)
 
 
-FORMAT = Format(name="annotations", families=("multiannotator",), describe=describe)
+FORMAT = Format(
+    name="annotations",
+    families=("multiannotator",),
+    describe=describe,
+    rules=__doc__,
+    files={"labels": "the labels", "features": "the features of the examples; may be absent"},
+    options=Options,
+)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleanlab_assets.datasets.dataset import NotedTable
 from cleanlab_assets.datasets.errors import UnreadableInputError, cut, quote
-from cleanlab_assets.datasets.image_folders import image_format, read_picture
+from cleanlab_assets.datasets.image_folders import NO_OPTIONS, NoOptions, image_format, read_picture
 from cleanlab_assets.datasets.images import AnnotatedImage, AnnotationError, make_image_table
 from cleanlab_assets.datasets.text_files import read_json
 
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import pandas as pd
 
-
-def load_coco(files: Mapping[str, Path], *, class_names: tuple[str, ...], encoding: str | None = None) -> pd.DataFrame:
+def load_coco(
+    files: Mapping[str, Path],
+    *,
+    class_names: tuple[str, ...],
+    options: NoOptions = NO_OPTIONS,  # noqa: ARG001 - every form takes them; here are none
+    encoding: str | None = None,
+) -> NotedTable:
     """Read the raw table from a COCO file (role ``annotations``) and its pictures (role ``images``).
 
     Raises:
@@ -35,7 +40,7 @@ def load_coco(files: Mapping[str, Path], *, class_names: tuple[str, ...], encodi
                 wrong = quote(annotation["image_id"])
                 raise AnnotationError(f"{file}, annotation {number}, field image_id: found {wrong}, expected an image")
             found[annotation["image_id"]].append(annotation)
-        return make_image_table(
+        table = make_image_table(
             _read_image(image, found[image["id"]], names, files["images"], file, class_names)
             for image in content["images"]
         )
@@ -43,6 +48,7 @@ def load_coco(files: Mapping[str, Path], *, class_names: tuple[str, ...], encodi
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise AnnotationError(f"{file} is not COCO JSON: {type(error).__name__}: {cut(str(error))}") from error
+    return NotedTable(table, ())
 
 
 def _read_image(  # noqa: PLR0917
@@ -75,4 +81,11 @@ def _read_box(bbox: Any, where: str) -> list[float]:
     return [x, y, round(x + width, 6), round(y + height, 6)]
 
 
-FORMAT = image_format("coco", "object_detection", load_coco, roles={"annotations": False, "images": True})
+FORMAT = image_format(
+    "coco",
+    __doc__,
+    "object_detection",
+    load_coco,
+    files={"annotations": "the COCO JSON file", "images": "the folder of pictures"},
+    folders={"images"},
+)

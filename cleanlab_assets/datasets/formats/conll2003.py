@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.descriptions import Format, OwnDataset, OwnDatasetError
 from cleanlab_assets.datasets.source_tables import SourceFormatError
-from cleanlab_assets.datasets.tagged_sentences import FAMILY, TaggedSentence, check_parts, describe_own_tokens
+from cleanlab_assets.datasets.tagged_sentences import (
+    FAMILY,
+    PART_FILES,
+    TaggedSentence,
+    check_parts,
+    describe_own_tokens,
+)
 from cleanlab_assets.datasets.text_files import open_text
 
 if TYPE_CHECKING:
@@ -85,4 +91,6 @@ def _describe(description: OwnDataset, folder: Path) -> Dataset:
     return describe_own_tokens(description, folder, read, description.class_names)
 
 
-FORMAT = Format(name="conll2003", families=(FAMILY,), describe=_describe, takes_predictions=True)
+FORMAT = Format(
+    name="conll2003", families=(FAMILY,), describe=_describe, rules=__doc__, files=PART_FILES, takes_predictions=True
+)

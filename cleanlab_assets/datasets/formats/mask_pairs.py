@@ -6,30 +6,38 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES, image_format, list_files, read_picture
+from cleanlab_assets.datasets.dataset import NotedTable
+from cleanlab_assets.datasets.image_folders import (
+    NO_OPTIONS,
+    PICTURE_SUFFIXES,
+    NoOptions,
+    image_format,
+    list_files,
+    read_picture,
+)
 from cleanlab_assets.datasets.images import AnnotatedImage, make_image_table, read_mask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import pandas as pd
-
 
 def load_mask_pairs(
     files: Mapping[str, Path],
     *,
     class_names: tuple[str, ...],
+    options: NoOptions = NO_OPTIONS,  # noqa: ARG001 - every form takes them; here are none
     encoding: str | None = None,  # noqa: ARG001 - every form takes it; here is no text
-) -> pd.DataFrame:
+) -> NotedTable:
     """Read the raw table from a folder of pictures (role ``images``) and one of PNG masks (role ``masks``).
 
     Raises:
         AnnotationError: a picture has no mask, or a mask does not fit its picture or the classes.
     """
-    return make_image_table(
+    table = make_image_table(
         _read_image(picture, files["masks"], class_names) for picture in list_files(files["images"], PICTURE_SUFFIXES)
     )
+    return NotedTable(table, ())
 
 
 def _read_image(picture: Path, masks: Path, class_names: tuple[str, ...]) -> AnnotatedImage:
@@ -44,4 +52,11 @@ def _read_image(picture: Path, masks: Path, class_names: tuple[str, ...]) -> Ann
     )
 
 
-FORMAT = image_format("mask_pairs", "segmentation", load_mask_pairs, roles={"images": True, "masks": True})
+FORMAT = image_format(
+    "mask_pairs",
+    __doc__,
+    "segmentation",
+    load_mask_pairs,
+    files={"images": "the folder of pictures", "masks": "the folder of masks"},
+    folders={"images", "masks"},
+)

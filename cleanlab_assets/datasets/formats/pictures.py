@@ -23,10 +23,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.datasets.dataset import Column, NotedTable, SourceFile
-from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError, tell_fault
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError, read_section
 from cleanlab_assets.datasets.errors import cut, quote
 from cleanlab_assets.datasets.pictures import PictureError, PictureFolder, has_parts
 from cleanlab_assets.datasets.source_tables import label_column
@@ -70,10 +70,7 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
         raise OwnDatasetError(f"{place}: files: found {', '.join(description.files)}, expected {PICTURES}")
     if len(description.class_names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
         raise OwnDatasetError(f"{place}: class_names: found {list(description.class_names)}, expected at least two")
-    try:
-        options = Options(**description.options)
-    except ValidationError as error:
-        raise OwnDatasetError(f"{place}: {tell_fault(error, within='options')}") from error
+    options = read_section(Options, description.options, "options", place)
     root = (folder / description.files[PICTURES]).expanduser()
     has_split = root.is_dir() and has_parts(root)
     load = partial(load_pictures, name=root.name, class_names=description.class_names)
@@ -191,4 +188,13 @@ def draft_pictures(
     return Draft(tuple(entries), columns, tuple(_tell_others(found)))
 
 
-FORMAT = Format(name=PICTURES, families=("classification",), describe=describe, lies_anywhere=True, takes_models=True)
+FORMAT = Format(
+    name=PICTURES,
+    families=("classification",),
+    describe=describe,
+    rules=__doc__,
+    files={PICTURES: "the folder that holds a folder of pictures for each class"},
+    options=Options,
+    lies_anywhere=True,
+    takes_models=True,
+)

@@ -38,9 +38,7 @@ features such as embeddings, are files, too::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from cleanlab_assets.datasets.addresses import locate
 from cleanlab_assets.datasets.dataset import Column
@@ -48,7 +46,7 @@ from cleanlab_assets.datasets.descriptions import (
     DESCRIPTION_FILE,
     Format,
     OwnDatasetError,
-    tell_fault,
+    read_section,
 )
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.source_tables import LABEL_SEPARATOR
@@ -75,8 +73,6 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.tables.files import SourceTable
     from cleanlab_assets.datasets.tables.matrices import Matrix
 
-M = TypeVar("M", bound=BaseModel)
-
 
 def describe(description: OwnDataset, folder: Path) -> Dataset:
     """Make a catalogue entry; the file itself is not read.
@@ -89,13 +85,13 @@ def describe(description: OwnDataset, folder: Path) -> Dataset:
         raise OwnDatasetError(
             f"{place}: files: found {', '.join(description.files)}, expected {TABLE}, and optionally {TEST_TABLE}"
         )
-    try:
-        columns = Columns(**description.columns)
-    except ValidationError as error:
-        raise OwnDatasetError(f"{place}: {tell_fault(error, within='columns')}") from error
-    options = _read_section(Options, description.options, "options", place) or Options()
-    predictions = _read_section(PredictionsFile, description.predictions, "predictions", place)
-    features = _read_section(FeaturesFile, description.features, "features", place)
+    columns = read_section(Columns, description.columns, "columns", place)
+    options = read_section(Options, description.options, "options", place)
+    predictions, features = None, None
+    if description.predictions:
+        predictions = read_section(PredictionsFile, description.predictions, "predictions", place)
+    if description.features:
+        features = read_section(FeaturesFile, description.features, "features", place)
     roles = (TABLE, TEST_TABLE) if TEST_TABLE in description.files else (TABLE,)
     located = {role: locate(description.files[role], folder, description.sha256.get(role, "")) for role in roles}
     files = list(located.values())
@@ -161,16 +157,6 @@ def describe_in_memory(
         load=lambda files: load_with_notes(files).table,
         load_with_notes=load_with_notes,
     )
-
-
-def _read_section(model: type[M], said: Mapping[str, Any], name: str, place: Path) -> M | None:
-    """Read a section of a description; None where it is absent."""
-    if not said:
-        return None
-    try:
-        return model(**said)
-    except ValidationError as error:
-        raise OwnDatasetError(f"{place}: {tell_fault(error, within=name)}") from error
 
 
 def _make_entry(
@@ -276,6 +262,12 @@ FORMAT = Format(
     name="table",
     families=("classification", "regression", "multilabel"),
     describe=describe,
+    rules=__doc__,
+    files={
+        TABLE: "the table, as a path or an address",
+        TEST_TABLE: "the test rows, in the same columns; may be absent",
+    },
+    options=Options,
     is_table=True,
     lies_anywhere=True,
     takes_predictions=True,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanlab_assets.datasets.dataset import NotedTable
 from cleanlab_assets.datasets.errors import quote
-from cleanlab_assets.datasets.image_folders import image_format, list_files, read_picture
+from cleanlab_assets.datasets.image_folders import NO_OPTIONS, NoOptions, image_format, list_files, read_picture
 from cleanlab_assets.datasets.images import AnnotatedImage, AnnotationError, make_image_table
 from cleanlab_assets.datasets.text_files import read_xml
 
@@ -16,19 +17,24 @@ if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree import ElementTree as ET
 
-    import pandas as pd
 
-
-def load_voc(files: Mapping[str, Path], *, class_names: tuple[str, ...], encoding: str | None = None) -> pd.DataFrame:
+def load_voc(
+    files: Mapping[str, Path],
+    *,
+    class_names: tuple[str, ...],
+    options: NoOptions = NO_OPTIONS,  # noqa: ARG001 - every form takes them; here are none
+    encoding: str | None = None,
+) -> NotedTable:
     """Read the raw table from a folder of XML files (role ``annotations``) and one of pictures (role ``images``).
 
     Raises:
         TextFileError: a file is not XML.
         AnnotationError: an annotation cannot be.
     """
-    return make_image_table(
+    table = make_image_table(
         _read_image(file, files["images"], class_names, encoding) for file in list_files(files["annotations"], {".xml"})
     )
+    return NotedTable(table, ())
 
 
 def _read_image(file: Path, folder: Path, class_names: tuple[str, ...], encoding: str | None) -> AnnotatedImage:
@@ -56,4 +62,11 @@ def _number(element: ET.Element, field: str, file: str, number: int) -> float:
         raise AnnotationError(f"{file}, box {number}, field {field}: found {quote(text)}, expected a number") from error
 
 
-FORMAT = image_format("voc", "object_detection", load_voc, roles={"annotations": True, "images": True})
+FORMAT = image_format(
+    "voc",
+    __doc__,
+    "object_detection",
+    load_voc,
+    files={"annotations": "the folder of XML files", "images": "the folder of pictures"},
+    folders={"annotations", "images"},
+)

@@ -1,0 +1,53 @@
+"""The faults of a source file, gathered so that a person hears of all of them at once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.datasets.errors import UnreadableInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_FAULTS = 20
+"""Faults that one message tells; of more it says how many."""
+
+
+class Faults:
+    """The faults of a file, or of files that are read together, in the order in which they were found.
+
+    Each start of a command costs seconds, so a reader goes on after a fault where what follows can still be judged::
+
+        faults = Faults()
+        for line in lines:
+            with faults.gather():
+                rows.append(parse(line))
+        faults.raise_any(SourceFormatError)
+    """
+
+    def __init__(self) -> None:
+        self._messages: list[str] = []
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._messages)
+
+    def add(self, message: str) -> None:
+        """Note a fault; the message names file and place, what was found, what was expected and what to do."""
+        self._messages.append(message)
+
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """Note the fault that ends the block, and go on behind it; any other error passes."""
+        try:
+            yield
+        except UnreadableInputError as error:
+            self.add(str(error))
+
+    def raise_any(self, kind: type[UnreadableInputError]) -> None:
+        """Raise an error that tells the faults, a line each: the first 20, and how many more there are; if any."""
+        if self._messages:
+            more = len(self._messages) - MOST_FAULTS
+            told = [*self._messages[:MOST_FAULTS], *([f"and {more:,} more"] if more > 0 else [])]
+            raise kind("\n".join(told))
