@@ -6,6 +6,7 @@ mend. Libraries are imported inside the functions, since importing the code loca
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,6 +101,24 @@ def fit_with_inner_weights(estimator: Any, features: Any, targets: np.ndarray, w
         estimator.fit(features, targets, sample_weight=weights)
     for asking in (estimator.estimator, *estimator.estimators_):
         vars(asking).pop("_metadata_request", None)
+
+
+def import_model_storage() -> Any:
+    """Return ``skops.io``, imported without torch.
+
+    Its import lists the estimators of scikit-learn, for which this walks all of its packages. One of them imports
+    torch, which takes seconds and holds no estimator: None in its place tells Python not to import it.
+    """
+    torch_adapter = "sklearn.externals.array_api_compat.torch"
+    is_free = torch_adapter not in sys.modules
+    if is_free:
+        sys.modules[torch_adapter] = None  # type: ignore[assignment]
+    try:
+        import skops.io
+    finally:
+        if is_free:
+            del sys.modules[torch_adapter]
+    return skops.io
 
 
 def non_iid_issue_manager() -> type[NonIIDIssueManager]:

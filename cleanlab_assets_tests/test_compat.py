@@ -1,6 +1,8 @@
 """What libraries keep private behaves as this package relies on: a test that fails names what a library changed."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -131,3 +133,22 @@ def test_the_fits_for_each_label_are_weighted_and_the_request_is_not_kept() -> N
     np.testing.assert_allclose(weighted.predict_proba(features), repeated.predict_proba(features), atol=1e-4)
     asking = [weighted.estimator, *weighted.estimators_]
     assert not any("request" in name for one in asking for name in vars(one))
+
+
+def test_the_storage_of_models_is_imported_without_torch_and_trusts_the_same_types() -> None:
+    trusted = "from skops.io._trusted_types import SKLEARN_ESTIMATOR_TYPE_NAMES as names; print(len(names))"
+    without_torch = "import sys; from cleanlab_assets import compat; compat.import_model_storage()"
+    ours = f"{without_torch}; assert 'torch' not in sys.modules; {trusted}"
+    lists = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for code in (ours, trusted)
+    ]
+
+    assert int(lists[0]) > 100
+    assert lists[0] == lists[1]
+
+
+def test_the_adapter_for_torch_can_still_be_imported_behind_the_storage_of_models() -> None:
+    compat.import_model_storage()
+
+    assert sys.modules.get("sklearn.externals.array_api_compat.torch", "absent") is not None

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 from cleanlab_assets.compat import fit_with_inner_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     import numpy as np
     import pandas as pd
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
+
+FEW_ROWS = 10_000
+"""Rows up to which one thread fits a model."""
 
 
 def fit_pipeline(
@@ -31,6 +36,22 @@ def fit_pipeline(
         weights: how much each row counts, at least 0, shape (n_rows,); None weighs all alike.
     """
     pipeline = build()
+    with _limit_threads(len(features)):
+        return _fit(pipeline, features, targets, weights)
+
+
+def _limit_threads(n_rows: int) -> AbstractContextManager[Any]:
+    """Let OpenMP work with one thread on few rows.
+
+    Boosting then has so little to do between two meetings of its threads that they cost what they save; and five times
+    as much once another program takes part of the machine, since all threads wait for the slowest.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="openmp") if n_rows <= FEW_ROWS else nullcontext()
+
+
+def _fit(pipeline: Pipeline, features: pd.DataFrame, targets: np.ndarray, weights: np.ndarray | None) -> Pipeline:
     if weights is None:
         return pipeline.fit(features, targets)
     counts = weights > 0

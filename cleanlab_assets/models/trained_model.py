@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from cleanlab_assets.compat import import_model_storage
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
 from cleanlab_assets.extras import MissingExtraError
 from cleanlab_assets.models.catalogue import all_models, trusted_types
@@ -46,13 +47,12 @@ class TrainedModel:
 
     def to_bytes(self, provenance: Mapping[str, Any]) -> bytes:
         """Serialize with skops: pipeline, card and provenance in one file."""
-        import skops.io
-
+        storage = import_model_storage()
         card = json.dumps({**self.card, "provenance": provenance})
         pipeline = None if self.why_not_stored else self.pipeline
         # Forests are tables of numbers of some hundred megabytes; the lowest level already halves them.
         buffer = io.BytesIO(
-            skops.io.dumps({"pipeline": pipeline, "card": card}, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+            storage.dumps({"pipeline": pipeline, "card": card}, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
         )
         with zipfile.ZipFile(buffer, "a") as archive:
             archive.writestr(_PROVENANCE_FILE, json.dumps(provenance))
@@ -81,12 +81,11 @@ class TrainedModel:
             UntrustedModelError: the file holds a type that nobody trusts.
             MissingExtraError: a library of the model is not installed.
         """
-        import skops.io
-
+        storage = import_model_storage()
         if trusted:
             look_in_working_directory()
 
-        needed = skops.io.get_untrusted_types(data=content)
+        needed = storage.get_untrusted_types(data=content)
         foreign = sorted(set(needed) - trusted_types() - trusted)
         if foreign:
             raise UntrustedModelError(
@@ -95,7 +94,7 @@ class TrainedModel:
         for model in all_models().values():
             if not model.trusted_types.isdisjoint(needed) and (missing := model.explain_missing()):
                 raise MissingExtraError(missing)
-        stored = skops.io.loads(content, trusted=needed)
+        stored = storage.loads(content, trusted=needed)
         card = json.loads(stored["card"])
         return cls(pipeline=stored["pipeline"], card=card, why_not_stored=card.get(NOT_STORED, ""))
 
@@ -107,10 +106,9 @@ def explain_why_not_stored(pipeline: Pipeline, trusted: frozenset[str]) -> str:
         pipeline: around an estimator of the user's own.
         trusted: types that the user trusts, beside those of skops and of the catalogue.
     """
-    import skops.io
-
+    storage = import_model_storage()
     try:
-        needed = skops.io.get_untrusted_types(data=skops.io.dumps(pipeline))
+        needed = storage.get_untrusted_types(data=storage.dumps(pipeline))
     except Exception as error:  # noqa: BLE001 - whatever the user's own objects raise when they are taken apart
         return f"skops cannot store it: {tell_error(error)}"
     if foreign := sorted(set(needed) - trusted_types() - trusted):

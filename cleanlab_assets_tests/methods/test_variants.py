@@ -218,3 +218,29 @@ def test_label_issues_of_other_items_are_refused() -> None:
     for row_ids in (["b", "a"], ["a"]):
         with pytest.raises(ValueError, match="are different rows: materialize both from the same training set"):
             require_issues_of(row_ids, issues)
+
+
+def test_the_baseline_is_not_trained_where_the_audit_has_its_predictions_of_the_test_items() -> None:
+    fitted: list[Variant] = []
+    fold = HeldOutFold[Any](
+        folds=np.repeat([0, 1], 20),
+        number=0,
+        audit_and_clean=lambda items, _: clean(items),
+        out_of_sample=lambda mask: np.full(mask.sum(), np.mean(TRAIN[20:])),
+    )
+    task = make_task(clean(TRAIN))
+
+    def fit(items: Sequence[float], variant: Variant) -> float:
+        fitted.append(variant)
+        return float(task.fit(items, variant))
+
+    def compare_with(**known: Any) -> VariantComparison:
+        fitted.clear()
+        return compare_cleaned_variants(replace(task, fit=fit), TRAIN, TEST, choose_on=fold, settings=SETTINGS, **known)
+
+    trained, n_fits = compare_with(), len(fitted)
+    taken = compare_with(baseline_on_test=np.full(len(TEST), np.mean(TRAIN)))
+
+    assert len(fitted) == n_fits - 1
+    assert taken.content_hash() == trained.content_hash()
+    assert (taken.result("baseline").fit_seconds, trained.result("baseline").fit_seconds is None) == (None, False)

@@ -90,6 +90,7 @@ def compare_variants(
             outside the validation fold.
     """
     names, features = list(audited.train["given_label"].cat.categories), audited.features
+    on_test = audited.predictions_of_test
     clean = partial(clean_rows, prune_fraction=settings.prune_fraction, seed=settings.seed)
 
     def audit_and_clean(rows: pd.DataFrame, folds: np.ndarray) -> dict[str, Variant]:
@@ -108,6 +109,7 @@ def compare_variants(
         metrics=METRICS,
         clean=partial(clean, correct_rates=correct_rates),
         score=ScoredPredictions,
+        baseline_on_test=None if on_test is None else to_probabilities(on_test),
     )
 
 

@@ -140,6 +140,7 @@ def compare_image_variants(
     score: Callable[[Sequence[AnnotatedImage], Any], ScoredRows],
     out_of_sample: Callable[[np.ndarray], Any],
     audit: Callable[[Sequence[AnnotatedImage], np.ndarray], Corrections],
+    baseline_on_test: Any | None = None,
 ) -> VariantComparison:
     """Train a model on every variant of the train images and compare it with the baseline on the test images.
 
@@ -152,6 +153,7 @@ def compare_image_variants(
         score: scores what the model predicts against the given annotations.
         out_of_sample: predictions of the train images that a mask keeps, by models that never saw them.
         audit: audits images on their folds.
+        baseline_on_test: predictions of the test images, see ``compare_cleaned_variants``.
 
     Returns:
         The comparison, with the chosen variant.
@@ -190,7 +192,9 @@ def compare_image_variants(
         out_of_sample=out_of_sample,
     )
     choose_on = first_fold if settings.compare_cleaning else None
-    return compare_cleaned_variants(task, images, audited.test, choose_on=choose_on, settings=settings)
+    return compare_cleaned_variants(
+        task, images, audited.test, choose_on=choose_on, settings=settings, baseline_on_test=baseline_on_test
+    )
 
 
 def is_used_as_published(build: Callable[[], Any], class_names: Sequence[str]) -> bool:

@@ -24,7 +24,7 @@ from cleanlab_assets.families.tables.variants import (
     put_on_card,
 )
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, encode_label_sets
-from cleanlab_assets.methods.training_set import row_weights, train_rows
+from cleanlab_assets.methods.training_set import row_weights, test_rows, train_rows
 from cleanlab_assets.methods.variants import Variant, VariantComparison, remove_worst_and_random
 
 if TYPE_CHECKING:
@@ -124,7 +124,10 @@ def compare(
         return clean(label_issues.facts.same_audit(table, rows[features]).table)
 
     # The baseline is not calibrated, as the model that is trained and stored.
-    out_of_sample = to_label_set_probabilities(train_rows(predictions.value), calibrated=False)
+    out_of_sample, on_test = (
+        to_label_set_probabilities(rows, calibrated=False)
+        for rows in (train_rows(predictions.value), test_rows(predictions.value))
+    )
     return compare_table_variants(
         audited,
         chosen,
@@ -135,6 +138,7 @@ def compare(
         encode=encode,
         decode=lambda labels: decode_label_sets(labels, names).tolist(),
         predict=predict_label_probabilities,
+        baseline_on_test=on_test,
     )
 
 

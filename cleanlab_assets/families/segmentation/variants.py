@@ -25,7 +25,7 @@ from cleanlab_assets.families.segmentation.predictions import (
     unpack_probabilities,
 )
 from cleanlab_assets.families.segmentation.training_set import read_masked_images
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.training_set import test_rows, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +48,20 @@ def suggest_masks(images: Sequence[AnnotatedImage], issues: pd.DataFrame) -> Cor
 
 
 def compare_mask_variants(
-    audited: AuditedImages, settings: ComparisonSettings, *, out_of_sample: Sequence[bytes]
+    audited: AuditedImages,
+    settings: ComparisonSettings,
+    *,
+    out_of_sample: Sequence[bytes],
+    baseline_on_test: Sequence[bytes] | None = None,
 ) -> VariantComparison:
-    """Compare the variants, see ``compare_image_variants``; ``out_of_sample`` are packed predictions of them."""
+    """Compare the variants, see ``compare_image_variants``.
+
+    Args:
+        audited: the audited images.
+        settings: how variants are compared.
+        out_of_sample: packed predictions of the train images.
+        baseline_on_test: packed predictions of the test images, see ``compare_cleaned_variants``.
+    """
 
     def audit(others: Sequence[AnnotatedImage], inner: np.ndarray) -> Corrections:
         predicted = predict_masks_out_of_sample(others, inner, build=audited.build)
@@ -64,6 +75,7 @@ def compare_mask_variants(
         score=score_masks,
         out_of_sample=lambda mask: map(unpack_probabilities, compress(out_of_sample, mask)),
         audit=audit,
+        baseline_on_test=None if baseline_on_test is None else map(unpack_probabilities, baseline_on_test),
     )
 
 
@@ -88,9 +100,8 @@ def compare(
     random removal of as many images. Differences have paired bootstrap intervals over the images.
     """
     audited = _read_audit(context, training_set, predictions, pixel_issues)
-    compare_variants = partial(
-        compare_mask_variants, out_of_sample=train_rows(predictions.value)["probabilities"].tolist()
-    )
+    of_train, of_test = (rows(predictions.value)["probabilities"].tolist() for rows in (train_rows, test_rows))
+    compare_variants = partial(compare_mask_variants, out_of_sample=of_train, baseline_on_test=of_test)
     return compare_if_it_learns(context, settings, training_set.facts.seed, audited, compare_variants)
 
 

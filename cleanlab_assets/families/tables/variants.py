@@ -46,6 +46,8 @@ class AuditedTable:
         label_issues: label issues of the train rows, in the same order.
         features: names of the feature columns.
         build: returns a new unfitted pipeline.
+        predictions_of_test: predictions of the test rows, in the same order, by a model fitted on all train rows; None
+            where they are not at hand.
     """
 
     train: pd.DataFrame
@@ -53,6 +55,7 @@ class AuditedTable:
     label_issues: pd.DataFrame
     features: list[str]
     build: Callable[[], Pipeline]
+    predictions_of_test: pd.DataFrame | None = None
 
     @classmethod
     def of(
@@ -69,12 +72,16 @@ class AuditedTable:
         """
         build = context.pipeline_factory(training_set.facts.seed, predictions.facts.model_parameters)
         rows, issues = train_rows(training_set.value), train_rows(label_issues.value)
+        untouched, predictions_of_test = test_rows(training_set.value), test_rows(predictions.value)
         require_same_rows(train_rows(predictions.value), rows, what="predictions")
         require_same_rows(issues, rows, what="label_issues")
+        if len(predictions_of_test):
+            require_same_rows(predictions_of_test, untouched, what="predictions of test rows")
         return cls(
             train=rows,
-            test=test_rows(training_set.value),
+            test=untouched,
             label_issues=issues,
+            predictions_of_test=predictions_of_test,
             features=build.features,
             build=build,
         )
@@ -139,6 +146,7 @@ def compare_table_variants(
     decode: Callable[[np.ndarray], Sequence[str | float]],
     predict: Callable[[Pipeline, pd.DataFrame], np.ndarray],
     blocks: Callable[[pd.DataFrame], np.ndarray | None] | None = None,
+    baseline_on_test: np.ndarray | None = None,
 ) -> VariantComparison:
     """Fit every variant on the train rows and compare it with the baseline on the untouched test rows.
 
@@ -154,6 +162,7 @@ def compare_table_variants(
         decode: such labels as people read them.
         predict: what ``score`` takes, from a fitted pipeline and features.
         blocks: block of each row, see ``VariantTask``; by default ``time_block`` where rows are a series.
+        baseline_on_test: what ``score`` takes of the test rows, see ``compare_cleaned_variants``.
 
     Returns:
         The comparison, with the chosen variant.
@@ -192,7 +201,9 @@ def compare_table_variants(
         score=lambda rows, predicted: weigh(score(labels(rows), predicted), row_weights(rows)),
         blocks=blocks or _time_blocks,
     )
-    return compare_cleaned_variants(task, train, audited.test, choose_on=choose_on, settings=settings)
+    return compare_cleaned_variants(
+        task, train, audited.test, choose_on=choose_on, settings=settings, baseline_on_test=baseline_on_test
+    )
 
 
 def compare_class_variants(audited: AuditedTable, settings: ComparisonSettings, **how: Any) -> VariantComparison:
