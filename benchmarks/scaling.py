@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import faiss  # noqa: F401 - the threads of a library can be limited once it is loaded
 from measurements import print_report
 from scaling_works import list_loaders, list_steps
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from cleanlab_assets.datasets.own_datasets import all_formats
 

@@ -122,7 +122,7 @@ def one_thread() -> Iterator[None]:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for what is loaded later, and in processes of its own
     import faiss  # noqa: F401 - the thread pools of a library can be limited once it is loaded
     import sklearn.ensemble  # noqa: F401
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
         yield

@@ -69,7 +69,7 @@ def one_thread() -> Iterator[None]:
     import faiss  # noqa: F401 - the thread pools of a library can be limited once it is loaded
     import sklearn.ensemble  # noqa: F401
     import torch
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
