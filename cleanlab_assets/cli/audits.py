@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,13 +17,14 @@ from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail, print_
 from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import dagster as dg
 
     from cleanlab_assets.families.step import Level
     from cleanlab_assets.methods.result import Result
     from cleanlab_assets.orchestration.audit_result import AuditResult
+    from cleanlab_assets.orchestration.claims import Claims
     from cleanlab_assets.orchestration.family import Family
     from cleanlab_assets.orchestration.runs import RunOutcome
     from cleanlab_assets.reports.model_comparison import ModelComparison
@@ -111,9 +113,9 @@ def audit_dataset(
     from cleanlab_assets.orchestration.partitions import Partition
 
     left_out = frozenset() if cleanlab else _find_steps_of_issues(family)
-    with open_instance() as instance:
+    with open_instance() as instance, _hold_partitions(instance, family, dataset, models, configs) as claims:
         with RunProgress(dataset) as progress:
-            materialize = _prepare_runs(progress, instance, family, configs=configs, force=force)
+            materialize = _prepare_runs(progress, instance, family, claims, configs=configs, force=force)
             end_on_failure(family, materialize(DATASET, dataset))
             model = models[0]
             if len(models) > 1:
@@ -123,7 +125,7 @@ def audit_dataset(
                     tell_choice(model, reason)
             end_on_failure(family, materialize(MODEL, str(Partition(dataset, model)), left_out=left_out))
         result = collect_result(instance, family, dataset, model, left_out=left_out)
-    _print_result(family, result)
+        _print_result(family, result)
     if output is not None:
         _write_file(output, result.model_dump_json(indent=1), title="  result")
     end_on_failed_gates(result.checks)
@@ -206,11 +208,12 @@ def sweep(
         fail(ExitCode.WRONG_USE, failures[wanted[0]])
     options.check_output(save_csv)
     failed_runs: list[RunOutcome] = []
-    with open_instance() as instance:
+    usable = [model for model in wanted if model not in failures]
+    with open_instance() as instance, _hold_partitions(instance, family, dataset, usable, configs) as claims:
         with RunProgress(dataset) as progress:
-            materialize = _prepare_runs(progress, instance, family, configs=configs, force=force)
+            materialize = _prepare_runs(progress, instance, family, claims, configs=configs, force=force)
             end_on_failure(family, materialize(DATASET, dataset))
-            partitions = {model: partition_keys(dataset, model)[MODEL] for model in wanted if model not in failures}
+            partitions = {model: partition_keys(dataset, model)[MODEL] for model in usable}
             for model, partition in partitions.items():
                 outcome = materialize(MODEL, partition)
                 if not outcome.success:
@@ -285,8 +288,31 @@ def gate(
     console.print(f"gate passed: {len(checks)} checks, {sum(not check.passed for check in checks)} warnings")
 
 
+@contextmanager
+def _hold_partitions(
+    instance: dg.DagsterInstance,
+    family: Family,
+    dataset: str,
+    models: Sequence[str],
+    configs: Mapping[dg.AssetKey, Mapping[str, Any]],
+) -> Iterator[Claims]:
+    """Hold a dataset, alone and with each model, until its result is told; see ``claims``."""
+    from cleanlab_assets.orchestration.claims import Claims
+    from cleanlab_assets.orchestration.partitions import partition_keys
+
+    partitions = {partition: level for model in models for level, partition in partition_keys(dataset, model).items()}
+    settings = {
+        partition: {str(key): configs.get(key) for key in family.asset_keys(level)}
+        for partition, level in partitions.items()
+    }
+    directory = Path(instance.root_directory)
+    claims = Claims(directory, family.name, lambda text: errors.print(f"[yellow]waiting:[/yellow] {escape(text)}"))
+    with claims.hold(settings):
+        yield claims
+
+
 def _prepare_runs(
-    progress: RunProgress, instance: dg.DagsterInstance, family: Family, **options: Any
+    progress: RunProgress, instance: dg.DagsterInstance, family: Family, claims: Claims, **options: Any
 ) -> Callable[..., RunOutcome]:
     """Load the code location; return what materializes a partition, see ``materialize_level``, and prints how."""
     from cleanlab_assets.orchestration.partitions import Partition
@@ -296,9 +322,10 @@ def _prepare_runs(
 
     def materialize(level: Level, partition: str, **more: Any) -> RunOutcome:
         progress.name(Partition.parse(partition).title)
-        outcome = materialize_level(
-            definitions, instance, family, level, partition, announce=progress.expect, **options, **more
-        )
+        with claims.take_turn(partition):
+            outcome = materialize_level(
+                definitions, instance, family, level, partition, announce=progress.expect, **options, **more
+            )
         print_outcome(outcome)
         return outcome
 
@@ -326,7 +353,8 @@ def _print_result(family: Family, result: AuditResult) -> None:
     from cleanlab_assets.reports.audit_digest import digest_audit
     from cleanlab_assets.reports.formatting import name_metric
 
-    console.print(f"\n[bold]{result.dataset} / {result.model}[/bold]")
+    made_by = f" (run {', '.join(run[:8] for run in result.runs)})" if result.runs else ""
+    console.print(f"\n[bold]{result.dataset} / {result.model}[/bold]{made_by}", highlight=False)
     if result.facts is not None:
         lines = digest_audit(result.facts)
     else:

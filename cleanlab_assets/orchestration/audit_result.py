@@ -42,7 +42,10 @@ class AssetResult(BaseModel):
 
 
 class AuditResult(BaseModel):
-    """The result of one dataset and model; ``facts`` and ``summary`` are None where those assets were left out."""
+    """The result of one dataset and model; ``facts`` and ``summary`` are None where those assets were left out.
+
+    ``runs`` are the runs that wrote the files of these two, as the files say themselves.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
@@ -52,6 +55,7 @@ class AuditResult(BaseModel):
     versions: dict[str, str]
     facts: AuditFacts | None
     summary: AuditSummary | None
+    runs: tuple[str, ...]
     checks: list[CheckOutcome]
     assets: dict[str, AssetResult]
 
@@ -85,16 +89,23 @@ def collect_result(
                 not_stored=str(latest.metadata[NOT_STORED].value) if NOT_STORED in latest.metadata else "",
             )
 
-    def read(name: str) -> Any:
-        return read_result(assets[name].path, family.step(name)).value if name in assets else None
+    told = {
+        name: read_result(assets[name].path, family.step(name))
+        for name in (AUDIT_FACTS, ai_summary.name)
+        if name in assets
+    }
+
+    def value_of(name: str) -> Any:
+        return told[name].value if name in told else None
 
     return AuditResult(
         family=family.name,
         dataset=dataset,
         model=model,
         versions=library_versions(family.task.libraries_of(model)),
-        facts=read(AUDIT_FACTS),
-        summary=read(ai_summary.name),
+        facts=value_of(AUDIT_FACTS),
+        summary=value_of(ai_summary.name),
+        runs=tuple(dict.fromkeys(result.origin.run_id for result in told.values())),
         checks=collect_checks(instance, family, partition_keys(dataset, model), left_out=left_out),
         assets=assets,
     )

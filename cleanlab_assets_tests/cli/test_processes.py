@@ -13,7 +13,8 @@ import dagster as dg
 import pytest
 
 from cleanlab_assets.cli.terminal import ExitCode
-from cleanlab_assets_tests.cli.conftest import BIN, FAST
+from cleanlab_assets.orchestration.audit_result import AuditResult
+from cleanlab_assets_tests.cli.conftest import BIN, FAST, LEAN
 from cleanlab_assets_tests.test_imports import HEAVY
 
 if TYPE_CHECKING:
@@ -167,3 +168,29 @@ def test_a_limit_on_the_size_of_files_ends_in_one_line_that_names_the_place(home
     assert ended.returncode == ExitCode.RUN_FAILED
     (line,) = ended.stderr.splitlines()
     assert str(home.path / "dagster") in line
+
+
+def test_commands_at_once_tell_each_its_own_result(home: Home) -> None:
+    def run(seed: int) -> subprocess.Popen[str]:
+        command = ["run", *LEAN, "--seed", str(seed), "-o", f"{seed}.json"]
+        return subprocess.Popen(
+            [str(BIN / "cleanlab-demo"), *command],
+            env=home.environment(),
+            cwd=home.path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    processes = {seed: run(seed) for seed in (1, 2)}
+    outputs = {seed: process.communicate(timeout=280) for seed, process in processes.items()}
+
+    told = {}
+    for seed, (printed, wrong) in outputs.items():
+        assert processes[seed].returncode == ExitCode.FINE, wrong
+        result = AuditResult.model_validate_json((home.path / f"{seed}.json").read_text(encoding="utf-8"))
+        assert result.assets["training_set"].provenance.config["seed"] == seed
+        assert f"(run {result.runs[0][:8]})" in printed
+        told[seed] = result.runs
+    assert not set(told[1]) & set(told[2])
+    assert "with other settings" in outputs[1][1] + outputs[2][1]
