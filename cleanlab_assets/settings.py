@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     executor: Literal["in_process", "multiprocess"] = "in_process"
     gate_severity: Literal["warn", "error"] = Field("warn", description="Severity of the data-quality gates.")
+    ledger_url: SecretStr | None = Field(
+        None,
+        description="Database of the reviewers' decisions: postgresql://user:password@host/database, or "
+        "sqlite:////path/ledger.db; ledger.db in the data directory if absent.",
+    )
     openai_api_key: SecretStr | None = _shared_with_others("OPENAI_API_KEY", "Key of OpenAI or of a compatible server.")
     anthropic_api_key: SecretStr | None = _shared_with_others("ANTHROPIC_API_KEY", "Key of Anthropic.")
     openai_base_url: str | None = _shared_with_others(

@@ -38,12 +38,16 @@ class Faults:
         self._messages.append(message)
 
     @contextmanager
-    def gather(self) -> Iterator[None]:
-        """Note the fault that ends the block, and go on behind it; any other error passes."""
+    def gather(self, place: str = "") -> Iterator[None]:
+        """Note the fault that ends the block, and go on behind it; any other error passes.
+
+        Args:
+            place: said before the message, where that does not name the place itself.
+        """
         try:
             yield
         except UnreadableInputError as error:
-            self.add(str(error))
+            self.add(f"{place}: {error}" if place else str(error))
 
     def raise_any(self, kind: type[UnreadableInputError]) -> None:
         """Raise an error that tells the faults, a line each: the first 20, and how many more there are; if any."""

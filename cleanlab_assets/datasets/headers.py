@@ -23,6 +23,7 @@ AUDIT_COLUMNS = frozenset(
             "planted_kind",
             "true_label",
         ),
+        *("row_key", "corrected_label", "label_source", "is_excluded"),
         *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
         *("given_label_probability", "suggested_label_probability"),
     }

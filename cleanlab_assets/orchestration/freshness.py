@@ -29,6 +29,7 @@ from cleanlab_assets.orchestration.history import (
     remember_records,
 )
 from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
+from cleanlab_assets.orchestration.reviews import LAST_ENTRY, corrections, find_last_entry
 from cleanlab_assets.orchestration.verification import find_fault
 from cleanlab_assets.reports.written_summary import NOT_CONFIGURED, explain_absence
 
@@ -172,6 +173,8 @@ def _changes_elsewhere(
     """Yield what makes an asset out of date although its inputs and settings are as they were."""
     if step.name == raw_dataset.name:
         yield from _changed_files(dataset, latest, settings)
+    elif step.name == corrections.name:
+        yield from _new_decisions(dataset.name, latest, settings)
     elif step.name == ai_summary.name:
         yield from _missed_language_model(record, latest, settings)
     elif step is family.steps[COMPARISON][0]:
@@ -188,6 +191,13 @@ def _changed_files(dataset: Dataset, latest: dg.AssetMaterialization, settings: 
         path = file.path_in(settings.data_dir / dataset.name)
         if not file.sha256 and path.exists() and read.get(file.name, {}).get("sha256") != file_sha256(path):
             yield f"{file.name} has changed"
+
+
+def _new_decisions(dataset: str, latest: dg.AssetMaterialization, settings: Settings) -> Iterator[str]:
+    """Yield that somebody decided something since."""
+    stored: Any = latest.metadata[LAST_ENTRY].value
+    if find_last_entry(settings, dataset) != stored:
+        yield "the ledger has new decisions"
 
 
 def _missed_language_model(record: Provenance, latest: dg.AssetMaterialization, settings: Settings) -> Iterator[str]:

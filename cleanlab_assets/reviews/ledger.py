@@ -99,7 +99,8 @@ class Ledger:
             number = None
             if rule:
                 said = {"dataset": decisions[0].dataset, "rule": rule, "reviewer": decisions[0].reviewer}
-                number = connection.execute(_rules.insert().values(made_at=made_at, **said)).inserted_primary_key[0]
+                entered = connection.execute(_rules.insert().values(made_at=made_at, **said))
+                number = (entered.inserted_primary_key or (None,))[0]
             rows = [
                 _to_row(decision, token, made_at, number) for decision, token in zip(decisions, tokens, strict=True)
             ]

@@ -37,7 +37,7 @@ def _table(n_rows: int = 200) -> pd.DataFrame:
         {
             "row_id": [f"t.csv:{line}" for line in range(2, n_rows + 2)],
             "size": rng.normal(size=n_rows).round(3),
-            "channel": rng.choice(["mail", "web", None], size=n_rows),
+            "channel": np.array(["mail", "web", None], dtype=object)[rng.integers(3, size=n_rows)],
             "label": rng.choice(["a", "b"], size=n_rows),
         }
     )
@@ -82,7 +82,8 @@ def test_a_row_whose_features_change_gets_another_key_and_the_others_keep_theirs
     table = _table()
     table.loc[3, "channel"] = "web"
     changed = table.copy()
-    changed.loc[3, list(change)] = list(change.values())
+    for name, value in change.items():
+        changed[name] = [*table[name][:3], value, *table[name][4:]]
 
     before, after = (name_row_keys(_describe(), rows).keys for rows in (table, changed))
 
@@ -117,7 +118,9 @@ def test_an_own_id_that_is_no_key_is_named_and_the_features_are_taken(wrong: str
 
 
 def test_both_zeros_and_all_missing_values_are_alike() -> None:
-    table = _table(4).assign(size=[0.0, -0.0, np.nan, -np.nan], channel=["web", "web", None, np.nan])
+    table = _table(4).assign(
+        size=[0.0, -0.0, np.nan, -np.nan], channel=pd.Series(["web", "web", None, np.nan], dtype=object)
+    )
 
     keys = name_row_keys(_describe(), table).keys
 

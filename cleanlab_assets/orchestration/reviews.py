@@ -1,0 +1,162 @@
+"""What people decided, as assets: which decisions hold for the data as they are now, and the corrected dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from cleanlab_assets.families.contracts import TableContract, category, count, filled, flag, text
+from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 - Dagster reads the annotations
+from cleanlab_assets.families.step import DATASET, CheckResult, check, gate, step
+from cleanlab_assets.methods.result import Facts, NoFacts, Result
+from cleanlab_assets.methods.shown import Json, Notes, TableView
+from cleanlab_assets.reviews.corrections import GIVEN, REVIEWED, STATES, correct_dataset, list_corrections
+from cleanlab_assets.reviews.decisions import find_standings
+from cleanlab_assets.reviews.ledger import Ledger, open_ledger
+from cleanlab_assets.reviews.row_keys import name_row_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cleanlab_assets.methods.shown import Shown
+    from cleanlab_assets.orchestration.assets import ChainContext
+    from cleanlab_assets.reviews.decisions import Entry
+    from cleanlab_assets.settings import Settings
+
+LAST_ENTRY = "last_entry"
+"""Name of the figure that says up to which entry of the ledger the corrections reach."""
+
+
+class CorrectionsFacts(Facts):
+    """How many findings stand in which way, and what is to be told of the keys of the rows."""
+
+    states: dict[str, int]
+    notes: list[str]
+
+
+def open_ledger_of(settings: Settings) -> Ledger:
+    """Open the ledger of the settings: ``CLEANLAB_DEMO_LEDGER_URL``, or ``ledger.db`` in the data directory."""
+    if settings.ledger_url is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return open_ledger(_url_of(settings))
+
+
+def read_entries(settings: Settings, dataset: str) -> Sequence[Entry]:
+    """Return the decisions on a dataset; none, and nothing is made, where there is no ledger yet."""
+    if not _has_ledger(settings):
+        return ()
+    with open_ledger(_url_of(settings)) as ledger:
+        return ledger.read(dataset)
+
+
+def find_last_entry(settings: Settings, dataset: str) -> int:
+    """Return the number of the latest entry on a dataset; 0 where there is none."""
+    if not _has_ledger(settings):
+        return 0
+    with open_ledger(_url_of(settings)) as ledger:
+        return ledger.last_number(dataset)
+
+
+def _url_of(settings: Settings) -> str:
+    if settings.ledger_url is not None:
+        return settings.ledger_url.get_secret_value()
+    return f"sqlite:///{settings.data_dir / 'ledger.db'}"
+
+
+def _has_ledger(settings: Settings) -> bool:
+    """Whether somebody named a ledger, or the file of the default one is there."""
+    return settings.ledger_url is not None or (settings.data_dir / "ledger.db").is_file()
+
+
+@step(
+    "sqlalchemy",
+    level=DATASET,
+    code_version="1",
+    facts=CorrectionsFacts,
+    contract=TableContract(
+        "Corrections",
+        "One row for each decided finding, and how it stands with the data as they are now.",
+        (text("row_key"), text("issue_type"), category("state", *STATES), *filled("decision"), count("entry", 1)),
+    ),
+)
+def corrections(context: ChainContext, raw_dataset: RawDatasetTable) -> Result[pd.DataFrame, CorrectionsFacts]:
+    """What reviewers decided, of the ledger: one row for each finding, and whether the decision holds.
+
+    ``in force``: it counts. ``conflict``: reviewers decided differently. ``outdated``: the row or its given label is
+    another one by now. ``done``: the source has the decided label.
+    """
+    environment: Settings = context.dagster.resources.settings
+    last_entry = find_last_entry(environment, context.dataset.name)
+    entries = read_entries(environment, context.dataset.name)
+    raw = raw_dataset.value
+    keys, notes = name_row_keys(context.dataset, raw)
+    table = list_corrections(context.dataset, raw, keys, find_standings(entries))
+    states = {state: int((table["state"] == state).sum()) for state in STATES}
+    table["state"] = pd.Categorical(table["state"], categories=list(STATES))
+
+    def show() -> dict[str, Shown]:
+        return {
+            LAST_ENTRY: last_entry,
+            "states": Json(states),
+            **({"notes": Notes(list(notes))} if notes else {}),
+            "preview": TableView(table),
+        }
+
+    return Result(value=table, facts=CorrectionsFacts(states=states, notes=list(notes)), show=show)
+
+
+@step(
+    "pandas",
+    level=DATASET,
+    code_version="1",
+    contract=TableContract(
+        "CorrectedDataset",
+        "All rows in source order, with the corrected label and where it is from.",
+        (text("row_key"), category("label_source", GIVEN, REVIEWED), flag("is_excluded")),
+    ),
+)
+def corrected_dataset(
+    context: ChainContext, raw_dataset: RawDatasetTable, corrections: Result[pd.DataFrame, CorrectionsFacts]
+) -> Result[pd.DataFrame, NoFacts]:
+    """The dataset as reviewers left it: every row in source order, with the corrected label beside the given one.
+
+    ``label_source`` says whether a reviewer saw the label, and ``is_excluded`` marks rows that are not to be used. A
+    training job of your own may depend on this asset.
+    """
+    raw = raw_dataset.value
+    keys, _ = name_row_keys(context.dataset, raw)
+    table = correct_dataset(context.dataset, raw, keys, corrections.value)
+
+    def show() -> dict[str, Shown]:
+        given, corrected = table[context.dataset.label].astype(object), table["corrected_label"].astype(object)
+        is_changed = (given != corrected) & ~(given.isna() & corrected.isna())
+        return {
+            "changed_labels": int(is_changed.sum()),
+            "reviewed_rows": int((table["label_source"] == REVIEWED).sum()),
+            "excluded_rows": int(table["is_excluded"].sum()),
+            "preview": TableView(table),
+        }
+
+    return Result(value=table, facts=NoFacts(), show=show)
+
+
+@check("corrections")
+def decisions_hold(
+    context: ChainContext,  # noqa: ARG001 - every check takes it
+    corrections: Result[pd.DataFrame, CorrectionsFacts],
+) -> CheckResult:
+    """No reviewers contradict each other, and no decision is of a row that is another one by now."""
+    states = corrections.facts.states
+    open_ones = {state: states[state] for state in ("conflict", "outdated") if states[state]}
+    total = sum(states.values())
+    told = ", ".join(f"{number:,} {state}" for state, number in open_ones.items())
+    return gate(
+        passed=not open_ones,
+        description=f"of {total:,} decided findings: {told}" if told else f"all of {total:,} decisions hold",
+        figures=dict(states),
+    )
+
+
+REVIEW_STEPS = (corrections, corrected_dataset)
+REVIEW_CHECKS = (decisions_hold,)

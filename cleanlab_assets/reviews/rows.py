@@ -1,0 +1,125 @@
+"""The rows of a dataset as reviews know them: found by key or by row id, with their given labels and labels as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.reviews.corrections import DecisionError, check_decision, read_given_labels
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE, VERDICTS, Decision, Seen
+from cleanlab_assets.reviews.row_keys import name_row_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.reviews.decisions import Value
+
+
+@dataclass(frozen=True)
+class ReviewedRows:
+    """The rows of a raw table.
+
+    Attributes:
+        dataset: catalogue entry.
+        raw: raw table, in source order.
+    """
+
+    dataset: Dataset
+    raw: pd.DataFrame
+
+    @cached_property
+    def keys(self) -> pd.Series[str]:
+        """The key of each row."""
+        return name_row_keys(self.dataset, self.raw).keys
+
+    @cached_property
+    def given(self) -> pd.Series[Any]:
+        """The given label of each row, see ``read_given_labels``."""
+        return read_given_labels(self.dataset, self.raw)
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        by_key = {key: place for place, key in reversed(list(enumerate(self.keys)))}
+        by_id = {row_id: place for place, row_id in enumerate(self.raw["row_id"])}
+        return {**by_id, **by_key}
+
+    def find(self, name: str) -> int:
+        """Return the place of a row by its key or its row id; of several rows of one key the first.
+
+        Raises:
+            DecisionError: there is no such row.
+        """
+        if name not in self._places:
+            example = f"{self.raw['row_id'].iloc[0]} or {self.keys.iloc[0]}" if len(self.raw) else "a row id"
+            raise DecisionError(
+                f"{self.dataset.name} has no row {quote(name)}: expected a row id or a row key, such as {example}"
+            )
+        return self._places[name]
+
+    def decide(
+        self,
+        row: str,
+        verdict: str,
+        label: str = "",
+        *,
+        reviewer: str,
+        note: str = "",
+        issue_type: str = LABEL_ISSUE,
+        seen: Seen | None = None,
+    ) -> Decision:
+        """Make a decision of what people write.
+
+        Args:
+            row: row id or row key.
+            verdict: one of ``VERDICTS``.
+            label: the right label, with ``label is``, see ``parse_label``.
+            reviewer: who decides.
+            note: what they add.
+            issue_type: what was found.
+            seen: what they saw.
+
+        Raises:
+            DecisionError: there is no such row or verdict, or the dataset has no such label.
+        """
+        place = self.find(row)
+        where = f"{self.dataset.name}, row {quote(row)}"
+        if verdict not in VERDICTS:
+            raise DecisionError(f"{where}: decision {quote(verdict)}, expected one of {', '.join(VERDICTS)}")
+        has_label = bool(label) or (verdict == "label is" and self.dataset.label_separator is not None)
+        if has_label != (verdict == "label is"):
+            told = f"label {quote(label)}" if label else "no label"
+            raise DecisionError(f"{where}: {verdict!r} with {told}: a label comes with 'label is', and only there")
+        if not reviewer:
+            raise DecisionError(f"{where}: nobody is named who decided: name the reviewer")
+        decision = Decision(
+            dataset=self.dataset.name,
+            row_key=self.keys.iloc[place],
+            issue_type=issue_type,
+            given_label=self.given.iloc[place],
+            verdict=verdict,
+            label=self.parse_label(label) if has_label else None,
+            reviewer=reviewer,
+            note=note,
+            seen=seen or Seen(),
+        )
+        check_decision(self.dataset, decision)
+        return decision
+
+    def parse_label(self, text: str) -> Value:
+        """Read a label as people write it: a class, a number, or classes with the dataset's separator between them.
+
+        Raises:
+            DecisionError: a number is expected and something else found.
+        """
+        if self.dataset.numeric_label is not None:
+            try:
+                return float(text)
+            except ValueError:
+                expected = self.dataset.numeric_label
+                raise DecisionError(f"{self.dataset.name}: label {quote(text)}, expected {expected}") from None
+        return text if self.dataset.label_separator is None else self.dataset.split_label(text)
