@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    import pandas as pd
+
     from cleanlab_assets.datasets.dataset import Dataset
 
 M = TypeVar("M", bound=BaseModel)
@@ -164,8 +166,9 @@ class Format:
     by its role what each file is, and ``options`` what ``[options]`` may say: its docstring describes every field under
     ``Attributes``. docs/formats.md is made of these.
     ``is_table`` says that columns have roles and kinds; ``lies_anywhere`` that files may lie outside of the folder;
-    ``takes_predictions`` that there may be out-of-sample predictions of the user's own, and
-    ``takes_models`` models.
+    ``takes_predictions`` that there may be out-of-sample predictions of the user's own, and ``takes_models`` models.
+    ``write_corrected`` returns the content of each file by its name, from the description, its folder and a corrected
+    dataset; None where files of the form are not written.
     """
 
     name: str
@@ -178,3 +181,4 @@ class Format:
     lies_anywhere: bool = False
     takes_predictions: bool = False
     takes_models: bool = False
+    write_corrected: Callable[[OwnDataset, Path, pd.DataFrame], dict[str, bytes]] | None = None

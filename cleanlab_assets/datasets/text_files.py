@@ -30,6 +30,13 @@ _ENCODING_OF_MARK = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_ENCODING_AFTER_MARK = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 _XML_DECLARATION = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)["']""", flags=re.ASCII)
 _ENCODING_OF_XML_START = {b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -206,6 +213,19 @@ def _open_bytes(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
         raise TextFileError(f"{path.name} cannot be unpacked: {error}") from error
     except OSError as error:
         raise TextFileError(f"{path.name} cannot be read: {error.strerror or error}") from error
+
+
+def split_mark(content: bytes, name: str, encoding: str | None = None) -> tuple[bytes, str]:
+    """Return the byte order mark of a text file, empty where it has none, and the encoding of what follows it.
+
+    Raises:
+        TextFileError: the content is of another encoding.
+    """
+    decode_text(content, name, encoding)
+    for mark, following in _ENCODING_AFTER_MARK.items():
+        if content.startswith(mark):
+            return mark, following
+    return b"", _find_encoding(name, content, encoding)
 
 
 def _find_encoding(name: str, beginning: bytes, stated: str | None) -> str:

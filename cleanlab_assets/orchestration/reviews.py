@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+from cleanlab_assets.datasets.own_datasets import all_formats, read_description
 from cleanlab_assets.families.contracts import TableContract, category, count, filled, flag, text
 from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 - Dagster reads the annotations
 from cleanlab_assets.families.step import DATASET, CheckResult, check, gate, step
@@ -56,6 +58,25 @@ def find_last_entry(settings: Settings, dataset: str) -> int:
         return 0
     with open_ledger(_url_of(settings)) as ledger:
         return ledger.last_number(dataset)
+
+
+def write_in_form_of_source(settings: Settings, dataset: str, table: pd.DataFrame) -> dict[str, bytes]:
+    """Return the files of a user's own dataset with corrected labels, by name; empty where they cannot be written so.
+
+    Args:
+        settings: where the data lie.
+        dataset: name of the dataset.
+        table: its corrected dataset.
+
+    Raises:
+        UnreadableInputError: a file cannot be read, or its label cannot be replaced.
+    """
+    place = settings.data_dir / dataset / DESCRIPTION_FILE
+    if not place.is_file():
+        return {}
+    description = read_description(place)
+    write = all_formats()[description.format].write_corrected
+    return {} if write is None else write(description, place.parent, table)
 
 
 def _url_of(settings: Settings) -> str:

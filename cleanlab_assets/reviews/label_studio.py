@@ -44,19 +44,16 @@ def write_tasks(rows: ReviewedRows, label_issues: pd.DataFrame, *, model: str) -
     for issue in flagged[["row_id", "suggested_label", "label_quality"]].itertuples(index=False):
         place = rows.find(str(issue.row_id))
         row = rows.raw.iloc[place]
-        data = {name: _to_json(row[name]) for name in shown}
+        data: dict[str, Any] = {str(name): _to_json(row[name]) for name in shown}
+        data[ROW_KEY], data["row_id"] = rows.keys.iloc[place], str(issue.row_id)
+        data["given_label"] = rows.given.iloc[place]
         tasks.append(
             {
-                "data": {
-                    **data,
-                    ROW_KEY: rows.keys.iloc[place],
-                    "row_id": str(issue.row_id),
-                    "given_label": rows.given.iloc[place],
-                },
+                "data": data,
                 "predictions": [
                     {
                         "model_version": model,
-                        "score": 1 - float(issue.label_quality),
+                        "score": 1 - float(str(issue.label_quality)),
                         "result": [_to_result(rows, issue.suggested_label, next(iter(shown), "row_id"))],
                     }
                 ],

@@ -19,7 +19,10 @@ from cleanlab_assets.orchestration.families import all_families
 if TYPE_CHECKING:
     from cleanlab_assets_tests.cli.conftest import Home
 
-COMMANDS = ("audit", "run", "sweep", "gate", "list", "describe", "download-data", "ai-report", "end-run")
+COMMANDS = (
+    *("audit", "run", "sweep", "gate", "list", "describe", "download-data", "ai-report"),
+    *("decide", "undo", "decisions", "import-decisions", "export-tasks", "export", "end-run"),
+)
 
 
 def test_every_command_is_known_here() -> None:
@@ -108,6 +111,13 @@ LONG = "x" * 10_000
         ["ai-report", "-m", LONG],
         ["list", LONG],
         ["end-run", LONG],
+        ["decide", "-d", LONG, "1", "unclear"],
+        ["undo", LONG],
+        ["decisions", "-d", LONG],
+        ["import-decisions", LONG],
+        ["import-decisions", __file__, "-d", LONG],
+        ["export-tasks", "-d", LONG, "-o", "a.json"],
+        ["export", LONG, "-o", "a.csv"],
         [LONG],
     ],
     ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG").replace(__file__, "FILE"),

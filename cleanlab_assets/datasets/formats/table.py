@@ -50,6 +50,7 @@ from cleanlab_assets.datasets.descriptions import (
 )
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.source_tables import LABEL_SEPARATOR
+from cleanlab_assets.datasets.tables.corrected_files import write_corrected_files
 from cleanlab_assets.datasets.tables.description import (
     GIVEN_SPLIT,
     TABLE,
@@ -272,4 +273,5 @@ FORMAT = Format(
     lies_anywhere=True,
     takes_predictions=True,
     takes_models=True,
+    write_corrected=write_corrected_files,
 )
