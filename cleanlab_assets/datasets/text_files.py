@@ -215,8 +215,8 @@ def _open_bytes(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
         raise TextFileError(f"{path.name} cannot be read: {error.strerror or error}") from error
 
 
-def split_mark(content: bytes, name: str, encoding: str | None = None) -> tuple[bytes, str]:
-    """Return the byte order mark of a text file, empty where it has none, and the encoding of what follows it.
+def decode_exactly(content: bytes, name: str, encoding: str | None = None) -> tuple[bytes, str, str]:
+    """Take a text file apart so that it can be written again: byte order mark, encoding of what follows, and the text.
 
     Raises:
         TextFileError: the content is of another encoding.
@@ -224,8 +224,9 @@ def split_mark(content: bytes, name: str, encoding: str | None = None) -> tuple[
     decode_text(content, name, encoding)
     for mark, following in _ENCODING_AFTER_MARK.items():
         if content.startswith(mark):
-            return mark, following
-    return b"", _find_encoding(name, content, encoding)
+            return mark, following, content[len(mark) :].decode(following)
+    found = _find_encoding(name, content, encoding)
+    return b"", found, content.decode(found)
 
 
 def _find_encoding(name: str, beginning: bytes, stated: str | None) -> str:

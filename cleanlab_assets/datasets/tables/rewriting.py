@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.tables.delimited import TableError
-from cleanlab_assets.datasets.text_files import split_mark
+from cleanlab_assets.datasets.text_files import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -55,8 +55,7 @@ def replace_fields(
             that the encoding of the file cannot write.
         TextFileError: the file is of another encoding.
     """
-    mark, codec = split_mark(content, name, encoding)
-    text = content[len(mark) :].decode(codec)
+    mark, codec, text = decode_exactly(content, name, encoding)
     parts, place, begin, found = list[str](), 0, 0, set[int]()
     for field in _find_fields(text, dialect):
         if field.number == column and field.line in new and field.line not in left_out:
