@@ -26,6 +26,7 @@ WORDS_AROUND = 12
 MOST_COMMON = 40
 TOP_ROWS = 50
 _MARKS = (MARK_BEGIN, MARK_END)
+_LABELS = ("given_label", "suggested_label")
 
 
 @step(storage="html", code_version="2", value=str, shows_catalogue=True)
@@ -197,9 +198,9 @@ def _describe_tags(label_issues: pd.DataFrame, cross_validation: Mapping[str, fl
             "out-of-sample F1": [cross_validation.get(f"{TAG_F1_PREFIX}{tag}", np.nan) for tag in tags],
         }
     )
-    matrix = pd.crosstab(flagged["given_label"].astype(str), flagged["suggested_label"].astype(str))
-    matrix = matrix.reindex(index=tags, columns=tags, fill_value=0).astype(int)
-    matrix.index.name, matrix.columns.name = "given label", "suggested label"
+    pairs = np.zeros((len(tags), len(tags)), dtype=np.int64)
+    np.add.at(pairs, tuple(pd.Index(tags).get_indexer(flagged[name].astype(str)) for name in _LABELS), 1)
+    matrix = pd.DataFrame(pairs, index=tags, columns=tags).rename_axis(index="given label", columns="suggested label")
     alt = "Heat map of the flagged tokens by given and suggested tag."
     balance = plot_class_balance(counts)
     return Section(
