@@ -199,7 +199,7 @@ def _describe_tags(label_issues: pd.DataFrame, cross_validation: Mapping[str, fl
         }
     )
     pairs = np.zeros((len(tags), len(tags)), dtype=np.int64)
-    np.add.at(pairs, tuple(pd.Index(tags).get_indexer(flagged[name].astype(str)) for name in _LABELS), 1)
+    np.add.at(pairs, tuple(pd.Index(tags).get_indexer(pd.Index(flagged[name].astype(str))) for name in _LABELS), 1)
     matrix = pd.DataFrame(pairs, index=tags, columns=tags).rename_axis(index="given label", columns="suggested label")
     alt = "Heat map of the flagged tokens by given and suggested tag."
     balance = plot_class_balance(counts)

@@ -114,8 +114,8 @@ def build_token_training_set(
     learnt = built.loc[split == TRAIN, "given_label"]
     if learnt.nunique() < 2:  # noqa: PLR2004 - one tag leaves nothing to learn
         raise UnreadableInputError(
-            f"{dataset.name}: found the tag {quote(str(learnt.iloc[0]))} alone in the {len(learnt):,} train rows, expected "
-            f"at least two tags: is {quote(dataset.label)} the column of tags?"
+            f"{dataset.name}: found the tag {quote(str(learnt.iloc[0]))} alone in the {len(learnt):,} train rows, "
+            f"expected at least two tags: is {quote(dataset.label)} the column of tags?"
         )
     return TrainingSet(table=built, notes=(*notes, *rare_tags), small_classes=tuple(rare_tags))
 
@@ -141,7 +141,7 @@ def _draw_sentences(raw: pd.DataFrame, is_train: np.ndarray, max_sentences: int 
 
 @dataclass(frozen=True)
 class _Division:
-    """The train file divided: the split of each row, its fold (-1 on rows put aside), and whether all parts are filled."""
+    """The train file divided: split and fold of each row (-1 on rows put aside), and whether all parts are filled."""
 
     split: np.ndarray
     fold: np.ndarray
@@ -172,24 +172,24 @@ def _divide_train_file(
     for groups, strata, kind, least in ways:
         found = _divide(groups, strata, aside, folds=folds, seed=seed, least=least)
         if found.is_filled:
-            break
-    else:
-        raise UnreadableInputError(
-            f"{dataset.name}: found {sentences.max(initial=-1) + 1:,} sentences of different text to train on, too few "
-            f"for {_say_parts(aside, folds)}: add sentences, or ask for fewer folds (--folds)"
-        )
-    notes = [f"there is no file of {name} rows: {kind} of the train file were put aside" for name in aside]
-    if is_named.any() and kind != "documents":
-        n_documents = len(np.unique(documents[is_named]))
-        n_unnamed = table.loc[~is_named, "sentence_id"].nunique()
-        why = (
-            f"{n_unnamed:,} sentences of the train file name no document"
-            if n_unnamed
-            else f"the train file names {n_documents:,} document{'s' * (n_documents != 1)}, too few or too unequal for "
-            f"{_say_parts(aside, folds)}"
-        )
-        notes.append(f"{why}: sentences are divided, so that those of one document lie in several parts")
-    return found.split, found.fold, notes
+            notes = [f"there is no file of {name} rows: {kind} of the train file were put aside" for name in aside]
+            if is_named.any() and kind != "documents":
+                notes.append(_say_why_not_by_document(table, is_named, _say_parts(aside, folds)))
+            return found.split, found.fold, notes
+    raise UnreadableInputError(
+        f"{dataset.name}: found {sentences.max(initial=-1) + 1:,} sentences of different text to train on, too few for "
+        f"{_say_parts(aside, folds)}: add sentences, or ask for fewer folds (--folds)"
+    )
+
+
+def _say_why_not_by_document(table: pd.DataFrame, is_named: np.ndarray, parts: str) -> str:
+    n_documents = table.loc[is_named, "document"].nunique()
+    why = (
+        f"the train file names {n_documents:,} document{'s' * (n_documents != 1)}, too few or too unequal for {parts}"
+        if is_named.all()
+        else f"{table.loc[~is_named, 'sentence_id'].nunique():,} sentences of the train file name no document"
+    )
+    return f"{why}: sentences are divided, so that those of one document lie in several parts"
 
 
 def _divide(
