@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -44,7 +44,9 @@ def test_other_files_are_data(name: str) -> None:
 
 
 @pytest.mark.parametrize(("said", "stored"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFC", "NFC")])
-def test_a_file_is_found_by_its_name_however_it_is_written(tmp_path: Path, said: str, stored: str) -> None:
+def test_a_file_is_found_by_its_name_however_it_is_written(
+    tmp_path: Path, said: Literal["NFC", "NFD"], stored: Literal["NFC", "NFD"]
+) -> None:
     folder = tmp_path / unicodedata.normalize(stored, "Größe")
     folder.mkdir()
     path = folder / unicodedata.normalize(stored, "bild_ü.png")
