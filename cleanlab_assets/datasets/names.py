@@ -7,7 +7,7 @@ columns, ids and files compare in NFC.
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +18,15 @@ _SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 def to_nfc(name: str) -> str:
     """Return a name as it compares with others: every letter with its marks as one character, where there is one."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def names_to_nfc(said: Any) -> Any:
+    """Return what a description says with every name in NFC, those of its tables and lists too."""
+    if isinstance(said, dict):
+        return {names_to_nfc(name): names_to_nfc(value) for name, value in said.items()}
+    if isinstance(said, list):
+        return [names_to_nfc(one) for one in said]
+    return to_nfc(said) if isinstance(said, str) else said
 
 
 def is_system_file(name: str) -> bool:

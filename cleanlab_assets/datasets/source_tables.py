@@ -41,7 +41,9 @@ def label_column(labels: Iterable[str | None], class_names: Sequence[str]) -> pd
         A categorical column with exactly ``class_names`` as categories when every label is one of them, else an
         object column with the labels. Both compare in NFC.
     """
-    column = pd.Series([label if label is None else to_nfc(label) for label in labels], dtype=object)
+    given = list(labels)
+    names = {label: to_nfc(label) for label in set(given) if isinstance(label, str)}
+    column = pd.Series([names.get(label, label) for label in given], dtype=object)
     if column.isin(list(class_names)).all():
         return column.astype(pd.CategoricalDtype(list(class_names)))
     return column

@@ -17,7 +17,7 @@ from cleanlab_assets.datasets.errors import cut, quote
 from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.datasets.tagged_sentences import TaggedFile, TaggedSentence
-from cleanlab_assets.datasets.text_files import open_text
+from cleanlab_assets.datasets.text_files import open_text, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -140,32 +140,33 @@ class TokenReader:
             TextFileError: the file is of another encoding.
             SourceFormatError: it has not the columns that it should have, or no sentence.
         """
-        with open_text(path, self.encoding) as stream:
-            lines = [line.removesuffix("\n") for line in stream]
+        lines = read_lines(path, self.encoding)
         layout = self.find_layout(path.name, lines)
         sentences = _Sentences(path.name, layout, self, faults)
-        is_comment = self._find_comments(lines, layout)
+        marks = tuple(filter(None, {"#", DOCUMENT_START, self.comment_mark}))
+        marked = [number for number, line in enumerate(lines, start=1) if line.startswith(marks)]
+        comments = self._find_comments(lines, marked, layout)
         n_known = len(faults)
-        for number, line in enumerate(lines, start=1):
-            if number < layout.first_line:
-                continue
-            if not line or (line.isspace() and not line.strip(" \t")):
+        begun = layout.first_line - 1
+        for number in [*(number for number in marked if number > begun), len(lines) + 1]:
+            sentences.add_lines(lines, begun + 1, number)
+            begun = number
+            if number > len(lines):
                 sentences.end()
-            elif number in is_comment:
-                sentences.note_comment(number, line)
-            elif self.form.id_column is None and line.startswith(DOCUMENT_START):
+            elif number in comments:
+                sentences.note_comment(number, lines[number - 1])
+            elif self.form.id_column is None and lines[number - 1].startswith(DOCUMENT_START):
                 sentences.begin_document(f"{path.name}:{number}")
             else:
-                sentences.add(number, line)
-        sentences.end()
+                sentences.add(number, lines[number - 1])
         if not sentences.found and len(faults) == n_known:
             raise SourceFormatError(f"{path.name}: found no sentence, expected at least one")
         notes = list(layout.notes)
-        if self.form.id_column is None and is_comment:
-            many = f"{len(is_comment):,} lines that begin with {quote(self.comment_mark or '#')} are"
+        if self.form.id_column is None and comments:
+            many = f"{len(comments):,} lines that begin with {quote(self.comment_mark or '#')} are"
             notes.append(
-                f"{path.name}: {many if len(is_comment) > 1 else 'one line is'} taken for comments, the first is line "
-                f"{min(is_comment)}; comment_mark under [options] says otherwise"
+                f"{path.name}: {many if len(comments) > 1 else 'one line is'} taken for comments, the first is line "
+                f"{min(comments)}; comment_mark under [options] says otherwise"
             )
         return TaggedFile(sentences.found, (*notes, *sentences.notes()))
 
@@ -250,15 +251,15 @@ class TokenReader:
         )
         return filled[0]
 
-    def _find_comments(self, lines: Sequence[str], layout: Layout) -> set[int]:
-        """Return the numbers of the lines that are comments.
+    def _find_comments(self, lines: Sequence[str], marked: Sequence[int], layout: Layout) -> set[int]:
+        """Return the numbers of the lines that are comments, of those that begin with a mark.
 
         Where words have ids, every line that begins with ``#`` is one. Elsewhere ``#`` may be a token, so such a line
         is a comment if it has another number of fields than a token, or stands before the first token of a sentence
         with a tag that is none of the known ones: ``class_names``, or those of lines that do not begin with ``#``.
         """
         mark = "#" if self.comment_mark is None else self.comment_mark
-        marked = [number for number, line in enumerate(lines, start=1) if mark and line.startswith(mark)]
+        marked = [number for number in marked if mark and lines[number - 1].startswith(mark)]
         if self.form.id_column is not None or self.comment_mark is not None or not marked:
             return set(marked)
         known = set(self.class_names)
@@ -289,6 +290,8 @@ class _Sentences:
 
     def __post_init__(self) -> None:
         self._known = frozenset(self.reader.class_names)
+        self._tag_of: dict[str, str] = {}
+        """The tag that a field is known to hold."""
         self._begin()
 
     def _begin(self) -> None:
@@ -315,6 +318,37 @@ class _Sentences:
         self.end()
         self._document = name
 
+    def add_lines(self, lines: Sequence[str], first: int, end: int) -> None:
+        """Take up the lines from the first number up to the one before the end: tokens and blank lines.
+
+        Files have millions of lines: what can be told by a look at the fields is taken up here, all else by ``add``.
+        """
+        layout, tag_of, next_id = self.layout, self._tag_of, self._next_id
+        separator, n_fields, token_at, tag_at = layout.separator, layout.n_fields, layout.token, layout.tag
+        has_ids, id_at, is_loose = layout.word_id is not None, layout.word_id or 0, separator == WHITE_SPACE
+        tokens, tags, numbers = self._tokens, self._tags, self._lines
+        for number, line in enumerate(lines[first - 1 : end - 1], start=first):
+            fields = line.split(separator)
+            if (
+                len(fields) == n_fields
+                and (tag := tag_of.get(fields[tag_at])) is not None
+                and (token := fields[token_at].strip(" "))
+                and not (has_ids and fields[id_at] != str(next_id))
+                and not (is_loose and (TAB in line or "" in fields))
+            ):
+                tokens.append(token)
+                tags.append(tag)
+                numbers.append(number)
+                next_id += 1
+                continue
+            self._next_id = next_id
+            if line.strip(" \t"):
+                self.add(number, line)
+            else:
+                self.end()
+            next_id, tokens, tags, numbers = self._next_id, self._tokens, self._tags, self._lines
+        self._next_id = next_id
+
     def add(self, number: int, line: str) -> None:
         """Take up the line of a token."""
         layout = self.layout
@@ -339,6 +373,7 @@ class _Sentences:
                 f"{expected}: correct it, or add it to class_names in dataset.toml"
             )
         else:
+            self._tag_of[fields[layout.tag]] = tag
             self._tokens.append(token)
             self._tags.append(tag)
             self._lines.append(number)
@@ -457,12 +492,8 @@ def _find_separator(lines: Sequence[str], n_fields: int) -> str:
         counts = Counter(len(_split(line, separator)) for line in lines)
         if n_fields:
             return (counts[n_fields], 0, separator == TAB)
-        most = (
-            max((count, n) for n, count in counts.items() if n >= FEWEST_FIELDS)
-            if max(counts, default=0) > 1
-            else (0, 0)
-        )
-        return (*most, separator == TAB)
+        n_lines, most = max(((count, n) for n, count in counts.items() if n >= FEWEST_FIELDS), default=(0, 0))
+        return (n_lines, most, separator == TAB)
 
     return max((TAB, WHITE_SPACE), key=score)
 

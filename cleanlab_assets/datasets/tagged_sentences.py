@@ -196,12 +196,15 @@ def describe_mixed_schemes(files: Sequence[tuple[str, Sequence[TaggedSentence]]]
         files: name and sentences of each file.
     """
     begins: dict[str, list[str]] = {"B": [], "I": []}
+    marks = {tag: (tag[:1], tag[2:]) if tag[1:2] == "-" else ("", "") for tag in _list_tags(files)}
+    if not begins.keys() <= {mark for mark, _ in marks.values()}:
+        return []
     for name, sentences in files:
         for sentence in sentences:
             before = ""
             for line, tag in zip(sentence.lines, sentence.tags, strict=True):
-                mark, _, kind = tag.partition("-")
-                if kind and mark in begins and before != kind:
+                mark, kind = marks[tag]
+                if kind and before != kind and mark in begins:
                     begins[mark].append(f"{name}:{line}")
                 before = kind
     by_b, by_i = begins["B"], begins["I"]
@@ -211,6 +214,10 @@ def describe_mixed_schemes(files: Sequence[tuple[str, Sequence[TaggedSentence]]]
         f"{len(by_b):,} spans begin with B- (IOB2) and {len(by_i):,} with I- (IOB1), such as in "
         f"{(by_b if len(by_b) < len(by_i) else by_i)[0]}: the two schemes are mixed, or these tags are wrong"
     ]
+
+
+def _list_tags(files: Iterable[tuple[str, Sequence[TaggedSentence]]]) -> set[str]:
+    return {tag for _, sentences in files for sentence in sentences for tag in sentence.tags}
 
 
 def find_tags(files: Iterable[Path], read: Callable[[Path, Faults], TaggedFile]) -> tuple[str, ...]:
@@ -240,7 +247,7 @@ def _find_tags(
     faults = Faults()
     sentences, _ = read(path, faults)
     faults.raise_any(SourceFormatError)
-    return frozenset(tag for sentence in sentences for tag in sentence.tags)
+    return frozenset(_list_tags([(path.name, sentences)]))
 
 
 def describe_own_tokens(

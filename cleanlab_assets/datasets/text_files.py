@@ -88,8 +88,8 @@ def read_text(path: Path, encoding: str | None = None) -> str:
 
 def read_lines(path: Path, encoding: str | None = None) -> list[str]:
     """Return the lines of a file without their ends; only LF, CR LF and CR end a line. See ``open_text``."""
-    with open_text(path, encoding) as stream:  # which reads each of the three as a line feed
-        return [line.removesuffix("\n") for line in stream]
+    lines = read_text(path, encoding).split("\n")  # as which each of the three is read
+    return lines if lines[-1] else lines[:-1]
 
 
 def split_lines(text: str) -> list[str]:

@@ -101,7 +101,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(data_dir: Path, content: bytes, form: str) -> tuple[Sentences, list[str]]:
-    """Read a file through its description, as a command does; return what it says beyond the columns and schemes."""
+    """Read a file through its description, as a command does; return the notes that not every file has."""
     (data_dir / "mine" / "t.txt").write_bytes(content)
     names = ", ".join(f'"{tag}"' for tag in TAGS)
     separator = '[options]\nseparator = "\\t"\n' if form == "conll2003" else ""
@@ -114,7 +114,8 @@ def load(data_dir: Path, content: bytes, form: str) -> tuple[Sentences, list[str
         raise dataset
     found = dataset.read(resolve_source_files(dataset, data_dir))
     assert dataset.find_allowed_labels(found.table["tag"]).all()
-    notes = [note for note in found.notes if "fields are separated by" not in note and "IOB" not in note]
+    usual = ("IOB", *(["fields are separated by tabs"] if form == "conll2003" else []))
+    notes = [note for note in found.notes if not any(words in note for words in usual)]
     return sentences_of(found.table), notes
 
 

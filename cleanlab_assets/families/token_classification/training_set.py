@@ -117,6 +117,7 @@ def build_token_training_set(
             f"{dataset.name}: found the tag {quote(str(learnt.iloc[0]))} alone in the {len(learnt):,} train rows, "
             f"expected at least two tags: is {quote(dataset.label)} the column of tags?"
         )
+    notes += _describe_shared_sentences(built)
     return TrainingSet(table=built, notes=(*notes, *rare_tags), small_classes=tuple(rare_tags))
 
 
@@ -218,6 +219,18 @@ def _divide(
 def _say_parts(aside: Mapping[str, float], folds: int) -> str:
     parts = [*(f"{name} rows" for name in aside), f"{folds} folds"]
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if aside else parts[-1]
+
+
+def _describe_shared_sentences(table: pd.DataFrame) -> list[str]:
+    """Say how many sentences that are kept aside have the words of a train sentence, which a model may have learnt."""
+    sentences = table[table["position"] == 1]
+    known = set(sentences.loc[sentences["split"] == TRAIN, "sentence"])
+    notes = []
+    for name in (VALIDATION, TEST):
+        aside = sentences.loc[sentences["split"] == name, "sentence"]
+        if n_shared := int(aside.isin(known).sum()):
+            notes.append(f"{n_shared:,} of {len(aside):,} {name} sentences have the words of a train sentence")
+    return notes
 
 
 def _describe_rare_tags(table: pd.DataFrame, dataset: Dataset) -> list[str]:

@@ -213,6 +213,17 @@ def test_a_tag_of_a_single_fold_is_told() -> None:
     assert told not in build(GRAMMAR.load({})).notes
 
 
+def test_sentences_on_both_sides_of_the_split_are_counted_by_their_words() -> None:
+    raw = GRAMMAR.load({})
+    texts = {part: raw.loc[raw["part"] == part, "sentence"].drop_duplicates() for part in ("train", "test")}
+    copied = texts["train"].iloc[:3].tolist()
+    free = texts["test"][~texts["test"].isin(texts["train"])].iloc[:3].tolist()
+    alike = raw.assign(sentence=raw["sentence"].astype(str).replace(dict(zip(free, copied, strict=True))))
+    found = [build(table).notes for table in (raw, alike.astype({"sentence": "category"}))]
+    counts = [[int(note.split()[0]) for note in notes if "test sentences have the words" in note] for notes in found]
+    assert sum(counts[1]) == sum(counts[0]) + 3
+
+
 def test_tags_that_no_row_has_are_told_once() -> None:
     raw = GRAMMAR.load({})
     built = build(raw[~raw["tag"].isin(["ADV", "NUM"])])
