@@ -42,8 +42,8 @@ def label_column(labels: Iterable[str | None], class_names: Sequence[str]) -> pd
         object column with the labels. Both compare in NFC.
     """
     given = list(labels)
-    names = {label: to_nfc(label) for label in set(given) if isinstance(label, str)}
-    column = pd.Series([names.get(label, label) for label in given], dtype=object)
+    names = {label: label if label is None else to_nfc(label) for label in set(given)}
+    column = pd.Series([names[label] for label in given], dtype=object)
     if column.isin(list(class_names)).all():
         return column.astype(pd.CategoricalDtype(list(class_names)))
     return column

@@ -183,7 +183,9 @@ class TokenReader:
         """
         head = lines[:LOOKED_AT]
         numbered = [(number, line) for number, line in enumerate(head, start=1) if self._may_be_token(line)]
-        names, source, notes = self.options.columns or self.form.columns, "columns under [options]", []
+        names, source, notes = self.form.columns, "this form", []
+        if self.options.columns:
+            names, source = self.options.columns, "columns under [options]"
         if not self.options.columns and (said := _find_global_columns(head)):
             names, source = said, "# global.columns"
         looks = [line for _, line in numbered] or [line for line in head if line.strip(" \t")]

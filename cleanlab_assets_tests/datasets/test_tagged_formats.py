@@ -53,6 +53,11 @@ def load(folder: Path, *, form: str = "conll2003", said: str = "", **texts: str 
     files = "".join(f'{part} = "{part}.txt"\n' for part in texts)
     description = f'family = "token_classification"\nformat = "{form}"\n{top}\n[files]\n{files}[options]\n{options}'
     (data_dir / "mine" / "dataset.toml").write_text(description, encoding="utf-8")
+    return read_own(data_dir)
+
+
+def read_own(data_dir: Path) -> NotedTable:
+    """Read the dataset of a data directory; every tag is one of its classes, and every sentence has a name."""
     dataset = find_own_datasets(data_dir)["mine"]
     if not isinstance(dataset, Dataset):
         raise dataset
@@ -294,6 +299,22 @@ def test_a_mixture_of_schemes_is_told(tmp_path: Path, tags: list[str], note: str
     notes = [line for line in load(tmp_path, train="\n".join(f"w {tag}" for tag in tags)).notes if "IOB" in line]
     assert len(notes) == bool(note)
     assert note in "".join(notes)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("said", ["", 'class_names = ["A", "B"]'])
+def test_files_are_found_and_tags_known_however_their_letters_are_written(tmp_path: Path, form: str, said: str) -> None:
+    load(tmp_path, form=form, said='class_names = ["A", "B"]', train=write_words(form, [("ü", "A"), ("b", "B")]))
+    folder = tmp_path / "data" / "mine"
+    (folder / "train.txt").rename(folder / "u\u0308.txt")
+    column = "" if form == "conll2003" else "[options]\ntag_column = 4\n"
+    description = f'family = "token_classification"\nformat = "{form}"\n{said}\n[files]\ntrain = "\u00fc.txt"\n{column}'
+    (folder / "dataset.toml").write_text(description, encoding="utf-8")
+    if form == "conllu" and not said:  # those of UPOS, of which A is none
+        with pytest.raises(UnreadableInputError, match=re.escape("u\u0308.txt, line 1: found the tag 'A'")):
+            read_own(tmp_path / "data")
+    else:
+        assert read_own(tmp_path / "data").table["tag"].tolist() == ["A", "B"]
 
 
 @pytest.mark.parametrize("form", FORMS)

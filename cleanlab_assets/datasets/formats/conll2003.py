@@ -38,6 +38,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDataset, read_section
+from cleanlab_assets.datasets.names import find_path
 from cleanlab_assets.datasets.tagged_files import ColumnOptions, TokenForm, TokenReader
 from cleanlab_assets.datasets.tagged_sentences import (
     FAMILY,
@@ -83,7 +84,7 @@ def _describe(description: OwnDataset, folder: Path) -> Dataset:
         has_header=options.header,
         comment_mark=options.comment_mark,
     )
-    paths = [folder / file for file in description.files.values()]
+    paths = [find_path(folder, file) for file in description.files.values()]
     class_names = description.class_names or find_tags(paths, read)
     return describe_own_tokens(description, folder, replace(read, class_names=class_names), class_names)
 

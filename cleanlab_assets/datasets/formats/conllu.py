@@ -36,6 +36,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDataset, read_section
+from cleanlab_assets.datasets.names import find_path
 from cleanlab_assets.datasets.tagged_files import NO_VALUE, ColumnOptions, TokenForm, TokenReader
 from cleanlab_assets.datasets.tagged_sentences import (
     FAMILY,
@@ -65,7 +66,7 @@ def _describe(description: OwnDataset, folder: Path) -> Dataset:
     check_parts(description, folder)
     options = read_section(ColumnOptions, description.options, "options", folder / DESCRIPTION_FILE)
     read = TokenReader(form=CONLLU, options=options, encoding=description.encoding)
-    paths = [folder / file for file in description.files.values()]
+    paths = [find_path(folder, file) for file in description.files.values()]
     class_names = description.class_names
     if not class_names:
         is_upos = not paths[0].is_file() or read.read_layout(paths[0]).tag_name == "UPOS"

@@ -29,7 +29,7 @@ _MARKS = (MARK_BEGIN, MARK_END)
 _LABELS = ("given_label", "suggested_label")
 
 
-@step(storage="html", code_version="2", value=str, shows_catalogue=True)
+@step(storage="html", code_version="3", value=str, shows_catalogue=True)
 def token_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -211,5 +211,5 @@ def _describe_tags(label_issues: pd.DataFrame, cross_validation: Mapping[str, fl
             Figure("Which tags are in doubt", plot_noise_matrix(matrix), alt),
             Figure("Tokens per tag", balance, f"Bar chart of {len(tags)} tags; the table has the same numbers."),
         ],
-        tables=[Table("Tags", frame, "In the order of the catalogue.", max_rows=200, shares={"share of tag"})],
+        tables=[Table("Tags", frame, "In the order of the classes.", max_rows=200, shares={"share of tag"})],
     )

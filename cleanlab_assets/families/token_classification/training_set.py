@@ -115,7 +115,7 @@ def build_token_training_set(
     if learnt.nunique() < 2:  # noqa: PLR2004 - one tag leaves nothing to learn
         raise UnreadableInputError(
             f"{dataset.name}: found the tag {quote(str(learnt.iloc[0]))} alone in the {len(learnt):,} train rows, "
-            f"expected at least two tags: is {quote(dataset.label)} the column of tags?"
+            "expected at least two tags"
         )
     notes += _describe_shared_sentences(built)
     return TrainingSet(table=built, notes=(*notes, *rare_tags), small_classes=tuple(rare_tags))
@@ -178,8 +178,9 @@ def _divide_train_file(
                 notes.append(_say_why_not_by_document(table, is_named, _say_parts(aside, folds)))
             return found.split, found.fold, notes
     raise UnreadableInputError(
-        f"{dataset.name}: found {sentences.max(initial=-1) + 1:,} sentences of different text to train on, too few for "
-        f"{_say_parts(aside, folds)}: add sentences, or ask for fewer folds (--folds)"
+        f"{dataset.name}: found {sentences.max(initial=-1) + 1:,} sentences of different text to train on, expected at "
+        f"least {folds + len(aside)}, one for each of {_say_parts(aside, folds)}, and more where they are of unequal "
+        "length: add sentences, or ask for fewer folds (--folds)"
     )
 
 

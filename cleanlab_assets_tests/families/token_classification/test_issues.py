@@ -199,7 +199,7 @@ def test_documents_of_a_genre_each_are_divided_whatever_their_genre() -> None:
 
 
 def test_too_few_sentences_are_refused_with_what_to_do() -> None:
-    with pytest.raises(UnreadableInputError, match=r"found 4 sentences of different text .* 3 folds: .*--folds"):
+    with pytest.raises(UnreadableInputError, match=r"found 4 sentences .* at least 5, .* 3 folds, .*--folds"):
         build(name_documents([2, 2]))
 
 
