@@ -143,7 +143,7 @@ class TokenReader:
         lines = read_lines(path, self.encoding)
         layout = self.find_layout(path.name, lines)
         sentences = _Sentences(path.name, layout, self, faults)
-        marks = tuple(filter(None, {"#", DOCUMENT_START, self.comment_mark}))
+        marks = self._marks
         marked = [number for number, line in enumerate(lines, start=1) if line.startswith(marks)]
         comments = self._find_comments(lines, marked, layout)
         n_known = len(faults)
@@ -211,8 +211,13 @@ class TokenReader:
         word_id = place.seek(self.form.id_column) if self.form.id_column else None
         return Layout(separator, place.n_fields, names, token, tag, word_id, first_line, tuple(notes))
 
+    @property
+    def _marks(self) -> tuple[str, ...]:
+        """What may begin a line that is no token."""
+        return tuple(filter(None, ("#", DOCUMENT_START, self.comment_mark)))
+
     def _may_be_token(self, line: str) -> bool:
-        return not line.startswith(("#", DOCUMENT_START)) and bool(line.strip(" \t"))
+        return not line.startswith(self._marks) and bool(line.strip(" \t"))
 
     def _is_header(self, first: Sequence[str]) -> bool:
         """Whether a line names the columns: those that are stated, or a token and a tag in their usual places."""

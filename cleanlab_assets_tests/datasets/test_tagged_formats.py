@@ -207,6 +207,12 @@ PLAIN = [[("York", "B"), ("is", "O")], [("#", "O"), ("big", "O")]]
             "tag column NER of 2",
         ),
         ("# id 7 x\nYork x x B\nis x x O\n# id\n\n# x x O\nbig x x O\n", "", PLAIN, "2 lines that begin with '#' are"),
+        (
+            "% a\nword tag\nYork B\nis O\n\n# O\nbig O\n",
+            '[options]\ncomment_mark = "%"\nheader = true',
+            PLAIN,
+            "the token is column word and the tag column tag",
+        ),
         ("% a\nYork B\nis O\n\n# O\nbig O\n", '[options]\ncomment_mark = "%"', PLAIN, "one line is taken for comm"),
     ],
 )
