@@ -174,7 +174,8 @@ def test_probabilities_that_nearly_sum_to_one_are_divided_and_it_is_said(folder:
     np.save(folder / "p.npy", make_tokens()[2] * 1.0005)
     describe(folder, "p.npy")
     run = audit(folder)
-    assert f"p.npy: the probabilities of {N_TOKENS:,} rows were divided by their sum" in run.facts.notes[0]
+    said = f"p.npy: the probabilities of {N_TOKENS:,} rows were divided by their sum"
+    assert any(said in note for note in run.facts.notes)
 
 
 def change(row: int, column: str, value: str) -> pd.DataFrame:

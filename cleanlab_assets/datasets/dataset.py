@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from cleanlab_assets.datasets.names import find_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -83,7 +85,7 @@ class SourceFile:
 
     def path_in(self, folder: Path) -> Path:
         """Return where the file lies, or should lie; ``folder`` is that of its dataset in the data directory."""
-        return (self.directory or folder) / self.name
+        return find_path(self.directory or folder, self.name)
 
     @property
     def is_own(self) -> bool:

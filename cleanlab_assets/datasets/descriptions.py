@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from cleanlab_assets.datasets.errors import UnreadableInputError, cut, quote
 from cleanlab_assets.datasets.headers import find_repeated
 from cleanlab_assets.datasets.model_references import is_reference, name_own_model, require_reference
+from cleanlab_assets.datasets.names import names_to_nfc, to_nfc
 from cleanlab_assets.datasets.text_files import is_text_encoding
 
 if TYPE_CHECKING:
@@ -66,7 +67,12 @@ class OwnDataset(BaseModel):
     @field_validator("class_names")
     @classmethod
     def _check_class_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return require_distinct(value)
+        return require_distinct(tuple(map(to_nfc, value)))
+
+    @field_validator("columns")
+    @classmethod
+    def _check_columns(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return {name: names_to_nfc(said) for name, said in value.items()}
 
     @field_validator("model")
     @classmethod

@@ -10,6 +10,7 @@ from cleanlab_assets.datasets.dataset import SourceFile
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError, read_section
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.images import IMAGE_COLUMNS, LABEL, SEPARATOR, AnnotationError
+from cleanlab_assets.datasets.names import find_path, list_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -92,7 +93,7 @@ def read_picture(folder: Path, name: str, *, named_in: str) -> bytes:
     Raises:
         AnnotationError: the folder has no such picture, or the name leads outside.
     """
-    path = folder / name
+    path = find_path(folder, name)
     try:
         if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
             return path.read_bytes()
@@ -102,12 +103,12 @@ def read_picture(folder: Path, name: str, *, named_in: str) -> bytes:
 
 
 def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """Return the files of a folder with these suffixes, by name.
+    """Return the files of a folder with these suffixes, by name; those of operating systems are none.
 
     Raises:
         AnnotationError: there is none.
     """
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    found = [path for path in list_entries(folder) if path.suffix.lower() in suffixes]
     if not found:
         raise AnnotationError(f"{folder.name}: found no file, expected some with {', '.join(sorted(suffixes))}")
     return found

@@ -20,6 +20,7 @@ import pandas as pd
 
 from cleanlab_assets.datasets.dataset import Column
 from cleanlab_assets.datasets.errors import cut
+from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class AnnotatedImage:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "boxes", np.asarray(self.boxes, dtype=np.float64).reshape(-1, 4))
+        object.__setattr__(self, "box_labels", tuple(map(to_nfc, self.box_labels)))
         width, height = _read_size(self.image, f"{self.row_id}, field image")
         object.__setattr__(self, "_size", (width, height))
         if len(self.box_labels) != len(self.boxes):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cleanlab_assets.datasets.dataset import Column, Dataset, Gates, Location, Panel, SourceFile
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, row_ids
-from cleanlab_assets.datasets.text_files import decode_text
+from cleanlab_assets.datasets.text_files import decode_text, split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ def _read_lines(archive: Path, member: str, separator: str, n_fields: int) -> li
             raise SourceFormatError(f"{archive.name} has no {member}: found {', '.join(opened.namelist()[:20])}")
         if opened.getinfo(member).file_size > MAX_MEMBER_BYTES:
             raise SourceFormatError(f"{archive.name}: {member} is larger than {MAX_MEMBER_BYTES:,} bytes")
-        lines = decode_text(opened.read(member), member, "latin-1").splitlines()
+        lines = split_lines(decode_text(opened.read(member), member, "latin-1"))
     records = [line.split(separator) for line in lines]
     for number, record in enumerate(records, start=1):
         if len(record) != n_fields:

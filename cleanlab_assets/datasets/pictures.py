@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
 from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES
 from cleanlab_assets.datasets.images import AnnotationError, require_whole
+from cleanlab_assets.datasets.names import is_system_file, list_entries, to_nfc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -113,12 +114,12 @@ class PictureFolder:
         self._classes = [(part, folder) for part in tops for folder in _list_folders(part)]
         self._files = [(part, folder, file) for part, folder in self._classes for file in _walk(folder)]
         pictures = [found for found in self._files if found[2].suffix.lower() in PICTURE_SUFFIXES]
-        names = {folder.name for _, folder, _ in pictures}
+        names = {to_nfc(folder.name) for _, folder, _ in pictures}
         self.class_names = tuple(sorted(names, key=_as_number_or_name))
-        self.empty_folders = sorted({folder.name for _, folder in self._classes} - names)
+        self.empty_folders = sorted({to_nfc(folder.name) for _, folder in self._classes} - names)
         # By their names across the classes: sorted by class, the order itself would look like drift.
         self.pictures = sorted(pictures, key=lambda found: (found[2].relative_to(found[1]).as_posix(), found[1]))
-        beside = [file for top in sorted({root, *tops}) for file in sorted(top.iterdir()) if file.is_file()]
+        beside = [file for top in sorted({root, *tops}) for file in list_entries(top) if file.is_file()]
         others = [file for _, _, file in self._files if file.suffix.lower() not in PICTURE_SUFFIXES]
         self.other_files = [file.relative_to(root).as_posix() for file in (*beside, *others)]
         if len(self.class_names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
@@ -140,9 +141,9 @@ class PictureFolder:
                 content = file.read_bytes()
                 require_whole(content, place)
             except (OSError, AnnotationError):
-                yield place, folder.name, split, None
+                yield place, to_nfc(folder.name), split, None
             else:
-                yield place, folder.name, split, content
+                yield place, to_nfc(folder.name), split, content
 
     def validation_folders(self) -> list[str]:
         """Return the folders of validation rows, which count as train rows here."""
@@ -157,14 +158,15 @@ def has_parts(root: Path) -> bool:
 
 
 def _list_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [path for path in list_entries(folder) if path.is_dir() and not path.name.startswith(".")]
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder and of those within, by name; links to folders are not followed."""
     for top, folders, files in os.walk(folder):
         folders.sort()
-        yield from (folder / top / name for name in sorted(files) if not name.startswith("."))
+        shown = (name for name in sorted(files) if not name.startswith(".") and not is_system_file(name))
+        yield from (folder / top / name for name in shown)
 
 
 def _as_number_or_name(name: str) -> tuple[int, float, str]:

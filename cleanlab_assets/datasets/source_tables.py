@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.errors import UnreadableInputError
-from cleanlab_assets.datasets.text_files import open_text
+from cleanlab_assets.datasets.names import to_nfc
+from cleanlab_assets.datasets.text_files import read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,9 +39,11 @@ def label_column(labels: Iterable[str | None], class_names: Sequence[str]) -> pd
 
     Returns:
         A categorical column with exactly ``class_names`` as categories when every label is one of them, else an
-        object column with the labels as they came.
+        object column with the labels. Both compare in NFC.
     """
-    column = pd.Series(list(labels), dtype=object)
+    given = list(labels)
+    names = {label: label if label is None else to_nfc(label) for label in set(given)}
+    column = pd.Series([names[label] for label in given], dtype=object)
     if column.isin(list(class_names)).all():
         return column.astype(pd.CategoricalDtype(list(class_names)))
     return column
@@ -64,7 +67,7 @@ def read_fields(
         has_header: whether the first line holds the names.
         comment: what a line begins with that is none of the table, as a blank line is none then; such lines are only
             counted, and white space around fields is taken off.
-        encoding: that of a file without byte order mark, see ``open_text``.
+        encoding: that of a file without byte order mark, see ``read_lines``.
 
     Returns:
         Table with ``row_id`` (``<file>:<line>``) and the fields under their names, as text.
@@ -73,8 +76,7 @@ def read_fields(
         SourceFormatError: a line does not have a field for each name, or the header has other names.
         TextFileError: the file is of another encoding.
     """
-    with open_text(path, encoding) as stream:
-        lines = [line.rstrip("\n") for line in stream]
+    lines = read_lines(path, encoding)
     header = separator.join(names)
     if has_header and lines[:1] != [header]:
         raise SourceFormatError(f"{path.name}, line 1: found {''.join(lines[:1])!r}, expected the header {header!r}")

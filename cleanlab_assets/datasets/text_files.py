@@ -93,6 +93,18 @@ def read_text(path: Path, encoding: str | None = None) -> str:
         return stream.read()
 
 
+def read_lines(path: Path, encoding: str | None = None) -> list[str]:
+    """Return the lines of a file without their ends; only LF, CR LF and CR end a line. See ``open_text``."""
+    lines = read_text(path, encoding).split("\n")  # as which each of the three is read
+    return lines if lines[-1] else lines[:-1]
+
+
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text without their ends: unlike ``str.splitlines``, only LF, CR LF and CR end a line."""
+    lines = _LINE_END.split(text)
+    return lines if lines[-1] else lines[:-1]
+
+
 def decode_text(content: bytes, name: str, encoding: str | None = None) -> str:
     """Return the text of a file's content; ``name`` names the file in the error, see ``open_text``.
 

@@ -26,6 +26,7 @@ from cleanlab_assets.datasets.addresses import locate
 from cleanlab_assets.datasets.dataset import NotedTable, SourceFile
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, OwnDataset, OwnDatasetError, tell_fault
 from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.tables.columns import parse_texts
 from cleanlab_assets.datasets.tables.delimited import TableError
 from cleanlab_assets.datasets.tables.description import PredictionsFile
@@ -179,7 +180,7 @@ def _align_table(source: SourceTable, tokens: pd.DataFrame) -> Matrix:
 
 def _find_sentences(source: SourceTable, sentences: _Sentences) -> np.ndarray:
     """Return the sentence that each row belongs to, by its id, which two files may share, or else by its number."""
-    said = parse_texts(source.columns[SENTENCE], SENTENCE, missing=())
+    said = parse_texts(source.columns[SENTENCE], SENTENCE, missing=()).map(to_nfc, na_action="ignore")
     is_unique = len(set(sentences.ids)) == len(sentences.ids)
     by_id = said.map({name: number for number, name in enumerate(sentences.ids)} if is_unique else {})
     by_number = said.map({str(number + 1): number for number in range(len(sentences.ids))})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from cleanlab_assets.datasets.dataset import Dataset, Gates, Location, SourceFile
-from cleanlab_assets.datasets.formats.conllu import UPOS, read_conllu
+from cleanlab_assets.datasets.formats.conllu import READ_CONLLU, UPOS
 from cleanlab_assets.datasets.tagged_sentences import FAMILY, LABEL, TOKEN_COLUMNS, load_tagged_files
 
 RELEASE = "r2.16"
@@ -32,7 +32,7 @@ DATASET = Dataset(
         SourceFile(name=name, sha256=(_SHA256[part],), locations=(Location(url=f"{_ADDRESS}/{RELEASE}/{name}"),))
         for part, name in FILES.items()
     ),
-    load=partial(load_tagged_files, read=partial(read_conllu, encoding="utf-8"), parts=FILES, class_names=UPOS),
+    load=partial(load_tagged_files, read=READ_CONLLU, parts=FILES, class_names=UPOS),
     label=LABEL,
     class_names=UPOS,
     columns=TOKEN_COLUMNS,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from cleanlab_assets.datasets.descriptions import OwnDatasetError
 from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.datasets.images import encode_png
+from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.own_datasets import all_formats, find_own_datasets
 from cleanlab_assets.methods.provenance import catalogue_hash
 from cleanlab_assets_tests.datasets.table_checks import hash_table
@@ -85,7 +87,9 @@ FORMS = {
 }
 
 
-def write(data_dir: Path, form: str, encoding: str, *, stated: str = "", of_description: str = "utf-8") -> Path:
+def write(
+    data_dir: Path, form: str, encoding: str, *, stated: str = "", of_description: str = "utf-8", end: str = "\n"
+) -> Path:
     """Write a dataset of a form whose text files are of an encoding."""
     folder = data_dir / "mine"
     (folder / "images").mkdir(parents=True)
@@ -97,7 +101,7 @@ def write(data_dir: Path, form: str, encoding: str, *, stated: str = "", of_desc
         (folder / "classes" / name / "bild_ü.png").write_bytes(encode_png(np.eye(9, dtype=np.uint8)))
     (folder / "masks" / "bild_ü.png").write_bytes(encode_png(np.eye(9, dtype=np.uint8)))
     for name, text in FORMS[form].texts.items():
-        (folder / name).write_bytes(text.encode(encoding))
+        (folder / name).write_bytes(text.replace("\n", end).encode(encoding))
     files = "\n".join(f'{role} = "{name}"' for role, name in FORMS[form].files.items())
     line = f'encoding = "{stated}"\n' if stated else ""
     description = (
@@ -131,6 +135,62 @@ def test_every_form_reads_every_encoding(tmp_path: Path, form: str, encoding: st
         .astype(str)
     )
     assert told.apply(lambda column: column.str.contains("[äöüßéà]", regex=True)).to_numpy().any()
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("form", [form for form in FORMS if FORMS[form].texts])
+def test_every_form_reads_lines_of_every_system(tmp_path: Path, form: str, encoding: str, end: str) -> None:
+    write(tmp_path / "plain", form, "utf-8")
+    write(tmp_path / "other", form, encoding, end=end)
+    assert hash_table(load(tmp_path / "other")) == hash_table(load(tmp_path / "plain"))
+
+
+@pytest.mark.parametrize("letter", ["\u2028", "\u2029", "\u0085", "\u000b", "\u000c", "\u001c"])
+@pytest.mark.parametrize("form", ["conllu", "conll2003", "annotations", "coco", "table"])
+def test_no_other_character_ends_a_line_in_any_form(tmp_path: Path, form: str, letter: str) -> None:
+    """XML 1.0 can hold no control characters, and attributes of it no line ends at all."""
+    place = {"coco": "bild_ü", "annotations": "jörg", "table": "é"}.get(form, "Größe")
+    folder = write(tmp_path, form, "utf-8")
+    changed = f"{place[:1]}{letter}{place[1:]}x"
+    for name, text in FORMS[form].texts.items():
+        new = json.dumps(changed)[1:-1] if form == "coco" and letter < " " else changed
+        (folder / name).write_text(text.replace(place, new), encoding="utf-8", newline="")
+    for path in (folder / "images").glob("*.png"):
+        path.rename(path.with_name(path.name.replace(place, changed)))
+    told = load(tmp_path).drop(columns=["image"], errors="ignore").astype(str)
+    assert told.apply(lambda column: column.str.contains(changed, regex=False)).to_numpy().any()
+
+
+@pytest.mark.parametrize(("said", "written"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("form", FORMS)
+def test_names_compare_however_their_letters_are_written(
+    tmp_path: Path, form: str, said: Literal["NFC", "NFD"], written: Literal["NFC", "NFD"]
+) -> None:
+    """``dataset.toml`` writes classes, columns and files in one way; the files, and their names, in the other."""
+    write(tmp_path / "plain", form, "utf-8")
+    folder = write(tmp_path / "mine", form, "utf-8")
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".png")
+    for path in paths:
+        way = said if path.name == "dataset.toml" else written
+        path.write_text(unicodedata.normalize(way, path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rename(path.with_name(unicodedata.normalize(said if form == "mask_pairs" else "NFD", path.name)))
+    plain, found = load(tmp_path / "plain"), load(tmp_path / "mine")
+    dataset = find_own_datasets(tmp_path / "mine")["mine"]
+    assert isinstance(dataset, Dataset)
+    assert found[dataset.label].astype(str).tolist() == plain[dataset.label].astype(str).tolist()
+    assert list(map(to_nfc, found.columns)) == list(plain.columns)
+
+
+@pytest.mark.parametrize("form", ["coco", "voc", "pictures", "mask_pairs"])
+def test_files_of_operating_systems_are_no_data(tmp_path: Path, form: str) -> None:
+    write(tmp_path / "plain", form, "utf-8")
+    folder = write(tmp_path / "other", form, "utf-8")
+    for place in [path for path in folder.rglob("*") if path.is_dir()]:
+        for name in ("._bild_ü.png", "._a.xml", ".DS_Store", "Thumbs.db", "desktop.ini"):
+            (place / name).write_bytes(b"\0\5\x16\7")
+    assert hash_table(load(tmp_path / "other")) == hash_table(load(tmp_path / "plain"))
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if FORMS[form].texts])

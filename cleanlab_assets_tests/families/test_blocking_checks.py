@@ -184,6 +184,7 @@ def judge_tokens(**changed: list[Any]) -> CheckResult:
     rows = {
         "row_id": ["a", "b", "c", "d"],
         "sentence_id": ["s1", "s1", "s2", "s2"],
+        "document": ["", "", "d", "d"],
         "split": ["train", "train", "test", "test"],
         "fold": [0, 0, -1, -1],
     }
@@ -192,6 +193,13 @@ def judge_tokens(**changed: list[Any]) -> CheckResult:
 
 def test_sentences_in_one_part_are_sound() -> None:
     assert judge_tokens().passed
+    assert "documents" not in judge_tokens().description
+
+
+def test_documents_in_several_parts_are_counted() -> None:
+    found = judge_tokens(document=["d", "d", "d", "d"])
+    assert found.passed
+    assert "sentences of 1 documents lie in several parts" in found.description
 
 
 @pytest.mark.parametrize(

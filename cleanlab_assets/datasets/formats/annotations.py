@@ -42,6 +42,7 @@ from cleanlab_assets.datasets.descriptions import (
     require_distinct,
 )
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS, check_header
+from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.source_tables import SourceFormatError, label_column, parse_number_columns
 from cleanlab_assets.datasets.text_files import open_csv
 
@@ -242,6 +243,7 @@ def _parse_rows(
 
 def _to_labels(labels: pd.Series, class_names: tuple[str, ...]) -> pd.Series:
     """Return labels as classes, missing where there is none; unknown ones stay, for the check that names them."""
+    labels = labels.map(to_nfc, na_action="ignore")
     known = labels.isna() | labels.isin(list(class_names))
     dtype = pd.CategoricalDtype(list(class_names))
     return labels.astype(dtype) if known.all() else label_column(labels, class_names)

@@ -1,96 +1,100 @@
-"""CoNLL-2003: one token a line in fields separated by white space, sentences apart by blank lines.
+"""CoNLL-2003 and files like it: a token a line in fields, sentences apart by blank lines.
 
-Rules: the token is the first field, the tag the last. A line that begins with ``-DOCSTART-`` begins a document. Blank
-lines beside each other count as one, so that no sentence is empty. Every line has as many fields as the first.
-Sentences are named by their file and line.
+``dataset.toml`` beside the files::
+
+    family = "token_classification"
+    format = "conll2003"
+    class_names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+
+    [files]
+    train = "train.txt"
+
+    [options]
+    tag_column = "ner"                # by its name in a header, or its number; the last one if absent
+
+The token is the first field and the tag the last, unless ``token_column`` and ``tag_column`` state others. Fields are
+separated by tabs or by white space, whatever divides most lines alike. The names of the columns are those that
+``columns`` states, a comment ``# global.columns = …``, or a header: the first line is one if ``header`` says so, if
+it has the names that are stated, or if it begins with a name such as ``token`` and ends with one such as ``tag``. Notes
+tell what was found.
+
+A line that begins with ``-DOCSTART-`` begins a document, and so does a comment ``# newdoc``. Blank lines beside each
+other count as one. Sentences are named by the file and line of their first token, or by a comment ``# sent_id = …``.
+
+A line that begins with ``#`` is a comment if it has another number of fields than tokens have, or if it stands before
+the first token of a sentence with a tag that is none of ``class_names``, or none that another line has; else ``#`` is a
+token. A note tells how many comments there are, and ``comment_mark`` states what begins one.
+
+``class_names`` are the possible tags; where none are stated, the tags that the files have, which a note tells. A note
+also tells where some spans begin with ``B-`` (IOB2) and others with ``I-`` (IOB1). Refused are: a line with more or
+fewer fields than most, a line without token or tag, and a tag that is none of ``class_names``.
 
 https://aclanthology.org/W03-0419
 """
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.datasets.descriptions import Format, OwnDataset, OwnDatasetError
-from cleanlab_assets.datasets.source_tables import SourceFormatError
+from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDataset, read_section
+from cleanlab_assets.datasets.names import find_path
+from cleanlab_assets.datasets.tagged_files import ColumnOptions, TokenForm, TokenReader
 from cleanlab_assets.datasets.tagged_sentences import (
     FAMILY,
     PART_FILES,
-    TaggedSentence,
     check_parts,
     describe_own_tokens,
+    find_tags,
 )
-from cleanlab_assets.datasets.text_files import open_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cleanlab_assets.datasets.dataset import Dataset
 
-DOCUMENT_START = "-DOCSTART-"
-FEWEST_FIELDS = 2
+CONLL2003 = TokenForm(token=1, tag=-1)
 
 
-def read_conll2003(path: Path, *, encoding: str | None = None) -> list[TaggedSentence]:
-    """Read the sentences of a file in the form of CoNLL-2003.
+class Options(ColumnOptions):
+    r"""What ``[options]`` may say of files like those of CoNLL-2003.
 
-    Args:
-        path: the file.
-        encoding: that of a file without byte order mark; UTF-8 if absent.
-
-    Raises:
-        TextFileError: the file is of another encoding.
-        SourceFormatError: a line has another number of fields than the first, or there is no sentence; the message
-            names file and line.
+    Attributes:
+        token_column: the column of the tokens, by its name or its number: 1 is the first, -1 the last; the first if
+            absent.
+        tag_column: the column of the tags, likewise; the last if absent.
+        columns: the names of all columns in their order, where the file does not name them.
+        separator: what stands between two fields: ``"\t"``, ``" "`` for any number of spaces and tabs, or another
+            mark; if absent, what divides most lines alike.
+        header: whether the first line names the columns; if absent, the line tells.
+        comment_mark: what begins a comment; ``""`` if there are none; if absent, the lines that begin with ``#`` tell.
     """
-    sentences: list[TaggedSentence] = []
-    block: list[tuple[int, list[str]]] = []
-    document, n_fields = "", 0
-    with open_text(path, encoding) as stream:
-        lines_of_file = [*stream, ""]
-    for number, line in enumerate(lines_of_file, start=1):
-        fields = line.split()
-        is_start = bool(fields) and fields[0] == DOCUMENT_START
-        if fields and not is_start:
-            n_fields = n_fields or max(len(fields), FEWEST_FIELDS)
-            if len(fields) != n_fields:
-                raise SourceFormatError(
-                    f"{path.name}, line {number}: found {len(fields)} fields separated by white space, "
-                    f"expected {n_fields}"
-                )
-            block.append((number, fields))
-            continue
-        if block:
-            lines = [at for at, _ in block]
-            sentences.append(
-                TaggedSentence(
-                    sentence_id=f"{path.name}:{lines[0]}",
-                    tokens=[found[0] for _, found in block],
-                    tags=[found[-1] for _, found in block],
-                    lines=lines,
-                    document=document,
-                )
-            )
-            block = []
-        if is_start:
-            document = f"{path.name}:{number}"
-    if not sentences:
-        raise SourceFormatError(f"{path.name}: found no sentence, expected at least one")
-    return sentences
+
+    header: bool | None = None
+    comment_mark: str | None = None
 
 
 def _describe(description: OwnDataset, folder: Path) -> Dataset:
     check_parts(description, folder)
-    if description.options or not description.class_names:
-        raise OwnDatasetError(
-            f"{folder / 'dataset.toml'}: found options {description.options!r} and class_names "
-            f"{list(description.class_names)}, expected no options, and the possible tags as class_names"
-        )
-    read = partial(read_conll2003, encoding=description.encoding)
-    return describe_own_tokens(description, folder, read, description.class_names)
+    options = read_section(Options, description.options, "options", folder / DESCRIPTION_FILE)
+    read = TokenReader(
+        form=CONLL2003,
+        options=options,
+        encoding=description.encoding,
+        has_header=options.header,
+        comment_mark=options.comment_mark,
+    )
+    paths = [find_path(folder, file) for file in description.files.values()]
+    class_names = description.class_names or find_tags(paths, read)
+    return describe_own_tokens(description, folder, replace(read, class_names=class_names), class_names)
 
 
 FORMAT = Format(
-    name="conll2003", families=(FAMILY,), describe=_describe, rules=__doc__, files=PART_FILES, takes_predictions=True
+    name="conll2003",
+    families=(FAMILY,),
+    describe=_describe,
+    rules=__doc__,
+    files=PART_FILES,
+    options=Options,
+    takes_predictions=True,
 )

@@ -19,6 +19,7 @@ import numpy as np
 
 from cleanlab_assets.datasets.errors import cut, quote
 from cleanlab_assets.datasets.headers import find_repeated
+from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.tables.delimited import (
     MOST_ERRORS,
     Dialect,
@@ -176,7 +177,7 @@ def _read_delimited(content: bytes, name: str, form: Form) -> SourceTable:
 
 def _make_distinct(header: Iterable[str]) -> list[str]:
     """Give columns without a name the name ``column_<number>``, and repeated ones a number behind theirs."""
-    stripped = [name.strip() for name in header]
+    stripped = [to_nfc(name.strip()) for name in header]
     known, names = set(stripped), dict[str, None]()
     for number, name in enumerate(stripped, start=1):
         wanted, count = name or f"column_{number}", 2

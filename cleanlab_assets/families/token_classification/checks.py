@@ -20,16 +20,22 @@ DETECTION_TOKENS = 10_000
 
 @check("training_set", is_blocking=True)
 def no_sentence_in_two_parts(context: StepContext, training_set: TrainingSetTable) -> CheckResult:
-    """No sentence is in two splits or two folds, and no row id occurs twice."""
+    """No sentence is in two splits or two folds, and no row id occurs twice; how many documents are is told."""
     rows = training_set.value
     part = rows.groupby("sentence_id", observed=True)[["split", "fold"]].nunique()
     torn = part.index[(part > 1).any(axis=1)].astype(str)
     repeated = rows.loc[rows["row_id"].duplicated(), "row_id"]
+    documents = rows[rows["document"].astype(str) != ""].groupby("document", observed=True)[["split", "fold"]].nunique()
+    n_torn_documents = int((documents > 1).any(axis=1).sum())
+    description = f"{len(torn):,} of {len(part):,} sentences are in two parts, {len(repeated):,} row ids occur twice"
+    if n_torn_documents:
+        description += f"; sentences of {n_torn_documents:,} documents lie in several parts"
     return rule(
         passed=len(torn) == 0 and repeated.empty,
-        description=f"{len(torn):,} of {len(part):,} sentences are in two parts, {len(repeated):,} row ids occur twice",
+        description=description,
         figures={
             "n_torn": len(torn),
+            "n_torn_documents": n_torn_documents,
             "n_repeated": len(repeated),
             "examples": Json([*torn[:10], *repeated.head(10)]),
         },

@@ -26,9 +26,10 @@ WORDS_AROUND = 12
 MOST_COMMON = 40
 TOP_ROWS = 50
 _MARKS = (MARK_BEGIN, MARK_END)
+_LABELS = ("given_label", "suggested_label")
 
 
-@step(storage="html", code_version="2", value=str, shows_catalogue=True)
+@step(storage="html", code_version="3", value=str, shows_catalogue=True)
 def token_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -197,9 +198,9 @@ def _describe_tags(label_issues: pd.DataFrame, cross_validation: Mapping[str, fl
             "out-of-sample F1": [cross_validation.get(f"{TAG_F1_PREFIX}{tag}", np.nan) for tag in tags],
         }
     )
-    matrix = pd.crosstab(flagged["given_label"].astype(str), flagged["suggested_label"].astype(str))
-    matrix = matrix.reindex(index=tags, columns=tags, fill_value=0).astype(int)
-    matrix.index.name, matrix.columns.name = "given label", "suggested label"
+    pairs = np.zeros((len(tags), len(tags)), dtype=np.int64)
+    np.add.at(pairs, tuple(pd.Index(tags).get_indexer(pd.Index(flagged[name].astype(str))) for name in _LABELS), 1)
+    matrix = pd.DataFrame(pairs, index=tags, columns=tags).rename_axis(index="given label", columns="suggested label")
     alt = "Heat map of the flagged tokens by given and suggested tag."
     balance = plot_class_balance(counts)
     return Section(
@@ -210,5 +211,5 @@ def _describe_tags(label_issues: pd.DataFrame, cross_validation: Mapping[str, fl
             Figure("Which tags are in doubt", plot_noise_matrix(matrix), alt),
             Figure("Tokens per tag", balance, f"Bar chart of {len(tags)} tags; the table has the same numbers."),
         ],
-        tables=[Table("Tags", frame, "In the order of the catalogue.", max_rows=200, shares={"share of tag"})],
+        tables=[Table("Tags", frame, "In the order of the classes.", max_rows=200, shares={"share of tag"})],
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from cleanlab_assets.datasets.errors import UnreadableInputError, quote
 from cleanlab_assets.families.contracts import FOLD, GIVEN_LABEL, ROW_ID, SPLIT, TableContract, count, filled
 from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 - a step tells its inputs by their types
 from cleanlab_assets.families.step import DATASET, Settings, StepContext, TrainingSetTable, step
@@ -28,12 +30,16 @@ from cleanlab_assets.methods.training_set import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.methods.shown import Shown
 
 VALIDATION = "validation"
 VALIDATION_FRACTION, TEST_FRACTION = 0.1, 0.2
 """Shares of the train tokens that are put aside, unless settings or files say otherwise."""
+LEAST_OF_SHARE = 0.25
+"""Share of what a part should get below which documents are too few or too unequal to fill it."""
 SPLITS = (TRAIN, VALIDATION, TEST)
 _SPLIT_OF_PART = {"train": TRAIN, "dev": VALIDATION, "test": TEST}
 KEPT_COLUMNS = ("row_id", "document", "genre", "sentence_id", "token", "position", "sentence")
@@ -52,8 +58,9 @@ def build_token_training_set(
     """Sample, split and fold the sentences of a raw dataset.
 
     The files say the split: train rows are learnt from, dev rows choose between variants, test rows compare them. Where
-    there is no dev or test file, whole documents of the train file are put aside (sentences of equal text together
-    where the source names no documents). Folds are made of documents in the same way.
+    there is no dev or test file, whole documents of the train file are put aside, alike in every genre if its documents
+    suffice. Folds are made of documents in the same way. Where the documents cannot fill every part, or some sentence
+    names none, sentences are divided in their place, those of equal text together; a note says so.
 
     Args:
         raw: raw table of the dataset, one row for each token.
@@ -72,8 +79,9 @@ def build_token_training_set(
         ``carried_columns`` of the dataset.
 
     Raises:
-        ValueError: a tag is none of the dataset's, there are fewer documents than parts to fill, or the train rows
-            hold fewer than two tags.
+        UnreadableInputError: there are fewer sentences of different text than parts to fill, or the train rows hold
+            fewer than two tags.
+        ValueError: a tag is none of the dataset's.
     """
     is_allowed = dataset.find_allowed_labels(raw[dataset.label])
     if not is_allowed.all():
@@ -90,29 +98,26 @@ def build_token_training_set(
     if max_sentences is not None:
         notes.append(f"the train part is a sample of at most {max_sentences:,} sentences, alike in every genre")
 
-    groups, kind = _group_tokens(table)
-    genres = table["genre"].cat.codes.to_numpy(dtype=np.int64)
-    for name, share in ((TEST, test_fraction), (VALIDATION, validation_fraction)):
-        if share == 0 or (split == name).any():
-            continue
-        rows = np.flatnonzero(split == TRAIN)
-        _require_groups(dataset, groups[rows], 2, kind)
-        aside = divide_rows(genres[rows], groups[rows], [share, 1 - share], seed=seed + len(name)) == 0
-        split[rows[aside]] = name
-        notes.append(f"there is no file of {name} rows: {kind} of the train file were put aside")
     rows = np.flatnonzero(split == TRAIN)
-    _require_groups(dataset, groups[rows], folds, kind)
+    shares = {TEST: test_fraction, VALIDATION: validation_fraction}
+    aside = {name: share for name, share in shares.items() if share > 0 and not (split == name).any()}
+    split[rows], train_folds, said = _divide_train_file(dataset, table.iloc[rows], aside, folds=folds, seed=seed)
     fold = np.full(len(table), NO_FOLD, dtype=np.int16)
-    # Documents are dealt out whatever their genre: a genre may have fewer documents than there are folds.
-    fold[rows] = divide_rows(np.zeros(len(rows), dtype=np.int64), groups[rows], [1 / folds] * folds, seed=seed + 1)
+    fold[rows] = train_folds
+    notes += said
 
     built = table[[*KEPT_COLUMNS, *dataset.carried_columns]].copy()
     built["given_label"] = pd.Categorical(table[dataset.label], categories=list(dataset.class_names))
     built["split"] = pd.Categorical(split, categories=list(SPLITS))
     built["fold"] = fold
     rare_tags = _describe_rare_tags(built, dataset)
-    if built.loc[rows, "given_label"].nunique() < 2:  # noqa: PLR2004 - one tag leaves nothing to learn
-        raise ValueError(f"{dataset.name}: the {len(rows):,} train rows hold fewer than two tags")
+    learnt = built.loc[split == TRAIN, "given_label"]
+    if learnt.nunique() < 2:  # noqa: PLR2004 - one tag leaves nothing to learn
+        raise UnreadableInputError(
+            f"{dataset.name}: found the tag {quote(str(learnt.iloc[0]))} alone in the {len(learnt):,} train rows, "
+            "expected at least two tags"
+        )
+    notes += _describe_shared_sentences(built)
     return TrainingSet(table=built, notes=(*notes, *rare_tags), small_classes=tuple(rare_tags))
 
 
@@ -128,28 +133,113 @@ def _draw_sentences(raw: pd.DataFrame, is_train: np.ndarray, max_sentences: int 
     numbers, _ = pd.factorize(raw["sentence_id"])
     train, first = np.unique(numbers[is_train], return_index=True)
     genres = raw.loc[is_train, "genre"].cat.codes.to_numpy()[first]
+    if len(np.unique(genres)) > max_sentences:  # documents of a genre each
+        genres = np.zeros_like(genres)
     drawn = train[draw_stratified_sample(genres, max_sentences, seed=seed)]
     kept: np.ndarray = ~is_train | np.isin(numbers, drawn)
     return kept
 
 
-def _group_tokens(table: pd.DataFrame) -> tuple[np.ndarray, str]:
-    """Return what must stay together for each row: its document, or its sentence's text where no document is named."""
-    has_documents = (table["document"].astype(str) != "").all()
-    groups = pd.factorize(table["document" if has_documents else "sentence"])[0].astype(np.int64)
-    return groups, "documents" if has_documents else "sentences"
+@dataclass(frozen=True)
+class _Division:
+    """The train file divided: split and fold of each row (-1 on rows put aside), and whether all parts are filled."""
+
+    split: np.ndarray
+    fold: np.ndarray
+    is_filled: bool
 
 
-def _require_groups(dataset: Dataset, groups: np.ndarray, n_parts: int, kind: str) -> None:
-    n_groups = len(np.unique(groups))
-    if n_groups < n_parts:
-        raise ValueError(f"{dataset.name}: found {n_groups} {kind} to train on, expected at least {n_parts}")
+def _divide_train_file(
+    dataset: Dataset, table: pd.DataFrame, aside: Mapping[str, float], *, folds: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return split and fold of each row of the train file, and what is to be told of how it was divided.
+
+    Args:
+        dataset: the catalogue entry.
+        table: the rows of the train file.
+        aside: the share of each part that is put aside.
+        folds: number of folds of the others.
+        seed: seed of the division.
+    """
+    documents, sentences = (
+        pd.factorize(table[name].astype(str))[0].astype(np.int64) for name in ("document", "sentence")
+    )
+    genres = table["genre"].cat.codes.to_numpy(dtype=np.int64)
+    is_named = (table["document"].astype(str) != "").to_numpy()
+    ways = [(sentences, genres, "sentences", 0.0), (sentences, np.zeros_like(genres), "sentences", 0.0)]
+    if is_named.all():
+        by_document = [(documents, strata, "documents", LEAST_OF_SHARE) for strata in (genres, np.zeros_like(genres))]
+        ways = by_document + ways
+    for groups, strata, kind, least in ways:
+        found = _divide(groups, strata, aside, folds=folds, seed=seed, least=least)
+        if found.is_filled:
+            notes = [f"there is no file of {name} rows: {kind} of the train file were put aside" for name in aside]
+            if is_named.any() and kind != "documents":
+                notes.append(_say_why_not_by_document(table, is_named, _say_parts(aside, folds)))
+            return found.split, found.fold, notes
+    raise UnreadableInputError(
+        f"{dataset.name}: found {sentences.max(initial=-1) + 1:,} sentences of different text to train on, expected at "
+        f"least {folds + len(aside)}, one for each of {_say_parts(aside, folds)}, and more where they are of unequal "
+        "length: add sentences, or ask for fewer folds (--folds)"
+    )
+
+
+def _say_why_not_by_document(table: pd.DataFrame, is_named: np.ndarray, parts: str) -> str:
+    n_documents = table.loc[is_named, "document"].nunique()
+    why = (
+        f"the train file names {n_documents:,} document{'s' * (n_documents != 1)}, too few or too unequal for {parts}"
+        if is_named.all()
+        else f"{table.loc[~is_named, 'sentence_id'].nunique():,} sentences of the train file name no document"
+    )
+    return f"{why}: sentences are divided, so that those of one document lie in several parts"
+
+
+def _divide(
+    groups: np.ndarray, strata: np.ndarray, aside: Mapping[str, float], *, folds: int, seed: int, least: float
+) -> _Division:
+    """Divide rows into parts put aside, alike in every stratum, and folds, each group whole in one part.
+
+    Filled is a part that has more than ``least`` of its share of the rows.
+    """
+    split = np.full(len(groups), TRAIN, dtype=object)
+    fold = np.full(len(groups), NO_FOLD, dtype=np.int16)
+    is_filled = len(groups) > 0
+    for name, share in aside.items():
+        rows = np.flatnonzero(split == TRAIN)
+        is_aside = divide_rows(strata[rows], groups[rows], [share, 1 - share], seed=seed + len(name)) == 0
+        is_filled &= bool(is_aside.sum() > least * share * len(rows))
+        split[rows[is_aside]] = name
+    rows = np.flatnonzero(split == TRAIN)
+    # Documents are dealt out whatever their genre: a genre may have fewer documents than there are folds.
+    fold[rows] = divide_rows(np.zeros_like(rows), groups[rows], [1 / folds] * folds, seed=seed + 1)
+    sizes = np.bincount(fold[rows], minlength=folds)
+    is_filled &= bool((sizes > least * len(rows) / folds).all())
+    return _Division(split, fold, is_filled)
+
+
+def _say_parts(aside: Mapping[str, float], folds: int) -> str:
+    parts = [*(f"{name} rows" for name in aside), f"{folds} folds"]
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if aside else parts[-1]
+
+
+def _describe_shared_sentences(table: pd.DataFrame) -> list[str]:
+    """Say how many sentences that are kept aside have the words of a train sentence, which a model may have learnt."""
+    sentences = table[table["position"] == 1]
+    known = set(sentences.loc[sentences["split"] == TRAIN, "sentence"])
+    notes = []
+    for name in (VALIDATION, TEST):
+        aside = sentences.loc[sentences["split"] == name, "sentence"]
+        if n_shared := int(aside.isin(known).sum()):
+            notes.append(f"{n_shared:,} of {len(aside):,} {name} sentences have the words of a train sentence")
+    return notes
 
 
 def _describe_rare_tags(table: pd.DataFrame, dataset: Dataset) -> list[str]:
-    notes = []
     has_test_rows = bool((table["split"] == TEST).any())
-    for name, found in count_rows_of_classes(table, dataset).iterrows():
+    counts, present = count_rows_of_classes(table, dataset), set(table["given_label"].astype(str))
+    absent = [str(name) for name in counts.index if name not in present]
+    notes = [f"no row has the tag{'s' * (len(absent) > 1)} {', '.join(absent)}"] if absent else []
+    for name, found in counts.drop(index=absent).iterrows():
         if found["folds"] == 0:
             notes.append(f"tag {name!r} has no train row")
         elif found["folds"] == 1:
@@ -205,7 +295,7 @@ class TrainingSetSettings(Settings):
 @step(
     "pandas",
     level=DATASET,
-    code_version="2",
+    code_version="3",
     facts=TrainingSetFacts,
     contract=TableContract(
         "TokenTrainingSet",

@@ -9,6 +9,7 @@ from cleanlab.token_classification.filter import find_label_issues as find_neste
 from cleanlab.token_classification.rank import get_label_quality_scores
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
+from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.datasets.grammar_sentences import DATASET as GRAMMAR
 from cleanlab_assets.families.token_classification.issues import (
     count_common_errors,
@@ -158,13 +159,48 @@ def test_sentences_of_no_document_are_told_apart_where_others_have_one() -> None
     assert train.groupby("sentence", observed=True)["fold"].nunique().eq(1).all()
 
 
-def test_fewer_documents_than_folds_are_refused() -> None:
+def name_documents(sizes: list[int], genre: str = "") -> pd.DataFrame:
+    """The train sentences of the grammar in documents of these sizes (of sentences)."""
     raw = GRAMMAR.load({})
-    train = raw["part"] == "train"
-    two = pd.Categorical(np.where(train, np.where(np.arange(len(raw)) % 2, "one", "two"), "other"))
-    with pytest.raises(ValueError, match="found 2 documents to train on, expected at least 3"):
-        build(raw.assign(document=two))
-    assert build(raw.assign(document=two), folds=2).table["fold"].nunique() == 3, "two, and those without"
+    raw = raw[raw["part"] == "train"].reset_index(drop=True)
+    numbers = pd.factorize(raw["sentence_id"])[0]
+    raw = raw[numbers < sum(sizes)].reset_index(drop=True)
+    owners = np.repeat(np.arange(len(sizes)), sizes)[numbers[numbers < sum(sizes)]]
+    named = pd.Categorical([f"{genre}{owner}" for owner in owners])
+    return raw.assign(document=named, genre=named if genre else raw["genre"])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "folds", "named"),
+    [([80], 5, "1 document,"), ([30, 20, 30], 2, "3 documents,"), ([200, *[5] * 12], 3, "13 documents,")],
+    ids=["one", "fewer than parts", "one of nearly all sentences"],
+)
+def test_where_documents_cannot_fill_every_part_sentences_do_and_it_is_said(
+    sizes: list[int], folds: int, named: str
+) -> None:
+    built = build(name_documents(sizes), folds=folds)
+    shares = built.table["split"].value_counts(normalize=True)
+    assert shares["test"] == pytest.approx(0.2, abs=0.05)
+    assert shares["validation"] == pytest.approx(0.08, abs=0.05)
+    sizes_of_folds = built.table.loc[built.table["split"] == "train", "fold"].value_counts(normalize=True)
+    assert sizes_of_folds.min() > 0.5 / folds
+    assert built.table.groupby("sentence", observed=True)[["split", "fold"]].nunique().eq(1).all(axis=None)
+    (note,) = [note for note in built.notes if "several parts" in note]
+    assert f"the train file names {named} too few or too unequal for test rows, validation rows and" in note
+
+
+def test_documents_of_a_genre_each_are_divided_whatever_their_genre() -> None:
+    built = build(name_documents([6] * 40, genre="genre"))
+    shares = built.table["split"].value_counts(normalize=True)
+    assert shares["test"] == pytest.approx(0.2, abs=0.05)
+    assert shares["validation"] == pytest.approx(0.08, abs=0.05)
+    assert built.table.groupby("document", observed=True)[["split", "fold"]].nunique().eq(1).all(axis=None)
+    assert build(name_documents([6] * 40, genre="genre"), max_sentences=30).table["sentence_id"].nunique() == 30
+
+
+def test_too_few_sentences_are_refused_with_what_to_do() -> None:
+    with pytest.raises(UnreadableInputError, match=r"found 4 sentences .* at least 5, .* 3 folds, .*--folds"):
+        build(name_documents([2, 2]))
 
 
 def test_a_tag_of_a_single_fold_is_told() -> None:
@@ -175,6 +211,29 @@ def test_a_tag_of_a_single_fold_is_told() -> None:
     told = "the train rows of tag 'VERB' are all in one fold: its model never saw the tag"
     assert told in build(raw).notes
     assert told not in build(GRAMMAR.load({})).notes
+
+
+def test_sentences_on_both_sides_of_the_split_are_counted_by_their_words() -> None:
+    raw = GRAMMAR.load({})
+    texts = {part: raw.loc[raw["part"] == part, "sentence"].drop_duplicates() for part in ("train", "test")}
+    copied = texts["train"].iloc[:3].tolist()
+    free = texts["test"][~texts["test"].isin(texts["train"])].iloc[:3].tolist()
+    alike = raw.assign(sentence=raw["sentence"].astype(str).replace(dict(zip(free, copied, strict=True))))
+    found = [build(table).notes for table in (raw, alike.astype({"sentence": "category"}))]
+    counts = [[int(note.split()[0]) for note in notes if "test sentences have the words" in note] for notes in found]
+    assert sum(counts[1]) == sum(counts[0]) + 3
+
+
+def test_tags_that_no_row_has_are_told_once() -> None:
+    raw = GRAMMAR.load({})
+    built = build(raw[~raw["tag"].isin(["ADV", "NUM"])])
+    assert [note for note in built.notes if "ADV" in note or "NUM" in note] == ["no row has the tags ADV, NUM"]
+
+
+def test_one_tag_alone_is_refused() -> None:
+    raw = GRAMMAR.load({})
+    with pytest.raises(UnreadableInputError, match="found the tag 'NOUN' alone"):
+        build(raw[raw["tag"] == "NOUN"])
 
 
 def test_folds_are_drawn_apart_from_the_split() -> None:
