@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, TypeVar
 
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
-from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES
+from cleanlab_assets.datasets.folders import is_system_file, walk_files
 from cleanlab_assets.datasets.images import AnnotationError, require_whole
+from cleanlab_assets.datasets.picture_files import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -118,7 +118,7 @@ class PictureFolder:
         self.empty_folders = sorted({folder.name for _, folder in self._classes} - names)
         # By their names across the classes: sorted by class, the order itself would look like drift.
         self.pictures = sorted(pictures, key=lambda found: (found[2].relative_to(found[1]).as_posix(), found[1]))
-        beside = [file for top in sorted({root, *tops}) for file in sorted(top.iterdir()) if file.is_file()]
+        beside = [file for top in sorted({root, *tops}) for file in sorted(top.iterdir()) if _is_data(file)]
         others = [file for _, _, file in self._files if file.suffix.lower() not in PICTURE_SUFFIXES]
         self.other_files = [file.relative_to(root).as_posix() for file in (*beside, *others)]
         if len(self.class_names) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
@@ -156,15 +156,17 @@ def has_parts(root: Path) -> bool:
     return bool(folders) and all(folder.name.lower() in parts for folder in folders)
 
 
+def _is_data(path: Path) -> bool:
+    return path.is_file() and not is_system_file(path.name)
+
+
 def _list_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of those within, by name; links to folders are not followed."""
-    for top, folders, files in os.walk(folder):
-        folders.sort()
-        yield from (folder / top / name for name in sorted(files) if not name.startswith("."))
+    """Yield the files of a folder and of those within, by name; hidden ones are left out."""
+    yield from (file for file in walk_files(folder) if not file.name.startswith("."))
 
 
 def _as_number_or_name(name: str) -> tuple[int, float, str]:
