@@ -248,9 +248,23 @@ def require_whole(content: bytes, where: str) -> None:
     """
     read_size(content, where)
     try:
+        require_checksums(content)
         decode_image(content)
     except DAMAGED as error:
         raise AnnotationError(f"{where}: found a damaged picture: {cut(str(error))}") from error
+
+
+def require_checksums(content: bytes) -> None:
+    """Refuse a PNG of which a part has changed since it was written: Pillow decodes it to other pixels without a word.
+
+    Raises:
+        SyntaxError: a checksum is not that of its part; ``DAMAGED`` has the errors of other damage.
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as picture:
+        if picture.format == "PNG":
+            picture.verify()
 
 
 def _decode_if_bytes(content: object) -> np.ndarray | None:

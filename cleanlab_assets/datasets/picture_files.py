@@ -25,6 +25,7 @@ from cleanlab_assets.datasets.images import (
     encode_png,
     has_sixteen_bits,
     read_size,
+    require_checksums,
     to_eight_bits,
 )
 
@@ -194,6 +195,7 @@ def _look_at(named: NamedPicture) -> _Found:
         raise AnnotationError(f"{named.place}: cannot read the picture: {error.strerror or error}") from error
     width, height = read_size(content, named.place)
     try:
+        require_checksums(content)
         with Image.open(io.BytesIO(content)) as picture:
             n_pages = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
             orientation = int(picture.getexif().get(_ORIENTATION, _NOT_TURNED))

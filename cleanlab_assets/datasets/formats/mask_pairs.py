@@ -49,7 +49,7 @@ from cleanlab_assets.datasets.image_folders import (
     require_room_for_ignored,
     without_background,
 )
-from cleanlab_assets.datasets.images import DAMAGED, IGNORED_ID, AnnotationError, read_size
+from cleanlab_assets.datasets.images import DAMAGED, IGNORED_ID, AnnotationError, read_size, require_checksums
 from cleanlab_assets.datasets.picture_files import (
     NamedPicture,
     PictureIndex,
@@ -303,6 +303,7 @@ def _read_values(path: Path, place: str, *, has_colours: bool) -> tuple[np.ndarr
         raise AnnotationError(f"{place}: cannot read the mask: {error.strerror or error}") from error
     read_size(content, place)
     try:
+        require_checksums(content)
         with Image.open(io.BytesIO(content)) as picture:
             _require_mask(picture, place)
             if picture.mode not in _COLOURS and not has_colours:
