@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+_SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
-def is_system_file(name: str) -> bool:
-    """Whether a file is one that an operating system puts beside the data by itself."""
-    return name.startswith("._") or name.lower() in _SYSTEM_FILES
+def is_system_name(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that an operating system puts beside the data by itself."""
+    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
 
 
 def walk_files(root: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of those within, folder by folder, by name; files of operating systems left out.
+    """Yield the files of a folder and of those within, folder by folder, by name.
+
+    What is hidden, or comes from an operating system, is left out.
 
     Links are followed, each folder once, so that a circle ends. A link that leads nowhere is yielded as a file, so that
     whoever reads it hears of it.
@@ -30,8 +32,8 @@ def walk_files(root: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(place)
-        folders.sort()
-        yield from (Path(top) / name for name in sorted(files) if not is_system_file(name))
+        folders[:] = sorted(name for name in folders if not is_system_name(name))
+        yield from (Path(top) / name for name in sorted(files) if not is_system_name(name))
 
 
 def lies_within(name: str, root: Path) -> bool:

@@ -195,19 +195,21 @@ class BoxPlacer:
     n_clipped: int = field(default=0, init=False)
     n_empty: int = field(default=0, init=False)
 
-    def place(self, box: Box, *, size: tuple[int, int], shown: str, where: str) -> Box | None:
+    def place(self, box: Box, *, size: tuple[int, int], show: Callable[[], str], where: str) -> Box | None:
         """Return a box as x1, y1, x2, y2 in pixels; None where it is left out.
 
         Args:
             box: its edges in pixels of the picture.
             size: width and height of the picture.
-            shown: the box as the file has it.
+            show: says how the file has the box.
             where: its place in the file.
 
         Raises:
             AnnotationError: it is not finite, has no area, or passes the border.
         """
-        left, upper, right, lower = self.edges
+        if 0 <= box[0] < box[2] <= size[0] and 0 <= box[1] < box[3] <= size[1]:
+            return box
+        shown, (left, upper, right, lower) = show(), self.edges
         if not np.isfinite(box).all():
             raise AnnotationError(f"{where}: found {shown}, expected finite numbers")
         for side, low, high in (("width", 0, 2), ("height", 1, 3)):

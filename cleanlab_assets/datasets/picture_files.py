@@ -90,7 +90,10 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """A picture as its file has it; ``largest`` is the largest value of one of 16 bits, 0 of others."""
+    """A picture as its file has it.
+
+    ``largest`` is the largest value of one of 16 bits, 0 of others; ``is_plain`` says that the file may stay as it is.
+    """
 
     named: NamedPicture
     content: bytes
@@ -98,6 +101,7 @@ class _Found:
     shown_size: tuple[int, int]
     is_turned: bool
     largest: int
+    is_plain: bool
 
 
 class PictureIndex:
@@ -179,11 +183,7 @@ def read_all_pictures(
     found = _require_said_sizes(found, options, faults)
     turns = _decide_turns(found, options, notes)
     white = _choose_white(found, options, notes)
-    pictures = {}
-    for one in found:
-        with faults.gather():
-            pictures[one.named.row_id] = _read(one, white, is_turned=one.named.row_id in turns)
-    return pictures
+    return {one.named.row_id: _read(one, white, is_turned=one.named.row_id in turns) for one in found}
 
 
 def _look_at(named: NamedPicture) -> _Found:
@@ -197,8 +197,10 @@ def _look_at(named: NamedPicture) -> _Found:
     try:
         require_checksums(content)
         with Image.open(io.BytesIO(content)) as picture:
+            picture.load()
             n_pages = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
             orientation = int(picture.getexif().get(_ORIENTATION, _NOT_TURNED))
+            is_plain = to_eight_bits(picture) is picture and picture.format in _KEPT_AS_THEY_ARE
             largest = int(np.asarray(picture).max()) if has_sixteen_bits(picture) else 0
     except DAMAGED as error:
         raise _damaged(named, error) from error
@@ -212,6 +214,7 @@ def _look_at(named: NamedPicture) -> _Found:
         shown_size=(height, width) if is_quarter else (width, height),
         is_turned=orientation in range(2, 9),
         largest=largest,
+        is_plain=is_plain and orientation not in range(2, 9),
     )
 
 
@@ -285,17 +288,14 @@ def _choose_white(found: Sequence[_Found], options: PictureOptions, notes: list[
 def _read(found: _Found, white: int, *, is_turned: bool) -> Picture:
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(io.BytesIO(found.content)) as picture:
-            picture.load()
-            shown = ImageOps.exif_transpose(picture) if is_turned else picture
-            sound = to_eight_bits(shown, white)
-            is_kept = not found.is_turned and sound is picture and picture.format in _KEPT_AS_THEY_ARE
-            pixels = np.asarray(sound.convert("RGB"))
-    except DAMAGED as error:
-        raise _damaged(found.named, error) from error
+    if found.is_plain:
+        width, height = found.raw_size
+        return Picture(content=found.content, width=width, height=height)
+    with Image.open(io.BytesIO(found.content)) as picture:
+        shown = ImageOps.exif_transpose(picture) if is_turned else picture
+        pixels = np.asarray(to_eight_bits(shown, white).convert("RGB"))
     height, width = pixels.shape[:2]
-    return Picture(content=found.content if is_kept else encode_png(pixels), width=width, height=height)
+    return Picture(content=encode_png(pixels), width=width, height=height)
 
 
 def _damaged(named: NamedPicture, error: Exception) -> AnnotationError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
-from cleanlab_assets.datasets.folders import is_system_file, walk_files
+from cleanlab_assets.datasets.folders import is_system_name, walk_files
 from cleanlab_assets.datasets.images import AnnotationError, require_whole
 from cleanlab_assets.datasets.picture_files import PICTURE_SUFFIXES
 
@@ -111,7 +111,7 @@ class PictureFolder:
         self.has_parts = has_parts(root)
         tops = _list_folders(root) if self.has_parts else [root]
         self._classes = [(part, folder) for part in tops for folder in _list_folders(part)]
-        self._files = [(part, folder, file) for part, folder in self._classes for file in _walk(folder)]
+        self._files = [(part, folder, file) for part, folder in self._classes for file in walk_files(folder)]
         pictures = [found for found in self._files if found[2].suffix.lower() in PICTURE_SUFFIXES]
         names = {folder.name for _, folder, _ in pictures}
         self.class_names = tuple(sorted(names, key=_as_number_or_name))
@@ -157,16 +157,11 @@ def has_parts(root: Path) -> bool:
 
 
 def _is_data(path: Path) -> bool:
-    return path.is_file() and not is_system_file(path.name)
+    return path.is_file() and not is_system_name(path.name)
 
 
 def _list_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of those within, by name; hidden ones are left out."""
-    yield from (file for file in walk_files(folder) if not file.name.startswith("."))
 
 
 def _as_number_or_name(name: str) -> tuple[int, float, str]:

@@ -26,7 +26,8 @@ names are those of the file, it is read whenever a command starts, so it may hav
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -69,8 +70,7 @@ _DIGITS = 6
 """Decimals of a pixel that are kept: a sum of decimals may pass the border by less than anyone could draw."""
 
 
-@dataclass(frozen=True)
-class _Mark:
+class _Mark(NamedTuple):
     """An annotation of a known image: its place in the file, its class, and whether it is to be ignored."""
 
     place: str
@@ -287,7 +287,7 @@ def _read_marks(  # noqa: PLR0917
             image = named[image_id]
             if image is not None:
                 place = f"{place} ({image.row_id})"
-            is_ignored = any(_take_flag(annotation, key, place) for key in ("iscrowd", "ignore"))
+            is_ignored = _is_marked(annotation, "iscrowd", place) or _is_marked(annotation, "ignore", place)
             category = _take_id(annotation, "category_id", place)
             if category not in categories:
                 raise AnnotationError(f"{place}: found the category_id {quote(category)}, which categories do not hold")
@@ -296,9 +296,9 @@ def _read_marks(  # noqa: PLR0917
     return marks
 
 
-def _take_flag(annotation: Mapping[str, Any], key: str, place: str) -> bool:
-    value = annotation.get(key, 0)
-    if value not in (0, 1, None):
+def _is_marked(annotation: Mapping[str, Any], key: str, place: str) -> bool:
+    value = annotation.get(key)
+    if value is not None and value not in (0, 1):
         raise AnnotationError(f"{place}: found {key} {quote(value)}, expected 0 or 1")
     return bool(value)
 
@@ -312,27 +312,33 @@ def _place_boxes(
             tally.n_ignored += 1
             continue
         with faults.gather():
-            box, shown = _find_box(mark, picture, tally)
-            placed = placer.place(box, size=(picture.width, picture.height), shown=shown, where=mark.place)
+            box = _find_box(mark, picture, tally)
+            size, show = (picture.width, picture.height), partial(_show_box, mark, box)
+            placed = placer.place(box, size=size, show=show, where=mark.place)
             if placed is not None:
                 boxes.append((placed, mark.label))
     return boxes
 
 
-def _find_box(mark: _Mark, picture: Picture, tally: _Tally) -> tuple[Box, str]:
-    """Return the box of an annotation in pixels, and how the file has it."""
+def _show_box(mark: _Mark, box: Box) -> str:
+    """Say how the file has a box."""
+    bbox = mark.content.get("bbox")
+    return f"the bbox {quote(bbox)}" if bbox else f"the segmentation, whose box is {list(box)}"
+
+
+def _find_box(mark: _Mark, picture: Picture, tally: _Tally) -> Box:
+    """Return the box of an annotation in pixels."""
     bbox = mark.content.get("bbox")
     if bbox is None or bbox == []:
         if not mark.content.get("segmentation"):
             raise AnnotationError(f"{mark.place}: found neither bbox nor segmentation, expected one of them")
         box = _box_of_segmentation(mark, picture)
         tally.n_boxes_of_regions += 1
-        return box, f"the segmentation, whose box is {list(box)}"
+        return box
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_number, bbox)):  # noqa: PLR2004 - x, y, w, h
         raise AnnotationError(f"{mark.place}: found the bbox {quote(bbox)}, expected x, y, width and height")
     x, y, width, height = map(float, bbox)
-    box = (x, y, round(x + width, _DIGITS), round(y + height, _DIGITS))
-    return box, f"the bbox {quote(bbox)}"
+    return x, y, round(x + width, _DIGITS), round(y + height, _DIGITS)
 
 
 def _box_of_segmentation(mark: _Mark, picture: Picture) -> Box:

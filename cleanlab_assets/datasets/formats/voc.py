@@ -26,6 +26,7 @@ there may be 5,000 of them at most.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
@@ -133,7 +134,10 @@ def load_voc(
             with faults.gather():
                 x1, y1, x2, y2 = one.edges
                 box = placer.place(
-                    (x1 - near, y1 - near, x2 + far, y2 + far), size=size, shown=one.shown, where=one.place
+                    (x1 - near, y1 - near, x2 + far, y2 + far),
+                    size=size,
+                    show=partial(str, one.shown),
+                    where=one.place,
                 )
                 if box is not None:
                     boxes.append((box, one.label))

@@ -280,7 +280,7 @@ def _place_box(line: _Line, size: tuple[int, int], placer: BoxPlacer) -> Box | N
     edges = np.concatenate([low, high])
     edges = np.where((edges < 0) & (edges >= -SLACK), 0, np.where((edges > 1) & (edges <= 1 + SLACK), 1, edges))
     x1, y1, x2, y2 = (float(value) for value in np.round(edges * (*size, *size), 6))
-    return placer.place((x1, y1, x2, y2), size=size, shown=line.shown, where=line.place)
+    return placer.place((x1, y1, x2, y2), size=size, show=lambda: line.shown, where=line.place)
 
 
 FORMAT = image_format(

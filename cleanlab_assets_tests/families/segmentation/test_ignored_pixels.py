@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,12 @@ def draw(number: int, *, is_ignored: bool, is_wrong: bool = True) -> tuple[Annot
     if is_ignored:
         given[IGNORED] = IGNORED_ID
     image = AnnotatedImage(
-        row_id=f"{number}.png", image=PICTURE, class_names=("a", "b"), boxes=[], box_labels=(), class_mask=given
+        row_id=f"{number}.png",
+        image=PICTURE,
+        class_names=("a", "b"),
+        boxes=np.zeros((0, 4)),
+        box_labels=(),
+        class_mask=given,
     )
     return image, pack_probabilities(probabilities)
 
@@ -48,6 +55,7 @@ def test_ignored_pixels_are_no_issues_and_stay_ignored() -> None:
 def test_ignored_pixels_count_in_no_metric() -> None:
     image, packed = draw(0, is_ignored=True)
     probabilities = np.full((3, SIDE, SIDE), 0.1)
+    assert image.class_mask is not None
     np.put_along_axis(probabilities, np.where(IGNORED, 2, image.class_mask)[None], 0.8, axis=0)
     assert score_masks([image], [probabilities]).compute() == {"mean_iou": 1, "pixel_accuracy": 1}
     assert score_masks([image], [probabilities]).confusion.sum() == SIDE**2 - IGNORED.sum()
@@ -76,7 +84,7 @@ def test_an_image_does_not_hold_the_mark_as_a_class() -> None:
 
 def test_with_255_classes_the_mark_is_a_class() -> None:
     names = tuple(f"class {number}" for number in range(1, 256))
-    known = {"row_id": "a", "image": PICTURE, "boxes": [], "box_labels": ()}
+    known: dict[str, Any] = {"row_id": "a", "image": PICTURE, "boxes": np.zeros((0, 4)), "box_labels": ()}
     image = AnnotatedImage(class_names=names, class_mask=np.full((SIDE, SIDE), 255), **known)
     assert image.classes == ("class 255",)
     assert not image.find_ignored_pixels().any()
