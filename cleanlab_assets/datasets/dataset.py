@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from cleanlab_assets.datasets.names import find_path
+from cleanlab_assets.datasets.folders import find_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

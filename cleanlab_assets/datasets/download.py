@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from cleanlab_assets.datasets.archives import ArchiveError, extract_member, read_whole_archive
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
 from cleanlab_assets.datasets.errors import UnreadableInputError
-from cleanlab_assets.datasets.names import is_system_file
+from cleanlab_assets.datasets.folders import walk_files
 from cleanlab_assets.scratch import scratch_directory
 
 if TYPE_CHECKING:
@@ -287,10 +287,10 @@ def fetch_file(url: str, path: Path, *, sha256_prefix: str, retries: int = 2, ti
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, as hex digits; that of a folder is over the names and SHA-256 of its files.
 
-    Files that an operating system left there are none of them.
+    Files that are hidden or come from an operating system are none of them.
     """
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.is_file() and not is_system_file(file.name)]
+        files = sorted(file for file in walk_files(path) if file.is_file())
         parts = [f"{file.relative_to(path)} {file_sha256(file)}" for file in files]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     with path.open("rb") as stream:

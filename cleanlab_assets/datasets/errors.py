@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 LONGEST_ECHO = 80
 """Most characters of a value that a message repeats."""
+MOST_NAMED = 5
+"""Most files or names that a note repeats; of more it says how many."""
 
 
 class UnreadableInputError(ValueError):
@@ -22,3 +29,10 @@ def quote(value: object, longest: int = LONGEST_ECHO) -> str:
     except RecursionError:
         text = f"a {type(value).__name__} that is nested too deep"
     return text if len(text) <= longest else f"{text[: longest - 2]}…{text[-1]}"
+
+
+def count_and_name(names: Sequence[str]) -> str:
+    """Count files or other things, and name the first ones: ``7 (a, b, c, d, e and 2 more)``."""
+    named = ", ".join(map(cut, names[:MOST_NAMED]))
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return f"{len(names):,} ({named}{more})"

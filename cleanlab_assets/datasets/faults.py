@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
 from cleanlab_assets.datasets.errors import UnreadableInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MOST_FAULTS = 20
 """Faults that one message tells; of more it says how many."""
@@ -37,17 +31,13 @@ class Faults:
         """Note a fault; the message names file and place, what was found, what was expected and what to do."""
         self._messages.append(message)
 
-    @contextmanager
-    def gather(self, place: str = "") -> Iterator[None]:
+    def gather(self, place: str = "") -> _Gathering:
         """Note the fault that ends the block, and go on behind it; any other error passes.
 
         Args:
             place: said before the message, where that does not name the place itself.
         """
-        try:
-            yield
-        except UnreadableInputError as error:
-            self.add(f"{place}: {error}" if place else str(error))
+        return _Gathering(self, place)
 
     def raise_any(self, kind: type[UnreadableInputError]) -> None:
         """Raise an error that tells the faults, a line each: the first 20, and how many more there are; if any."""
@@ -55,3 +45,19 @@ class Faults:
             more = len(self._messages) - MOST_FAULTS
             told = [*self._messages[:MOST_FAULTS], *([f"and {more:,} more"] if more > 0 else [])]
             raise kind("\n".join(told))
+
+
+class _Gathering:
+    """What ``Faults.gather`` returns: a block for each of a million lines must cost next to nothing."""
+
+    def __init__(self, faults: Faults, place: str) -> None:
+        self._faults, self._place = faults, place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, UnreadableInputError):
+            return False
+        self._faults.add(f"{self._place}: {error}" if self._place else str(error))
+        return True

@@ -45,12 +45,13 @@ def describe_options(options: type[BaseModel]) -> dict[str, str]:
         ValueError: a field is not described under ``Attributes``.
     """
     said: dict[str, str] = {}
-    _, _, attributes = (inspect.getdoc(options) or "").partition("Attributes:\n")
-    for line in inspect.cleandoc(attributes).splitlines():
-        if (start := _ATTRIBUTE.fullmatch(line)) is not None:
-            name, said[start[1]] = start[1], start[2]
-        elif line:
-            said[name] += f" {line.strip()}"
+    for section in reversed(options.__mro__):  # what it shares with others is said where it is defined
+        _, _, attributes = (section.__doc__ or "").partition("Attributes:\n")
+        for line in inspect.cleandoc(attributes).splitlines():
+            if (start := _ATTRIBUTE.fullmatch(line)) is not None:
+                name, said[start[1]] = start[1], start[2]
+            elif line and name in said:
+                said[name] += f" {line.strip()}"
     if silent := options.model_fields.keys() - said.keys():
         raise ValueError(f"{options.__module__}.{options.__name__} does not describe {', '.join(sorted(silent))}")
     return {name: said[name] for name in options.model_fields}

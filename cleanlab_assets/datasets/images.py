@@ -3,6 +3,7 @@
 Classes are named by ``Dataset.class_names``, which holds no background: in a class mask, id 0 is background and id c is
 ``class_names[c - 1]``. In an instance mask, id 0 is background and id i is the object of box ``i - 1``. A box is
 ``x1, y1, x2, y2`` in pixels, with ``0 <= x1 < x2 <= width`` and ``0 <= y1 < y2 <= height``: x2 and y2 lie just outside.
+Id 255 marks pixels of a class mask that take no part in an audit, where there are fewer classes than that.
 Tables hold images and masks as encoded bytes and boxes as JSON text, so that a row stands for itself on any storage.
 """
 
@@ -24,18 +25,23 @@ from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.source_tables import SourceFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from PIL.Image import Image as PillowImage
 
 LABEL = "classes"
 SEPARATOR = "|"
 MAX_IMAGE_PIXELS = 50_000_000
 _MAX_BYTE = 255
-_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, struct.error)
+IGNORED_ID = 255
+"""Id of the pixels of a class mask that nobody judges, as Pascal VOC and Cityscapes have it."""
+WHITE_OF_16_BITS = 65535
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, struct.error)
 """What Pillow raises for a file that is no picture, breaks off or has a damaged part."""
 _BOX_FIELDS = ("x1", "y1", "x2", "y2")
 
 IMAGE_COLUMNS = (
-    Column(name="image", kind="categorical", description="The picture as encoded in the source: PNG or JPEG."),
+    Column(name="image", kind="categorical", description="The picture as PNG or JPEG, as people see it."),
     Column(name="width", kind="numeric", is_feature=False, minimum=1, description="Width in pixels."),
     Column(name="height", kind="numeric", is_feature=False, minimum=1, description="Height in pixels."),
     Column(name="boxes", kind="categorical", is_feature=False, description="JSON: x1, y1, x2, y2 of each box."),
@@ -74,7 +80,8 @@ class AnnotatedImage:
         boxes: float64 of shape (n_boxes, 4): x1, y1, x2, y2 in pixels.
         box_labels: class name of each box.
         instance_mask: integer ids of shape (height, width), 0 = background, i = box i - 1; None where there is none.
-        class_mask: integer ids of shape (height, width), 0 = background, c = class c - 1; None where there is none.
+        class_mask: integer ids of shape (height, width), 0 = background, c = class c - 1, 255 = takes no part, where
+            there are fewer than 255 classes; None where there is none.
 
     Raises:
         AnnotationError: the picture cannot be read, a box has no area, lies outside the image, is not finite or has an
@@ -92,15 +99,16 @@ class AnnotatedImage:
     def __post_init__(self) -> None:
         object.__setattr__(self, "boxes", np.asarray(self.boxes, dtype=np.float64).reshape(-1, 4))
         object.__setattr__(self, "box_labels", tuple(map(to_nfc, self.box_labels)))
-        width, height = _read_size(self.image, f"{self.row_id}, field image")
+        width, height = read_size(self.image, f"{self.row_id}, field image")
         object.__setattr__(self, "_size", (width, height))
         if len(self.box_labels) != len(self.boxes):
             raise AnnotationError(
                 f"{self.row_id}, field box_labels: found {len(self.box_labels)} classes, "
                 f"expected one for each of {len(self.boxes)} boxes"
             )
-        for number, (box, label) in enumerate(zip(self.boxes, self.box_labels, strict=True)):
-            self._check_box(number, box, label)
+        if not self._has_right_boxes():
+            for number, (box, label) in enumerate(zip(self.boxes, self.box_labels, strict=True)):
+                self._check_box(number, box, label)
         self._check_mask("instance_mask", self.instance_mask, len(self.boxes), "boxes")
         self._check_mask("class_mask", self.class_mask, len(self.class_names), "classes")
 
@@ -119,8 +127,15 @@ class AnnotatedImage:
         """The classes that boxes or class mask hold, in class order."""
         present = set(self.box_labels)
         if self.class_mask is not None:
-            present |= {self.class_names[code - 1] for code in np.unique(self.class_mask) if code > 0}
+            codes = np.unique(self.class_mask[~self.find_ignored_pixels()])
+            present |= {self.class_names[code - 1] for code in codes if code > 0}
         return tuple(name for name in self.class_names if name in present)
+
+    def find_ignored_pixels(self) -> np.ndarray:
+        """Return which pixels of the class mask take no part in an audit, bool of shape (height, width)."""
+        if self.class_mask is None or len(self.class_names) >= IGNORED_ID:
+            return np.zeros((self.height, self.width), dtype=bool)
+        return np.asarray(self.class_mask == IGNORED_ID)
 
     def read_pixels(self) -> np.ndarray:
         """Return the picture as uint8 RGB of shape (height, width, 3).
@@ -130,7 +145,7 @@ class AnnotatedImage:
         """
         try:
             return decode_image(self.image)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise AnnotationError(f"{self.row_id}, field image: found a damaged image: {error}") from error
 
     def to_row(self) -> dict[str, Any]:
@@ -146,6 +161,11 @@ class AnnotatedImage:
             "class_mask": None if self.class_mask is None else encode_png(self.class_mask),
             LABEL: SEPARATOR.join(self.classes),
         }
+
+    def _has_right_boxes(self) -> bool:
+        low, high = self.boxes[:, :2], self.boxes[:, 2:]
+        is_inside = (low >= 0) & (low < high) & (high <= (self.width, self.height))  # never where one is not a number
+        return bool(is_inside.all()) and set(self.box_labels) <= set(self.class_names)
 
     def _check_box(self, number: int, box: np.ndarray, label: str) -> None:
         where = f"{self.row_id}, box {number}"
@@ -178,7 +198,8 @@ class AnnotatedImage:
             )
         if not np.issubdtype(mask.dtype, np.integer):
             raise AnnotationError(f"{self.row_id}, field {field}: found {mask.dtype} values, expected whole numbers")
-        foreign = mask[(mask < 0) | (mask > largest)]
+        may_be_ignored = field == "class_mask" and largest < IGNORED_ID
+        foreign = mask[(mask < 0) | ((mask > largest) & ~(may_be_ignored & (mask == IGNORED_ID)))]
         if len(foreign):
             raise AnnotationError(
                 f"{self.row_id}, field {field}: found id {foreign[0]}, expected 0 to {largest}, the number of {of}"
@@ -191,12 +212,16 @@ def make_image_table(images: Iterable[AnnotatedImage]) -> pd.DataFrame:
     Raises:
         AnnotationError: a picture is damaged; better here than in the middle of a training.
     """
-    names = ["row_id", *(column.name for column in IMAGE_COLUMNS)]
     rows = []
     for image in images:
         image.read_pixels()
         rows.append(image.to_row())
-    return pd.DataFrame(rows, columns=names)
+    return to_image_table(rows)
+
+
+def to_image_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the raw table of rows of images, whose pictures are known to be whole, see ``make_image_table``."""
+    return pd.DataFrame(rows, columns=["row_id", *(column.name for column in IMAGE_COLUMNS)])
 
 
 def read_image_table(table: pd.DataFrame, class_names: Sequence[str]) -> list[AnnotatedImage]:
@@ -229,11 +254,25 @@ def require_whole(content: bytes, where: str) -> None:
     Raises:
         AnnotationError: the content is no picture, a damaged one, or one of too many pixels.
     """
-    _read_size(content, where)
+    read_size(content, where)
     try:
+        require_checksums(content)
         decode_image(content)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise AnnotationError(f"{where}: found a damaged picture: {cut(str(error))}") from error
+
+
+def require_checksums(content: bytes) -> None:
+    """Refuse a PNG of which a part has changed since it was written: Pillow decodes it to other pixels without a word.
+
+    Raises:
+        SyntaxError: a checksum is not that of its part; ``DAMAGED`` has the errors of other damage.
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as picture:
+        if picture.format == "PNG":
+            picture.verify()
 
 
 def _decode_if_bytes(content: object) -> np.ndarray | None:
@@ -256,11 +295,36 @@ def encode_png(pixels: np.ndarray) -> bytes:
 
 
 def decode_image(content: bytes) -> np.ndarray:
-    """Return an encoded picture as uint8 RGB of shape (height, width, 3)."""
+    """Return an encoded picture as uint8 RGB of shape (height, width, 3); one of 16 bits has its whole range."""
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as picture:
-        return np.asarray(picture.convert("RGB"))
+        return np.asarray(to_eight_bits(picture).convert("RGB"))
+
+
+def has_sixteen_bits(picture: PillowImage) -> bool:
+    """Whether the values of a grey picture pass a byte."""
+    return picture.mode == "I" or picture.mode.startswith("I;16")
+
+
+def to_eight_bits(picture: PillowImage, white: int = WHITE_OF_16_BITS) -> PillowImage:
+    """Return a picture of 16 bits as one of 8, which Pillow would cut off at 255; any other one as it is.
+
+    Args:
+        picture: an opened picture.
+        white: the value that becomes 255.
+
+    Raises:
+        ValueError: its values are floating point numbers, of which nobody knows the range.
+    """
+    from PIL import Image
+
+    if picture.mode == "F":
+        raise ValueError("its pixels are floating point numbers, expected 8 or 16 bits: save it as PNG")
+    if not has_sixteen_bits(picture):
+        return picture
+    values = np.asarray(picture).astype(np.float64) * (_MAX_BYTE / white)
+    return Image.fromarray(np.clip(np.round(values), 0, _MAX_BYTE).astype(np.uint8))
 
 
 def decode_mask(content: bytes) -> np.ndarray:
@@ -277,10 +341,10 @@ def read_mask(content: bytes, where: str) -> np.ndarray:
     Raises:
         AnnotationError: the file is no picture, a damaged one, or one of too many pixels.
     """
-    _read_size(content, where)
+    read_size(content, where)
     try:
         return decode_mask(content)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise AnnotationError(f"{where}: cannot read the mask: {error}") from error
 
 
@@ -301,14 +365,14 @@ def boxes_of_instances(instance_mask: np.ndarray) -> np.ndarray:
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
 
-def _read_size(content: bytes, where: str) -> tuple[int, int]:
+def read_size(content: bytes, where: str) -> tuple[int, int]:
     """Return width and height of an encoded picture or mask, of which no pixel is decoded yet."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with _any_size_allowed(), Image.open(io.BytesIO(content)) as picture:
             width, height = picture.size
-    except _DAMAGED as error:
+    except DAMAGED as error:
         # Pillow has words of its own for damage alone: of what it does not know it names an object in memory.
         known = "" if isinstance(error, UnidentifiedImageError) else f": {cut(str(error))}"
         raise AnnotationError(f"{where}: found {len(content)} bytes that are not an image{known}") from error

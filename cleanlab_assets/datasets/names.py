@@ -7,12 +7,9 @@ columns, ids and files compare in NFC.
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-_SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+_SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini", "__macosx"})
 
 
 def to_nfc(name: str) -> str:
@@ -30,22 +27,5 @@ def names_to_nfc(said: Any) -> Any:
 
 
 def is_system_file(name: str) -> bool:
-    """Whether a file of that name was left by an operating system: ``._*``, .DS_Store, Thumbs.db or desktop.ini."""
+    """Whether a file or folder of that name was left by an operating system, as ._*, .DS_Store and Thumbs.db are."""
     return name.startswith("._") or name.casefold() in _SYSTEM_FILES
-
-
-def list_entries(folder: Path) -> list[Path]:
-    """Return the files and folders in a folder by name, without the files of operating systems."""
-    return sorted(path for path in folder.iterdir() if not is_system_file(path.name))
-
-
-def find_path(folder: Path, name: str) -> Path:
-    """Return the path of a file below a folder, also where the system writes the letters of its name in another way."""
-    path = folder / name
-    if name.isascii() or path.exists():
-        return path
-    found = folder
-    for part in path.relative_to(folder).parts if path.is_relative_to(folder) else ():
-        alike = list_entries(found) if found.is_dir() else []
-        found = next((entry for entry in alike if to_nfc(entry.name) == to_nfc(part)), found / part)
-    return found if found.exists() else path

@@ -29,6 +29,7 @@ from pydantic import ValidationError
 import cleanlab_assets.datasets.formats
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDataset, OwnDatasetError, tell_fault
 from cleanlab_assets.datasets.errors import UnreadableInputError, cut, quote
+from cleanlab_assets.datasets.folders import lies_within
 from cleanlab_assets.datasets.text_files import read_text
 from cleanlab_assets.discovery import find_entries
 
@@ -132,8 +133,8 @@ def _describe(path: Path, formats: Mapping[str, Format]) -> Dataset:
         )
     for role, file in description.files.items():
         said = f"{path}: files.{cut(role)}: found {quote(file)}"
-        if not form.lies_anywhere and not (path.parent / file).resolve().is_relative_to(path.parent.resolve()):
-            raise OwnDatasetError(f"{said}, expected a file in the same folder")
+        if not form.lies_anywhere and not lies_within(file, path.parent):
+            raise OwnDatasetError(f"{said}, expected a file in the same folder; a link in it may lead elsewhere")
         if any(len(os.fsencode(part)) > LONGEST_FILE_NAME for part in PurePath(file).parts):
             raise OwnDatasetError(f"{said}, expected a name of at most {LONGEST_FILE_NAME} bytes")
     return form.describe(description, path.parent)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, TypeVar
 
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
-from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES
+from cleanlab_assets.datasets.folders import list_entries, walk_files
 from cleanlab_assets.datasets.images import AnnotationError, require_whole
-from cleanlab_assets.datasets.names import is_system_file, list_entries, to_nfc
+from cleanlab_assets.datasets.names import to_nfc
+from cleanlab_assets.datasets.picture_files import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -112,7 +112,7 @@ class PictureFolder:
         self.has_parts = has_parts(root)
         tops = _list_folders(root) if self.has_parts else [root]
         self._classes = [(part, folder) for part in tops for folder in _list_folders(part)]
-        self._files = [(part, folder, file) for part, folder in self._classes for file in _walk(folder)]
+        self._files = [(part, folder, file) for part, folder in self._classes for file in walk_files(folder)]
         pictures = [found for found in self._files if found[2].suffix.lower() in PICTURE_SUFFIXES]
         names = {to_nfc(folder.name) for _, folder, _ in pictures}
         self.class_names = tuple(sorted(names, key=_as_number_or_name))
@@ -158,15 +158,7 @@ def has_parts(root: Path) -> bool:
 
 
 def _list_folders(folder: Path) -> list[Path]:
-    return [path for path in list_entries(folder) if path.is_dir() and not path.name.startswith(".")]
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of those within, by name; links to folders are not followed."""
-    for top, folders, files in os.walk(folder):
-        folders.sort()
-        shown = (name for name in sorted(files) if not name.startswith(".") and not is_system_file(name))
-        yield from (folder / top / name for name in shown)
+    return [path for path in list_entries(folder) if path.is_dir()]
 
 
 def _as_number_or_name(name: str) -> tuple[int, float, str]:

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from cleanlab_assets.datasets.download import file_sha256, resolve_source_files
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
+from cleanlab_assets.datasets.folders import walk_files
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS, HeaderError
-from cleanlab_assets.datasets.names import is_system_file
 from cleanlab_assets.families.contracts import ROW_ID, TableContract
 from cleanlab_assets.families.step import DATASET, StepContext, step
 from cleanlab_assets.methods.result import Facts, Result
@@ -56,7 +56,7 @@ RawDatasetTable: TypeAlias = Result[pd.DataFrame, RawDatasetFacts]
 @step(
     "pandas",
     level=DATASET,
-    code_version="2",
+    code_version="3",
     facts=RawDatasetFacts,
     contract=TableContract(
         "RawDataset", "The parsed source: a unique row id, then the columns of the source.", (ROW_ID,)
@@ -123,8 +123,8 @@ def _load(dataset: Dataset, files: Mapping[str, Path]) -> NotedTable:
 
 
 def _count_bytes(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file() and not is_system_file(file.name))
+    files = walk_files(path) if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _show_labels(dataset: Dataset, labels: pd.Series) -> Mapping[str, Shown]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanlab_assets.datasets.images import AnnotationError
+from cleanlab_assets.datasets.images import AnnotationError, to_eight_bits
 from cleanlab_assets.extras import require
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ class Pictures:
 
         try:
             with Image.open(io.BytesIO(self._contents[position])) as picture:
-                return (picture.convert("L" if picture.mode == "L" else "RGB"),)
-        except (OSError, SyntaxError) as error:  # what Pillow raises for damaged files
+                shown = to_eight_bits(picture)
+                return (shown.convert("L" if shown.mode == "L" else "RGB"),)
+        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
             n_bytes = len(self._contents[position])
             raise AnnotationError(
                 f"{self._row_ids[position]}, field image: found {n_bytes} bytes that cannot be decoded ({error}), "

@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from cleanlab_assets.datasets.dataset import Dataset
+from cleanlab_assets.datasets.folders import walk_files
 from cleanlab_assets.families.step import DATASET
 from cleanlab_assets.orchestration.assets import KEEP_SETTINGS_TAG
 from cleanlab_assets.orchestration.datasets import datasets_of
@@ -101,7 +102,7 @@ def _find_changed_files(
         path = file.path_in(data_dir / dataset.name)
         if file.package is None and path.exists():
             # A folder is as new as the newest of what lies in it, or of the folders that something was taken from.
-            states = [entry.stat() for entry in (path, *path.rglob("*")) if entry.exists()]
+            states = [entry.stat() for entry in (path, *path.rglob("*"), *walk_files(path)) if entry.exists()]
             # A copy may keep the old modification time; the time of the entry's own change is then the later one.
             time = max(max(status.st_mtime, status.st_ctime) for status in states)
             if time > latest.timestamp:

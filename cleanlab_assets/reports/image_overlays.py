@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanlab_assets.datasets.images import decode_image
+from cleanlab_assets.datasets.images import decode_image, to_eight_bits
 from cleanlab_assets.reports.plots import DOTS_PER_INCH, INK, RULE, to_png
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def draw_thumbnail(image: bytes) -> bytes:
     from PIL import Image, ImageOps
 
     with Image.open(io.BytesIO(image)) as picture:
-        turned = ImageOps.exif_transpose(picture)
+        turned = to_eight_bits(ImageOps.exif_transpose(picture))
         small = turned.convert("L" if turned.mode in {"1", "L", "LA"} else "RGB")
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     factor = max(1, THUMBNAIL_SIDE // max(small.size))

@@ -49,7 +49,7 @@ def test_coco_boxes_become_corners(tmp_path: Path, images: Path) -> None:
 
 
 def test_a_coco_box_without_area_is_named(tmp_path: Path, images: Path) -> None:
-    with pytest.raises(AnnotationError, match=r"a\.png, box 0, field x2: .*no area"):
+    with pytest.raises(AnnotationError, match=r"coco\.json, annotation no\. 1 \(a\.png\): .*the box has no width"):
         load_coco(_coco(tmp_path, images, [2, 3, 0, 9]), class_names=CLASSES)
 
 
@@ -63,7 +63,7 @@ def test_voc_boxes_count_pixels_from_1_with_both_corners_inside(tmp_path: Path, 
     assert json.loads(row["boxes"]) == [[0, 3, 20, 12]]
 
     (folder / "a.xml").write_text(text.replace("<xmin>1<", "<xmin>one<"))
-    with pytest.raises(AnnotationError, match=r"a\.xml, box 0, field xmin: found 'one', expected a number"):
+    with pytest.raises(AnnotationError, match=r"a\.xml, object 1 \(cat\): found the xmin 'one', expected a number"):
         load_voc({"annotations": folder, "images": images}, class_names=CLASSES)
 
 
@@ -76,7 +76,7 @@ def test_mask_pairs_are_joined_by_stem(tmp_path: Path, images: Path) -> None:
     assert load_mask_pairs({"images": images, "masks": masks}, class_names=CLASSES).table["classes"].tolist() == ["dog"]
 
     (masks / "a.png").write_bytes(encode_png(mask[:8]))
-    with pytest.raises(AnnotationError, match=r"a\.png, field class_mask: found a mask of 20 x 8 pixels"):
+    with pytest.raises(AnnotationError, match=r"a\.png: its mask masks/a\.png has 20 x 8 pixels"):
         load_mask_pairs({"images": images, "masks": masks}, class_names=CLASSES)
 
 

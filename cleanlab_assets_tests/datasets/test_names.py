@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from cleanlab_assets.datasets.download import file_sha256
+from cleanlab_assets.datasets.folders import find_path, list_entries
 from cleanlab_assets.datasets.image_folders import list_files
-from cleanlab_assets.datasets.names import find_path, is_system_file, list_entries, to_nfc
+from cleanlab_assets.datasets.names import is_system_file, to_nfc
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -76,6 +76,11 @@ FORMS = {
         {"annotations": "xml", "images": "images"},
         {"xml/a.xml": f"<annotation><filename>bild_ü.png</filename><object><name>Öl</name>{BOX}</object></annotation>"},
     ),
+    "yolo": Form(
+        "object_detection",
+        {"images": "images", "labels": "labels", "classes": "classes.txt"},
+        {"labels/bild_ü.txt": "0 0.5 0.5 0.4 0.4\n", "classes.txt": "Käse\nÖl\n"},
+    ),
     "table": Form(
         "classification",
         {"table": "t.csv"},
@@ -95,6 +100,7 @@ def write(
     (folder / "images").mkdir(parents=True)
     (folder / "masks").mkdir()
     (folder / "xml").mkdir()
+    (folder / "labels").mkdir()
     (folder / "images" / "bild_ü.png").write_bytes(encode_png(np.zeros((9, 9, 3), dtype=np.uint8)))
     for name in CLASSES:
         (folder / "classes" / name).mkdir(parents=True)

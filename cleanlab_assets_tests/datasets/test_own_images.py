@@ -1,9 +1,10 @@
-"""A user's own folder of pictures, in each of the three forms, from its description into the raw table."""
+"""A user's own folder of pictures, in each of the four forms, from its description into the raw table."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ BOXES = {
     "two.png": [],
     "three.png": [((5, 5, 6, 6), "cat")],
 }
-FORMATS = ("coco", "voc", "mask_pairs")
+FORMATS = ("coco", "voc", "yolo", "mask_pairs")
 
 
 def draw_picture(shade: int) -> bytes:
@@ -70,6 +71,17 @@ def write_voc(folder: Path) -> str:
     return 'annotations = "xml"'
 
 
+def write_yolo(folder: Path) -> str:
+    (folder / "labels").mkdir()
+    for name, found in BOXES.items():
+        lines = [
+            f"{CLASSES.index(label)} {(x1 + x2) / 40} {(y1 + y2) / 32} {(x2 - x1) / 20} {(y2 - y1) / 16}\n"
+            for (x1, y1, x2, y2), label in found
+        ]
+        (folder / "labels" / name.replace(".png", ".txt")).write_text("".join(lines))
+    return 'labels = "labels"'
+
+
 def write_mask_pairs(folder: Path) -> str:
     (folder / "masks").mkdir()
     for name in BOXES:
@@ -77,7 +89,12 @@ def write_mask_pairs(folder: Path) -> str:
     return 'masks = "masks"'
 
 
-WRITERS: dict[str, Callable[[Path], str]] = {"coco": write_coco, "voc": write_voc, "mask_pairs": write_mask_pairs}
+WRITERS: dict[str, Callable[[Path], str]] = {
+    "coco": write_coco,
+    "voc": write_voc,
+    "yolo": write_yolo,
+    "mask_pairs": write_mask_pairs,
+}
 
 
 @pytest.fixture
@@ -111,7 +128,7 @@ def source_hashes(data_dir: Path, form: str) -> dict[str, str]:
 
 
 def test_every_form_is_offered_to_its_family(data_dir: Path) -> None:
-    assert {"my_coco", "my_voc"} <= set(datasets_of("object_detection"))
+    assert {"my_coco", "my_voc", "my_yolo"} <= set(datasets_of("object_detection"))
     assert "my_mask_pairs" in datasets_of("segmentation")
     for form in FORMATS:
         table = load(data_dir, form)
@@ -119,7 +136,7 @@ def test_every_form_is_offered_to_its_family(data_dir: Path) -> None:
         assert sorted(table["row_id"]) == sorted(BOXES)
 
 
-@pytest.mark.parametrize("form", ["coco", "voc"])
+@pytest.mark.parametrize("form", ["coco", "voc", "yolo"])
 def test_boxes_and_classes_are_those_of_the_annotation(data_dir: Path, form: str) -> None:
     images = {image.row_id: image for image in read_image_table(load(data_dir, form), CLASSES)}
     for name, expected in BOXES.items():
@@ -141,7 +158,8 @@ def test_masks_and_classes_are_those_of_the_pairs(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_changed_picture_or_annotation_changes_the_hashes(data_dir: Path, form: str) -> None:
-    annotation = {"coco": "boxes.json", "voc": "xml/three.xml", "mask_pairs": "masks/three.png"}[form]
+    places = {"coco": "boxes.json", "voc": "xml/three.xml", "yolo": "labels/three.txt", "mask_pairs": "masks/three.png"}
+    annotation = places[form]
     folder = data_dir / f"my_{form}"
     seen = [(hash_table(load(data_dir, form)), source_hashes(data_dir, form))]
 
@@ -153,7 +171,7 @@ def test_a_changed_picture_or_annotation_changes_the_hashes(data_dir: Path, form
         path.write_bytes(encode_png(np.roll(draw_mask("three.png"), 1, axis=0)))
     else:
         text = path.read_text().replace('"category_id": 7', '"category_id": 3').replace("<name>cat", "<name>dog")
-        path.write_text(text)
+        path.write_text(re.sub("^0 ", "1 ", text))
     seen.append((hash_table(load(data_dir, form)), source_hashes(data_dir, form)))
 
     data_hashes = {data_hash for data_hash, _ in seen}
@@ -171,27 +189,43 @@ def test_a_picture_that_is_absent_damaged_or_no_picture_is_named(data_dir: Path,
     rng = np.random.default_rng(0)
     whole = encode_png(rng.integers(0, 256, (16, 20, 3)).astype(np.uint8))
     picture.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(AnnotationError, match=r"three\.png, field image: found a damaged image"):
+    with pytest.raises(AnnotationError, match=r"three\.png\)?: found a damaged picture"):
         load(data_dir, form)
     picture.write_text("no picture")
-    with pytest.raises(AnnotationError, match=r"three\.png, field image: found 10 bytes that are not an image"):
+    with pytest.raises(AnnotationError, match=r"three\.png\)?: found 10 bytes that are not an image"):
         load(data_dir, form)
-    if form != "mask_pairs":
+    if form in {"coco", "voc"}:
         picture.unlink()
-        with pytest.raises(AnnotationError, match=r"(boxes\.json|three\.xml): found the image 'three\.png', expected"):
+        with pytest.raises(
+            AnnotationError, match=r"(boxes\.json, image 20|three\.xml): found the picture 'three\.png', exp"
+        ):
             load(data_dir, form)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"bbox": [5, 5, 1]}, r"three\.png, box 0, field bbox: found \[5, 5, 1\], expected 4 numbers"),
-        ({"bbox": [5, "five", 1, 1]}, r"three\.png, box 0, field bbox: found \[5, 'five', 1, 1\], expected 4 numbers"),
-        ({"bbox": None}, r"three\.png, box 0, field bbox: found None, expected 4 numbers"),
-        ({"bbox": [5, 5, 15.5, 1]}, r"three\.png, box 0, field x2: found 20\.5, outside the image: expected 0 to 20"),
-        ({"bbox": [5, 5, 1, -1]}, r"three\.png, box 0, field y2: found 4, expected more than y1 = 5"),
-        ({"category_id": 8}, r"three\.png, box 0, field label: found '8', expected one of cat, dog"),
-        ({"image_id": 99}, r"boxes\.json, annotation 2, field image_id: found 99, expected an image"),
+        (
+            {"bbox": [5, 5, 1]},
+            r"annotation no\. 3 \(three\.png\): found the bbox \[5, 5, 1\], expected x, y",
+        ),
+        (
+            {"bbox": [5, "five", 1, 1]},
+            r"annotation no\. 3 \(three\.png\): found the bbox \[5, 'five', 1, 1\]",
+        ),
+        ({"bbox": None}, r"annotation no\. 3 \(three\.png\): found neither bbox nor segmentation"),
+        (
+            {"id": 17, "bbox": [5, 5, 15.5, 1]},
+            r"annotation 17 \(three\.png\): .*x \+ width lies outside the .* 20 x 16",
+        ),
+        ({"bbox": [5, 5, 1, -1]}, r"annotation no\. 3 \(three\.png\): .*\[5, 5, 1, -1\]: y lies behind y \+ height"),
+        ({"bbox": [5, 5, 0, 1]}, r"annotation no\. 3 \(three\.png\): .*\[5, 5, 0, 1\]: the box has no width"),
+        (
+            {"category_id": 8},
+            r"annotation no\. 3 \(three\.png\): found the category_id 8, which categories",
+        ),
+        ({"image_id": 99}, r"boxes\.json, annotation no\. 3: found the image_id 99, which images does not hold"),
+        ({"iscrowd": "yes"}, r"annotation no\. 3 \(three\.png\): found iscrowd 'yes', expected 0 or 1"),
     ],
 )
 def test_a_wrong_coco_annotation_is_named(data_dir: Path, change: dict[str, Any], message: str) -> None:
@@ -218,21 +252,22 @@ def test_a_sum_of_decimals_may_reach_the_border(data_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("<xmin>6<", "<xmin>six<", r"three\.xml, box 0, field xmin: found 'six', expected a number"),
-        ("<ymax>6<", "<ymax>17<", r"three\.png, box 0, field y2: found 17, outside the image: expected 0 to 16"),
-        ("<xmax>6</xmax>", "", r"three\.xml, box 0, field xmax: found '', expected a number"),
-        ("<name>cat<", "<name>cow<", r"three\.png, box 0, field label: found 'cow', expected one of cat, dog"),
+        ("<xmin>6<", "<xmin>six<", r"three\.xml, object 1 \(cat\): found the xmin 'six', expected a number"),
+        ("<ymax>6<", "<ymax>17<", r"three\.xml, object 1 \(cat\): .*ymax 17: ymax lies outside the picture of 20 x 16"),
+        ("<xmax>6</xmax>", "", r"three\.xml, object 1 \(cat\): found no xmax in bndbox"),
+        ("<name>cat<", "<name>cow<", r"three\.xml, object 1: found the name 'cow', expected one of cat, dog"),
         ("</annotation>", "", r"three\.xml is not XML"),
         (
             "three.png",
             "../../secret.png",
-            r"three\.xml: found the image '\.\./\.\./secret\.png', expected a file of images",
+            r"four\.xml: found the picture '\.\./\.\./secret\.png', expected a file of images",
         ),
     ],
 )
 def test_a_wrong_voc_annotation_is_named(data_dir: Path, old: str, new: str, message: str) -> None:
     path = data_dir / "my_voc" / "xml" / "three.xml"
     path.write_text(path.read_text().replace(old, new))
+    path = path.rename(path.with_name("three.xml" if "secret" not in new else "four.xml"))
     shutil.copy(data_dir / "my_voc" / "images" / "one.png", data_dir / "secret.png")
     with pytest.raises(UnreadableInputError, match=message):
         load(data_dir, "voc")
@@ -241,11 +276,20 @@ def test_a_wrong_voc_annotation_is_named(data_dir: Path, old: str, new: str, mes
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (None, r"three\.png: found the image 'three\.png', expected a file of masks"),
+        (None, r"no mask for three\.png: expected masks/three\.png"),
         (b"no mask", r"masks/three\.png: found 7 bytes that are not an image"),
-        (encode_png(np.full((16, 20), 3)), r"three\.png, field class_mask: found id 3, expected 0 to 2"),
-        (encode_png(np.zeros((8, 20), dtype=np.uint8)), r"three\.png, field class_mask: found a mask of 20 x 8 pixels"),
-        (draw_picture(1), r"three\.png, field class_mask: found a mask of .* pixels, expected 20 x 16"),
+        (
+            encode_png(np.full((16, 20), 3)),
+            r"values 3 in masks: 1 \(masks/three\.png\); expected 0 \(background\), 1 \(cat\), 2 \(dog\)",
+        ),
+        (
+            encode_png(np.zeros((8, 20), dtype=np.uint8)),
+            r"three\.png: its mask masks/three\.png has 20 x 8 pixels, but the picture has 20 x 16",
+        ),
+        (
+            encode_png(np.full((16, 20, 3), (200, 0, 0), dtype=np.uint8)),
+            r"masks in colours: 1 \(masks/three\.png\): found #c80000 .*colours = ",
+        ),
     ],
 )
 def test_a_wrong_mask_is_named(data_dir: Path, mask: bytes | None, message: str) -> None:

@@ -109,7 +109,10 @@ def test_a_folder_that_is_new_is_no_class_in_silence(root: Path, tmp_path: Path)
     [
         ([], "for each of at least two classes, found none"),
         (["cat/a.png"], "for each of at least two classes, found 'cat'"),
-        (["cat/a.txt", "dog/a.txt"], "expected a folder with pictures (.jpeg, .jpg, .png) for each"),
+        (
+            ["cat/a.txt", "dog/a.txt"],
+            "expected a folder with pictures (.bmp, .jpeg, .jpg, .png, .tif,",
+        ),
     ],
 )
 def test_a_folder_without_classes_or_pictures_is_refused(tmp_path: Path, files: list[str], expected: str) -> None:

@@ -36,7 +36,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDataset, read_section
-from cleanlab_assets.datasets.names import find_path
+from cleanlab_assets.datasets.folders import find_path
 from cleanlab_assets.datasets.tagged_files import NO_VALUE, ColumnOptions, TokenForm, TokenReader
 from cleanlab_assets.datasets.tagged_sentences import (
     FAMILY,

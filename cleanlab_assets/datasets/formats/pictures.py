@@ -27,14 +27,14 @@ from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.datasets.dataset import Column, NotedTable, SourceFile
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDatasetError, read_section
-from cleanlab_assets.datasets.errors import cut, quote
+from cleanlab_assets.datasets.errors import MOST_NAMED, count_and_name, quote
 from cleanlab_assets.datasets.pictures import PictureError, PictureFolder, has_parts
 from cleanlab_assets.datasets.source_tables import label_column
 from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT
 from cleanlab_assets.datasets.tables.drafting import Draft, Entry, choose_picture_encoder, name_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from cleanlab_assets.datasets.dataset import Dataset
@@ -44,7 +44,6 @@ PICTURES = "pictures"
 """The role of the folder, and the name of the form."""
 PICTURE_COLUMN = "picture"
 LABEL = "class"
-MOST_NAMED = 5
 
 
 class Options(BaseModel):
@@ -120,7 +119,7 @@ def load_pictures(files: Mapping[str, Path], *, name: str, class_names: tuple[st
     table = pd.DataFrame(rows, columns=["row_id", PICTURE_COLUMN, LABEL, GIVEN_SPLIT])
     table[LABEL] = label_column(table[LABEL], class_names)
     table[GIVEN_SPLIT] = pd.Categorical(table[GIVEN_SPLIT], categories=["train", "test"])
-    notes = [f"left out as no whole pictures: {_name_files(damaged)}"] if damaged else []
+    notes = [f"left out as no whole pictures: {count_and_name(damaged)}"] if damaged else []
     notes += _tell_others(folder)
     if validation := folder.validation_folders():
         notes.append(f"the pictures of {', '.join(validation)} count as train rows")
@@ -132,17 +131,10 @@ def _tell_others(folder: PictureFolder) -> list[str]:
     notes = []
     if folder.other_files:
         what = "no pictures by their names, or outside of the folders of classes"
-        notes.append(f"left out as {what}: {_name_files(folder.other_files)}")
+        notes.append(f"left out as {what}: {count_and_name(folder.other_files)}")
     if folder.empty_folders:
-        notes.append(f"folders without a picture are no classes: {_name_files(folder.empty_folders)}")
+        notes.append(f"folders without a picture are no classes: {count_and_name(folder.empty_folders)}")
     return notes
-
-
-def _name_files(names: Sequence[str]) -> str:
-    """Count files, and name the first ones."""
-    named = ", ".join(cut(name, 80) for name in names[:MOST_NAMED])
-    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-    return f"{len(names):,} ({named}{more})"
 
 
 def draft_pictures(

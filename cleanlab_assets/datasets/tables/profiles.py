@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.image_folders import PICTURE_SUFFIXES
+from cleanlab_assets.datasets.picture_files import PICTURE_SUFFIXES
 from cleanlab_assets.datasets.tables.columns import (
     DECIMAL_COMMA,
     INFINITE,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.compat import softmin
-from cleanlab_assets.datasets.images import SEPARATOR, encode_png
+from cleanlab_assets.datasets.images import IGNORED_ID, SEPARATOR, encode_png
 from cleanlab_assets.families.segmentation.predictions import read_pair
 from cleanlab_assets.families.segmentation.regions import (
     FLAG_BELOW,
@@ -111,7 +111,8 @@ def find_mask_issues(
                 "worst_suggested_class": class_names[worst.suggested] if worst else "",
             }
         )
-        described = _describe_pixels(is_issue, given, predicted, suggested, class_names)
+        kept = np.where(image.find_ignored_pixels(), IGNORED_ID, suggested)
+        described = _describe_pixels(is_issue, given, predicted, kept, class_names)
         pixel_records.append({"row_id": image.row_id, **described})
     table = pd.DataFrame.from_records(records)
     table.insert(5, "rank", rank_by_quality(table["label_quality"].to_numpy(dtype=np.float64)))
@@ -139,9 +140,9 @@ def _count_and_cut_pixels(images: Sequence[AnnotatedImage], predictions: Sequenc
 
     inspector = LabelInspector(num_class=len(images[0].class_names) + 1, store_results=False, verbose=False, n_jobs=1)
     for image, content in zip(images, predictions, strict=True):
-        inspector.update_confident_thresholds(*_flatten(*read_pair(image, content)))
+        inspector.update_confident_thresholds(*_flatten(image, content))
     scores = [
-        inspector.score_label_quality(*_flatten(*read_pair(image, content))).astype(np.float32)
+        inspector.score_label_quality(*_flatten(image, content)).astype(np.float32)
         for image, content in zip(images, predictions, strict=True)
     ]
     n_issues = int(inspector.get_num_issues(silent=True))
@@ -150,8 +151,11 @@ def _count_and_cut_pixels(images: Sequence[AnnotatedImage], predictions: Sequenc
     return float(np.partition(np.concatenate(scores), n_issues - 1)[n_issues - 1])
 
 
-def _flatten(given: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return given.ravel(), probabilities.reshape(len(probabilities), -1).T
+def _flatten(image: AnnotatedImage, content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Return the given class and the probabilities of each pixel that is not ignored."""
+    given, probabilities = read_pair(image, content)
+    is_judged = ~image.find_ignored_pixels()
+    return given[is_judged], probabilities[:, is_judged].T
 
 
 def _suggest_mask(given: np.ndarray, predicted: np.ndarray, flagged: Sequence[Region]) -> np.ndarray:

@@ -125,7 +125,7 @@ class ScoredMasks:
 
 
 def score_masks(images: Sequence[AnnotatedImage], probabilities: Iterable[np.ndarray]) -> ScoredMasks:
-    """Score the likeliest class of each pixel against the given class masks.
+    """Score the likeliest class of each pixel against the given class masks; ignored pixels do not count.
 
     Raises:
         ValueError: an image has no class mask, or predictions of another size.
@@ -134,5 +134,10 @@ def score_masks(images: Sequence[AnnotatedImage], probabilities: Iterable[np.nda
     for image, predicted in zip(images, probabilities, strict=True):
         if image.class_mask is None:
             raise ValueError(f"image {image.row_id} has no class mask to score predictions against")
-        pairs.append((image.class_mask, predicted.argmax(axis=0)))
+        if predicted.shape[1:] != image.class_mask.shape:
+            raise ValueError(
+                f"found a predicted mask of shape {predicted.shape[1:]}, expected {image.class_mask.shape}"
+            )
+        is_judged = ~image.find_ignored_pixels()
+        pairs.append((image.class_mask[is_judged], predicted.argmax(axis=0)[is_judged]))
     return ScoredMasks(pairs, len(images[0].class_names))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cleanlab_assets.datasets.images import decode_mask
 from cleanlab_assets.reports.image_overlays import draw_mask_overlay
 
@@ -30,8 +32,9 @@ def draw_worst_masks(
     for position, record in zip(flagged.index, flagged.to_dict("records"), strict=True):
         image, suggested = images[int(position)], decode_mask(record["suggested_mask"])
         if image.class_mask is not None:
+            given, shown = (np.where(image.find_ignored_pixels(), 0, mask) for mask in (image.class_mask, suggested))
             drawn[f"{image.row_id}: {_describe(record)}"] = draw_mask_overlay(
-                image.image, image.class_mask, suggested, issue=suggested != image.class_mask
+                image.image, given, shown, issue=shown != given
             )
     return drawn
 

@@ -91,10 +91,17 @@ def find_objects_of(image: AnnotatedImage) -> np.ndarray:
         return image.instance_mask
     objects = np.zeros((image.height, image.width), dtype=np.int32)
     if image.class_mask is not None:
-        for code in np.unique(image.class_mask[image.class_mask > 0]):
+        for code in np.unique(image.class_mask[find_labelled_pixels(image)]):
             regions, _ = label(image.class_mask == code)
             objects = np.where(regions > 0, regions + objects.max(), objects)
     return objects
+
+
+def find_labelled_pixels(image: AnnotatedImage) -> np.ndarray:
+    """Return which pixels have a class, and are not background or ignored, bool of shape (height, width)."""
+    if image.class_mask is None:
+        return np.zeros((image.height, image.width), dtype=bool)
+    return np.asarray((image.class_mask > 0) & ~image.find_ignored_pixels())
 
 
 def _plant(
@@ -102,7 +109,7 @@ def _plant(
 ) -> tuple[AnnotatedImage, dict[str, object]] | None:
     if image.class_mask is None:
         return None
-    objects = np.where(image.class_mask > 0, find_objects_of(image), 0)
+    objects = np.where(find_labelled_pixels(image), find_objects_of(image), 0)
     sizes = np.bincount(objects.ravel())
     numbers = np.flatnonzero(sizes[1:] >= LEAST_OBJECT_PIXELS) + 1
     if len(numbers) == 0:

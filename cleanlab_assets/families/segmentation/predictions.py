@@ -91,12 +91,15 @@ def measure_pixel_calibration(images: Sequence[AnnotatedImage], predictions: Seq
     bins = ReliabilityBins()
     for image, content in zip(images, predictions, strict=True):
         given, probabilities = read_pair(image, content)
-        bins.add(probabilities.max(axis=0).ravel(), (probabilities.argmax(axis=0) == given).ravel())
+        is_judged = ~image.find_ignored_pixels()
+        bins.add(probabilities.max(axis=0)[is_judged], (probabilities.argmax(axis=0) == given)[is_judged])
     return bins.to_curve()
 
 
 def read_pair(image: AnnotatedImage, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Return the given class of each pixel of an image, and its packed probabilities as an array.
+
+    Ignored pixels count as background that the model is sure of, so that nobody finds anything there.
 
     Raises:
         ValueError: the image has no class mask, or the probabilities have another shape.
@@ -107,7 +110,12 @@ def read_pair(image: AnnotatedImage, content: bytes) -> tuple[np.ndarray, np.nda
         raise ValueError(f"image {image.row_id} has no class mask: there is nothing to audit")
     if probabilities.shape != expected:
         raise ValueError(f"image {image.row_id} has predictions of shape {probabilities.shape}, expected {expected}")
-    return image.class_mask, probabilities
+    is_ignored = image.find_ignored_pixels()
+    if not is_ignored.any():
+        return image.class_mask, probabilities
+    sure = np.zeros_like(probabilities[:, 0, 0])
+    sure[0] = 1
+    return np.where(is_ignored, 0, image.class_mask), np.where(is_ignored, sure[:, None, None], probabilities)
 
 
 @step(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleanlab_assets.datasets.images import to_eight_bits
 from cleanlab_assets.datasets.weights import WEIGHTS_FOLDER
 from cleanlab_assets.extras import require
 
@@ -157,7 +158,7 @@ def open_picture(content: bytes, mode: str = "RGB") -> Any:
     from PIL import Image, ImageOps
 
     with Image.open(io.BytesIO(content)) as picture:
-        return ImageOps.exif_transpose(picture).convert(mode)
+        return to_eight_bits(ImageOps.exif_transpose(picture)).convert(mode)
 
 
 def _is_grey(content: bytes) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.images import AnnotatedImage
 
 IGNORED = -100
-"""Class id of padded pixels in training: torch's own mark for pixels that no loss counts."""
+"""Class id of padded and of ignored pixels in training: torch's own mark for pixels that no loss counts."""
 
 
 def to_pixels(image: AnnotatedImage) -> torch.Tensor:
@@ -31,14 +31,15 @@ def to_pixels(image: AnnotatedImage) -> torch.Tensor:
 
 
 def to_mask(image: AnnotatedImage) -> torch.Tensor:
-    """Return the given class mask as float32 of shape (1, height, width).
+    """Return the given class mask as float32 of shape (1, height, width), ``IGNORED`` where nobody judges.
 
     Raises:
         ValueError: the image has none.
     """
     if image.class_mask is None:
         raise ValueError(f"image {image.row_id} has no class mask")
-    return torch.from_numpy(image.class_mask.astype(np.float32))[None]
+    mask = np.where(image.find_ignored_pixels(), IGNORED, image.class_mask)
+    return torch.from_numpy(mask.astype(np.float32))[None]
 
 
 def to_targets(image: AnnotatedImage, *, first: int = 0) -> dict[str, torch.Tensor]:

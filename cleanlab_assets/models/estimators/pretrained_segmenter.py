@@ -122,8 +122,9 @@ class PretrainedSegmenter(FineTunedEstimator):
         masks = [shrink_to_limit(to_mask(image), self._longest_side) for image in batch]
         device = network.mean.device
         given = pad_to_common_size(masks, 1, fill=float(IGNORED))[:, 0].long().to(device)
+        n_judged = (given != IGNORED).sum().clamp(min=1)
         main, auxiliary = (
-            functional.cross_entropy(logits, given, ignore_index=IGNORED)
+            functional.cross_entropy(logits, given, ignore_index=IGNORED, reduction="sum") / n_judged
             for logits in network.compute_both(pad_to_common_size(pictures, 1, fill=0.0).to(device))
         )
         return main + AUXILIARY_WEIGHT * auxiliary

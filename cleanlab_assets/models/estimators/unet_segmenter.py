@@ -220,13 +220,12 @@ def compute_loss(where: torch.Tensor, which: torch.Tensor, masks: torch.Tensor) 
     Args:
         where: logits of an object, shape (n, height, width).
         which: logits of the classes of each cell, shape (n, n_classes, height / CLASS_STRIDE, width / CLASS_STRIDE).
-        masks: class ids, 0 = background, ``IGNORED`` where there is no picture, shape (n, height, width).
+        masks: class ids, 0 = background, ``IGNORED`` where nobody judges, shape (n, height, width).
     """
     is_picture = (masks != IGNORED).float()
-    of_place = (
-        functional.binary_cross_entropy_with_logits(where, (masks > 0).float(), weight=is_picture, reduction="sum")
-        / is_picture.sum()
-    )
+    of_place = functional.binary_cross_entropy_with_logits(
+        where, (masks > 0).float(), weight=is_picture, reduction="sum"
+    ) / is_picture.sum().clamp(min=1)
     codes = torch.arange(1, which.shape[1] + 1, device=masks.device).reshape(1, -1, 1, 1)
     share = functional.avg_pool2d((masks[:, None] == codes).float(), CLASS_STRIDE)
     # Without any object there is nothing to divide.
