@@ -13,6 +13,9 @@ from cleanlab_assets.methods.seeding import seed_generator
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FEW_ROWS_OF_PART = 10
+"""A class that has fewer rows for the smallest part may miss its share by more than a twentieth of it."""
+
 
 def group_equal_rows(features: pd.DataFrame) -> np.ndarray:
     """Number the distinct rows: equal feature values (missing equals missing, -0.0 equals 0.0) get the same number.
@@ -34,8 +37,10 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     """Divide rows into parts of the given shares, stratified by label, each group whole in one part.
 
     Groups are shuffled within their label (that of the group's first row) and dealt out along the cumulated number
-    of rows. Classes smaller than the number of parts are dealt to the parts that their few rows reach. Parts keep
-    their shares as far as the groups allow: a group that is larger than a part overfills it.
+    of rows. The few rows of a class cannot keep the shares: of classes of equally few rows each is dealt out from
+    another place, so that all of them together keep the shares, while the rows of each lie apart. The only row of a class goes to the part that is
+    more than half, if there is one: a model learns no class of test rows alone. Parts keep their shares as far as the
+    groups allow: a group that is larger than a part overfills it.
 
     Args:
         labels: integer class codes (or quantile bins, see ``bin_by_quantile``), shape (n_rows,).
@@ -57,11 +62,28 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     shuffled = seed_generator(seed, "division").permutation(len(unique_groups))
     order = shuffled[np.argsort(strata[shuffled], kind="stable")]
     part_of_group = np.empty(len(unique_groups), dtype=np.int64)
-    for stratum in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
+    by_label = np.split(order, np.flatnonzero(np.diff(strata[order])) + 1)
+    places = _spread_small_classes([int(sizes[stratum].sum()) for stratum in by_label], shares, seed=seed)
+    for stratum, place in zip(by_label, places, strict=True):
         cumulated = np.cumsum(sizes[stratum])
-        middles = (cumulated - sizes[stratum] / 2) / cumulated[-1]
-        part_of_group[stratum] = np.searchsorted(edges, middles).clip(max=len(edges) - 1)
+        taken_at = (cumulated - sizes[stratum] * (1 - place)) / cumulated[-1]
+        part_of_group[stratum] = np.searchsorted(edges, taken_at).clip(max=len(edges) - 1)
     return part_of_group[np.searchsorted(unique_groups, groups)]
+
+
+def _spread_small_classes(n_rows: Sequence[int], shares: Sequence[float], *, seed: int) -> np.ndarray:
+    """Return for each class where within a row, from 0 to 1, its place is taken: in the middle if it has many rows.
+
+    Classes of equally few rows are spread evenly over the places, in a random order.
+    """
+    counts, places = np.asarray(n_rows), np.full(len(n_rows), 0.5)
+    is_small = counts < FEW_ROWS_OF_PART / min(shares)
+    if max(shares) > 0.5:  # noqa: PLR2004 - a half
+        is_small &= counts > 1
+    for count in np.unique(counts[is_small]).tolist():
+        alike = seed_generator(seed, f"classes of {count} rows").permutation(np.flatnonzero(counts == count))
+        places[alike] = (np.arange(len(alike)) + 0.5) / len(alike)
+    return places
 
 
 def join_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
