@@ -38,9 +38,9 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
 
     Groups are shuffled within their label (that of the group's first row) and dealt out along the cumulated number
     of rows. The few rows of a class cannot keep the shares: of classes of equally few rows each is dealt out from
-    another place, so that all of them together keep the shares, while the rows of each lie apart. The only row of a class goes to the part that is
-    more than half, if there is one: a model learns no class of test rows alone. Parts keep their shares as far as the
-    groups allow: a group that is larger than a part overfills it.
+    another place, so that all of them together keep the shares, while the rows of each lie apart. The only row of a
+    class goes to the part that is more than half, if there is one: a model learns no class of test rows alone. Parts
+    keep their shares as far as the groups allow: a group that is larger than a part overfills it.
 
     Args:
         labels: integer class codes (or quantile bins, see ``bin_by_quantile``), shape (n_rows,).

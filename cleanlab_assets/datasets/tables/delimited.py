@@ -86,6 +86,11 @@ def find_dialect(text: str) -> Dialect:
     return best
 
 
+def read_header(text: str, dialect: Dialect) -> list[str]:
+    """Return the names of the columns of a text, of which the beginning is enough; empty where it has none."""
+    return _split_header(text, dialect)[0]
+
+
 def read_records(text: str, name: str, dialect: Dialect) -> Records:
     """Read the records of a text.
 
