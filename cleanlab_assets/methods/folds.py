@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.methods.requirements import require_finite, require_rows
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FEW_ROWS_OF_PART = 10
-"""A class that has fewer rows for the smallest part may miss its share by more than a twentieth of it."""
+FEW_ROWS_OF_PART = 4
+"""A class that has fewer rows for the smallest part may miss its share by more than an eighth of it."""
 
 
 def group_equal_rows(features: pd.DataFrame) -> np.ndarray:
@@ -52,9 +53,10 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
         int64 array of shape (n_rows,): the part of each row, from 0.
 
     Raises:
-        ValueError: the shares do not sum to 1, or one is not positive.
+        ValueError: the shares do not sum to 1, or one is not positive; labels and groups are of different rows.
     """
     edges = _cumulate(shares)
+    require_rows(len(labels), groups=groups)
     if len(labels) == 0:
         return np.empty(0, dtype=np.int64)
     unique_groups, first_rows, sizes = np.unique(groups, return_index=True, return_counts=True)
@@ -95,7 +97,11 @@ def join_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Returns:
         int64 array of shape (n_rows,): number of the joined group of each row, from 0.
+
+    Raises:
+        ValueError: the two are of different rows.
     """
+    require_rows(len(first), second=second)
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -119,9 +125,10 @@ def divide_by_time(times: np.ndarray, shares: Sequence[float]) -> np.ndarray:
         int64 array of shape (n_rows,): the block of each row, from 0.
 
     Raises:
-        ValueError: the shares do not sum to 1, or one is not positive.
+        ValueError: the shares do not sum to 1, or one is not positive; a time is not finite.
     """
     edges = _cumulate(shares)
+    require_finite("time", times)
     middles = (pd.Series(times).rank(method="average").to_numpy() - 0.5) / max(len(times), 1)
     return np.searchsorted(edges, middles).clip(max=len(edges) - 1).astype(np.int64)
 
@@ -141,9 +148,12 @@ def divide_groups_by_time(times: np.ndarray, groups: np.ndarray, shares: Sequenc
         int64 array of shape (n_rows,): the part of each row, from 0.
 
     Raises:
-        ValueError: the shares do not sum to 1, or one is not positive.
+        ValueError: the shares do not sum to 1, or one is not positive; a time is not finite, or the groups are of other
+            rows.
     """
     edges = _cumulate(shares)
+    require_finite("time", times)
+    require_rows(len(times), groups=groups)
     by_group = pd.Series(times).groupby(groups).agg(["max", "size"]).sort_values("max", kind="stable")
     middles = (by_group["size"].cumsum() - by_group["size"] / 2) / max(len(times), 1)
     parts = pd.Series(np.searchsorted(edges, middles).clip(max=len(edges) - 1), index=by_group.index)
@@ -159,7 +169,11 @@ def bin_by_quantile(values: np.ndarray, n_bins: int) -> np.ndarray:
 
     Returns:
         int64 array of shape (n_rows,): the bin of each row, from 0.
+
+    Raises:
+        ValueError: a number is not finite.
     """
+    require_finite("value", values)
     if len(values) == 0:
         return np.empty(0, dtype=np.int64)
     edges = np.quantile(values, np.linspace(0, 1, n_bins + 1)[1:-1])

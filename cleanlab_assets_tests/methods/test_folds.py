@@ -200,7 +200,7 @@ def test_equal_values_are_in_one_bin(values: list[float]) -> None:
 
 @FEW
 @given(
-    count=st.integers(2, 12),
+    count=st.integers(2, 7),
     n_classes=st.integers(40, 150),
     shares=st.sampled_from([[0.2, 0.8], FIVE_FOLDS, [0.5, 0.5]]),
     seed=st.integers(0, 2**31),
