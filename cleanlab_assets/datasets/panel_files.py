@@ -318,21 +318,34 @@ def _find_annotators(
         is_sure = is_sure and LIKE_TRUTH.isdisjoint(name.casefold() for name in others)
         classes = {unicodedata.normalize("NFC", name) for name in class_names}
         known = classes | {f"{name}.0" for name in classes}
-        if is_sure and all(known.issuperset(filter(None, fields.names(name, missing))) for name in others):
+        if is_sure and (unknown := _find_unknown(fields, others, known, missing)) is None:
             return tuple(others)
+        if is_sure:
+            raise _lacks_columns(fields, long, f"; in wide form {unknown}, expected one of {', '.join(class_names)}")
     if absent := [name for name in (options.example, *long) if name not in fields.header]:
         raise _lacks_columns(fields, absent)
     return None
 
 
-def _lacks_columns(fields: _Fields, absent: Sequence[str]) -> SourceFormatError:
+def _find_unknown(
+    fields: _Fields, names: Sequence[str], known: Collection[str], missing: Collection[str]
+) -> str | None:
+    """Say where the first value stands that is none of the known ones; None where all are."""
+    for name in names:
+        for row, value in zip(fields.row_ids, fields.names(name, missing).tolist(), strict=True):
+            if value is not None and value not in known:
+                return f"{row}, column {name} holds {quote(value)}"
+    return None
+
+
+def _lacks_columns(fields: _Fields, absent: Sequence[str], why: str = "") -> SourceFormatError:
     """Return the error that says which columns a file of labels lacks, and what may be said of those that it has."""
     wrong = f"{fields.name}, line 1: found the columns {_list_header(fields)}, missing columns: {', '.join(absent)}"
     if len(fields.header) == 1:
         return SourceFormatError(f"{wrong}; say what stands between two fields by delimiter under [options]")
     return SourceFormatError(
         f"{wrong}; say under [options] of {DESCRIPTION_FILE} what yours are called: example, annotator and label, or "
-        "example and annotators where each annotator has a column"
+        f"example and annotators where each annotator has a column{why}"
     )
 
 
