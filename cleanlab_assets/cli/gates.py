@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 def end_on_failure(family: Family, outcome: RunOutcome) -> None:
     """End the command if a run failed."""
+    if is_gate_closed(family, outcome):
+        failed = ", ".join(f"{check.asset} {check.check}" for check in outcome.checks if not check.passed)
+        fail(ExitCode.GATE_FAILED, f"what follows was not made, since a check failed: {failed}")
     if not outcome.success:
         fail(find_exit_code(family, outcome), outcome.error or "the run failed")
 

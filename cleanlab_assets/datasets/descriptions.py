@@ -84,6 +84,14 @@ class OwnDataset(BaseModel):
     def _check_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return require_distinct(tuple(map(require_reference, value)))
 
+    @field_validator("files")
+    @classmethod
+    def _check_files(cls, value: dict[str, str]) -> dict[str, str]:
+        for role, name in value.items():
+            if "\0" in name:
+                raise ValueError(f"{role}: found a null character, which no name of a file has")
+        return value
+
     @field_validator("sha256")
     @classmethod
     def _check_sha256(cls, value: dict[str, str]) -> dict[str, str]:

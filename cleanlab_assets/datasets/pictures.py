@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
+from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.folders import list_entries, walk_files
 from cleanlab_assets.datasets.images import AnnotationError, require_whole
 from cleanlab_assets.datasets.names import to_nfc
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 V = TypeVar("V")
-MOST_ERRORS = 10
 TRAIN_FOLDERS = ("train", "training")
 TEST_FOLDERS = ("test", "testing")
 VALIDATION_FOLDERS = ("val", "valid", "validation")
@@ -35,7 +35,7 @@ def read_pictures(names: Sequence[str | None], folder: Path, places: Sequence[st
         places: where each name stands, for the errors.
 
     Raises:
-        PictureError: a picture is not named, not there, or no whole picture; the first ten are named.
+        PictureError: a picture is not named, not there, or no whole picture; the first 20 are named.
     """
     return _take_all(names, places, lambda name: _read(name, folder))
 
@@ -48,24 +48,22 @@ def require_pictures(contents: Sequence[bytes | None], places: Sequence[str]) ->
         places: where each stands, for the errors.
 
     Raises:
-        PictureError: a picture is missing, or no whole picture; the first ten are named.
+        PictureError: a picture is missing, or no whole picture; the first 20 are named.
     """
     return _take_all(contents, places, _require_whole)
 
 
 def _take_all(values: Sequence[V | None], places: Sequence[str], take: Callable[[V], bytes]) -> list[bytes]:
-    contents, errors = [], []
+    contents, faults = [], Faults()
     for value, place in zip(values, places, strict=True):
         if value is None:
-            errors.append(f"{place}: found no picture, expected one in every row")
+            faults.add(f"{place}: found no picture, expected one in every row")
             continue
         try:
             contents.append(take(value))
         except PictureError as error:
-            errors.append(f"{place}: {error}")
-    if errors:
-        more = f"\nand {len(errors) - MOST_ERRORS:,} more" if len(errors) > MOST_ERRORS else ""
-        raise PictureError("\n".join(errors[:MOST_ERRORS]) + more)
+            faults.add(f"{place}: {error}")
+    faults.raise_any(PictureError)
     return contents
 
 

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cleanlab_assets.families.step import CheckResult
 from cleanlab_assets.methods.shown import TableView, keep_finite
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
+    from cleanlab_assets.families.step import Check, StepContext
     from cleanlab_assets.methods.detection_power import DetectionPower
+    from cleanlab_assets.methods.result import Result
 
 MINIMUM_LIFT = 2.0
 """Average precision of planted errors, as a multiple of chance, below which an audit counts as blind."""
+
+
+DETECTION_POWER = "detection_power"
+"""Name of the check that says whether the model finds planted errors."""
+_latest: dict[str, tuple[object, CheckResult]] = {}
+"""By family what was measured last in this process, and of what."""
+
+
+def measure_once(check: Check, context: StepContext, inputs: Mapping[str, Result[Any, Any]]) -> CheckResult:
+    """Run a check of stored results, which takes fits, once in a process: its result is also one of the facts.
+
+    Args:
+        check: the check.
+        context: its context.
+        inputs: what it takes, by name.
+    """
+    if any(result.provenance is None for result in inputs.values()):
+        return check.run(context, **inputs)
+    versions = {name: result.origin.data_hash for name, result in inputs.items()}
+    of_what = (context.dataset.name, context.dataset.description_hash, context.model, check.name, versions)
+    if context.family not in _latest or _latest[context.family][0] != of_what:
+        _latest[context.family] = of_what, check.run(context, **inputs)
+    return _latest[context.family][1]
 
 
 NOT_MEASURED = CheckResult(

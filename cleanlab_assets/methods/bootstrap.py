@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from cleanlab_assets.methods.requirements import require_rows, require_weights
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
@@ -60,7 +61,12 @@ class WeightedRows:
 
 
 def weigh(rows: ScoredRows, weights: np.ndarray | None) -> ScoredRows:
-    """Let scored rows count by their weights, shape (n_rows,); None leaves them as they are."""
+    """Let scored rows count by their weights, shape (n_rows,); None leaves them as they are.
+
+    Raises:
+        ValueError: a weight is no finite number of at least 0, or they are of other rows.
+    """
+    require_weights(rows.n_rows, weights)
     return rows if weights is None else WeightedRows(rows, weights)
 
 
@@ -104,9 +110,15 @@ def compare_to_baseline(
         For each other model the difference of each metric, with interval and verdict. The verdict is ``improves`` or
         ``harms`` only where the whole interval lies on one side of zero, and never with fewer than ``MINIMUM_BLOCKS``
         blocks.
+
+    Raises:
+        ValueError: another model, or the blocks, are of other rows.
     """
     if not others:
         return {}
+    if other := next((name for name, model in others.items() if model.n_rows != baseline.n_rows), None):
+        raise ValueError(f"found {others[other].n_rows:,} rows of {other}, expected the baseline's {baseline.n_rows:,}")
+    require_rows(baseline.n_rows, blocks=blocks)
     members, n_units = np.arange(baseline.n_rows), baseline.n_rows
     if blocks is not None:
         members = np.unique(blocks, return_inverse=True)[1]

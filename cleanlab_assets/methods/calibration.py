@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from cleanlab_assets.methods.requirements import require_finite, require_rows
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -55,7 +57,12 @@ class ReliabilityBins:
         Args:
             confidence: confidence of each prediction, in [0, 1], shape (n,).
             is_right: which predictions are right, bool of shape (n,).
+
+        Raises:
+            ValueError: a confidence is not finite, or there are more or fewer of one than of the other.
         """
+        require_rows(len(confidence), is_right=is_right)
+        require_finite("confidence", confidence)
         exact, n_bins = confidence.astype(np.float64), len(self._counts)
         bins = np.minimum((exact * n_bins).astype(int), n_bins - 1)
         self._counts += np.bincount(bins, minlength=n_bins)

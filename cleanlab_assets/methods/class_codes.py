@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.methods.requirements import require_codes
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,6 +29,11 @@ def encode_labels(labels: pd.Series[str]) -> np.ndarray:
 
 
 def decode_labels(codes: np.ndarray, like: pd.Series[str]) -> pd.Categorical:
-    """Return labels for codes from 0, shape (n_rows,), with the categories of the labels ``like``."""
+    """Return labels for codes from 0, shape (n_rows,), with the categories of the labels ``like``.
+
+    Raises:
+        ValueError: a code is that of no class.
+    """
+    require_codes(codes, len(like.cat.categories))
     dtype = cast("pd.CategoricalDtype", like.dtype)
     return pd.Categorical.from_codes(cast("Sequence[int]", codes), dtype=dtype)

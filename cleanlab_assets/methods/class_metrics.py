@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanlab_assets.methods.calibration import measure_reliability
+from cleanlab_assets.methods.requirements import require_codes, require_finite, require_rows, require_weights
 
 if TYPE_CHECKING:
     from cleanlab_assets.methods.calibration import ReliabilityCurve
@@ -33,7 +34,11 @@ class ScoredPredictions:
         Args:
             labels: integer class codes, shape (n_rows,).
             probabilities: shape (n_rows, n_classes), rows sum to 1.
+
+        Raises:
+            ValueError: a probability is not finite, a code is that of no class, or the two are of different rows.
         """
+        _require_predictions_of(labels, probabilities)
         self.n_rows, self.n_classes = probabilities.shape
         self._labels, self._predicted = labels, probabilities.argmax(axis=1)
         self._hits = np.flatnonzero(self._labels == self._predicted)
@@ -74,6 +79,12 @@ class ScoredPredictions:
         }
 
 
+def _require_predictions_of(labels: np.ndarray, probabilities: np.ndarray) -> None:
+    require_rows(len(labels), probabilities=probabilities)
+    require_finite("predicted probabilities", probabilities)
+    require_codes(labels, probabilities.shape[1])
+
+
 @dataclass(frozen=True)
 class Ranking:
     """Rows in ascending order of one score; ``last_of_tie`` holds the last position of each run of equal scores."""
@@ -95,7 +106,13 @@ class Ranking:
 
 
 def rank_scores(is_positive: np.ndarray, scores: np.ndarray) -> Ranking:
-    """Sort rows by their score: ``is_positive`` and ``scores`` are of shape (n_rows,)."""
+    """Sort rows by their score: ``is_positive`` and ``scores`` are of shape (n_rows,).
+
+    Raises:
+        ValueError: a score is not finite, or the two are of different rows.
+    """
+    require_rows(len(is_positive), scores=scores)
+    require_finite("score", scores)
     order = np.argsort(scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # the last row ends its run
     return Ranking(order=order, is_positive=is_positive[order], last_of_tie=ends)
@@ -107,7 +124,11 @@ def measure_calibration(labels: np.ndarray, probabilities: np.ndarray) -> Reliab
     Args:
         labels: integer class codes, shape (n_rows,).
         probabilities: shape (n_rows, n_classes).
+
+    Raises:
+        ValueError: a probability is not finite, a code is that of no class, or the two are of different rows.
     """
+    _require_predictions_of(labels, probabilities)
     return measure_reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
 
 
@@ -124,7 +145,12 @@ def calibrated_log_loss(labels: np.ndarray, probabilities: np.ndarray, weights: 
         labels: class codes from 0, shape (n_rows,).
         probabilities: out-of-sample predicted probabilities, shape (n_rows, n_classes).
         weights: how much each row counts, shape (n_rows,); None weighs all alike.
+
+    Raises:
+        ValueError: a number is not finite, a code is that of no class, or one is of other rows.
     """
+    _require_predictions_of(labels, probabilities)
+    require_weights(len(labels), weights)
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_each_fold
 from cleanlab_assets.methods.fitting import fit_pipeline, take_weights
+from cleanlab_assets.methods.requirements import require_codes, require_finite, require_rows
 from cleanlab_assets.methods.training_set import name_rows
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ def predict_out_of_sample(
         Probabilities whose rows sum to 1, and fit seconds.
 
     Raises:
-        ValueError: there are fewer than two folds, or the rows outside a fold hold a single class.
+        ValueError: there are fewer than two folds, the rows outside a fold hold a single class, a code is that of no
+            class, or something is of other rows.
     """
+    require_rows(len(features), labels=labels, folds=folds)
+    require_codes(labels, n_classes)
     turns = hold_out_each_fold(folds, weights)
     probabilities = np.zeros((len(labels), n_classes), dtype=np.float32)
     for fold in turns:
@@ -85,7 +89,13 @@ def predict_all_classes(model: Pipeline, features: pd.DataFrame, *, n_classes: i
 
 
 def to_predictions_table(rows: pd.DataFrame, probabilities: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
-    """Put ``probability_<class>`` of each class beside what names the rows, see ``name_rows``."""
+    """Put ``probability_<class>`` of each class beside what names the rows, see ``name_rows``.
+
+    Raises:
+        ValueError: a probability is not finite, or they are of other rows.
+    """
+    require_rows(len(rows), probabilities=probabilities)
+    require_finite("predicted probabilities", probabilities, rows["row_id"].tolist())
     columns = [f"{PROBABILITY_PREFIX}{name}" for name in class_names]
     named = name_rows(rows)
     return pd.concat([named, pd.DataFrame(probabilities, columns=columns, index=named.index)], axis=1)

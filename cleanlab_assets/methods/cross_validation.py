@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cleanlab_assets.methods.requirements import require_weights
 from cleanlab_assets.methods.training_set import NO_FOLD
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def hold_out_each_fold(folds: np.ndarray, weights: np.ndarray | None = None) -> 
 
     Raises:
         ValueError: there are fewer than two folds, or all rows outside of one have weight 0, so that a fold has no
-            other rows to learn from.
+            other rows to learn from; or the weights are no such numbers, or of other rows.
     """
+    require_weights(len(folds), weights)
     in_a_fold = folds != NO_FOLD
     names = np.unique(folds[in_a_fold])
     if len(names) < 2:  # noqa: PLR2004 - one fold leaves no training rows

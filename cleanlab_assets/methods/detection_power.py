@@ -13,6 +13,7 @@ from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_
 from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample, group_equal_rows
 from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
 from cleanlab_assets.methods.planted_errors import PLANTED_COLUMNS, plant_label_errors, uniform_confusion
+from cleanlab_assets.methods.requirements import require_finite, require_rows
 from cleanlab_assets.methods.training_set import TRUE_LABEL, row_weights, train_rows
 
 if TYPE_CHECKING:
@@ -97,8 +98,11 @@ def score_detection_power(quality: np.ndarray, is_flagged: np.ndarray, is_plante
         The power; precision is 0 when nothing is flagged.
 
     Raises:
-        ValueError: no error or nothing but errors was planted: nothing can be measured then.
+        ValueError: no error or nothing but errors was planted: nothing can be measured then; or a quality is not
+            finite, or something is of other rows.
     """
+    require_rows(len(quality), is_flagged=is_flagged, is_planted=is_planted)
+    require_finite("label quality", quality)
     from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
     n_planted = int(is_planted.sum())
@@ -131,8 +135,10 @@ def score_detection_power_by_kind(
         The power for each kind that was planted, in alphabetical order.
 
     Raises:
-        ValueError: every row holds a planted error.
+        ValueError: every row holds a planted error, a quality is not finite, or something is of other rows.
     """
+    require_rows(len(quality), is_flagged=is_flagged, kinds=kinds)
+    require_finite("label quality", quality)
     is_planted = kinds.notna().to_numpy()
     powers = []
     for kind in sorted(kinds.dropna().unique()):
@@ -198,7 +204,12 @@ def measure_against_truth(issues: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.
 
     Returns:
         A copy of the label issues with ``true_label``, and how well wrong labels are found.
+
+    Raises:
+        ValueError: the label issues are of other rows.
     """
+    if unknown := set(issues["row_id"]).difference(rows["row_id"]):
+        raise ValueError(f"the label issues name {len(unknown):,} rows that are not among the rows with a true label")
     truth = rows.set_index("row_id")[TRUE_LABEL].reindex(issues["row_id"]).array
     table = issues.assign(**{TRUE_LABEL: truth})
     known = table[table[TRUE_LABEL].notna()]

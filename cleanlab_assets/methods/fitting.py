@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from cleanlab_assets.compat import fit_with_inner_weights
+from cleanlab_assets.methods.requirements import require_finite, require_rows, require_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,14 @@ def fit_pipeline(
         features: feature columns, shape (n_rows, n_features).
         targets: what is learned, shape (n_rows, ...).
         weights: how much each row counts, at least 0, shape (n_rows,); None weighs all alike.
+
+    Raises:
+        ValueError: a target or weight is not finite, a weight is negative, or something is of other rows.
     """
+    require_rows(len(features), targets=targets)
+    if targets.dtype.kind == "f":  # else they are classes
+        require_finite("target", targets)
+    require_weights(len(features), weights)
     pipeline = build()
     with _limit_threads(len(features)):
         return _fit(pipeline, features, targets, weights)
@@ -79,9 +87,15 @@ def take_weights(weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray | N
 
 
 def combine_weights(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
-    """Return the product of two weights of each row; None where rows have neither."""
+    """Return the product of two weights of each row; None where rows have neither.
+
+    Raises:
+        ValueError: a weight is not finite or negative, or the two are of different rows.
+    """
     if first is None or second is None:
         return second if first is None else first
+    for weights in (first, second):
+        require_weights(len(first), weights)
     product: np.ndarray = first * second
     return product
 

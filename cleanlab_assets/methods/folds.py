@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.methods.requirements import require_finite, require_rows
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+FEW_ROWS_OF_PART = 4
+"""A class that has fewer rows for the smallest part may miss its share by more than an eighth of it."""
 
 
 def group_equal_rows(features: pd.DataFrame) -> np.ndarray:
@@ -34,8 +38,10 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     """Divide rows into parts of the given shares, stratified by label, each group whole in one part.
 
     Groups are shuffled within their label (that of the group's first row) and dealt out along the cumulated number
-    of rows. Classes smaller than the number of parts are dealt to the parts that their few rows reach. Parts keep
-    their shares as far as the groups allow: a group that is larger than a part overfills it.
+    of rows. The few rows of a class cannot keep the shares: of classes of equally few rows each is dealt out from
+    another place, so that all of them together keep the shares, while the rows of each lie apart. The only row of a
+    class goes to the part that is more than half, if there is one: a model learns no class of test rows alone. Parts
+    keep their shares as far as the groups allow: a group that is larger than a part overfills it.
 
     Args:
         labels: integer class codes (or quantile bins, see ``bin_by_quantile``), shape (n_rows,).
@@ -47,9 +53,10 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
         int64 array of shape (n_rows,): the part of each row, from 0.
 
     Raises:
-        ValueError: the shares do not sum to 1, or one is not positive.
+        ValueError: the shares do not sum to 1, or one is not positive; labels and groups are of different rows.
     """
     edges = _cumulate(shares)
+    require_rows(len(labels), groups=groups)
     if len(labels) == 0:
         return np.empty(0, dtype=np.int64)
     unique_groups, first_rows, sizes = np.unique(groups, return_index=True, return_counts=True)
@@ -57,11 +64,28 @@ def divide_rows(labels: np.ndarray, groups: np.ndarray, shares: Sequence[float],
     shuffled = seed_generator(seed, "division").permutation(len(unique_groups))
     order = shuffled[np.argsort(strata[shuffled], kind="stable")]
     part_of_group = np.empty(len(unique_groups), dtype=np.int64)
-    for stratum in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
+    by_label = np.split(order, np.flatnonzero(np.diff(strata[order])) + 1)
+    places = _spread_small_classes([int(sizes[stratum].sum()) for stratum in by_label], shares, seed=seed)
+    for stratum, place in zip(by_label, places, strict=True):
         cumulated = np.cumsum(sizes[stratum])
-        middles = (cumulated - sizes[stratum] / 2) / cumulated[-1]
-        part_of_group[stratum] = np.searchsorted(edges, middles).clip(max=len(edges) - 1)
+        taken_at = (cumulated - sizes[stratum] * (1 - place)) / cumulated[-1]
+        part_of_group[stratum] = np.searchsorted(edges, taken_at).clip(max=len(edges) - 1)
     return part_of_group[np.searchsorted(unique_groups, groups)]
+
+
+def _spread_small_classes(n_rows: Sequence[int], shares: Sequence[float], *, seed: int) -> np.ndarray:
+    """Return for each class where within a row, from 0 to 1, its place is taken: in the middle if it has many rows.
+
+    Classes of equally few rows are spread evenly over the places, in a random order.
+    """
+    counts, places = np.asarray(n_rows), np.full(len(n_rows), 0.5)
+    is_small = counts < FEW_ROWS_OF_PART / min(shares)
+    if max(shares) > 0.5:  # noqa: PLR2004 - a half
+        is_small &= counts > 1
+    for count in np.unique(counts[is_small]).tolist():
+        alike = seed_generator(seed, f"classes of {count} rows").permutation(np.flatnonzero(counts == count))
+        places[alike] = (np.arange(len(alike)) + 0.5) / len(alike)
+    return places
 
 
 def join_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -73,7 +97,11 @@ def join_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Returns:
         int64 array of shape (n_rows,): number of the joined group of each row, from 0.
+
+    Raises:
+        ValueError: the two are of different rows.
     """
+    require_rows(len(first), second=second)
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -97,9 +125,10 @@ def divide_by_time(times: np.ndarray, shares: Sequence[float]) -> np.ndarray:
         int64 array of shape (n_rows,): the block of each row, from 0.
 
     Raises:
-        ValueError: the shares do not sum to 1, or one is not positive.
+        ValueError: the shares do not sum to 1, or one is not positive; a time is not finite.
     """
     edges = _cumulate(shares)
+    require_finite("time", times)
     middles = (pd.Series(times).rank(method="average").to_numpy() - 0.5) / max(len(times), 1)
     return np.searchsorted(edges, middles).clip(max=len(edges) - 1).astype(np.int64)
 
@@ -119,9 +148,12 @@ def divide_groups_by_time(times: np.ndarray, groups: np.ndarray, shares: Sequenc
         int64 array of shape (n_rows,): the part of each row, from 0.
 
     Raises:
-        ValueError: the shares do not sum to 1, or one is not positive.
+        ValueError: the shares do not sum to 1, or one is not positive; a time is not finite, or the groups are of other
+            rows.
     """
     edges = _cumulate(shares)
+    require_finite("time", times)
+    require_rows(len(times), groups=groups)
     by_group = pd.Series(times).groupby(groups).agg(["max", "size"]).sort_values("max", kind="stable")
     middles = (by_group["size"].cumsum() - by_group["size"] / 2) / max(len(times), 1)
     parts = pd.Series(np.searchsorted(edges, middles).clip(max=len(edges) - 1), index=by_group.index)
@@ -137,7 +169,11 @@ def bin_by_quantile(values: np.ndarray, n_bins: int) -> np.ndarray:
 
     Returns:
         int64 array of shape (n_rows,): the bin of each row, from 0.
+
+    Raises:
+        ValueError: a number is not finite.
     """
+    require_finite("value", values)
     if len(values) == 0:
         return np.empty(0, dtype=np.int64)
     edges = np.quantile(values, np.linspace(0, 1, n_bins + 1)[1:-1])

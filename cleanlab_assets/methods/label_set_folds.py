@@ -9,6 +9,7 @@ import numpy as np
 
 from cleanlab_assets.methods.folds import draw_stratified_sample
 from cleanlab_assets.methods.label_sets import number_label_sets
+from cleanlab_assets.methods.requirements import require_rows
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ def divide_label_sets(indicators: np.ndarray, groups: np.ndarray, shares: Sequen
         int64 array of shape (n_rows,): the part of each row, from 0.
 
     Raises:
-        ValueError: the shares do not sum to 1, or one is not positive.
+        ValueError: the shares do not sum to 1, or one is not positive; the groups are of other rows.
     """
     if min(shares) <= 0 or not np.isclose(sum(shares), 1.0):
         raise ValueError(f"shares are {list(shares)}, expected positive numbers that sum to 1")
+    require_rows(len(indicators), groups=groups)
     if len(indicators) == 0:
         return np.empty(0, dtype=np.int64)
     unique_groups, of_row = np.unique(groups, return_inverse=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
+from cleanlab_assets.methods.requirements import require_codes, require_finite, require_rows
 from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.methods.training_set import TRAIN
 
@@ -93,10 +94,12 @@ def plant_label_errors(labels: np.ndarray, *, fraction: float, confusion: np.nda
         The labels with errors, and the mask of the planted ones.
 
     Raises:
-        ValueError: ``confusion`` has a positive diagonal entry or a row that does not sum to 1.
+        ValueError: ``confusion`` has a positive diagonal entry or a row that does not sum to 1, or a code is that of no
+            class.
     """
     if np.diagonal(confusion).any() or not np.allclose(confusion.sum(axis=1), 1.0):
         raise ValueError("the confusion structure needs a zero diagonal and rows that sum to 1")
+    require_codes(labels, len(confusion))
     rng = seed_generator(seed, "planted errors")
     chosen = rng.choice(len(labels), size=round(fraction * len(labels)), replace=False)
     cumulated = np.cumsum(confusion[labels[chosen]], axis=1)
@@ -127,7 +130,13 @@ def class_pair_confusion(encoded: np.ndarray, labels: np.ndarray, n_classes: int
 
     Returns:
         Confusion structure of shape (n_classes, n_classes).
+
+    Raises:
+        ValueError: a number is not finite, a code is that of no class, or the labels are of other rows.
     """
+    require_rows(len(encoded), labels=labels)
+    require_finite("encoded features", encoded)
+    require_codes(labels, n_classes)
     from scipy.spatial.distance import cdist
 
     present, starts = np.unique(np.sort(labels), return_index=True)

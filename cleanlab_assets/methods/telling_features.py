@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.methods.requirements import require_finite, require_rows
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
@@ -34,7 +35,12 @@ def find_telling_features(rows: pd.DataFrame, features: Sequence[str], labels: n
 
     Returns:
         The names of the features, in their order.
+
+    Raises:
+        ValueError: a label is not finite, or they are of other rows.
     """
+    require_rows(len(rows), labels=labels)
+    require_finite("label", labels)
     order = seed_generator(seed, "telling features").permutation(len(rows))[:MOST_ROWS]
     sample, known = rows.iloc[order], labels[order]
     is_first = np.arange(len(order)) < len(order) // 2

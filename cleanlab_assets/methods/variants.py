@@ -22,6 +22,7 @@ from cleanlab_assets.methods.bootstrap import (
     Verdict,
     compare_to_baseline,
 )
+from cleanlab_assets.methods.requirements import require_finite, require_rows
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
@@ -243,7 +244,12 @@ def remove_worst_and_random(
 
     Returns:
         Positions of the worst rows, worst first; the mask that keeps all others; the mask of the control.
+
+    Raises:
+        ValueError: a rank is not finite, or the two are of different rows.
     """
+    require_rows(len(rank), is_issue=is_issue)
+    require_finite("rank", rank)
     by_rank = np.argsort(rank)
     worst = by_rank[is_issue[by_rank]][: round(prune_fraction * len(rank))]
     control = seed_generator(seed, "random removal").choice(len(rank), size=len(worst), replace=False)

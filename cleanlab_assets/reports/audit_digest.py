@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.methods.split_counts import say_by_split
-from cleanlab_assets.reports.formatting import describe_truth, in_words, name_metric
+from cleanlab_assets.reports.formatting import UNTRUSTED, describe_truth, in_words, name_metric
 
 if TYPE_CHECKING:
     from cleanlab_assets.reports.audit_facts import AuditFacts
@@ -23,7 +23,8 @@ def digest_audit(facts: AuditFacts) -> list[str]:
         else f"; estimated among the train {facts.unit}s: {facts.estimated_errors:,}"
     )
     worst = facts.worst_rows[0]
-    lines = [f"warning: {facts.looks_in_sample}"] if facts.looks_in_sample else []
+    lines = [f"warning: {UNTRUSTED}: {facts.cannot_find_errors}"] if facts.cannot_find_errors else []
+    lines += [f"warning: {facts.looks_in_sample}"] if facts.looks_in_sample else []
     lines += [
         f"{facts.n_audited:,} {facts.unit}s audited; cross-validated {', '.join(shown)}",
         f"likely label errors: {facts.n_label_issues:,} ({facts.label_issue_rate:.1%}): "

@@ -121,10 +121,11 @@ class AuditFacts(_Facts):
     as the final model, ``verdict`` whether cleaning was shown to help. ``detection`` is None unless errors were
     planted, ``by_truth`` unless the source states true labels. ``is_used_as_published`` says that the model learns
     nothing from the train rows, ``why_not_compared`` why no variants were compared, where that is not by a setting, and
-    ``looks_in_sample`` why predictions of the user's own look as if no label error could be found by them. ``slices``
-    are the parts of the rows by the dataset's ``slice_columns``. ``unit`` is what carries a label; ``report_asset`` and
-    ``duplicates_asset`` are the assets that advice refers to, the latter None where the family looks for no near
-    duplicates.
+    ``looks_in_sample`` why predictions of the user's own look as if no label error could be found by them.
+    ``cannot_find_errors`` says how badly planted errors were found where that was hardly better than by chance: then
+    flags mean nothing. ``slices`` are the parts of the rows by the dataset's ``slice_columns``. ``unit`` is what
+    carries a label; ``report_asset`` and ``duplicates_asset`` are the assets that advice refers to, the latter None
+    where the family looks for no near duplicates.
     """
 
     family: str
@@ -160,6 +161,7 @@ class AuditFacts(_Facts):
     is_used_as_published: bool = False
     why_not_compared: str = ""
     looks_in_sample: str = ""
+    cannot_find_errors: str = ""
     by_truth: TruthDetection | None = None
     slices: list[SliceFacts] = Field(default_factory=list)
 
@@ -207,6 +209,7 @@ def collect_facts(
     label_issues: Result[pd.DataFrame, LabelIssuesFacts],
     comparison: VariantComparison,
     data_issues: DataIssues | None = None,
+    cannot_find_errors: str = "",
 ) -> AuditFacts:
     """Collect the facts of an audit from the results of its steps.
 
@@ -221,6 +224,7 @@ def collect_facts(
         label_issues: label issues of all audited rows.
         comparison: the variants and the verdict.
         data_issues: what was found beside label issues; None where the family looks for none.
+        cannot_find_errors: how badly planted errors were found, where that was hardly better than by chance.
     """
     train = train_rows(training_set.value)
     issues, judged = label_issues.value, label_issues.facts
@@ -262,6 +266,7 @@ def collect_facts(
         is_used_as_published=comparison.is_used_as_published,
         why_not_compared=comparison.why_not,
         looks_in_sample=judged.looks_in_sample,
+        cannot_find_errors=cannot_find_errors,
         by_truth=judged.by_truth,
         slices=[
             SliceFacts.model_validate(record)

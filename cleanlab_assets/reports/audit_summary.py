@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from cleanlab_assets.methods.split_counts import say_by_split
 from cleanlab_assets.reports.formatting import (
+    UNTRUSTED,
     describe_truth,
     format_difference,
     format_number,
@@ -70,6 +71,8 @@ _STEPS = {
     "underperforming_group": "Read some {unit}s of the group on which the predictions are poor: look for wrong labels, "
     "a missing feature, or too few examples.",
     "null": "Find out why values are missing before you impute them, and drop {unit}s without any value.",
+    "untrusted": "Do not act on the flags of this model: audit with one that passes the check detection_power, or give "
+    "it more data to learn from.",
     "in_sample": "Predict each {unit} by a model that never saw it, by cross-validation, and audit these predictions.",
     "model": "Audit with another model before acting on the flags of this one.",
     "calibration": "Audit with a better calibrated model before you rely on the label quality scores.",
@@ -176,7 +179,7 @@ def summarize_by_template(facts: AuditFacts, template: SummaryProse, *, model: s
     """
     placeholders = list_placeholders(facts)
     return AuditSummary(
-        headline=fill_in(template.headline, placeholders),
+        headline=_warn(facts, fill_in(template.headline, placeholders)),
         verdict=judge_health(facts)[0],
         verdict_reason=fill_in(template.verdict_reason, placeholders),
         findings=[
@@ -296,7 +299,11 @@ def to_markdown(summary: AuditSummary) -> str:
 
 
 def _list_findings(facts: AuditFacts) -> Iterator[tuple[str, Finding]]:
-    """Yield the findings by topic: an issue type, in_sample, model, cleaning, detection, truth or calibration."""
+    """Yield the findings by topic: an issue type or what the model is like, such as untrusted or in_sample."""
+    if facts.cannot_find_errors:
+        title = f"{UNTRUSTED[0].upper()}{UNTRUSTED[1:]}"
+        evidence = _shorten(f"Planted errors were hardly found: {facts.cannot_find_errors}.")
+        yield "untrusted", Finding(title=title, evidence=evidence, severity="critical")
     if facts.looks_in_sample:
         evidence = _shorten(f"{facts.looks_in_sample[:1].upper()}{facts.looks_in_sample[1:]}.")
         yield "in_sample", Finding(title="Predictions look in-sample", evidence=evidence, severity="critical")
@@ -448,7 +455,14 @@ def _write_headline(facts: AuditFacts) -> str:
     verb, share = "looks" if facts.n_label_issues == 1 else "look", format_share(facts.label_issue_rate)
     found = f"{facts.n_label_issues:,} of {facts.n_audited:,} labels {verb} wrong ({share})"
     found = found if facts.n_label_issues else "no label looks wrong"
+    found = f"{UNTRUSTED}; {found}" if facts.cannot_find_errors else found
     return f"{_shorten(facts.title, LONGEST_HEADLINE - len(found) - 2)}: {found}"
+
+
+def _warn(facts: AuditFacts, headline: str) -> str:
+    """Return a headline of a language model, with what must be said first."""
+    warned = f"{UNTRUSTED[0].upper()}{UNTRUSTED[1:]}: {headline}"
+    return _shorten(warned, LONGEST_HEADLINE) if facts.cannot_find_errors else headline
 
 
 def _find_chosen(facts: AuditFacts) -> VariantFacts | None:

@@ -56,7 +56,6 @@ FAULTS: dict[str, tuple[str, bytes, str]] = {
         r"dataset\.toml: options\.categorical: 'size' stands there twice",
     ),
     "column_twice": (PANEL, b"example,size,size\na,1,2\n", r"line 1, column 3: column 2 is named 'size' too: rename"),
-    "column_without_name": (PANEL, b",example,size\n0,a,1\n", r"examples\.csv, line 1, column 1: .* has no name"),
     **{
         f"column_{name}": (PANEL, f"example,{name}\na,1\n".encode(), rf"column 2: .* is named '{name}': rename yours")
         for name in ("row_id", "label", "annotator", "split", "rank", "given_label")

@@ -196,3 +196,29 @@ def test_equal_values_are_in_one_bin(values: list[float]) -> None:
     bins = pd.Series(bin_by_quantile(np.array(values), 10))
 
     assert bins.groupby(values).nunique().tolist() == [1] * len(set(values))
+
+
+@FEW
+@given(
+    count=st.integers(2, 7),
+    n_classes=st.integers(40, 150),
+    shares=st.sampled_from([[0.2, 0.8], FIVE_FOLDS, [0.5, 0.5]]),
+    seed=st.integers(0, 2**31),
+)
+def test_classes_of_few_rows_keep_the_shares_together_and_each_lies_apart(
+    count: int, n_classes: int, shares: list[float], seed: int
+) -> None:
+    labels = np.repeat(np.arange(n_classes), count)
+
+    parts = divide_rows(labels, np.arange(len(labels)), shares, seed=seed)
+
+    np.testing.assert_allclose(np.bincount(parts, minlength=len(shares)) / len(labels), shares, atol=0.02)
+    most = pd.Series(parts).groupby(labels).agg(lambda found: found.value_counts().max())
+    assert most.max() <= np.ceil(count * max(shares)), "no part has more than its share of a class"
+
+
+def test_the_only_row_of_a_class_is_a_train_row_and_in_any_fold() -> None:
+    alone, groups = np.arange(50), np.arange(50)
+
+    assert (divide_rows(alone, groups, [0.2, 0.8], seed=0) == 1).all()
+    assert np.bincount(divide_rows(alone, groups, FIVE_FOLDS, seed=0)).tolist() == [10] * 5

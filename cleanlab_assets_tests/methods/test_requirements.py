@@ -1,18 +1,28 @@
-"""Whatever judges labels refuses numbers that are none, and features of other rows."""
+"""Every function on rows refuses numbers that are none, arrays of other rows, and classes that there are not."""
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+import inspect
+import pkgutil
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from cleanlab_assets import methods
 from cleanlab_assets.datasets.dataset import NumericLabel
 from cleanlab_assets.families.multilabel.label_set_quality import find_label_set_issues
 from cleanlab_assets.families.regression.value_quality import find_value_issues
+from cleanlab_assets.methods.bootstrap import compare_to_baseline, weigh
 from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.class_metrics import ScoredPredictions
 from cleanlab_assets.methods.label_issues import find_label_issues
+from cleanlab_assets.methods.planted_errors import uniform_confusion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 N_ROWS = 40
 ROWS = {"row_id": [f"f:{row}" for row in range(N_ROWS)], "split": pd.Categorical(["train"] * N_ROWS)}
@@ -71,3 +81,148 @@ def test_a_missing_label_is_not_the_last_class() -> None:
     labels = pd.Series(pd.Categorical(["a", None, "b"], categories=["a", "b"]))
     with pytest.raises(ValueError, match="1 of 3 labels are missing, the first in row 2"):
         encode_labels(labels)
+
+
+CODES = np.arange(N_ROWS) % 3
+PROBABILITIES = np.full((N_ROWS, 3), 0.2) + 0.4 * np.eye(3)[CODES]
+NUMBERS = np.linspace(0.1, 0.9, N_ROWS)
+FLAGS = np.arange(N_ROWS) % 4 == 0
+INDICATORS = np.column_stack([FLAGS, ~FLAGS])
+LABELS = pd.Series(pd.Categorical(np.array(["a", "b", "c"])[CODES]))
+TABLE = pd.DataFrame({**ROWS, "given_label": LABELS, "x": NUMBERS})
+
+
+def _build() -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline([("estimator", LogisticRegression())])
+
+
+SHARES = {"shares": [0.5, 0.5], "seed": 0}
+CALLS: dict[str, dict[str, Any]] = {
+    "bootstrap.weigh": {"rows": ScoredPredictions(CODES, PROBABILITIES), "weights": NUMBERS},
+    "bootstrap.compare_to_baseline": {
+        "baseline": ScoredPredictions(CODES, PROBABILITIES),
+        "others": {},
+        "n_resamples": 2,
+        "seed": 0,
+    },
+    "calibration.measure_reliability": {"confidence": NUMBERS, "is_right": FLAGS},
+    "class_codes.decode_labels": {"codes": CODES, "like": LABELS},
+    "class_codes.encode_labels": {"labels": LABELS},
+    "class_metrics.ScoredPredictions": {"labels": CODES, "probabilities": PROBABILITIES},
+    "class_metrics.rank_scores": {"is_positive": FLAGS, "scores": NUMBERS},
+    "class_metrics.measure_calibration": {"labels": CODES, "probabilities": PROBABILITIES},
+    "class_metrics.calibrated_log_loss": {"labels": CODES, "probabilities": PROBABILITIES, "weights": NUMBERS},
+    "class_predictions.predict_out_of_sample": {
+        "features": TABLE[["x"]],
+        "labels": CODES,
+        "folds": np.arange(N_ROWS) // 4 % 2,
+        "weights": NUMBERS,
+        "n_classes": 3,
+        "build": _build,
+    },
+    "class_predictions.to_predictions_table": {"rows": TABLE, "probabilities": PROBABILITIES, "class_names": "abc"},
+    "cross_validation.hold_out_each_fold": {"folds": np.arange(N_ROWS) % 2, "weights": NUMBERS},
+    "detection_power.score_detection_power": {"quality": NUMBERS, "is_flagged": FLAGS, "is_planted": FLAGS},
+    "detection_power.score_detection_power_by_kind": {
+        "quality": NUMBERS,
+        "is_flagged": FLAGS,
+        "kinds": pd.Series(["swapped" if flag else None for flag in FLAGS]),
+    },
+    "fitting.fit_pipeline": {"build": _build, "features": TABLE[["x"]], "targets": CODES, "weights": NUMBERS},
+    "fitting.combine_weights": {"first": NUMBERS, "second": NUMBERS},
+    "folds.divide_rows": {"labels": CODES, "groups": np.arange(N_ROWS), **SHARES},
+    "folds.join_groups": {"first": np.arange(N_ROWS), "second": CODES},
+    "folds.divide_by_time": {"times": NUMBERS, "shares": [0.5, 0.5]},
+    "folds.divide_groups_by_time": {"times": NUMBERS, "groups": np.arange(N_ROWS), "shares": [0.5, 0.5]},
+    "folds.bin_by_quantile": {"values": NUMBERS, "n_bins": 3},
+    "label_issues.find_label_issues": {
+        "predictions": TABLE.assign(**{f"probability_{name}": PROBABILITIES[:, i] for i, name in enumerate("abc")}),
+        "features": TABLE[["x"]],
+    },
+    "label_set_folds.divide_label_sets": {"indicators": INDICATORS, "groups": np.arange(N_ROWS), **SHARES},
+    "planted_errors.plant_label_errors": {
+        "labels": CODES,
+        "confusion": uniform_confusion(3),
+        "fraction": 1.0,
+        "seed": 0,
+    },
+    "planted_errors.class_pair_confusion": {"encoded": PROBABILITIES, "labels": CODES, "n_classes": 3},
+    "telling_features.find_telling_features": {"rows": TABLE, "features": ["x"], "labels": CODES, "seed": 0},
+    "variants.remove_worst_and_random": {"is_issue": FLAGS, "rank": NUMBERS, "prune_fraction": 0.1, "seed": 0},
+}
+"""A sound call of every function of ``methods`` that takes numbers, labels or features of rows."""
+ON_ONE_THING = {
+    "draw_stratified_sample",
+    "draw_label_set_sample",
+    "decode_label_sets",
+    "encode_label_sets",
+    "group_equal_rows",
+    "judge_beside_train_rows",
+    "name_parts",
+    "number_label_sets",
+    "put_planted_errors",
+    "rank_by_quality",
+    "take_weights",
+    "to_label_lists",
+}
+"""Functions on rows to which any whole numbers, flags or texts are sound; NaN ranks last by ``rank_by_quality``."""
+IS_WRONG = "found|expected|missing|has the class code"
+
+
+def _damage(call: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a call with one number that is none, one array of other rows, or one code of no class."""
+    given = {name: value for name, value in call.items() if isinstance(value, np.ndarray | pd.DataFrame | pd.Series)}
+    of_rows = [name for name, value in given.items() if len(value) == N_ROWS and name != "like"]
+    for name in of_rows if len(of_rows) > 1 else []:
+        yield call | {name: given[name][1:]}
+    for name, value in given.items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and len(value) == N_ROWS:
+            for damage in (np.nan, np.inf):
+                yield call | {name: np.concatenate([value[:1] * damage, value[1:]])}
+        if (
+            name in ("codes", "labels")
+            and isinstance(value, np.ndarray)
+            and call.keys() & {"like", "probabilities", "n_classes", "confusion"}
+        ):
+            for code in (-1, 3):
+                yield call | {name: np.concatenate([[code], value[1:]])}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_function_on_rows_refuses_what_is_no_number_of_other_rows_or_of_no_class(name: str) -> None:
+    module, function = name.split(".")
+    call = getattr(importlib.import_module(f"{methods.__name__}.{module}"), function)
+    call(**CALLS[name])
+    for damaged in _damage(CALLS[name]):
+        with pytest.raises(ValueError, match=IS_WRONG):
+            call(**damaged)
+
+
+def test_no_function_on_rows_is_forgotten() -> None:
+    known = {name.split(".")[1] for name in CALLS} | ON_ONE_THING
+    found = set()
+    for info in pkgutil.iter_modules(methods.__path__):
+        module = importlib.import_module(f"{methods.__name__}.{info.name}")
+        for name, function in vars(module).items():
+            if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_"):
+                kinds = " ".join(str(one.annotation) for one in inspect.signature(function).parameters.values())
+                if "ndarray" in kinds and not name.startswith("require_"):
+                    found.add(name)
+    assert found - known == set()
+
+
+def test_models_and_blocks_of_other_rows_are_not_compared() -> None:
+    baseline = ScoredPredictions(CODES, PROBABILITIES)
+    shorter = ScoredPredictions(CODES[1:], PROBABILITIES[1:])
+    with pytest.raises(ValueError, match="found 39 rows of other, expected the baseline's 40"):
+        compare_to_baseline(baseline, {"other": shorter}, n_resamples=2, seed=0)
+    with pytest.raises(ValueError, match="found blocks of 39 rows"):
+        compare_to_baseline(baseline, {"other": baseline}, n_resamples=2, seed=0, blocks=CODES[1:])
+
+
+def test_a_weight_below_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"weight of row 1: found -1\.0, expected a number of at least 0"):
+        weigh(ScoredPredictions(CODES, PROBABILITIES), np.concatenate([[-1.0], NUMBERS[1:]]))

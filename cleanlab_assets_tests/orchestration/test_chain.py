@@ -26,6 +26,8 @@ from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.orchestration.history import NO_VERSION, read_data_version
 from cleanlab_assets.orchestration.partitions import upstream_partitions
 from cleanlab_assets.orchestration.runs import read_latest_checks
+from cleanlab_assets.reports.audit_digest import digest_audit
+from cleanlab_assets.reports.formatting import UNTRUSTED
 from cleanlab_assets_tests.orchestration.chains import AUDITS, INTERRUPTED, SEED, Audited, few_scenes, mark_slow
 
 if TYPE_CHECKING:
@@ -266,7 +268,9 @@ def test_test_labels_change_nothing_of_what_is_found_of_train_rows(audits: Audit
         if name == "predictions":
             assert made.facts == chain.facts(name)
     aside, other = (table[table["split"] != "train"].set_index("row_id") for table in (first.value, made.value))
-    assert (aside["label_quality"] != other.loc[aside.index, "label_quality"]).any(), "test labels are judged"
+    # A detector that learnt little gives every image the worst quality: then the boxes that it doubts are counted.
+    judged = aside.columns.intersection(["label_quality", "n_extra"])
+    assert not aside[judged].equals(other.loc[aside.index, judged]), "test labels are judged"
     for fact in ("planted", "estimated_errors", "flag_rule", "notes"):
         assert getattr(made.facts, fact) == getattr(first.facts, fact), fact
 
@@ -294,6 +298,10 @@ def test_every_check_was_evaluated_and_those_that_block_passed(chain: Audited) -
         assert [outcome for outcome in outcomes if outcome.check in blocking and not outcome.passed] == []
         errors |= {outcome.check for outcome in outcomes if outcome.is_error}
     assert errors == (set() if chain.audit.can_learn else {"detection_power"}), "a model that learnt nothing is told"
+    facts = chain.read("audit_facts")
+    assert bool(facts.cannot_find_errors) == (not chain.audit.can_learn)
+    for text in (digest_audit(facts)[0], chain.read("ai_summary").headline):
+        assert (UNTRUSTED in text) == (not chain.audit.can_learn), "it is said first"
 
 
 def _numbers_of(predictions: pd.DataFrame) -> np.ndarray:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from cleanlab_assets.reports.audit_digest import digest_audit
 from cleanlab_assets.reports.audit_facts import AuditFacts, DetectionFacts, IssueTypeFacts, VariantFacts, WorstRow
 from cleanlab_assets.reports.audit_summary import (
     LONGEST_HEADLINE,
@@ -24,6 +25,7 @@ from cleanlab_assets.reports.audit_summary import (
     to_line,
     to_markdown,
 )
+from cleanlab_assets.reports.formatting import UNTRUSTED
 
 LIMITS = {
     "label_issue_rate": 0.1,
@@ -510,3 +512,21 @@ def test_a_stored_summary_of_any_facts_is_grounded_in_the_stored_facts(facts: Au
         stored = AuditSummary.model_validate_json(summary.model_dump_json())
 
         assert find_ungrounded_claims(stored, stored_facts) == []
+
+
+def test_a_model_that_cannot_find_errors_is_told_before_any_number() -> None:
+    power = "average precision 0.110 on 30 planted errors; chance is 0.100, at least 0.200 wanted"
+    facts = make_facts(cannot_find_errors=power, title="A title of many words " * 8)
+    summary = summarize_by_rules(facts)
+    before, _, after = summary.headline.partition(UNTRUSTED)
+    assert after.startswith("; ")
+    assert not any(character.isdigit() for character in before)
+    assert summary.findings[0].title == "The model cannot be trusted to find errors here"
+    assert power in summary.findings[0].evidence
+    assert summary.next_steps[0].startswith("Do not act on the flags of this model")
+    assert digest_audit(facts)[0] == f"warning: {UNTRUSTED}: {power}"
+    prose = SummaryProse(**summarize_by_rules(make_facts()).model_dump(include=set(SummaryProse.model_fields)))
+    prose = prose.model_copy(update={"headline": "Many labels look wrong"})
+    written = summarize_by_template(facts, prose, model="any")
+    assert written.headline == "The model cannot be trusted to find errors here: Many labels look wrong"
+    assert summarize_by_template(make_facts(), prose, model="any").headline == "Many labels look wrong"

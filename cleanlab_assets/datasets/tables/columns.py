@@ -24,7 +24,7 @@ INFINITE = r"(?i)^[+-]?inf(inity)?$"
 """What programs write for a number beyond all bounds: a measurement has no such value."""
 NUMBER_MARKS = ("$", "€", "£", "¥", "%")
 """What may stand before or behind each number of a column of texts."""
-_GROUPED = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
+GROUPED = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+$|^[+-]?\d+$"
 
 
@@ -103,7 +103,7 @@ def find_numbers(texts: pa.ChunkedArray, decimal: str, mark: str = "") -> tuple[
     if decimal == ",":
         texts = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
     elif mark:
-        is_grouped = pc.match_substring_regex(texts, _GROUPED)
+        is_grouped = pc.match_substring_regex(texts, GROUPED)
         texts = pc.if_else(is_grouped, pc.replace_substring(texts, ",", ""), texts)
     return texts, pc.match_substring_regex(texts, NUMBER)
 

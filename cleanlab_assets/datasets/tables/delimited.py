@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
+from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.text_files import LONGEST_CSV_FIELD
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ RECORDS_LOOKED_AT = 200
 LEAST_SHARE = 0.8
 """Share of the records that must have as many fields as the header for a delimiter to be believed."""
 MOST_BLOCK_BYTES = 2**31 - 1
-MOST_ERRORS = 20
-"""Most errors of one file that are listed."""
 
 
 class TableError(UnreadableInputError):
@@ -84,6 +83,11 @@ def find_dialect(text: str) -> Dialect:
         if lengths and lengths[0] > 1 and share >= LEAST_SHARE and (share, lengths[0]) > best_score:
             best, best_score = dialect, (share, lengths[0])
     return best
+
+
+def read_header(text: str, dialect: Dialect) -> list[str]:
+    """Return the names of the columns of a text, of which the beginning is enough; empty where it has none."""
+    return _split_header(text, dialect)[0]
 
 
 def read_records(text: str, name: str, dialect: Dialect) -> Records:
@@ -145,7 +149,7 @@ def read_records(text: str, name: str, dialect: Dialect) -> Records:
         )
     lines = n_header_lines + 1 + np.arange(len(fields)) + np.cumsum(n_inner_lines) - n_inner_lines
     if wrong:
-        raise TableError(_tell_ragged(wrong, n_inner_lines, name, n_header_lines, len(header)))
+        _refuse_ragged(wrong, n_inner_lines, name, n_header_lines, len(header))
     return Records(header, fields.filter(pa.array(~is_blank)), lines[~is_blank], lines[is_blank].tolist())
 
 
@@ -181,19 +185,18 @@ def _split_header(text: str, dialect: Dialect) -> tuple[list[str], int, str]:
     return header, reader.line_num, stream.read()
 
 
-def _tell_ragged(
+def _refuse_ragged(
     wrong: Sequence[tuple[int, int]], n_inner_lines: np.ndarray, name: str, n_header_lines: int, n_columns: int
-) -> str:
-    """Say of each record of another length in which line it is; ``wrong`` has their numbers, from 1, and lengths."""
+) -> None:
+    """Refuse records of another length, each by its line; ``wrong`` has their numbers, from 1, and lengths."""
     numbers = np.array([number for number, _ in wrong])
     kept = np.delete(np.arange(1, len(n_inner_lines) + len(numbers) + 1), numbers - 1)
-    told = []
-    for number, length in wrong[:MOST_ERRORS]:
-        line = n_header_lines + number + int(n_inner_lines[kept < number].sum())
-        told.append(f"{name}, line {line}: found {length} fields, expected {n_columns}, as many as the header has")
-    if len(wrong) > MOST_ERRORS:
-        told.append(f"{name}: {len(wrong) - MOST_ERRORS:,} more lines of another number of fields")
-    return "\n".join(told)
+    before = np.concatenate([[0], np.cumsum(n_inner_lines)])[np.searchsorted(kept, numbers)]
+    faults = Faults()
+    for (number, length), n_inner in zip(wrong, before.tolist(), strict=True):
+        line = n_header_lines + number + n_inner
+        faults.add(f"{name}, line {line}: found {length} fields, expected {n_columns}, as many as the header has")
+    faults.raise_any(TableError)
 
 
 def name_delimiter(delimiter: str) -> str:

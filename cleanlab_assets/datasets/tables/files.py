@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cleanlab_assets.datasets.errors import cut, quote
+from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.headers import find_repeated
 from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.tables.delimited import (
-    MOST_ERRORS,
     Dialect,
     TableError,
     find_dialect,
@@ -215,21 +215,21 @@ def _number_rows(table: pa.Table, name: str, form: Form) -> SourceTable:
 def _read_json_lines(content: bytes, name: str, form: Form) -> SourceTable:
     text = decode_text(content, name, form.encoding)
     rows: list[dict[str, Any]] = []
-    numbers, errors = [], []
+    numbers, faults = [], Faults()
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except (json.JSONDecodeError, RecursionError, ValueError) as error:
-            errors.append(f"{name}, line {number}: not JSON: {getattr(error, 'msg', error)}")
+            faults.add(f"{name}, line {number}: not JSON: {getattr(error, 'msg', error)}")
             continue
         if not isinstance(row, dict):
-            errors.append(f"{name}, line {number}: found {quote(row)}, expected an object with a value for each column")
+            faults.add(f"{name}, line {number}: found {quote(row)}, expected an object with a value for each column")
             continue
         rows.append(row)
         numbers.append(number)
-    _raise_errors(errors)
+    faults.raise_any(TableError)
     columns = {key: None for row in rows for key in row}
     table = _to_arrow({key: [row.get(key) for row in rows] for key in columns})
     distinct = table.rename_columns(_make_distinct(table.column_names))
@@ -290,12 +290,6 @@ def _name_columns(table: SourceTable, taken: frozenset[str]) -> SourceTable:
         if old != new
     ]
     return replace(table, columns=table.columns.rename_columns(names), notes=(*table.notes, *notes))
-
-
-def _raise_errors(errors: list[str]) -> None:
-    if errors:
-        more = [f"{len(errors) - MOST_ERRORS:,} more lines of the kind"] if len(errors) > MOST_ERRORS else []
-        raise TableError("\n".join([*errors[:MOST_ERRORS], *more]))
 
 
 _READERS: Mapping[str, Callable[[bytes, str, Form], SourceTable]] = {

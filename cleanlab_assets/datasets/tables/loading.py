@@ -13,7 +13,8 @@ import pandas as pd
 from cleanlab_assets.datasets.addresses import locate
 from cleanlab_assets.datasets.dataset import NotedTable
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
-from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.datasets.errors import cut, quote
+from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.pictures import read_pictures, require_pictures
 from cleanlab_assets.datasets.source_tables import label_column
 from cleanlab_assets.datasets.tables.columns import (
@@ -23,7 +24,7 @@ from cleanlab_assets.datasets.tables.columns import (
     parse_texts,
     read_contents,
 )
-from cleanlab_assets.datasets.tables.delimited import MOST_ERRORS, TableError
+from cleanlab_assets.datasets.tables.delimited import TableError
 from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT, TAKEN_NAMES, TEST_TABLE
 from cleanlab_assets.datasets.tables.files import read_source_table
 from cleanlab_assets.datasets.tables.labels import (
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.tables.files import SourceTable
 
 SPLITS = ("train", "test")
+LONGEST_HEADER = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,30 +230,30 @@ class TableLoader:
         else:
             truth = merge_classes(texts, options.merge)[0]
             is_wrong = is_known & ~truth.isin(known)
-        if is_wrong.any():
-            row = int(is_wrong.to_numpy().argmax())
-            raise TableError(
+        faults = Faults()
+        for row in np.flatnonzero(is_wrong).tolist():
+            faults.add(
                 f"{source.row_ids[row]}, column {quote(name)}: found the true label {quote(column[row].as_py())}, "
-                f"expected one of the class_names in {DESCRIPTION_FILE}; so it is in {is_wrong.sum():,} rows"
+                f"expected one of the class_names in {DESCRIPTION_FILE}"
             )
+        faults.raise_any(TableError)
         return truth.mask(~is_known), ""
 
 
 def _require_columns(source: SourceTable, columns: Columns) -> None:
     """Refuse a table that lacks a column that the description names, or has one that it does not name."""
-    found = source.columns.column_names
-    errors = [
-        f"{source.name}: found no column {quote(name)}, which {DESCRIPTION_FILE} names: it has {', '.join(found[:20])}"
-        for name in columns.named
-        if name not in found
-    ]
-    errors += [
-        f"{source.name}: column {quote(name)} is new: give it a kind in {DESCRIPTION_FILE}, or name it under ignore"
-        for name in found
-        if name not in columns.named
-    ]
-    if errors:
-        raise TableError("\n".join(errors[:MOST_ERRORS]))
+    found, faults = source.columns.column_names, Faults()
+    header = cut(", ".join(found), LONGEST_HEADER)
+    for name in columns.named:
+        if name not in found:
+            faults.add(f"{source.name}: found no column {quote(name)}, which {DESCRIPTION_FILE} names: it has {header}")
+    for name in found:
+        if name not in columns.named:
+            faults.add(
+                f"{source.name}: column {quote(name)} is new: give it a kind in {DESCRIPTION_FILE}, or name it under "
+                "ignore"
+            )
+    faults.raise_any(TableError)
 
 
 def _read_pictures(source: SourceTable, name: str, folder: Path, *, options: Options) -> list[bytes]:
@@ -268,16 +270,13 @@ def _read_weights(source: SourceTable, name: str, options: Options) -> np.ndarra
         source.columns[name], name, source.row_ids, decimal=options.decimal, missing=options.missing
     )
     weights: np.ndarray = read.to_numpy()
-    is_wrong = ~(weights >= 0)  # what is no finite number is NaN
-    if is_wrong.any():
-        rows = np.flatnonzero(is_wrong)
-        errors = [
+    faults = Faults()
+    for row in np.flatnonzero(~(weights >= 0)).tolist():  # what is no finite number is NaN
+        faults.add(
             f"{source.row_ids[row]}, column {quote(name)}: found {quote(source.columns[name][row].as_py())}, expected "
             "a weight: a finite number of at least 0"
-            for row in rows[:MOST_ERRORS]
-        ]
-        more = [f"and {len(rows) - MOST_ERRORS:,} more rows"] if len(rows) > MOST_ERRORS else []
-        raise TableError("\n".join([*errors, *more]))
+        )
+    faults.raise_any(TableError)
     if not weights.any():
         raise TableError(f"{source.name}, column {quote(name)}: every weight is 0: there is nothing to learn from")
     return weights
@@ -286,11 +285,11 @@ def _read_weights(source: SourceTable, name: str, options: Options) -> np.ndarra
 def _read_split(source: SourceTable, name: str) -> list[str]:
     """Return ``train`` or ``test`` for each row, as the file says in any case."""
     texts = parse_texts(source.columns[name], name).map(lambda text: None if text is None else text.casefold())
-    is_wrong = ~texts.isin(SPLITS).to_numpy()
-    if is_wrong.any():
-        row = int(np.argmax(is_wrong))
-        raise TableError(
+    faults = Faults()
+    for row in np.flatnonzero(~texts.isin(SPLITS).to_numpy()).tolist():
+        faults.add(
             f"{source.row_ids[row]}, column {quote(name)}: found {quote(source.columns[name][row].as_py())}, expected "
-            f"{' or '.join(SPLITS)}; {is_wrong.sum():,} rows are neither"
+            f"{' or '.join(SPLITS)}"
         )
+    faults.raise_any(TableError)
     return list(texts)

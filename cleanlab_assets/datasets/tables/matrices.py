@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.errors import cut, quote
+from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.headers import find_repeated
 from cleanlab_assets.datasets.tables.columns import parse_numbers, parse_texts
-from cleanlab_assets.datasets.tables.delimited import MOST_ERRORS, TableError
+from cleanlab_assets.datasets.tables.delimited import TableError
 from cleanlab_assets.datasets.tables.files import SourceTable, read_source_table, suffix_of
 from cleanlab_assets.datasets.text_files import TextFileError
 
@@ -108,19 +109,18 @@ def take_table(source: SourceTable, id_column: str | None = None) -> Matrix:
     if id_column is not None and id_column not in names:
         raise TableError(f"{source.name}: found no column {quote(id_column)}, the id: it has {', '.join(names[:20])}")
     columns = tuple(name for name in names if name != id_column)
-    values, errors = [], []
+    values, faults = [], Faults()
     for name in columns:
         numbers, _ = parse_numbers(source.columns[name], name, source.row_ids)
         values.append(numbers.to_numpy())
         is_wrong = ~np.isfinite(values[-1])
         if is_wrong.any():
             row = int(is_wrong.argmax())
-            errors.append(
+            faults.add(
                 f"{source.row_ids[row]}, column {quote(name)}: found {quote(source.columns[name][row].as_py())}, "
                 f"expected a finite number; so it is in {is_wrong.sum():,} rows"
             )
-    if errors:
-        raise TableError("\n".join(errors[:MOST_ERRORS]))
+    faults.raise_any(TableError)
     ids = None if id_column is None else parse_texts(source.columns[id_column], id_column)
     return Matrix(source.name, np.column_stack(values), columns, ids, source.row_ids)
 
@@ -149,19 +149,18 @@ def align(given: Matrix, ids: pd.Series | None, n_rows: int, table: str) -> tupl
         return given, ""
     if ids is None:
         raise TableError(f"{given.name} has ids, but {table} has no column of the role id")
-    errors = []
+    faults = Faults()
     for found, name in ((given.ids, given.name), (ids, table)):
         if (repeated := find_repeated(found.dropna().tolist())) is not None:
-            errors.append(f"{name}: the id {quote(repeated)} stands there twice")
+            faults.add(f"{name}: the id {quote(repeated)} stands there twice")
     places = pd.Series(range(len(given.ids)), index=given.ids)
-    if not errors:
+    if not faults:
         order = places.reindex(ids)
         absent = order.isna().to_numpy()
         if absent.any():
             first = quote(ids.iloc[int(absent.argmax())])
-            errors.append(f"{given.name}: {absent.sum():,} rows of {table} are absent, the first is {first}")
-    if errors:
-        raise TableError("\n".join(errors))
+            faults.add(f"{given.name}: {absent.sum():,} rows of {table} are absent, the first is {first}")
+    faults.raise_any(TableError)
     chosen = order.to_numpy(dtype=np.int64)
     n_surplus = len(places) - len(chosen)
     note = f"{given.name}: {n_surplus:,} rows belong to no row of {table}: left out" if n_surplus else ""

@@ -52,7 +52,9 @@ def build_image_training_set(
     groups = pd.factorize(table["image"])[0].astype(np.int64)
     is_test = divide_rows(strata, groups, [test_fraction, 1 - test_fraction], seed=seed) == 0
     fold = np.full(len(table), NO_FOLD, dtype=np.int16)
-    fold[~is_test] = divide_rows(strata[~is_test], groups[~is_test], [1 / folds] * folds, seed=seed + 1)
+    # Which class is the rarest is asked again: the fold of a train image must not hang on the labels of test images.
+    fold_strata = _find_rarest_class(table.loc[~is_test, dataset.label], dataset)
+    fold[~is_test] = divide_rows(fold_strata, groups[~is_test], [1 / folds] * folds, seed=seed + 1)
     if len(np.unique(fold[~is_test])) < folds or not is_test.any():
         raise ValueError(
             f"{dataset.name}: {len(table)} images are too few for test images and {folds} folds, expected more images "
