@@ -124,7 +124,11 @@ def import_decisions(
     from cleanlab_assets.reviews.decision_files import read_decisions
     from cleanlab_assets.reviews.label_studio import read_export
 
-    if not file.is_file():
+    try:
+        found_file = file.is_file()
+    except OSError:  # a name that is too long
+        found_file = False
+    if not found_file:
         fail(ExitCode.WRONG_USE, f"{quote(str(file))} is no file")
     with _open_rows(dataset, family_name) as (rows, ledger):
         read = read_export if file.suffix.lower() == ".json" else read_decisions

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from cleanlab_assets.families.step import CheckResult
+from cleanlab_assets.methods.provenance import hash_result
 from cleanlab_assets.methods.shown import TableView, keep_finite
 
 if TYPE_CHECKING:
@@ -27,20 +28,23 @@ _latest: dict[str, tuple[object, CheckResult]] = {}
 
 
 def measure_once(check: Check, context: StepContext, inputs: Mapping[str, Result[Any, Any]]) -> CheckResult:
-    """Run a check of stored results, which takes fits, once in a process: its result is also one of the facts.
+    """Run a check that takes fits once in a process for equal results: what it finds is also one of the facts.
 
     Args:
         check: the check.
         context: its context.
         inputs: what it takes, by name.
     """
-    if any(result.provenance is None for result in inputs.values()):
-        return check.run(context, **inputs)
-    versions = {name: result.origin.data_hash for name, result in inputs.items()}
+    versions = {name: hash_result(result, {}) for name, result in inputs.items()}
     of_what = (context.dataset.name, context.dataset.description_hash, context.model, check.name, versions)
     if context.family not in _latest or _latest[context.family][0] != of_what:
         _latest[context.family] = of_what, check.run(context, **inputs)
     return _latest[context.family][1]
+
+
+def forget_measurements() -> None:
+    """Measure anew what ``measure_once`` has measured before."""
+    _latest.clear()
 
 
 NOT_MEASURED = CheckResult(

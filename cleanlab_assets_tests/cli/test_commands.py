@@ -112,7 +112,6 @@ LONG = "x" * 10_000
         ["list", LONG],
         ["end-run", LONG],
         ["decide", "-d", LONG, "1", "unclear"],
-        ["undo", LONG],
         ["decisions", "-d", LONG],
         ["import-decisions", LONG],
         ["import-decisions", __file__, "-d", LONG],

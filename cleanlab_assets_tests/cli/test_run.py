@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from cleanlab_assets.orchestration.family import Family
     from cleanlab_assets_tests.cli.conftest import AuditedHome, Home
 
-PREDICTIONS_ONLY = {"raw_dataset", "training_set", "embeddings", "neighbor_graph", "predictions"}
+FIRST_ASSETS = "breast_cancer: raw_dataset, corrections, corrected_dataset, training_set, embeddings, neighbor_graph"
+PREDICTIONS_ONLY = {
+    *("raw_dataset", "corrections", "corrected_dataset", "training_set", "embeddings"),
+    *("neighbor_graph", "predictions"),
+}
 
 
 def _read_stored(result: AuditResult, asset: str) -> Result[Any, Any]:
@@ -43,7 +47,7 @@ def test_a_run_tells_what_was_found_and_where_it_lies_and_nothing_else(audited_h
     assert "569 rows audited" in audited_home.printed.stdout
     assert f"datalab report: {report}" in audited_home.printed.stdout
     assert report.read_text().startswith("<!DOCTYPE html>")
-    assert "breast_cancer: raw_dataset, training_set, embeddings, neighbor_graph (not" in audited_home.printed.stdout
+    assert FIRST_ASSETS + " (not materialized yet)" in audited_home.printed.stdout
     assert audited_home.printed.stderr == "", "logs are not for the terminal"
 
 
@@ -115,7 +119,7 @@ def test_without_cleanlab_only_predictions_are_made_with_the_parameters_that_wer
 
     forced = audited_home.run("run", *options, "--force")
     assert forced.exit_code == ExitCode.FINE, forced.output
-    assert "raw_dataset, training_set, embeddings, neighbor_graph (forced)" in forced.stdout
+    assert FIRST_ASSETS + " (forced)" in forced.stdout
     assert "predictions (forced)" in forced.stdout
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from cleanlab_assets.families.detection_power import measure_once
 from cleanlab_assets.families.step import CheckResult
+from cleanlab_assets.methods.result import NoFacts, Result
 
 
 @dataclass
@@ -24,14 +26,8 @@ class _Counting:
         return CheckResult(passed=True, description=f"{context.model}, run {self.n_runs}")
 
 
-@dataclass(frozen=True)
-class _Stored:
-    data_hash: str
-    provenance: Any = "some"
-
-    @property
-    def origin(self) -> Any:
-        return SimpleNamespace(data_hash=self.data_hash)
+def _result(*values: int) -> Result[pd.DataFrame, NoFacts]:
+    return Result(value=pd.DataFrame({"rank": values}), facts=NoFacts())
 
 
 CONTEXT = SimpleNamespace(
@@ -41,26 +37,27 @@ CONTEXT = SimpleNamespace(
 
 def test_equal_results_are_measured_once() -> None:
     check: Any = _Counting()
-    inputs: Any = {"label_issues": _Stored("a"), "training_set": _Stored("b")}
+    inputs: Any = {"label_issues": _result(1, 2), "training_set": _result(3)}
 
-    first, second = (measure_once(check, CONTEXT, dict(inputs)) for _ in range(2))  # type: ignore[arg-type]
+    again: Any = {"label_issues": _result(1, 2), "training_set": _result(3)}
+    context: Any = CONTEXT
+
+    first, second = (measure_once(check, context, found) for found in (inputs, again))
 
     assert (check.n_runs, first) == (1, second)
 
 
-@pytest.mark.parametrize("change", ["input", "model", "not stored"])
+@pytest.mark.parametrize("change", ["input", "model"])
 def test_anything_else_is_measured_anew(change: str) -> None:
     check: Any = _Counting()
-    inputs: Any = {"label_issues": _Stored("a")}
+    inputs: Any = {"label_issues": _result(1, 2)}
     other = inputs
     context: Any = CONTEXT
     measure_once(check, context, inputs)
     if change == "input":
-        other = {"label_issues": _Stored("c")}
-    elif change == "model":
-        context = SimpleNamespace(**{**vars(CONTEXT), "model": "forest"})
+        other = {"label_issues": _result(2, 1)}
     else:
-        other = {"label_issues": replace(_Stored("a"), provenance=None)}
+        context = SimpleNamespace(**{**vars(CONTEXT), "model": "forest"})
 
     measure_once(check, context, other)
 

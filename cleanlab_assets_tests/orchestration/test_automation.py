@@ -343,7 +343,7 @@ def test_steps_that_fit_or_search_take_turns(family: Family) -> None:
 
     assert pools == wanted
     assert {pools[name] for name in ("predictions", "variant_comparison", "retrained_model")} == {"heavy"}
-    assert {pools[name] for name in ("raw_dataset", "training_set", "audit_facts", "model_comparison")} == {None}
+    assert {pools[name] for name in ("raw_dataset", "training_set", "model_comparison")} == {None}
     assert home["concurrency"]["pools"] == {"granularity": "op", "default_limit": 1}
 
 
