@@ -102,7 +102,7 @@ def decisions(
         title=f"{dataset}: {len(table):,} decided findings, {len(entries):,} entries",
     )
     for found in table.to_dict("records"):
-        names = ("given_label", "decision", "label", "reviewers", "state", "entry", "note")
+        names = ("given_label", "decision", "decided_label", "reviewers", "state", "entry", "note")
         texts = ["" if found[name] is None else str(found[name]) for name in names]
         shown.add_row(escape(str(found["row_id"] or found["row_key"])), *map(escape, texts))
     console.print(shown)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 State = Literal["in force", "conflict", "outdated", "done"]
 STATES: tuple[State, ...] = ("in force", "conflict", "outdated", "done")
 CORRECTION_COLUMNS = (
-    *("row_key", "row_id", "issue_type", "element", "state", "given_label", "decision", "label", "reviewers"),
+    *("row_key", "row_id", "issue_type", "element", "state", "given_label", "decision", "decided_label", "reviewers"),
     *("decided_at", "entry", "note"),
 )
 MOST_CLASSES_TOLD = 20
@@ -91,7 +91,7 @@ def list_corrections(
         standings: by finding, see ``find_standings``.
 
     Returns:
-        One row for each finding: ``CORRECTION_COLUMNS``, with ``row_id`` and ``label`` missing where there is none.
+        One row for each finding: ``CORRECTION_COLUMNS``, with ``row_id`` and ``decided_label`` missing where there is none.
         ``given_label`` is that of the decision. Labels are texts; a set of classes as its source writes it.
     """
     first = ~keys.duplicated().to_numpy()
@@ -115,7 +115,7 @@ def list_corrections(
                     if standing.in_conflict
                     else decision.verdict
                 ),
-                "label": None if standing.in_conflict else to_text(dataset, decision.label),
+                "decided_label": None if standing.in_conflict else to_text(dataset, decision.label),
                 "reviewers": ", ".join(entry.decision.reviewer for entry in standing.entries),
                 "decided_at": latest.made_at.isoformat(),
                 "entry": latest.number,
@@ -142,7 +142,7 @@ def correct_dataset(
     """
     of_labels = corrections[(corrections["state"] == "in force") & (corrections["element"] == "")]
     decided = of_labels[of_labels["issue_type"] == LABEL_ISSUE].set_index("row_key")
-    new = keys.map(decided.loc[decided["decision"] == "label is", "label"])
+    new = keys.map(decided.loc[decided["decision"] == "label is", "decided_label"])
     excluded = set(of_labels.loc[of_labels["decision"] == "exclude the row", "row_key"])
     reviewed = set(decided.index[decided["decision"].isin(["label is", "given is right"])])
     labels = raw[dataset.label]

@@ -32,7 +32,7 @@ class TrainingSetSettings(tables.TrainingSetSettings):
 @step(
     "pandas",
     level=DATASET,
-    code_version="3",
+    code_version="4",
     facts=TrainingSetFacts,
     contract=TRAINING_SET,
     settings=TrainingSetSettings,

@@ -285,7 +285,7 @@ LearningCurveTable: TypeAlias = Result[pd.DataFrame, LearningCurveFacts]
 @step(
     "cleanlab",
     level=DATASET,
-    code_version="2",
+    code_version="3",
     facts=LearningCurveFacts,
     contract=TableContract(
         "LearningCurve",

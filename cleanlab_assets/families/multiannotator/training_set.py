@@ -77,7 +77,7 @@ AnnotationsTable: TypeAlias = Result[pd.DataFrame, AnnotationsFacts]
 @step(
     "pandas",
     level=DATASET,
-    code_version="2",
+    code_version="3",
     facts=PanelTrainingSetFacts,
     contract=TRAINING_SET,
     settings=TrainingSetSettings,

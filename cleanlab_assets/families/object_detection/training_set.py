@@ -44,7 +44,7 @@ def read_boxed_images(table: pd.DataFrame, class_names: Sequence[str]) -> list[A
 @step(
     "pandas",
     level=DATASET,
-    code_version="2",
+    code_version="3",
     facts=ImagesTrainingSetFacts,
     contract=TableContract(
         "BoxTrainingSet",

@@ -46,7 +46,7 @@ def read_masked_images(table: pd.DataFrame, class_names: Sequence[str]) -> list[
 @step(
     "pandas",
     level=DATASET,
-    code_version="2",
+    code_version="3",
     facts=ImagesTrainingSetFacts,
     contract=TableContract(
         "MaskTrainingSet",
