@@ -91,7 +91,7 @@ def list_corrections(
         standings: by finding, see ``find_standings``.
 
     Returns:
-        One row for each finding: ``CORRECTION_COLUMNS``, with ``row_id`` and ``decided_label`` missing where there is none.
+        One row for each finding: ``CORRECTION_COLUMNS``, ``row_id`` and ``decided_label`` missing where there is none.
         ``given_label`` is that of the decision. Labels are texts; a set of classes as its source writes it.
     """
     first = ~keys.duplicated().to_numpy()
