@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import hypothesis
 import pytest
 
 from cleanlab_assets.definitions import build_definitions
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from cleanlab_assets.methods.result import Provenance, Result
     from cleanlab_assets.orchestration.family import Family
     from cleanlab_assets.orchestration.runs import RunOutcome
+
+
+# The gate draws the same examples each time; ``--hypothesis-profile default`` draws new ones.
+hypothesis.settings.register_profile("gate", derandomize=True)
+hypothesis.settings.load_profile("gate")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.orchestration.runs import RunOutcome
     from cleanlab_assets.reports.model_comparison import ModelComparison
 
+MOST_NOTES = 5
 LAST_STEP_BEFORE_ISSUES = "predictions"
 ModelsOption = Annotated[
     list[str] | None,
@@ -365,6 +366,10 @@ def _print_result(family: Family, result: AuditResult) -> None:
         ]
     for line in lines:
         console.print(f"  {line}", markup=False)
+    for note in result.notes[:MOST_NOTES]:
+        console.print(f"  note: {note}", markup=False)
+    if len(result.notes) > MOST_NOTES:
+        console.print(f"  and {len(result.notes) - MOST_NOTES} more notes in the report")
     if result.summary is not None:
         by = result.summary.model or "rules"
         console.print(f"  summary by {by}: {result.summary.headline}", markup=False)

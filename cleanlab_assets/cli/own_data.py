@@ -387,7 +387,7 @@ def _find_known(dataset: str, folder: Path, *, form: str, role: str, file: str) 
         )
     if not path.exists():
         if dataset in all_datasets():
-            fail(ExitCode.WRONG_USE, f"{dataset} is a dataset of the catalogue: name yours by --name")
+            fail(ExitCode.WRONG_USE, f"{dataset} is already the name of a dataset: name yours by --name")
         return None
     known = read_description(path)
     described = known.files.get(role, "")

@@ -37,6 +37,6 @@ def find_datasets(data_dir: Path) -> Mapping[str, Dataset | OwnDatasetError]:
         path = data_dir / name / DESCRIPTION_FILE
         del own[name]
         own[f"{name}/{DESCRIPTION_FILE}"] = OwnDatasetError(
-            f"{path}: {name} is already a dataset of the catalogue: rename the folder"
+            f"{path}: {name} is already the name of a dataset of this package: rename the folder"
         )
     return dict(sorted((known | own).items()))

@@ -285,8 +285,8 @@ def read_features(raw: pd.DataFrame, dataset: Dataset, *, reserved: frozenset[st
     names = [column.name for column in dataset.features]
     if clashing := sorted(reserved.intersection(names)):
         raise ValueError(
-            f"{dataset.name}: features are named {', '.join(clashing)} like columns of the audit: "
-            "rename them in the loader"
+            f"{dataset.name}: features are named {', '.join(clashing)} like columns of the audit: rename them in the "
+            "source"
         )
     table = raw[["row_id", *names]].reset_index(drop=True)
     for column in dataset.features:

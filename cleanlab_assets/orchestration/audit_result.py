@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.families.audit_facts import AUDIT_FACTS
+from cleanlab_assets.families.raw_dataset import raw_dataset
 from cleanlab_assets.methods.provenance import PROVENANCE, library_versions
 from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.models.trained_model import NOT_STORED
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from cleanlab_assets.orchestration.family import Family
 
 
+NOTES = "notes"
+"""Name of the figure of the raw dataset that says how it was read, a line each."""
+
+
 class AssetResult(BaseModel):
     """One artifact: where it lies, its figures as the web UI shows them, and how it came to be.
 
@@ -44,7 +49,8 @@ class AssetResult(BaseModel):
 class AuditResult(BaseModel):
     """The result of one dataset and model; ``facts`` and ``summary`` are None where those assets were left out.
 
-    ``runs`` are the runs that wrote the files of these two, as the files say themselves.
+    ``runs`` are the runs that wrote the files of these two, as the files say themselves. ``notes`` are what was said of
+    how the source was read, and what else a reader must know.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -55,7 +61,8 @@ class AuditResult(BaseModel):
     versions: dict[str, str]
     facts: AuditFacts | None
     summary: AuditSummary | None
-    runs: tuple[str, ...]
+    runs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     checks: list[CheckOutcome]
     assets: dict[str, AssetResult]
 
@@ -73,11 +80,14 @@ def collect_result(
         left_out: assets that the run left out, so that older results of theirs do not count.
     """
     assets: dict[str, AssetResult] = {}
+    notes: list[str] = []
     for level, partition in partition_keys(dataset, model).items():
         for key in family.asset_keys(level):
             latest = None if key in left_out else latest_materialization(instance, key, partition)
             if latest is None:
                 continue
+            if key.path[-1] == raw_dataset.name and NOTES in latest.metadata:
+                notes += [line.removeprefix("- ") for line in str(latest.metadata[NOTES].value).splitlines()]
             assets[key.path[-1]] = AssetResult(
                 path=str(latest.metadata["path"].value),
                 figures={
@@ -106,6 +116,7 @@ def collect_result(
         facts=value_of(AUDIT_FACTS),
         summary=value_of(ai_summary.name),
         runs=tuple(dict.fromkeys(result.origin.run_id for result in told.values())),
+        notes=tuple(dict.fromkeys([*notes, *(told[AUDIT_FACTS].value.notes if AUDIT_FACTS in told else ())])),
         checks=collect_checks(instance, family, partition_keys(dataset, model), left_out=left_out),
         assets=assets,
     )

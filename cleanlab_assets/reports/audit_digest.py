@@ -22,15 +22,13 @@ def digest_audit(facts: AuditFacts) -> list[str]:
         if facts.estimated_errors is None
         else f"; estimated among the train {facts.unit}s: {facts.estimated_errors:,}"
     )
-    worst = facts.worst_rows[0]
     lines = [f"warning: {UNTRUSTED}: {facts.cannot_find_errors}"] if facts.cannot_find_errors else []
     lines += [f"warning: {facts.looks_in_sample}"] if facts.looks_in_sample else []
     lines += [
         f"{facts.n_audited:,} {facts.unit}s audited; cross-validated {', '.join(shown)}",
         f"likely label errors: {facts.n_label_issues:,} ({facts.label_issue_rate:.1%}): "
         f"{say_by_split(facts.by_split, facts.unit)}; by {facts.flag_rule}{estimate}",
-        f"worst: the {worst.split} {facts.unit} {worst.row_id} is labelled {worst.given_label} (label quality "
-        f"{worst.label_quality:.2g}); suggested: {worst.suggested_label}",
+        _describe_worst(facts),
         *_describe_slices(facts),
         _describe_issue_types(facts),
         *_describe_variants(facts),
@@ -49,6 +47,17 @@ def digest_audit(facts: AuditFacts) -> list[str]:
             for item in found.by_kind
         ]
     return lines
+
+
+def _describe_worst(facts: AuditFacts) -> str:
+    worst = facts.worst_rows[0]
+    place = f"the {worst.split} {facts.unit} {worst.row_id}"
+    if not facts.n_label_issues:
+        return f"nothing is flagged; the lowest label quality is {worst.label_quality:.2g}, of {place}"
+    return (
+        f"worst: {place} is labelled {worst.given_label} (label quality {worst.label_quality:.2g}); suggested: "
+        f"{worst.suggested_label}"
+    )
 
 
 def _describe_slices(facts: AuditFacts) -> list[str]:

@@ -112,7 +112,7 @@ def test_to_describe_only_writes_and_says_what_each_column_is_taken_for(home: Ho
             ("tickets.csv", "-l", "category", "--name", "My data"),
             "--name 'My data': expected up to 200 lower-case letters",
         ),
-        (("tickets.csv", "-l", "category", "--name", "digits"), "digits is a dataset of the catalogue: name yours"),
+        (("tickets.csv", "-l", "category", "--name", "digits"), "digits is already the name of a dataset: name yours"),
         (("other.csv", "-l", "category"), "other.csv: does not exist"),
         ((".", "-l", "category"), "--label: a folder of pictures has its classes by its folders"),
         (("broken.csv", "-l", "category"), "broken.csv, line 3: found 3 fields, expected 2"),

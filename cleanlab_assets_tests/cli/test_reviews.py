@@ -32,11 +32,12 @@ def tickets(home: Home) -> Path:
     lines = [f'T{number};"{size[number]:.3f}";{name}' for number, name in enumerate(team)]
     lines[3] = lines[3].replace("billing", "delivery")
     path = home.path / "tickets.csv"
-    path.write_bytes(b"ticket;size;team\r\n" + "\r\n".join(lines).encode())
+    path.write_bytes(b"ticket;size;team\r\n" + "\r\n".join([*lines, "", ""]).encode())
     # A process of its own: this one keeps the partitions that it knew first.
     audited = ("audit", str(path), "--label", "team", "--id", "ticket", *AS_BEFORE)
     printed = home.run_process("cleanlab-demo", *audited)
     assert printed.returncode == ExitCode.FINE, printed.stderr
+    assert "note: tickets.csv: 1 lines without any value are left out: 82" in printed.stdout
     return path
 
 

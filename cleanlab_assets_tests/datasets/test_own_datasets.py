@@ -110,7 +110,7 @@ def test_a_dataset_of_the_catalogue_cannot_be_replaced(data_dir: Path) -> None:
 
     assert get_dataset("digits").title != "Tickets"
     (error,) = broken_datasets().values()
-    assert "digits is already a dataset of the catalogue" in str(error)
+    assert "digits is already the name of a dataset of this package" in str(error)
 
 
 def test_no_data_directory_means_no_own_datasets(tmp_path: Path) -> None:

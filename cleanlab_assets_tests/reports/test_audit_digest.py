@@ -70,6 +70,11 @@ def test_the_digest_tells_the_primary_metric_first_and_the_worst_row_with_its_pl
     assert lines[2] == "worst: the test row hour.csv:7 is labelled 900 (label quality 0.0001); suggested: 90"
 
 
+def test_the_digest_calls_no_row_the_worst_where_nothing_is_flagged() -> None:
+    lines = digest_audit(FACTS.model_copy(update={"n_label_issues": 0}))
+    assert lines[2] == "nothing is flagged; the lowest label quality is 0.0001, of the test row hour.csv:7"
+
+
 def test_the_digest_counts_issue_types_that_ran_and_names_those_that_did_not() -> None:
     assert (
         digest_audit(FACTS)[3]

@@ -70,18 +70,20 @@ def find_dialect(text: str) -> Dialect:
         text: the beginning of the text; its last line may be cut.
 
     Returns:
-        The dialect with the most records that fit the header, then with the most fields, then the most usual one. A
-        text that no delimiter divides alike has one column.
+        The dialect with the largest share of records that fit the header, then with the most fields, then with the most
+        records, then the most usual one. A text that no delimiter divides alike has one column.
     """
     quotes = ['"', "'"] if text.lstrip().startswith("'") else ['"']
     escapes = [None, "\\"] if '\\"' in text or "\\'" in text else [None]
-    best, best_score = Dialect(), (0.0, 1)
+    best, best_score = Dialect(), (0.0, 1, 0)
     for delimiter, mark, escape in product(DELIMITERS, quotes, escapes):
         dialect = Dialect(delimiter=delimiter, quote=mark, escape=escape)
         lengths = _count_fields(text, dialect)
         share = float(np.mean([length == lengths[0] for length in lengths])) if lengths else 0.0
-        if lengths and lengths[0] > 1 and share >= LEAST_SHARE and (share, lengths[0]) > best_score:
-            best, best_score = dialect, (share, lengths[0])
+        # A quote that only another delimiter makes one of an opened field swallows all records behind it.
+        score = (share, lengths[0], len(lengths)) if lengths else best_score
+        if lengths and lengths[0] > 1 and share >= LEAST_SHARE and score > best_score:
+            best, best_score = dialect, score
     return best
 
 

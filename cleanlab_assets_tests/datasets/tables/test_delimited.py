@@ -25,6 +25,7 @@ from cleanlab_assets.datasets.tables.delimited import Dialect, TableError, find_
         ("", Dialect()),
         ("a,b\n1,2\n3,4\n5", Dialect()),
         ("note,label\nfirst; second,x\nthird; fourth,y\n", Dialect()),
+        ('example;n,;"n;,"\nn0;cat;cat\nn9;cat;cat\nn00;cat;cat\n', Dialect(delimiter=";")),
     ],
 )
 def test_the_dialect_is_that_by_which_records_fit_the_header(text: str, expected: Dialect) -> None:
