@@ -175,6 +175,7 @@ def export(
 
     Example: cleanlab-demo export breast_cancer -o fixed.csv
     """
+    from cleanlab_assets.datasets.tables.corrected_files import find_changed_labels
     from cleanlab_assets.orchestration.reviews import write_in_form_of_source
 
     is_folder = output.is_dir()
@@ -198,7 +199,7 @@ def export(
     else:
         fail(ExitCode.WRONG_USE, f"cannot write {quote(str(output))}: expected the ending .csv or .parquet")
     label = _get_dataset(dataset).label
-    n_changed = int((table[label].astype(str) != table["corrected_label"].astype(str)).sum())
+    n_changed = int(find_changed_labels(table, label).sum())
     n_excluded = int(table["is_excluded"].sum())
     console.print(f"{output}: {told}; {n_changed:,} changed, {n_excluded:,} rows excluded", markup=False)
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
 from cleanlab_assets.datasets.own_datasets import all_formats, read_description
+from cleanlab_assets.datasets.tables.corrected_files import find_changed_labels
 from cleanlab_assets.families.contracts import TableContract, category, count, filled, flag, text
 from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 - Dagster reads the annotations
 from cleanlab_assets.families.step import DATASET, CheckResult, check, gate, step
@@ -44,12 +45,16 @@ def open_ledger_of(settings: Settings) -> Ledger:
     return open_ledger(_url_of(settings))
 
 
-def read_entries(settings: Settings, dataset: str) -> Sequence[Entry]:
-    """Return the decisions on a dataset; none, and nothing is made, where there is no ledger yet."""
+def read_entries(settings: Settings, dataset: str) -> tuple[int, Sequence[Entry]]:
+    """Return the number of the latest entry on a dataset, and its decisions.
+
+    They are 0 and none, and nothing is made, where there is no ledger yet. A decision that comes in between is among
+    the decisions and not yet in the number, so that it is looked for again.
+    """
     if not _has_ledger(settings):
-        return ()
+        return 0, ()
     with open_ledger(_url_of(settings)) as ledger:
-        return ledger.read(dataset)
+        return ledger.last_number(dataset), ledger.read(dataset)
 
 
 def find_last_entry(settings: Settings, dataset: str) -> int:
@@ -108,8 +113,7 @@ def corrections(context: ChainContext, raw_dataset: RawDatasetTable) -> Result[p
     another one by now. ``done``: the source has the decided label.
     """
     environment: Settings = context.dagster.resources.settings
-    last_entry = find_last_entry(environment, context.dataset.name)
-    entries = read_entries(environment, context.dataset.name)
+    last_entry, entries = read_entries(environment, context.dataset.name)
     raw = raw_dataset.value
     keys, notes = name_row_keys(context.dataset, raw)
     table = list_corrections(context.dataset, raw, keys, find_standings(entries))
@@ -150,10 +154,8 @@ def corrected_dataset(
     table = correct_dataset(context.dataset, raw, keys, corrections.value)
 
     def show() -> dict[str, Shown]:
-        given, corrected = table[context.dataset.label].astype(object), table["corrected_label"].astype(object)
-        is_changed = (given != corrected) & ~(given.isna() & corrected.isna())
         return {
-            "changed_labels": int(is_changed.sum()),
+            "changed_labels": int(find_changed_labels(table, context.dataset.label).sum()),
             "reviewed_rows": int((table["label_source"] == REVIEWED).sum()),
             "excluded_rows": int(table["is_excluded"].sum()),
             "preview": TableView(table),

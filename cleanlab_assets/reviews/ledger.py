@@ -226,7 +226,8 @@ def open_ledger(url: str) -> Ledger:
         parsed = parsed.set(drivername="postgresql+psycopg2")
     engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S} if _is_sqlite(parsed) else {})
     with _told_by_name(parsed), engine.begin() as connection:
-        _make_tables(connection)
+        if not sa.inspect(connection).has_table(_version.name):  # the tables come all at once, or none of them
+            _make_tables(connection)
         found = connection.execute(sa.select(sa.func.max(_version.c.version))).scalar()
         if found is None:
             connection.execute(_version.insert().values(version=VERSION))

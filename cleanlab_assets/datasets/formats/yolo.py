@@ -148,11 +148,7 @@ def find_class_names(
     if "classes" in files:
         return read_class_list(files["classes"], encoding)
     folder = files["images"].parent
-    likely = [
-        name
-        for name in ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
-        if (folder / name).is_file()
-    ]
+    likely = [name for name in LIKELY_LISTS if (folder / name).is_file()]
     hint = f': there is {likely[0]}: state classes = "{likely[0]}" under [files]' if likely else ""
     raise AnnotationError(
         f"dataset.toml: found neither class_names nor a file of classes, such as data.yaml or classes.txt{hint}"

@@ -26,6 +26,12 @@ DELIMITED_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
 AS_TABLE = "export it with -o FILE.parquet, where the corrected label stands beside the columns of the source"
 
 
+def find_changed_labels(corrected: pd.DataFrame, label: str) -> np.ndarray:
+    """Return which rows of a corrected dataset have another label than the given one, bool of shape (n_rows,)."""
+    given, new = (corrected[name].astype(object) for name in (label, "corrected_label"))
+    return ((given != new) & ~(given.isna() & new.isna())).to_numpy(dtype=bool)
+
+
 def write_corrected_files(description: OwnDataset, folder: Path, corrected: pd.DataFrame) -> dict[str, bytes]:
     """Return the content of each file with the corrected labels in it, and without excluded rows.
 
@@ -44,8 +50,7 @@ def write_corrected_files(description: OwnDataset, folder: Path, corrected: pd.D
     if len(columns.labels) > 1:
         raise TableError(f"{description.name}: the label stands in {len(columns.labels)} columns: {AS_TABLE}")
     label = columns.label_name
-    given, new = (corrected[name].astype(object) for name in (label, "corrected_label"))
-    is_changed = (given != new) & ~(given.isna() & new.isna())
+    new, is_changed = corrected["corrected_label"].astype(object), find_changed_labels(corrected, label)
     written = {}
     for role, file in description.files.items():
         place = locate(file, folder, description.sha256.get(role, ""))
@@ -53,7 +58,7 @@ def write_corrected_files(description: OwnDataset, folder: Path, corrected: pd.D
         source = read_source_table(path, options.form(description.encoding), taken=TAKEN_NAMES)
         rows = pd.Index(corrected["row_id"]).get_indexer(pd.Index(source.row_ids))
         there = rows >= 0
-        changed = there & is_changed.to_numpy()[rows]
+        changed = there & is_changed[rows]
         excluded = there & corrected["is_excluded"].to_numpy(dtype=bool)[rows]
         texts = [_to_text(new.iloc[row], options) for row in rows[changed]]
         labels = dict(zip(np.flatnonzero(changed).tolist(), texts, strict=True))
