@@ -87,22 +87,28 @@ def _require_predictions_of(labels: np.ndarray, probabilities: np.ndarray) -> No
 
 @dataclass(frozen=True)
 class Ranking:
-    """Rows in ascending order of one score; ``last_of_tie`` holds the last position of each run of equal scores."""
+    """Rows in the order of one score, prepared so that the area under the ROC curve of any row weights is cheap.
 
-    order: np.ndarray
-    is_positive: np.ndarray
-    last_of_tie: np.ndarray
+    Attributes:
+        positives: positions of the positive rows.
+        negatives: positions of the negative rows, in ascending order of their scores.
+        n_below: for each positive row how many negatives have a lower score.
+        n_not_above: for each positive row how many negatives have no higher one.
+    """
+
+    positives: np.ndarray
+    negatives: np.ndarray
+    n_below: np.ndarray
+    n_not_above: np.ndarray
 
     def area(self, weights: np.ndarray) -> float:
         """Weighted area under the ROC curve: P(positive above negative), ties counted half."""
-        sorted_weights = weights[self.order]
-        positive = np.cumsum(np.where(self.is_positive, sorted_weights, 0.0))[self.last_of_tie]
-        negative = np.cumsum(np.where(self.is_positive, 0.0, sorted_weights))[self.last_of_tie]
-        if positive[-1] == 0 or negative[-1] == 0:
+        positive = weights[self.positives]
+        negative = np.concatenate(([0.0], np.cumsum(weights[self.negatives])))  # weight of the first n negatives
+        pairs = positive.sum() * negative[-1]
+        if pairs == 0:
             return float("nan")
-        tied_positive, tied_negative = np.diff(positive, prepend=0.0), np.diff(negative, prepend=0.0)
-        below = negative - tied_negative
-        return float((tied_positive * (below + tied_negative / 2)).sum() / (positive[-1] * negative[-1]))
+        return float(positive @ (negative[self.n_below] + negative[self.n_not_above]) / 2 / pairs)
 
 
 def rank_scores(is_positive: np.ndarray, scores: np.ndarray) -> Ranking:
@@ -114,8 +120,9 @@ def rank_scores(is_positive: np.ndarray, scores: np.ndarray) -> Ranking:
     require_rows(len(is_positive), scores=scores)
     require_finite("score", scores)
     order = np.argsort(scores, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # the last row ends its run
-    return Ranking(order=order, is_positive=is_positive[order], last_of_tie=ends)
+    positives, negatives = order[is_positive[order]], order[~is_positive[order]]
+    below, not_above = (np.searchsorted(scores[negatives], scores[positives], side=side) for side in ("left", "right"))
+    return Ranking(positives=positives, negatives=negatives, n_below=below, n_not_above=not_above)
 
 
 def measure_calibration(labels: np.ndarray, probabilities: np.ndarray) -> ReliabilityCurve:
