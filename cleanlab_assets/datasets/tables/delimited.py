@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ RECORDS_LOOKED_AT = 200
 LEAST_SHARE = 0.8
 """Share of the records that must have as many fields as the header for a delimiter to be believed."""
 MOST_BLOCK_BYTES = 2**31 - 1
+_STATED_DELIMITER = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
+"""The first line by which Excel is told what stands between fields."""
 
 
 class TableError(UnreadableInputError):
@@ -71,8 +74,11 @@ def find_dialect(text: str) -> Dialect:
 
     Returns:
         The dialect with the largest share of records that fit the header, then with the most fields, then with the most
-        records, then the most usual one. A text that no delimiter divides alike has one column.
+        records, then the most usual one. A text that no delimiter divides alike has one column. A first line such as
+        ``sep=;`` says the delimiter; it is no record.
     """
+    if (stated := _STATED_DELIMITER.match(text)) is not None:
+        return Dialect(delimiter=stated[1])
     quotes = ['"', "'"] if text.lstrip().startswith("'") else ['"']
     escapes = [None, "\\"] if '\\"' in text or "\\'" in text else [None]
     best, best_score = Dialect(), (0.0, 1, 0)
@@ -178,13 +184,16 @@ def _make_reader(text: str, dialect: Dialect) -> Any:
 
 
 def _split_header(text: str, dialect: Dialect) -> tuple[list[str], int, str]:
-    """Return the fields of the header, how many lines it takes with blank ones before it, and the text below."""
+    """Return the fields of the header, how many lines it takes with those before it, and the text below."""
+    stated = _STATED_DELIMITER.match(text)
+    n_before = 0 if stated is None else 1
+    text = text if stated is None else text[stated.end() :]
     reader = _make_reader(text, dialect)
     header: list[str] = next((record for record in reader if any(field.strip() for field in record)), [])
     stream = io.StringIO(text, newline="")
     for _ in range(reader.line_num):
         stream.readline()
-    return header, reader.line_num, stream.read()
+    return header, n_before + reader.line_num, stream.read()
 
 
 def _refuse_ragged(

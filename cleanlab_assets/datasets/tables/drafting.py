@@ -254,7 +254,10 @@ def _use_read_names(request: Request, profiles: Mapping[str, ColumnProfile]) -> 
 def _require_named(request: Request, profiles: Mapping[str, ColumnProfile], file: str) -> None:
     """Refuse columns that the user names and the file lacks, all at once."""
     named: dict[str, tuple[str, ...]] = {role: (name,) for role, name in request.roles.items()}
-    named |= {"slice": request.slices, "ignore": request.ignore, "kind": tuple(request.kinds)}
+    named |= {"slice": request.slices, "ignore": request.ignore}
+    has_option = not request.is_from_python  # the command has an option for texts of its own
+    of_texts = tuple(name for name, kind in request.kinds.items() if has_option and kind == "text")
+    named |= {"kind": tuple(name for name in request.kinds if name not in of_texts), "text": of_texts}
     errors = [
         f"{request.option(option)} {quote(name)}: {file} has no such column; {_tell_columns(profiles)}"
         for option, names in named.items()

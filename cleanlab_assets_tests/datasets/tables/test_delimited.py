@@ -26,6 +26,9 @@ from cleanlab_assets.datasets.tables.delimited import Dialect, TableError, find_
         ("a,b\n1,2\n3,4\n5", Dialect()),
         ("note,label\nfirst; second,x\nthird; fourth,y\n", Dialect()),
         ('example;n,;"n;,"\nn0;cat;cat\nn9;cat;cat\nn00;cat;cat\n', Dialect(delimiter=";")),
+        ("sep=;\na;b\n1;2\n", Dialect(delimiter=";")),
+        ('"sep=|"\r\na,b|c\r\n1,2|3\r\n', Dialect(delimiter="|")),
+        ("sep=,b\n1,2\n3,4\n", Dialect()),
     ],
 )
 def test_the_dialect_is_that_by_which_records_fit_the_header(text: str, expected: Dialect) -> None:
@@ -45,6 +48,15 @@ def test_every_record_knows_the_line_that_it_begins_in() -> None:
 
 def test_lines_above_the_header_count() -> None:
     assert read_records("\n\na,b\n1,2\n", "t.csv", Dialect()).lines.tolist() == [4]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_first_line_that_tells_excel_the_delimiter_is_no_record(end: str) -> None:
+    text = end.join(["sep=;", "a;b", "1;2,5", ""])
+    records = read_records(text, "t.csv", find_dialect(text))
+    assert records.header == ["a", "b"]
+    assert records.fields.to_pydict() == {"0": ["1"], "1": ["2,5"]}
+    assert records.lines.tolist() == [3]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

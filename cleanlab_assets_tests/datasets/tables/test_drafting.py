@@ -413,6 +413,8 @@ def test_a_split_that_is_neither_train_nor_test_is_named(desk: Desk) -> None:
             "tickets.csv: no column is left that a model could learn from: give one a kind by --kind, or features",
         ),
         ({"labels": ("kategory",)}, "--label 'kategory': tickets.csv has no such column; it has ticket"),
+        ({"labels": ("category",), "kinds": {"body": "text"}}, "--text 'body': tickets.csv has no such column"),
+        ({"labels": ("category",), "kinds": {"body": "date"}}, "--kind 'body': tickets.csv has no such column"),
         (
             {"labels": ("category",), "roles": {"group": "g", "time": "t"}, "ignore": ("i",)},
             "--group 'g': tickets.csv has no such column",
@@ -433,7 +435,7 @@ def test_what_makes_no_audit_is_told(desk: Desk, said: dict[str, Any], message: 
 
 def test_all_columns_that_are_not_there_are_told_at_once(desk: Desk) -> None:
     with pytest.raises(UnreadableInputError) as caught:
-        desk.describe(labels=("category",), roles={"group": "g", "time": "t"}, ignore=("i",), kinds={"k": "text"})
+        desk.describe(labels=("category",), roles={"group": "g", "time": "t"}, ignore=("i",), kinds={"k": "date"})
     told = [line.partition(":")[0] for line in str(caught.value).splitlines()]
     assert told == ["--group 'g'", "--time 't'", "--ignore 'i'", "--kind 'k'"]
 

@@ -84,6 +84,12 @@ def test_random_tables_are_read_back_with_the_new_labels_and_nothing_else_change
             assert replace_fields(text.encode(), "t.csv", dialect, column=2, new=same).decode() == text
 
 
+def test_a_first_line_that_tells_excel_the_delimiter_stays() -> None:
+    text = "sep=;\r\nid;label\r\n1;a\r\n2;b\r\n"
+    changed = replace_fields(text.encode(), "t.csv", find_dialect(text), column=1, new={4: "a"}).decode()
+    assert changed == "sep=;\r\nid;label\r\n1;a\r\n2;a\r\n"
+
+
 def test_an_escape_before_quotes_stays_one() -> None:
     text = 'id,label\n1,"say \\"x\\", y"\n2,b\n'
     dialect = find_dialect(text)
