@@ -27,7 +27,7 @@ def build_image_training_set(
         raw: raw table of one row per image, with ``row_id``, ``image`` and the dataset's label column.
         dataset: its catalogue entry.
         max_rows: images of the sample; None takes all.
-        test_fraction: share of the images put aside as untouched test images.
+        test_fraction: share of the images put aside as untouched test images; 0 puts none aside.
         folds: number of folds of the train images.
         seed: seed of the sample, the split and the folds.
 
@@ -50,15 +50,18 @@ def build_image_training_set(
     table = raw.iloc[rows].reset_index(drop=True)
     strata = strata[rows]
     groups = pd.factorize(table["image"])[0].astype(np.int64)
-    is_test = divide_rows(strata, groups, [test_fraction, 1 - test_fraction], seed=seed) == 0
+    is_test = np.zeros(len(table), dtype=bool)
+    if test_fraction > 0:
+        is_test = divide_rows(strata, groups, [test_fraction, 1 - test_fraction], seed=seed) == 0
     fold = np.full(len(table), NO_FOLD, dtype=np.int16)
     # Which class is the rarest is asked again: the fold of a train image must not hang on the labels of test images.
     fold_strata = _find_rarest_class(table.loc[~is_test, dataset.label], dataset)
     fold[~is_test] = divide_rows(fold_strata, groups[~is_test], [1 / folds] * folds, seed=seed + 1)
-    if len(np.unique(fold[~is_test])) < folds or not is_test.any():
+    if len(np.unique(fold[~is_test])) < folds or (test_fraction > 0 and not is_test.any()):
+        for_tests = "test images and " if test_fraction > 0 else ""
         raise ValueError(
-            f"{dataset.name}: {len(table)} images are too few for test images and {folds} folds, expected more images "
-            "or fewer folds"
+            f"{dataset.name}: {len(table)} images are too few for {for_tests}{folds} folds, expected more images or "
+            "fewer folds"
         )
     table["given_label"] = table[dataset.label]
     table["split"] = pd.Categorical(np.where(is_test, TEST, TRAIN), categories=[TRAIN, TEST])
@@ -81,10 +84,10 @@ def _find_rarest_class(labels: pd.Series[str], dataset: Dataset) -> np.ndarray:
 
 
 def _describe_rare_classes(table: pd.DataFrame, dataset: Dataset, folds: int) -> Sequence[str]:
-    notes = []
+    notes, has_test_images = [], bool((table["split"] == TEST).any())
     for name, found in count_rows_of_classes(table, dataset).iterrows():
         if found["train"] < folds:
             notes.append(f"class {name!r} is in {found['train']} train images, fewer than the {folds} folds")
-        if found["train"] > 0 and found["test"] == 0:
+        if found["train"] > 0 and found["test"] == 0 and has_test_images:
             notes.append(f"class {name!r} is in no test image: test metrics say nothing about it")
     return notes

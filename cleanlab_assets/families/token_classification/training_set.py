@@ -268,7 +268,7 @@ class TrainingSetSettings(Settings):
     )
     test_fraction: float | None = Field(
         None,
-        ge=0.05,
+        ge=0.0,
         le=0.4,
         description="Share of the train tokens kept for testing, where there is no test file: 0.2 if absent, none "
         "where the dataset brings predictions along. Without test rows no variants are compared.",
@@ -284,7 +284,8 @@ class TrainingSetSettings(Settings):
 
     def shares_aside(self, dataset: Dataset) -> dict[str, float]:
         """Return the shares of a dataset's train tokens to put aside."""
-        keeps_rows = dataset.makes_comparison or "test" in dataset.parts or self.test_fraction is not None
+        makes_comparison = dataset.makes_comparison if self.test_fraction is None else self.test_fraction > 0
+        keeps_rows = makes_comparison or "test" in dataset.parts
         said = {"validation_fraction": self.validation_fraction, "test_fraction": self.test_fraction}
         defaults = {"validation_fraction": VALIDATION_FRACTION, "test_fraction": TEST_FRACTION}
         return {

@@ -58,6 +58,15 @@ def test_too_few_images_are_an_error_that_says_so(raw: pd.DataFrame, dataset: ob
         build_image_training_set(raw.head(2), dataset, **SETTINGS)  # type: ignore[arg-type]
 
 
+def test_no_test_images_are_put_aside_where_none_are_asked_for(raw: pd.DataFrame, dataset: object) -> None:
+    built = build_image_training_set(raw, dataset, **(SETTINGS | {"test_fraction": 0.0}))  # type: ignore[arg-type]
+    assert (built.table["split"] == "train").all()
+    assert sorted(built.table["fold"].unique()) == [0, 1, 2]
+    assert not [note for note in built.notes if "test image" in note]
+    with pytest.raises(ValueError, match="2 images are too few for 3 folds, expected"):
+        build_image_training_set(raw.head(2), dataset, **(SETTINGS | {"test_fraction": 0.0}))  # type: ignore[arg-type]
+
+
 def test_an_unknown_class_is_an_error_that_names_the_image(raw: pd.DataFrame, dataset: object) -> None:
     wrong = raw.assign(classes=["unicorn", *raw["classes"][1:]])
     with pytest.raises(ValueError, match=f"image '{raw['row_id'].iloc[0]}' has 'unicorn', expected any number of"):
