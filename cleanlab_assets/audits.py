@@ -279,7 +279,8 @@ def audit(
     from cleanlab_assets.datasets.descriptions import OwnDataset
     from cleanlab_assets.datasets.formats.table import describe_in_memory
     from cleanlab_assets.datasets.tables.description import TAKEN_NAMES
-    from cleanlab_assets.datasets.tables.drafting import Request, draft_description
+    from cleanlab_assets.datasets.tables.drafting.describe import draft_description
+    from cleanlab_assets.datasets.tables.drafting.drafts import Request
     from cleanlab_assets.datasets.tables.files import take_source_table
     from cleanlab_assets.families.registry import family_of
 

@@ -11,7 +11,8 @@ import pytest
 from cleanlab_assets import audit
 from cleanlab_assets.datasets.dataset import Dataset
 from cleanlab_assets.datasets.own_datasets import find_own_datasets
-from cleanlab_assets.datasets.tables.drafting import Request, draft_description
+from cleanlab_assets.datasets.tables.drafting.describe import draft_description
+from cleanlab_assets.datasets.tables.drafting.drafts import Request
 from cleanlab_assets.datasets.tables.writing import write_description
 
 if TYPE_CHECKING:

@@ -201,7 +201,7 @@ def enter_own_models(dataset: str, models: Sequence[str]) -> None:
     from upath import UPath
 
     from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
-    from cleanlab_assets.datasets.tables.drafting import Entry
+    from cleanlab_assets.datasets.tables.drafting.drafts import Entry
     from cleanlab_assets.datasets.tables.writing import set_line
     from cleanlab_assets.models.catalogue import BuildContext, UnknownModelError, build_model
     from cleanlab_assets.models.encoding import FeatureKinds

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.datasets.dataset import ColumnKind
     from cleanlab_assets.datasets.descriptions import OwnDataset
-    from cleanlab_assets.datasets.tables.drafting import Draft, Request
+    from cleanlab_assets.datasets.tables.drafting.drafts import Draft, Request
     from cleanlab_assets.orchestration.family import Family
 
 ALL = "all"
@@ -132,7 +132,8 @@ def audit(
     """
     from cleanlab_assets.datasets.addresses import is_address, name_of_address
     from cleanlab_assets.datasets.download import SourceError
-    from cleanlab_assets.datasets.tables.drafting import Request, name_dataset
+    from cleanlab_assets.datasets.tables.drafting.describe import name_dataset
+    from cleanlab_assets.datasets.tables.drafting.drafts import Request
     from cleanlab_assets.models.catalogue import get_model
 
     is_folder = _check_files(file, test, pred_probs, features)
@@ -261,7 +262,7 @@ def _keep_choice(dataset: str, model: str, reason: str) -> None:
 
     from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
     from cleanlab_assets.datasets.model_references import is_own_model, refer_to
-    from cleanlab_assets.datasets.tables.drafting import Entry
+    from cleanlab_assets.datasets.tables.drafting.drafts import Entry
     from cleanlab_assets.datasets.tables.writing import set_line
     from cleanlab_assets.orchestration.atomic_files import write_atomically
 
@@ -338,7 +339,7 @@ def _describe_pictures(dataset: str, root: Path, encoder: str | None) -> None:
 def _describe_table(dataset: str, request: Request) -> None:
     """Describe a table, see ``_write``."""
     from cleanlab_assets.datasets.tables.description import TABLE
-    from cleanlab_assets.datasets.tables.drafting import draft_description
+    from cleanlab_assets.datasets.tables.drafting.describe import draft_description
 
     folder = load_settings().data_dir.absolute() / dataset
     file = request.address or str(request.file.absolute())

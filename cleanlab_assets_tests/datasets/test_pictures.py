@@ -16,7 +16,8 @@ from cleanlab_assets.datasets.formats.pictures import draft_pictures
 from cleanlab_assets.datasets.images import encode_png
 from cleanlab_assets.datasets.own_datasets import find_own_datasets, read_description
 from cleanlab_assets.datasets.pictures import PictureError, PictureFolder
-from cleanlab_assets.datasets.tables.drafting import Request, draft_description
+from cleanlab_assets.datasets.tables.drafting.describe import draft_description
+from cleanlab_assets.datasets.tables.drafting.drafts import Request
 from cleanlab_assets.datasets.tables.writing import update_description, write_description
 
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ from cleanlab_assets.datasets.errors import MOST_NAMED, count_and_name, quote
 from cleanlab_assets.datasets.pictures import PictureError, PictureFolder, has_parts
 from cleanlab_assets.datasets.source_tables import label_column
 from cleanlab_assets.datasets.tables.description import GIVEN_SPLIT
-from cleanlab_assets.datasets.tables.drafting import Draft, Entry, choose_picture_encoder, name_file
+from cleanlab_assets.datasets.tables.drafting.drafts import Draft, Entry, name_file
+from cleanlab_assets.datasets.tables.drafting.options import choose_picture_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from cleanlab_assets.datasets.errors import cut, quote
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cleanlab_assets.datasets.tables.drafting import Entry
+    from cleanlab_assets.datasets.tables.drafting.drafts import Entry
 
 LONGEST_COMMENT = 300
 _HEADER = (

@@ -15,7 +15,8 @@ from cleanlab_assets.datasets.descriptions import OwnDatasetError
 from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.datasets.own_datasets import find_own_datasets, read_description
 from cleanlab_assets.datasets.tables.description import Columns
-from cleanlab_assets.datasets.tables.drafting import Entry, Request, draft_description, name_dataset
+from cleanlab_assets.datasets.tables.drafting.describe import draft_description, name_dataset
+from cleanlab_assets.datasets.tables.drafting.drafts import Entry, Request
 from cleanlab_assets.datasets.tables.writing import set_line, update_description, write_description
 
 if TYPE_CHECKING:
