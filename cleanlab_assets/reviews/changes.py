@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from cleanlab_assets.reviews.audit_history import Audit
 
 Change = Literal["new", "reopened", "new by another rule", "persisting", "resolved by correction", "gone"]
 NEW: Change = "new"
@@ -83,3 +85,32 @@ def find_rule_changes(now: Mapping[str, str], before: Mapping[str, str]) -> list
         for name in sorted(now.keys() | before.keys())
         if now.get(name) != before.get(name)
     ]
+
+
+def count_over_time(audits: Sequence[Audit], read_flags: Callable[[Audit], pd.DataFrame]) -> pd.DataFrame:
+    """Count the flags of audits, and what changed from each to the next.
+
+    Args:
+        audits: of one dataset and model, the oldest first.
+        read_flags: reads the flags of one of them.
+
+    Returns:
+        One row for each audit: ``audited_at`` (UTC), ``audited``, ``flagged``, ``new`` (not flagged by the audit
+        before; all of the first one), ``gone`` (flagged by the audit before alone) and ``same_rule``.
+    """
+    rows, before, rule = [], frozenset[tuple[str, str]](), None
+    for audit in audits:
+        table = read_flags(audit)
+        flags = frozenset(zip(table["row_key"], table["issue_type"], strict=True))
+        rows.append(
+            {
+                "audited_at": f"{audit.made_at:%Y-%m-%d %H:%M}",
+                "audited": audit.n_audited,
+                "flagged": len(flags),
+                "new": len(flags - before),
+                "gone": len(before - flags),
+                "same_rule": rule is None or rule == audit.rule,
+            }
+        )
+        before, rule = flags, audit.rule
+    return pd.DataFrame(rows)
