@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from cleanlab_assets.families.contracts import LABEL_QUALITY, TableContract, category, filled
 from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 - Dagster reads the annotations
 from cleanlab_assets.families.step import CheckResult, LabelIssuesTable, Settings, check, gate, step
 from cleanlab_assets.methods.result import Facts, Result
 from cleanlab_assets.methods.shown import Json, Notes, Plots, TableView
-from cleanlab_assets.orchestration.history import latest_provenance
-from cleanlab_assets.orchestration.partitions import upstream_partitions
+from cleanlab_assets.orchestration.history import latest_materialization, latest_provenance, say_how_to_make
+from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
 from cleanlab_assets.orchestration.reviews import has_ledger, open_audit_history_of
+from cleanlab_assets.orchestration.storage import read_result
 from cleanlab_assets.reports.review_plots import plot_flags_over_time
 from cleanlab_assets.reviews.audit_history import Audited, choose_base
 from cleanlab_assets.reviews.audited_rows import name_audited_rows
@@ -28,8 +29,10 @@ from cleanlab_assets.reviews.changes import (
     count_over_time,
     find_rule_changes,
 )
+from cleanlab_assets.reviews.database import LedgerError
 
 if TYPE_CHECKING:
+    import dagster as dg
     import pandas as pd
 
     from cleanlab_assets.methods.shown import Shown
@@ -144,6 +147,70 @@ def issue_changes(
 def list_new(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that are flagged now and were not then, by the same rule, the worst first."""
     return table[table["change"].isin([NEW, REOPENED])].sort_values("label_quality", kind="stable")
+
+
+class NewIssue(BaseModel):
+    """A label that is flagged now and was not at the audit that this one is compared with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    row_id: str
+    row_key: str
+    given_label: str
+    suggested_label: str
+    label_quality: float
+    change: str
+
+
+def read_new_issues(
+    instance: dg.DagsterInstance, family: Family, partition: str, *, most: int
+) -> tuple[int, tuple[NewIssue, ...]]:
+    """Return how many label issues of the latest audit are new, and the worst of them.
+
+    Args:
+        instance: Dagster instance with the history.
+        family: task family of the partition.
+        partition: dataset and model; its audit exists.
+        most: how many of them to return.
+    """
+    changes, issues = (_read_latest(instance, family, name, partition) for name in ("issue_changes", "label_issues"))
+    if changes.facts.base_flagged is None:
+        return 0, ()
+    new = list_new(changes.value)
+    suggested = dict(zip(issues.value["row_id"].astype(str), issues.value["suggested_label"].astype(str), strict=True))
+    columns = ["row_id", "row_key", "given_label", "label_quality", "change"]
+    worst = new[columns].head(most).astype({"change": str}).to_dict("records")
+    return len(new), tuple(NewIssue(**row, suggested_label=suggested.get(row["row_id"], "")) for row in worst)
+
+
+def accept_audit(
+    instance: dg.DagsterInstance, family: Family, partition: str, settings: Environment, reviewer: str, note: str = ""
+) -> Audit | None:
+    """Accept the latest audit of a dataset and model; None, and nothing is entered, where there is none.
+
+    Raises:
+        LedgerError: the ledger has not the audit, or cannot be written.
+    """
+    latest = latest_materialization(instance, family.key(issue_changes.name), partition)
+    if latest is None:
+        return None
+    found, number = Partition.parse(partition), int(str(latest.metadata[AUDIT].value))
+    with open_audit_history_of(settings) as history:
+        audits = {audit.number: audit for audit in history.read(Audited(family.name, found.dataset, found.model))}
+        if number not in audits:
+            raise LedgerError(
+                f"the ledger has no audit {number} of {found.title}, which {family.name}/{issue_changes.name} names: "
+                f"it may be another database than then; {say_how_to_make(partition)} --force"
+            )
+        history.accept(number, reviewer=reviewer, note=note)
+    return audits[number]
+
+
+def _read_latest(instance: dg.DagsterInstance, family: Family, name: str, partition: str) -> Result[Any, Any]:
+    latest = latest_materialization(instance, family.key(name), partition)
+    if latest is None:
+        raise ValueError(f"{family.name}/{name} of {partition} was never materialized")
+    return read_result(str(latest.metadata["path"].value), family.step(name))
 
 
 def has_another_base(settings: Environment, audited: Audited, stored: int) -> bool:

@@ -18,8 +18,14 @@ from cleanlab_assets.reviews.statistics import ENOUGH_ROWS, ReviewStatistics, me
 from cleanlab_assets.reviews.statistics_texts import describe_reviews, tabulate_curve
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.methods.shown import Shown
     from cleanlab_assets.orchestration.assets import ChainContext
+    from cleanlab_assets.reviews.decisions import Entry
 
 
 @step("sqlalchemy", storage="json", code_version="1", value=ReviewStatistics)
@@ -33,15 +39,7 @@ def review_statistics(
     the worst first, and what to expect of the next rows.
     """
     last_entry, entries = read_entries(context.dagster.resources.settings, context.dataset.name)
-    raw, standings = raw_dataset.value, find_standings(entries)
-    keys = name_row_keys(context.dataset, raw).keys
-    found = measure_reviews(
-        name_audited_rows(context.dataset, raw, label_issues.value),
-        list_corrections(context.dataset, raw, keys, standings),
-        entries,
-        standings,
-        errors_by_model=label_issues.facts.estimated_errors,
-    )
+    found = measure_audit(context.dataset, raw_dataset.value, label_issues, entries)
 
     def show() -> dict[str, Shown]:
         shown: dict[str, Shown] = {LAST_ENTRY: last_entry, "in_words": Notes(describe_reviews(found))}
@@ -60,6 +58,27 @@ def review_statistics(
         }
 
     return Result(value=found, facts=NoFacts(), show=show)
+
+
+def measure_audit(
+    dataset: Dataset, raw: pd.DataFrame, label_issues: LabelIssuesTable, entries: Sequence[Entry]
+) -> ReviewStatistics:
+    """Measure what the decisions on a dataset say of one of its audits.
+
+    Args:
+        dataset: catalogue entry.
+        raw: raw table.
+        label_issues: of the audit.
+        entries: of the dataset, in the order of the ledger.
+    """
+    standings = find_standings(entries)
+    return measure_reviews(
+        name_audited_rows(dataset, raw, label_issues.value),
+        list_corrections(dataset, raw, name_row_keys(dataset, raw).keys, standings),
+        entries,
+        standings,
+        errors_by_model=label_issues.facts.estimated_errors,
+    )
 
 
 @check("review_statistics")
