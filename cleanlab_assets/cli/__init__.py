@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cleanlab_assets import __version__
-from cleanlab_assets.cli import audits, catalogue, maintenance, own_data, reviews, summaries
+from cleanlab_assets.cli import audits, catalogue, gate, maintenance, own_data, reviews, summaries
 from cleanlab_assets.cli.endings import Commands, run_app
 from cleanlab_assets.cli.terminal import ExitCode, console
 
@@ -41,7 +41,8 @@ app = typer.Typer(
 app.command()(own_data.audit)
 app.command()(audits.run)
 app.command()(audits.sweep)
-app.command()(audits.gate)
+app.command()(gate.gate)
+app.command()(gate.accept)
 app.command("list")(catalogue.list_audits)
 app.command()(catalogue.describe)
 app.command("download-data")(catalogue.download_data)

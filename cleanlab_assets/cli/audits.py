@@ -1,4 +1,4 @@
-"""Commands that audit: ``run``, ``sweep`` and ``gate``."""
+"""Commands that audit: ``run`` and ``sweep``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cleanlab_assets.cli import options
-from cleanlab_assets.cli.gates import end_on_failed_gates, end_on_failure, find_exit_code, is_gate_closed
+from cleanlab_assets.cli.gates import end_on_failed_gates, end_on_failure, find_exit_code
 from cleanlab_assets.cli.instance import RunProgress, open_instance
-from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail, print_checks, print_outcome
-from cleanlab_assets.settings import load_settings
+from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail, print_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,9 +113,9 @@ def audit_dataset(
     from cleanlab_assets.orchestration.partitions import Partition
 
     left_out = frozenset() if cleanlab else _find_steps_of_issues(family)
-    with open_instance() as instance, _hold_partitions(instance, family, dataset, models, configs) as claims:
+    with open_instance() as instance, hold_partitions(instance, family, dataset, models, configs) as claims:
         with RunProgress(dataset) as progress:
-            materialize = _prepare_runs(progress, instance, family, claims, configs=configs, force=force)
+            materialize = prepare_runs(progress, instance, family, claims, configs=configs, force=force)
             end_on_failure(family, materialize(DATASET, dataset))
             model = models[0]
             if len(models) > 1:
@@ -210,9 +209,9 @@ def sweep(
     options.check_output(save_csv)
     failed_runs: list[RunOutcome] = []
     usable = [model for model in wanted if model not in failures]
-    with open_instance() as instance, _hold_partitions(instance, family, dataset, usable, configs) as claims:
+    with open_instance() as instance, hold_partitions(instance, family, dataset, usable, configs) as claims:
         with RunProgress(dataset) as progress:
-            materialize = _prepare_runs(progress, instance, family, claims, configs=configs, force=force)
+            materialize = prepare_runs(progress, instance, family, claims, configs=configs, force=force)
             end_on_failure(family, materialize(DATASET, dataset))
             partitions = {model: partition_keys(dataset, model)[MODEL] for model in usable}
             for model, partition in partitions.items():
@@ -245,52 +244,8 @@ def sweep(
     end_on_failed_gates(checks)
 
 
-def gate(
-    dataset: options.DatasetOption = options.DEFAULT_DATASET,
-    model: options.ModelOption = "",
-    family_name: options.FamilyOption = "",
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
-) -> None:
-    """Evaluate every check of a dataset and model; exit with 1 if an ERROR check fails, or a stored file is damaged.
-
-    Example: cleanlab-demo gate -d adult_income -m random_forest --strict
-    """
-    family, model = options.choose_model(dataset, model, family_name)
-    if wrong := options.check_parameters(family, dataset, [model], {}):
-        fail(ExitCode.WRONG_USE, wrong[model])
-    from cleanlab_assets.families.step import MODEL
-    from cleanlab_assets.orchestration.history import say_how_to_make
-    from cleanlab_assets.orchestration.partitions import partition_keys
-    from cleanlab_assets.orchestration.runs import evaluate_checks
-    from cleanlab_assets.orchestration.verification import find_absent, find_faults
-
-    with open_instance() as instance, RunProgress("evaluating checks") as progress:
-        if faults := find_faults(instance, family, partition_keys(dataset, model), load_settings().artifacts_dir):
-            for fault in faults:
-                errors.print(f"[red]FAIL[/red]  {escape(fault)}")
-            fail(ExitCode.GATE_FAILED, f"{len(faults)} stored files are not what was recorded")
-        if absent := find_absent(instance, family, partition_keys(dataset, model)):
-            fail(
-                ExitCode.GATE_FAILED,
-                f"{dataset} / {model} is not audited yet: {len(absent)} assets were never materialized, "
-                f"{absent[0]} first: {say_how_to_make(partition_keys(dataset, model)[MODEL])}",
-            )
-        _warn_of_stale_assets(instance, family, dataset, model)
-        outcomes = evaluate_checks(progress.load_definitions(instance), instance, family, dataset, model)
-    checks = [check for outcome in outcomes for check in outcome.checks]
-    print_checks(checks)
-    # A blocking check that fails also fails its run: that is a closed gate, not a broken run.
-    broken = [outcome.error for outcome in outcomes if not outcome.success and not is_gate_closed(family, outcome)]
-    if broken:
-        fail(ExitCode.RUN_FAILED, str(broken[0]))
-    failed = [check for check in checks if check.is_error or (strict and not check.passed)]
-    if failed:
-        fail(ExitCode.GATE_FAILED, f"{len(failed)} of {len(checks)} checks failed the gate")
-    console.print(f"gate passed: {len(checks)} checks, {sum(not check.passed for check in checks)} warnings")
-
-
 @contextmanager
-def _hold_partitions(
+def hold_partitions(
     instance: dg.DagsterInstance,
     family: Family,
     dataset: str,
@@ -312,7 +267,7 @@ def _hold_partitions(
         yield claims
 
 
-def _prepare_runs(
+def prepare_runs(
     progress: RunProgress, instance: dg.DagsterInstance, family: Family, claims: Claims, **options: Any
 ) -> Callable[..., RunOutcome]:
     """Load the code location; return what materializes a partition, see ``materialize_level``, and prints how."""
@@ -338,16 +293,6 @@ def _find_steps_of_issues(family: Family) -> frozenset[dg.AssetKey]:
     from cleanlab_assets.families.step import MODEL
 
     return family.downstream_of(LAST_STEP_BEFORE_ISSUES, MODEL) - {family.key(LAST_STEP_BEFORE_ISSUES)}
-
-
-def _warn_of_stale_assets(instance: dg.DagsterInstance, family: Family, dataset: str, model: str) -> None:
-    """Say which of the artifacts that a gate judges are out of date; settings are not judged."""
-    from cleanlab_assets.orchestration.freshness import find_stale_assets
-    from cleanlab_assets.orchestration.partitions import partition_keys
-
-    for level, partition in partition_keys(dataset, model).items():
-        for key, reason in find_stale_assets(instance, family, level, partition, {}, load_settings()).items():
-            errors.print(f"[yellow]note:[/yellow] {key.to_user_string()} is out of date: {escape(reason)}")
 
 
 def _print_result(family: Family, result: AuditResult) -> None:

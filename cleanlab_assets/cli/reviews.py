@@ -20,7 +20,7 @@ from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import dagster as dg
     import pandas as pd
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.methods.result import Result
     from cleanlab_assets.orchestration.family import Family
-    from cleanlab_assets.reviews.decisions import Decision
+    from cleanlab_assets.reviews.decisions import Decision, Entry
     from cleanlab_assets.reviews.ledger import Ledger
     from cleanlab_assets.reviews.rows import ReviewedRows
 
@@ -55,7 +55,7 @@ def decide(
     Example: cleanlab-demo decide -d breast_cancer breast_cancer.csv:17 'label is' benign
     """
     with _open_rows(dataset, family_name) as (rows, ledger):
-        made = rows.decide(row, decision, label, reviewer=_name_reviewer(reviewer), note=note)
+        made = rows.decide(row, decision, label, reviewer=name_reviewer(reviewer), note=note)
         number = ledger.decide([made])[0]
     given = "none" if made.given_label is None else quote(made.given_label)
     console.print(f"entry {number}: row {made.row_key} (given label {given}): {_describe(made)}", markup=False)
@@ -73,7 +73,7 @@ def undo(
     from cleanlab_assets.orchestration.reviews import open_ledger_of
 
     with open_ledger_of(load_settings()) as ledger:
-        number = ledger.undo([entry], reviewer=_name_reviewer(reviewer), note=note)[0]
+        number = ledger.undo([entry], reviewer=name_reviewer(reviewer), note=note)[0]
     console.print(f"entry {number}: entry {entry} is taken back")
 
 
@@ -84,7 +84,7 @@ def decisions(
         Path | None, typer.Option("--output", "-o", help="Write every entry of the ledger to this CSV file.")
     ] = None,
 ) -> None:
-    """List what was decided of a dataset, and whether it still holds for the data.
+    """List what was decided of a dataset, whether it still holds for the data, and what it says of each audit.
 
     Example: cleanlab-demo decisions -d breast_cancer -o decisions.csv
     """
@@ -106,6 +106,8 @@ def decisions(
         texts = ["" if found[name] is None else str(found[name]) for name in names]
         shown.add_row(escape(str(found["row_id"] or found["row_key"])), *map(escape, texts))
     console.print(shown)
+    if entries:
+        _print_statistics(rows, entries, options.find_family(dataset, family=family_name))
     if output is not None:
         _write(output, write_decisions(entries, rows, rules).encode())
         console.print(f"{len(entries):,} entries: {output}", markup=False)
@@ -132,7 +134,7 @@ def import_decisions(
         fail(ExitCode.WRONG_USE, f"{quote(str(file))} is no file")
     with _open_rows(dataset, family_name) as (rows, ledger):
         read = read_export if file.suffix.lower() == ".json" else read_decisions
-        found = read(file, rows, reviewer=_name_reviewer(reviewer))
+        found = read(file, rows, reviewer=name_reviewer(reviewer))
         before = len(ledger.read(dataset))
         ledger.decide(found.decisions, tokens=found.tokens)
         n_new = len(ledger.read(dataset)) - before
@@ -204,6 +206,23 @@ def export(
     console.print(f"{output}: {told}; {n_changed:,} changed, {n_excluded:,} rows excluded", markup=False)
 
 
+def _print_statistics(rows: ReviewedRows, entries: Sequence[Entry], family: Family) -> None:
+    """Say of each audited model what the decisions say of its flags."""
+    from cleanlab_assets.orchestration.partitions import Partition
+    from cleanlab_assets.orchestration.review_statistics import measure_audit
+    from cleanlab_assets.reviews.statistics_texts import describe_reviews
+
+    with open_instance() as instance:
+        made = map(Partition.parse, sorted(instance.get_materialized_partitions(family.key("label_issues"))))
+        for partition in made:
+            if partition.dataset != rows.dataset.name:
+                continue
+            issues = _read(instance, family, "label_issues", str(partition))
+            console.print(f"\n{partition.title}", markup=False)
+            for line in describe_reviews(measure_audit(rows.dataset, rows.raw, issues, entries)):
+                console.print(f"  {line}", markup=False)
+
+
 @contextmanager
 def _open_rows(dataset: str, family_name: str) -> Iterator[tuple[ReviewedRows, Ledger]]:
     """Open the ledger, and the rows of a dataset as they were read last."""
@@ -236,7 +255,8 @@ def _read(instance: dg.DagsterInstance, family: Family, asset: str, partition: s
     return read_result(str(latest.metadata["path"].value), family.step(asset))
 
 
-def _name_reviewer(named: str) -> str:
+def name_reviewer(named: str) -> str:
+    """Return who decides: the one who is named, else the user at the system."""
     return named or getpass.getuser()
 
 

@@ -11,8 +11,10 @@ from cleanlab_assets.orchestration.ai_summary import AI_SUMMARY_CHECKS, ai_summa
 from cleanlab_assets.orchestration.assets import build_asset
 from cleanlab_assets.orchestration.checks import build_check
 from cleanlab_assets.orchestration.family import Family
+from cleanlab_assets.orchestration.issue_changes import issue_changes, no_new_label_issues
 from cleanlab_assets.orchestration.model_comparison import COMPARISON_CHECKS, COMPARISON_STEPS
 from cleanlab_assets.orchestration.raw_dataset_checks import RAW_DATASET_CHECKS
+from cleanlab_assets.orchestration.review_statistics import precision_is_known, review_statistics
 from cleanlab_assets.orchestration.reviews import REVIEW_CHECKS, REVIEW_STEPS
 
 if TYPE_CHECKING:
@@ -32,13 +34,21 @@ def build_family(task: TaskFamily) -> Family:
         ValueError: two steps have one name, or a step or check takes a step that does not come before it.
     """
     raw_dataset, *others = steps_of(task)
-    chain = (raw_dataset, *REVIEW_STEPS, *others, ai_summary, *COMPARISON_STEPS)
+    of_reviews = (issue_changes, review_statistics)
+    chain = (raw_dataset, *REVIEW_STEPS, *others, ai_summary, *of_reviews, *COMPARISON_STEPS)
     steps = _by_name(task.name, chain)
     shared = list_shared_steps(chain)
     assets = {
         step.name: build_asset(task, step, [steps[name] for name in step.inputs], shared=shared) for step in chain
     }
-    checks = (*RAW_DATASET_CHECKS, *REVIEW_CHECKS, *checks_of(task), *AI_SUMMARY_CHECKS, *COMPARISON_CHECKS)
+    checks = (
+        *RAW_DATASET_CHECKS,
+        *REVIEW_CHECKS,
+        *checks_of(task),
+        *AI_SUMMARY_CHECKS,
+        *(no_new_label_issues, precision_is_known),
+        *COMPARISON_CHECKS,
+    )
     for check in checks:
         for name in (check.step, *check.inputs):
             if name not in steps:

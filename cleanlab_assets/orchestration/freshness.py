@@ -28,10 +28,13 @@ from cleanlab_assets.orchestration.history import (
     read_data_version,
     remember_records,
 )
+from cleanlab_assets.orchestration.issue_changes import BASE, has_another_base, issue_changes
 from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
+from cleanlab_assets.orchestration.review_statistics import review_statistics
 from cleanlab_assets.orchestration.reviews import LAST_ENTRY, corrections, find_last_entry
 from cleanlab_assets.orchestration.verification import find_fault
 from cleanlab_assets.reports.written_summary import NOT_CONFIGURED, explain_absence
+from cleanlab_assets.reviews.audit_history import Audited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -173,8 +176,10 @@ def _changes_elsewhere(
     """Yield what makes an asset out of date although its inputs and settings are as they were."""
     if step.name == raw_dataset.name:
         yield from _changed_files(dataset, latest, settings)
-    elif step.name == corrections.name:
+    elif step.name in {corrections.name, review_statistics.name}:
         yield from _new_decisions(dataset.name, latest, settings)
+    elif step.name == issue_changes.name:
+        yield from _accepted_audit(family.name, latest, settings)
     elif step.name == ai_summary.name:
         yield from _missed_language_model(record, latest, settings)
     elif step is family.steps[COMPARISON][0]:
@@ -198,6 +203,13 @@ def _new_decisions(dataset: str, latest: dg.AssetMaterialization, settings: Sett
     stored: Any = latest.metadata[LAST_ENTRY].value
     if find_last_entry(settings, dataset) != stored:
         yield "the ledger has new decisions"
+
+
+def _accepted_audit(family: str, latest: dg.AssetMaterialization, settings: Settings) -> Iterator[str]:
+    """Yield that another audit was accepted since."""
+    found, stored = Partition.parse(str(latest.partition)), latest.metadata[BASE].value
+    if has_another_base(settings, Audited(family, found.dataset, found.model), int(str(stored))):
+        yield "another audit was accepted"
 
 
 def _missed_language_model(record: Provenance, latest: dg.AssetMaterialization, settings: Settings) -> Iterator[str]:

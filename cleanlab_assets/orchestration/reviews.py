@@ -14,6 +14,7 @@ from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 
 from cleanlab_assets.families.step import DATASET, CheckResult, check, gate, step
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import Json, Notes, TableView
+from cleanlab_assets.reviews.audit_history import AuditHistory, open_audit_history
 from cleanlab_assets.reviews.corrections import GIVEN, REVIEWED, STATES, correct_dataset, list_corrections
 from cleanlab_assets.reviews.decisions import find_standings
 from cleanlab_assets.reviews.ledger import Ledger, open_ledger
@@ -45,13 +46,20 @@ def open_ledger_of(settings: Settings) -> Ledger:
     return open_ledger(_url_of(settings))
 
 
+def open_audit_history_of(settings: Settings) -> AuditHistory:
+    """Open what audits left, which lies in the database of the ledger."""
+    if settings.ledger_url is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return open_audit_history(_url_of(settings))
+
+
 def read_entries(settings: Settings, dataset: str) -> tuple[int, Sequence[Entry]]:
     """Return the number of the latest entry on a dataset, and its decisions.
 
     They are 0 and none, and nothing is made, where there is no ledger yet. A decision that comes in between is among
     the decisions and not yet in the number, so that it is looked for again.
     """
-    if not _has_ledger(settings):
+    if not has_ledger(settings):
         return 0, ()
     with open_ledger(_url_of(settings)) as ledger:
         return ledger.last_number(dataset), ledger.read(dataset)
@@ -59,7 +67,7 @@ def read_entries(settings: Settings, dataset: str) -> tuple[int, Sequence[Entry]
 
 def find_last_entry(settings: Settings, dataset: str) -> int:
     """Return the number of the latest entry on a dataset; 0 where there is none."""
-    if not _has_ledger(settings):
+    if not has_ledger(settings):
         return 0
     with open_ledger(_url_of(settings)) as ledger:
         return ledger.last_number(dataset)
@@ -90,7 +98,7 @@ def _url_of(settings: Settings) -> str:
     return f"sqlite:///{settings.data_dir / 'ledger.db'}"
 
 
-def _has_ledger(settings: Settings) -> bool:
+def has_ledger(settings: Settings) -> bool:
     """Whether somebody named a ledger, or the file of the default one is there."""
     return settings.ledger_url is not None or (settings.data_dir / "ledger.db").is_file()
 
@@ -165,6 +173,27 @@ def corrected_dataset(
 
 
 @check("corrections")
+def corrections_applied(
+    context: ChainContext,  # noqa: ARG001 - every check takes it
+    corrections: Result[pd.DataFrame, CorrectionsFacts],
+) -> CheckResult:
+    """The source has every label that reviewers decided on, and none of the rows that they excluded.
+
+    Without decisions it passes. It warns while corrections wait: the next refresh of the source would still bring the
+    wrong labels.
+    """
+    table = corrections.value
+    changed = (table["decision"] == "label is") & (table["decided_label"] != table["given_label"])
+    waiting = table[(table["state"] == "in force") & (changed | (table["decision"] == "exclude the row"))]
+    n_done = corrections.facts.states["done"]
+    return gate(
+        passed=waiting.empty,
+        description=f"{len(waiting):,} corrections are not in the source yet, {n_done:,} are",
+        figures={"n_waiting": len(waiting), "n_done": n_done},
+    )
+
+
+@check("corrections")
 def decisions_hold(
     context: ChainContext,  # noqa: ARG001 - every check takes it
     corrections: Result[pd.DataFrame, CorrectionsFacts],
@@ -182,4 +211,4 @@ def decisions_hold(
 
 
 REVIEW_STEPS = (corrections, corrected_dataset)
-REVIEW_CHECKS = (decisions_hold,)
+REVIEW_CHECKS = (decisions_hold, corrections_applied)

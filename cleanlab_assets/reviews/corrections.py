@@ -161,10 +161,11 @@ def correct_dataset(
 
 
 def to_text(dataset: Dataset, label: Value | None) -> str | None:
-    """Return a label as text: a set of classes as the source writes it, a number as Python does."""
+    """Return a label as text: a set of classes in the order of the classes, a number as Python writes it."""
     if label is None:
         return None
-    return (dataset.label_separator or "|").join(label) if isinstance(label, list) else str(label)
+    is_set = isinstance(label, list)
+    return (dataset.label_separator or "|").join(_sort_classes(dataset, label)) if is_set else str(label)
 
 
 def _judge(dataset: Dataset, standing: Standing, given: Any, *, is_there: bool) -> State:

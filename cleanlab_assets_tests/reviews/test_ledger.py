@@ -12,8 +12,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from cleanlab_assets.reviews.database import LedgerError
 from cleanlab_assets.reviews.decisions import Seen
-from cleanlab_assets.reviews.ledger import LedgerError, open_ledger
+from cleanlab_assets.reviews.ledger import open_ledger
 from cleanlab_assets_tests.reviews.conftest import decide
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.families.contracts import ROW_ID, TableContract, filled
-from cleanlab_assets.families.multiannotator.agreement import Scale, measure_agreement
+from cleanlab_assets.families.multiannotator.agreement import measure_agreement
 from cleanlab_assets.families.multiannotator.annotations import (
     PanelLimits,
     build_panel_training_set,
@@ -32,6 +32,7 @@ from cleanlab_assets.methods.shown import Json, TableView, keep_finite
 from cleanlab_assets.methods.training_set import TRAIN
 
 if TYPE_CHECKING:
+    from cleanlab_assets.methods.agreement import Scale
     from cleanlab_assets.methods.shown import Shown
 
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from cleanlab_assets.families.multiannotator.agreement import Scale, measure_agreement
+from cleanlab_assets.families.multiannotator.agreement import measure_agreement
+
+if TYPE_CHECKING:
+    from cleanlab_assets.methods.agreement import Scale
 
 
 def _draw(n_examples: int, n_annotators: int, n_classes: int, *, noise: float, seed: int) -> np.ndarray:

@@ -1,0 +1,44 @@
+"""The rows that an audit judged, by the keys that survive a refresh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE
+from cleanlab_assets.reviews.row_keys import name_row_keys
+
+if TYPE_CHECKING:
+    from cleanlab_assets.datasets.dataset import Dataset
+
+
+def name_audited_rows(dataset: Dataset, raw: pd.DataFrame, label_issues: pd.DataFrame) -> pd.DataFrame:
+    """Return the audited rows with their keys.
+
+    Args:
+        dataset: catalogue entry.
+        raw: raw table.
+        label_issues: the label issues of an audit of it, one row for each audited row, image or example.
+
+    Returns:
+        ``row_key``, ``issue_type``, ``row_id``, ``given_label`` as text, ``quality``, ``is_label_issue`` and ``rank``,
+        in the order of the label issues.
+    """
+    ids = label_issues["row_id"].astype(str)
+    if dataset.panel is None:
+        keys = pd.Series(name_row_keys(dataset, raw).keys.to_numpy(), index=raw["row_id"].astype(str))
+        names = keys.loc[ids].to_numpy()
+    else:  # an example is known by its own name
+        names = ids.to_numpy()
+    return pd.DataFrame(
+        {
+            "row_key": pd.Series(names, dtype=object),
+            "issue_type": LABEL_ISSUE,
+            "row_id": ids.to_numpy(dtype=object),
+            "given_label": label_issues["given_label"].astype(str).to_numpy(dtype=object),
+            "quality": label_issues["label_quality"].to_numpy(dtype="float64"),
+            "is_label_issue": label_issues["is_label_issue"].to_numpy(dtype=bool),
+            "rank": label_issues["rank"].to_numpy(),
+        }
+    )

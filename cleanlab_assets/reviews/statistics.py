@@ -1,0 +1,321 @@
+"""What decisions say of an audit: how right its flags are, how many errors there are, and if reading on is worth it.
+
+Estimates come from the random queues alone, since who reads the worst rows first sees more errors than there are. The
+sample of a queue is what stands in its order up to the last row that was decided in it: rows that were skipped are told
+apart, and so are those that nobody could decide. Both are taken to hold errors as often as the others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.methods.agreement import krippendorff_alpha
+from cleanlab_assets.methods.intervals import Interval, add_estimates, estimate_count, predict_count
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE
+from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, order_randomly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cleanlab_assets.reviews.decisions import Entry, Finding, Standing
+
+Outcome = Literal["error", "conflict", "unclear", "excluded", "right"]
+OUTCOMES: tuple[Outcome, ...] = ("error", "conflict", "unclear", "excluded", "right")
+"""What came of a row; of a row with several elements the first one of these that came of any of them."""
+ENOUGH_ROWS = 50
+"""Random flagged rows with a decision from which on the precision of the flags is known well enough."""
+N_NEXT = 100
+N_LIKE = 100
+"""How many decided rows near the next ones say what these hold."""
+MOST_POINTS = 400
+
+
+class RandomSample(BaseModel):
+    """What was read of a random queue: its rows up to the last one that was decided in it.
+
+    Attributes:
+        n_rows: rows in the queue.
+        n_errors: rows whose given label is wrong.
+        n_right: rows whose given label is right.
+        n_excluded: rows that are not to be used at all.
+        n_unclear: rows that nobody could decide.
+        n_conflicts: rows that reviewers decided differently.
+        n_skipped: rows without a decision that holds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    n_rows: int
+    n_errors: int = 0
+    n_right: int = 0
+    n_excluded: int = 0
+    n_unclear: int = 0
+    n_conflicts: int = 0
+    n_skipped: int = 0
+
+    @property
+    def n_decided(self) -> int:
+        """Rows with a definite decision."""
+        return self.n_errors + self.n_right + self.n_excluded
+
+    def estimate_errors(self) -> Interval | None:
+        """Estimate how many rows of the queue are errors; None where nothing of it was decided."""
+        if self.n_rows and not self.n_decided:
+            return None
+        return estimate_count(self.n_errors, self.n_decided, self.n_rows)
+
+
+class Precision(BaseModel):
+    """How many of the flags of an issue type are errors, as a share; None where nothing was decided of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    issue_type: str
+    sample: RandomSample
+    share: Interval | None
+
+
+class Agreement(BaseModel):
+    """How reviewers agree on the findings that two or more of them decided.
+
+    Attributes:
+        n_findings: findings that two or more reviewers gave a definite answer to.
+        n_equal: those of them to which all gave the same one.
+        alpha: Krippendorff's nominal alpha; None where it is not defined.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    n_findings: int
+    n_equal: int
+    alpha: float | None
+
+
+class CurvePoint(BaseModel):
+    """How many errors were found among so many rows, the worst first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    n_read: int
+    n_errors: int
+
+
+class NextRows(BaseModel):
+    """What to expect of the next rows, the worst first, by the decided rows nearest to them in rank."""
+
+    model_config = ConfigDict(frozen=True)
+
+    n_rows: int
+    n_errors: Interval
+    n_like: int
+    n_errors_like: int
+
+
+class ReviewStatistics(BaseModel):
+    """What the decisions that hold say of an audit.
+
+    Attributes:
+        outcomes: how many rows of the audit came out in which way, of any queue.
+        precision: of the flags, by issue type.
+        unflagged: what was read of the random queue of rows that are not flagged.
+        errors: estimated number of errors among all rows; None until both random queues were read.
+        errors_by_model: the audit's own estimate, of the train rows; None where it makes none.
+        agreement: of the reviewers.
+        curve: errors found by rows read, the worst first.
+        next_rows: what to expect of the next ones; None where nothing was decided or nothing is left.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    outcomes: dict[Outcome, int]
+    precision: list[Precision]
+    unflagged: RandomSample
+    errors: Interval | None
+    errors_by_model: int | None
+    agreement: Agreement
+    curve: list[CurvePoint]
+    next_rows: NextRows | None
+
+    @property
+    def n_decided(self) -> int:
+        """Rows of the audit that somebody decided, also if it is unclear."""
+        return sum(self.outcomes.values())
+
+    @property
+    def flags(self) -> Precision:
+        """The precision of the flagged labels."""
+        return next(found for found in self.precision if found.issue_type == LABEL_ISSUE)
+
+
+def measure_reviews(
+    audited: pd.DataFrame,
+    corrections: pd.DataFrame,
+    entries: Sequence[Entry],
+    standings: Mapping[Finding, Standing],
+    *,
+    errors_by_model: int | None = None,
+) -> ReviewStatistics:
+    """Measure what the decisions on a dataset say of an audit of it.
+
+    Args:
+        audited: the audited rows: ``row_key``, ``is_label_issue``, ``rank`` and ``given_label``.
+        corrections: how each decided finding stands, see ``list_corrections``; outdated ones do not count.
+        entries: of the dataset, in the order of the ledger.
+        standings: by finding, see ``find_standings``.
+        errors_by_model: the audit's own estimate of the number of errors.
+    """
+    outcomes = find_outcomes(
+        corrections, dict(zip(audited["row_key"], audited["given_label"].astype(str), strict=True))
+    )
+    is_flagged = audited["is_label_issue"].to_numpy(dtype=bool)
+    seen = _find_rows_seen(entries)
+    flagged = read_sample(audited["row_key"][is_flagged], outcomes, seen[RANDOM_FLAGGED])
+    unflagged = read_sample(audited["row_key"][~is_flagged], outcomes, seen[RANDOM_UNFLAGGED])
+    parts = [sample.estimate_errors() for sample in (flagged, unflagged)]
+    known = [part for part in parts if part is not None]
+    by_rank = audited.sort_values("rank")["row_key"].map(outcomes)
+    counts = Counter(by_rank.dropna())
+    return ReviewStatistics(
+        outcomes={outcome: counts[outcome] for outcome in OUTCOMES},
+        precision=[Precision(issue_type=LABEL_ISSUE, sample=flagged, share=_estimate_precision(flagged))],
+        unflagged=unflagged,
+        errors=add_estimates(known) if len(known) == len(parts) else None,
+        errors_by_model=errors_by_model,
+        agreement=measure_reviewers(corrections, standings),
+        curve=_draw_curve(by_rank),
+        next_rows=_expect_next(by_rank),
+    )
+
+
+def find_outcomes(
+    corrections: pd.DataFrame, given_labels: Mapping[str, str], *, issue_type: str = LABEL_ISSUE
+) -> dict[str, Outcome]:
+    """Say what came of each row that was decided, for the data as they are now.
+
+    Where a label was decided that differs from the given one, that is an error. Where the source has it by now, the
+    given label is right.
+
+    Args:
+        corrections: see ``list_corrections``; outdated decisions do not count.
+        given_labels: as the audit has them, as text, by row key; they count where a decision names no given label.
+        issue_type: of what the decisions are.
+    """
+    holds = corrections[(corrections["state"] != "outdated") & (corrections["issue_type"] == issue_type)]
+    columns = ["row_key", "element", "state", "given_label", "decision", "decided_label"]
+    found: dict[str, set[Outcome]] = {}
+    for key, element, state, given, decision, label in holds[columns].itertuples(index=False):
+        outcome: Outcome
+        if state == "conflict":
+            outcome = "conflict"
+        elif decision == "unclear":
+            outcome = "unclear"
+        elif decision == "exclude the row":
+            outcome = "excluded"
+        elif decision == "given is right" or state == "done" or label == (given or given_labels.get(key)):
+            if element:  # one of several labels is right, which says nothing of the others
+                continue
+            outcome = "right"
+        else:
+            outcome = "error"
+        found.setdefault(key, set()).add(outcome)
+    return {key: min(several, key=OUTCOMES.index) for key, several in found.items()}
+
+
+def read_sample(keys: Iterable[str], outcomes: Mapping[str, Outcome], seen: set[str]) -> RandomSample:
+    """Read a random queue up to the last row that was decided in it; all of it where every row of it was decided.
+
+    Args:
+        keys: keys of the rows in the queue.
+        outcomes: what came of each row, see ``find_outcomes``.
+        seen: keys of the rows that were decided in this queue.
+    """
+    order = order_randomly(keys)
+    end = max((place + 1 for place, key in enumerate(order) if key in seen), default=0)
+    if all(key in outcomes for key in order):
+        end = len(order)
+    counts = Counter(outcomes.get(key) for key in order[:end])
+    return RandomSample(
+        n_rows=len(order),
+        n_errors=counts["error"],
+        n_right=counts["right"],
+        n_excluded=counts["excluded"],
+        n_unclear=counts["unclear"],
+        n_conflicts=counts["conflict"],
+        n_skipped=counts[None],
+    )
+
+
+def measure_reviewers(corrections: pd.DataFrame, standings: Mapping[Finding, Standing]) -> Agreement:
+    """Measure how reviewers agree on the findings that two or more of them gave a definite answer to.
+
+    Args:
+        corrections: see ``list_corrections``; findings that are outdated do not count.
+        standings: by finding.
+    """
+    columns = ["row_key", "issue_type", "element"]
+    outdated = set(corrections.loc[corrections["state"] == "outdated", columns].itertuples(index=False, name=None))
+    answers = [
+        [repr(entry.decision.answer) for entry in standing.entries if entry.decision.verdict != "unclear"]
+        for finding, standing in standings.items()
+        if (finding.row_key, finding.issue_type, finding.element) not in outdated
+    ]
+    shared = [given for given in answers if len(given) > 1]
+    if not shared:
+        return Agreement(n_findings=0, n_equal=0, alpha=None)
+    counts = pd.DataFrame([Counter(given) for given in shared]).fillna(0).to_numpy(dtype=np.int64)
+    alpha = krippendorff_alpha(counts)
+    return Agreement(
+        n_findings=len(shared),
+        n_equal=sum(len(set(given)) == 1 for given in shared),
+        alpha=None if np.isnan(alpha) else alpha,
+    )
+
+
+def _find_rows_seen(entries: Iterable[Entry]) -> dict[str, set[str]]:
+    """Return the keys of the rows that were decided in each random queue; what was taken back does not count."""
+    seen: dict[str, set[str]] = {RANDOM_FLAGGED: set(), RANDOM_UNFLAGGED: set()}
+    for entry in entries:
+        queue = entry.decision.seen.queue
+        if queue in seen and entry.undone_by is None:
+            seen[queue].add(entry.decision.row_key)
+    return seen
+
+
+def _estimate_precision(sample: RandomSample) -> Interval | None:
+    """Estimate the share of errors among the rows that are either errors or right."""
+    n_drawn, n_all = sample.n_errors + sample.n_right, sample.n_rows - sample.n_excluded
+    return estimate_count(sample.n_errors, n_drawn, n_all).scale(1 / n_all) if n_drawn else None
+
+
+def _draw_curve(by_rank: pd.Series) -> list[CurvePoint]:
+    read = by_rank.dropna().to_numpy()
+    if not len(read):
+        return []
+    found = np.cumsum(read == "error")
+    numbers = np.arange(1, len(read) + 1)
+    shown = np.unique(np.linspace(1, len(read), min(len(read), MOST_POINTS)).round().astype(int))
+    round_ones = [number * 10**power for power in range(1, 7) for number in (1, 2, 5)]
+    kept = np.union1d(shown, [number for number in round_ones if number <= len(read)])
+    return [CurvePoint(n_read=int(numbers[place]), n_errors=int(found[place])) for place in kept.astype(int) - 1]
+
+
+def _expect_next(by_rank: pd.Series) -> NextRows | None:
+    """Predict how many of the next undecided rows are errors, by the definitely decided rows nearest in rank."""
+    is_open = by_rank.isna().to_numpy()
+    places = np.flatnonzero(is_open)[:N_NEXT]
+    decided = np.flatnonzero(by_rank.isin(["error", "right", "excluded"]).to_numpy())
+    if not len(places) or not len(decided):
+        return None
+    nearest = decided[np.argsort(np.abs(decided - np.median(places)), kind="stable")[:N_LIKE]]
+    n_errors = int((by_rank.to_numpy()[nearest] == "error").sum())
+    return NextRows(
+        n_rows=len(places),
+        n_errors=predict_count(n_errors, len(nearest), len(places)),
+        n_like=len(nearest),
+        n_errors_like=n_errors,
+    )

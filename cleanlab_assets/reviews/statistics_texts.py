@@ -1,0 +1,87 @@
+"""What decisions say of an audit, in words and as a small table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cleanlab_assets.methods.intervals import Interval
+    from cleanlab_assets.reviews.statistics import CurvePoint, Precision, RandomSample, ReviewStatistics
+
+
+def tabulate_curve(curve: Sequence[CurvePoint]) -> pd.DataFrame:
+    """Return the budget curve at a few numbers of rows: ``rows_read``, ``errors_found`` and ``share_of_errors``."""
+    last = curve[-1].n_read if curve else 0
+    wanted = {number * 10**power for power in range(1, 7) for number in (1, 2, 5)} | {last}
+    points = [point for point in curve if point.n_read in wanted]
+    return pd.DataFrame(
+        {
+            "rows_read": pd.Series([point.n_read for point in points], dtype="int64"),
+            "errors_found": pd.Series([point.n_errors for point in points], dtype="int64"),
+            "share_of_errors": pd.Series([point.n_errors / point.n_read for point in points], dtype="float64"),
+        }
+    )
+
+
+def describe_reviews(found: ReviewStatistics) -> list[str]:
+    """Say in words what the decisions say, a line each; the first one says it where there are none."""
+    if not found.n_decided:
+        return ["no row of this audit was reviewed yet: how right its flags are is not known"]
+    told = ", ".join(f"{number:,} {outcome}" for outcome, number in found.outcomes.items() if number)
+    lines = [f"{found.n_decided:,} rows are reviewed: {told}"]
+    lines += [_describe_precision(precision) for precision in found.precision]
+    lines.append(_describe_errors(found))
+    if found.agreement.n_findings:
+        shared = found.agreement
+        alpha = "" if shared.alpha is None else f"; Krippendorff's alpha {shared.alpha:.2f}"
+        lines.append(f"reviewers agree on {shared.n_equal:,} of {shared.n_findings:,} rows that several decided{alpha}")
+    if found.next_rows is not None:
+        following = found.next_rows
+        lines.append(
+            f"the next {following.n_rows:,} rows, the worst first, hold about {_show_count(following.n_errors)} "
+            f"errors, if they are like the {following.n_like:,} decided rows nearest to them"
+        )
+    return lines
+
+
+def _describe_precision(precision: Precision) -> str:
+    sample = precision.sample
+    if not sample.n_rows:
+        return "no row is flagged"
+    if precision.share is None:
+        return "how right the flags are is not known: no row of the random queue of flagged rows was decided"
+    share = precision.share
+    told = f"{share.estimate:.0%} of the flags are right ({share.low:.0%} to {share.high:.0%})"
+    return f"{told}, by {sample.n_errors + sample.n_right:,} random flags of {sample.n_rows:,}{_describe_rest(sample)}"
+
+
+def _describe_rest(sample: RandomSample) -> str:
+    others = {
+        "to be excluded": sample.n_excluded,
+        "unclear": sample.n_unclear,
+        "in conflict": sample.n_conflicts,
+        "skipped": sample.n_skipped,
+    }
+    told = ", ".join(f"{number:,} {name}" for name, number in others.items() if number)
+    return f"; beside them {told}" if told else ""
+
+
+def _describe_errors(found: ReviewStatistics) -> str:
+    own = (
+        ""
+        if found.errors_by_model is None
+        else f"; the model's own estimate of the train rows: {found.errors_by_model:,}"
+    )
+    if found.errors is None:
+        flagged = found.flags.sample
+        absent = "flagged" if flagged.n_rows and not flagged.n_decided else "unflagged"
+        return f"how many errors there are is not known: no row of the random queue of {absent} rows was decided{own}"
+    return f"about {_show_count(found.errors)} errors are in all rows, by both random queues{own}"
+
+
+def _show_count(found: Interval) -> str:
+    return f"{found.estimate:,.0f} ({found.low:,.0f} to {found.high:,.0f})"
