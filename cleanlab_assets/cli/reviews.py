@@ -55,7 +55,7 @@ def decide(
     Example: cleanlab-demo decide -d breast_cancer breast_cancer.csv:17 'label is' benign
     """
     with _open_rows(dataset, family_name) as (rows, ledger):
-        made = rows.decide(row, decision, label, reviewer=_name_reviewer(reviewer), note=note)
+        made = rows.decide(row, decision, label, reviewer=name_reviewer(reviewer), note=note)
         number = ledger.decide([made])[0]
     given = "none" if made.given_label is None else quote(made.given_label)
     console.print(f"entry {number}: row {made.row_key} (given label {given}): {_describe(made)}", markup=False)
@@ -73,7 +73,7 @@ def undo(
     from cleanlab_assets.orchestration.reviews import open_ledger_of
 
     with open_ledger_of(load_settings()) as ledger:
-        number = ledger.undo([entry], reviewer=_name_reviewer(reviewer), note=note)[0]
+        number = ledger.undo([entry], reviewer=name_reviewer(reviewer), note=note)[0]
     console.print(f"entry {number}: entry {entry} is taken back")
 
 
@@ -132,7 +132,7 @@ def import_decisions(
         fail(ExitCode.WRONG_USE, f"{quote(str(file))} is no file")
     with _open_rows(dataset, family_name) as (rows, ledger):
         read = read_export if file.suffix.lower() == ".json" else read_decisions
-        found = read(file, rows, reviewer=_name_reviewer(reviewer))
+        found = read(file, rows, reviewer=name_reviewer(reviewer))
         before = len(ledger.read(dataset))
         ledger.decide(found.decisions, tokens=found.tokens)
         n_new = len(ledger.read(dataset)) - before
@@ -236,7 +236,8 @@ def _read(instance: dg.DagsterInstance, family: Family, asset: str, partition: s
     return read_result(str(latest.metadata["path"].value), family.step(asset))
 
 
-def _name_reviewer(named: str) -> str:
+def name_reviewer(named: str) -> str:
+    """Return who decides: the one who is named, else the user at the system."""
     return named or getpass.getuser()
 
 
