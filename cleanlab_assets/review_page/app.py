@@ -95,24 +95,29 @@ class ReviewPage:
     def show_page(self, request: Request) -> Response:
         """Answer with the page, whose script asks for all else."""
         review = self.review
-        here, asked = review.audit.partition, request.query_params
-        wanted = type(here)(asked.get("dataset", here.dataset), asked.get("model", here.model))
-        page = self._templates.get_template("review.html.jinja")
-        command = f"cleanlab-demo review -d {wanted.dataset} -m {wanted.model}"
-        told = "" if wanted == here else f"Asked for was {wanted.title}. To review it, run: {command}"
-        shown = page.render(title=review.rows.dataset.title, partition=here.title, elsewhere=told)
+        shown = self._templates.get_template("review.html.jinja").render(
+            title=review.rows.dataset.title,
+            partition=review.audit.partition.title,
+            elsewhere=_find_elsewhere(review, request),
+        )
         return HTMLResponse(shown)
 
-    def show_first_report(self, _request: Request) -> Response:
+    def show_first_report(self, request: Request) -> Response:
         """Lead to the report of the audit."""
-        pages = self.review.audit.pages
+        review = self.review
+        if elsewhere := _find_elsewhere(review, request):
+            raise HTTPException(404, elsewhere)
+        pages = review.audit.pages
         if not pages:
             raise HTTPException(404, "there is no report of this audit")
         return RedirectResponse(f"/report/{pages[0]}", 303)
 
     def show_report(self, request: Request) -> Response:
         """Answer with a report, in a sandbox."""
-        page = self.review.audit.read_page(request.path_params["name"])
+        review = self.review
+        if elsewhere := _find_elsewhere(review, request):
+            raise HTTPException(404, elsewhere)
+        page = review.audit.read_page(request.path_params["name"])
         return HTMLResponse(page, headers={POLICY: REPORT_POLICY})
 
     def show_picture(self, request: Request) -> Response:
@@ -155,6 +160,16 @@ class ReviewPage:
         place = _check(Place, content.pop("place", {}))
         asked = _check(UndoRequest, content)
         return _answer(await run_in_threadpool(lambda: self.review.undo(asked, place)))
+
+
+def _find_elsewhere(review: Review, request: Request) -> str:
+    """Say how to see the dataset and model of a link, where they are others than those of this page; else empty."""
+    here, asked = review.audit.partition, request.query_params
+    dataset, model = asked.get("dataset", here.dataset), asked.get("model", here.model)
+    if (dataset, model) == (here.dataset, here.model):
+        return ""
+    wanted = f"cleanlab-demo review -d {dataset} -m {model}"
+    return f"This page shows {here.title}. The link was to {dataset} / {model}: run {wanted}"
 
 
 def _answer(content: BaseModel) -> Response:

@@ -151,10 +151,12 @@ class Review:
 
         Raises:
             DecisionError: the dataset has no such row or label.
-            LedgerError: the ledger cannot be written; nothing is entered.
+            ReviewError: the row was not audited.
+            QueueError: there is no such queue.
+            LedgerError: the ledger cannot be written; in none of these cases is anything entered.
         """
         with self._lock:
-            at = self._find(answer.row)
+            at, _ = self._find(answer.row), self._order(answer.place)  # before anything is entered
             decision = self.rows.decide(
                 self.keys[at],
                 answer.verdict,
@@ -173,10 +175,12 @@ class Review:
 
         Raises:
             ReviewError: the dataset has no such entry.
+            QueueError: there is no such queue.
             LedgerError: it was taken back before, or the ledger cannot be written.
         """
         with self._lock:
             self._follow()
+            _ = self._order(place)  # before anything is entered
             entry = self._standings.entries.get(request.entry)
             if entry is None:
                 raise ReviewError(f"the ledger has no entry {request.entry} on {self.rows.dataset.name}")

@@ -143,7 +143,8 @@ class Guard:
         if given and self._is_token(given[0]) and scope["method"] in READING:
             # Out of the address at once, so that it stays neither in the history nor in a bookmark.
             rest = urlencode(asked, doseq=True)
-            answer = RedirectResponse(f"{scope['path']}?{rest}" if rest else scope["path"], 303)
+            path = "/" + scope["path"].lstrip("/")  # two slashes would lead to another machine
+            answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
             answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
             return answer
         cookies = [found for header in headers.getlist("cookie") if (found := cookie_parser(header).get(self.cookie))]

@@ -166,7 +166,7 @@ function key(letter, verb, action, about = {}, ...more) {
 function drawPanel(item) {
   const { label_kind: kind, classes, allowed } = state.info, parts = [], { progress } = state.view;
   parts.push(make("h3", { text: "Decide" }));
-  parts.push(key("g", "Given is right:", () => decide(GIVEN), { class: "first", what: item.given ?? "none" }));
+  parts.push(key("g", "Given is right:", () => decide(GIVEN), { class: "first", what: item.given ?? "there is none", disabled: item.given === null }));
   item.candidates.forEach((one, number) => {
     const share = one.probability === null ? [] : [
       make("progress", { max: 1, value: one.probability, "aria-hidden": "true" }),
@@ -292,16 +292,16 @@ async function describe() {
 // ---- keys
 
 const KEYS = [
-  ["g", "the given label is right", () => decide(GIVEN)],
-  ["1", "the likeliest label is right, and so on with 2 and 3", () => take(0)], ["2", "", () => take(1)], ["3", "", () => take(2)],
+  ["g", "the given label is right", () => press("g")],
+  ["1", "the likeliest label is right, and so on with 2 and 3", () => press("1")], ["2", "", () => press("2")], ["3", "", () => press("3")],
   ["o", "another label", () => (byId("other") ?? document.querySelector(".toggles button"))?.focus()],
-  ["l", "the classes chosen, where a row has several", () => document.querySelector(".toggles") && takeSet()],
+  ["l", "the classes chosen, where a row has several", () => press("l")],
   ["u", "unclear", () => decide(UNCLEAR)], ["x", "exclude the row", () => decide(EXCLUDE)],
   ["n", "write a note; it is kept with the decision", () => byId("note")?.focus()],
   ["z", "take your last decision back", undo], ["s", "skip the row; it comes again at the end", skip], ["b", "back to the row before", back],
   ["/", "search", () => byId("search-text").focus()], ["?", "show or hide these keys", () => toggleHelp()],
 ];
-const take = (number) => document.querySelector(`.decide [aria-keyshortcuts="${number + 1}"]`)?.click();
+const press = (letter) => document.querySelector(`.decide [aria-keyshortcuts="${letter}"]`)?.click();
 
 function toggleHelp() {
   const help = byId("help");
