@@ -31,7 +31,7 @@ def review(
 ) -> None:
     """Serve the review page: one row after another with its evidence, decided by key; Ctrl-C ends it.
 
-    Example: cleanlab-demo review -d breast_cancer -m logistic_regression
+    Example: cleanlab-demo review -d breast_cancer -m knn
     """
     require("the review page", "dagster_webserver")
     from cleanlab_assets.orchestration.partitions import Partition

@@ -251,7 +251,7 @@ class Evidence:
         return row_id in self._place_in_issues
 
     def _describe_row(self, row_id: Any, label: Any, distance: float) -> OtherRow:
-        far = "" if np.isnan(distance) else f"distance {format_number(distance)}"
+        far = "" if np.isnan(distance) else format_number(distance)
         name = str(row_id)
         return OtherRow(row_id=name, label=self.show(label), distance=far, can_be_shown=self.is_audited(name))
 
@@ -293,7 +293,7 @@ class Evidence:
         if table is None:
             return {}
         names, qualities = table["annotator"].astype(str), table["annotator_quality"]
-        return {name: f"quality {format_number(quality)}" for name, quality in zip(names, qualities, strict=True)}
+        return {name: format_number(quality) for name, quality in zip(names, qualities, strict=True)}
 
     def _find_place(self, step: str, row_id: str) -> int:
         """Return the position of a row in the table of a step; -1 where it is not in it."""

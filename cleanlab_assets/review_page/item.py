@@ -55,7 +55,7 @@ class Token(Part):
 
 
 class Vote(Part):
-    """The label that an annotator gave; ``quality`` is that of the annotator, in words."""
+    """The label that an annotator gave; ``quality`` is that of the annotator, as people read it."""
 
     annotator: str
     label: str
@@ -68,7 +68,7 @@ class OtherRow(Part):
     Attributes:
         row_id: its row id.
         label: its given label.
-        distance: from the row that is shown, in words.
+        distance: from the row that is shown, as people read it.
         note: what else is to be said.
         can_be_shown: whether the page can show it as an item.
     """

@@ -113,7 +113,7 @@ class KnownAudit:
     issues_by_model: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     pages: tuple[str, ...] = ("report",)
     data_version: str = "v1"
-    partition: Partition = Partition("tickets", "knn")
+    partition: Partition = field(default_factory=lambda: Partition("tickets", "knn"))
     family: Any = field(
         default_factory=lambda: SimpleNamespace(task=SimpleNamespace(picture_findings=None, unit="row"))
     )

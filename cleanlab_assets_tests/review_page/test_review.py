@@ -231,7 +231,7 @@ def test_rows_of_the_labelling_batch_are_shown_though_nobody_audited_them(ledger
     assert shown is not None
     assert (shown.given, shown.given_name) == ("billing", "majority of the annotators")
     assert [(vote.annotator, vote.label, vote.quality) for vote in shown.votes] == [
-        *(("ann", "billing", "quality 0.9"), ("bob", "delivery", "quality 0.5")),
+        *(("ann", "billing", "0.9"), ("bob", "delivery", "0.5")),
         (SCRIPT, "billing", ""),
     ]
 

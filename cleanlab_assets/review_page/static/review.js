@@ -166,7 +166,7 @@ function key(letter, verb, action, about = {}, ...more) {
 function drawPanel(item) {
   const { label_kind: kind, classes, allowed } = state.info, parts = [], { progress } = state.view;
   parts.push(make("h3", { text: "Decide" }));
-  parts.push(key("g", "Given is right:", () => decide(GIVEN), { class: "first", what: item.given ?? "there is none", disabled: item.given === null }));
+  parts.push(key("g", item.given_name === "given label" ? "Given is right:" : "Majority is right:", () => decide(GIVEN), { class: "first", what: item.given ?? "there is none", disabled: item.given === null }));
   item.candidates.forEach((one, number) => {
     const share = one.probability === null ? [] : [
       make("progress", { max: 1, value: one.probability, "aria-hidden": "true" }),
@@ -193,7 +193,7 @@ function drawPanel(item) {
           share === undefined ? name : `${name} ${percent(share)}`);
       }))), key("l", "Label is the classes chosen", takeSet));
   }
-  parts.push(make("div", { class: "row-of" }, key("u", "Unclear", () => decide(UNCLEAR)), key("x", "Exclude the row", () => decide(EXCLUDE))));
+  parts.push(make("div", { class: "row-of two" }, key("u", "Unclear", () => decide(UNCLEAR)), key("x", "Exclude the row", () => decide(EXCLUDE))));
   const note = make("textarea", { id: "note", maxlength: 2000, rows: 1 });
   parts.push(make("label", { for: "note", class: "small" }, make("kbd", { text: "N" }), " Note, kept with the decision"), note, make("hr"));
   parts.push(make("div", { class: "row-of three" }, key("b", "Back", back), key("s", "Skip", skip),
@@ -244,12 +244,12 @@ function drawRest(item) {
   }
   const few = item.cells.length <= FEW_CELLS; // many of them would push all else out of sight
   if (few) drawCells();
-  if (item.votes.length) card("Votes of the annotators", table(["annotator", "label", ""], item.votes.map((vote) => ({ cells: [vote.annotator, vote.label, vote.quality] }))));
-  if (item.neighbors.length) card("Nearest rows", table(["row", "label", ""], item.neighbors.map((row) => ({ cells: [link(row), row.label, row.distance] }))));
+  if (item.votes.length) card("Votes of the annotators", table(["annotator", "label", "quality"], item.votes.map((vote) => ({ cells: [vote.annotator, vote.label, vote.quality] }))));
+  if (item.neighbors.length) card("Nearest rows", table(["row", "label", "distance"], item.neighbors.map((row) => ({ cells: [link(row), row.label, row.distance] }))));
   if (item.opinions.length) {
     card("Other models", table(["model", "says", "suggests", "quality"], item.opinions.map((one) => ({ cells: [one.model, one.is_flagged ? "flagged" : "not flagged", one.suggested, one.quality] }))));
   }
-  if (item.duplicates.length) card("Near duplicates", table(["row", "label", ""], item.duplicates.map((row) => ({ cells: [link(row), row.label, row.distance] }))));
+  if (item.duplicates.length) card("Near duplicates", table(["row", "label", "distance"], item.duplicates.map((row) => ({ cells: [link(row), row.label, row.distance] }))));
   if (item.history.length) {
     card("Decided before", table(["entry", "reviewer", "decision", "when, UTC", "note"], item.history.map((past) => ({
       className: past.undone_by === null ? null : "undone",
