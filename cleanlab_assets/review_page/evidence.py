@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.datasets.errors import cut
 from cleanlab_assets.methods.class_predictions import PROBABILITY_PREFIX
 from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.reports.formatting import MISSING, NO_CLASS, format_number, format_value
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 N_CANDIDATES = 3
 N_NEIGHBORS = 5
+LONGEST_NOTE = 140
+"""Characters of the text of another row."""
 MOST_DUPLICATES = 10
 MOST_VOTES = 50
 MOST_TOKENS = 400
@@ -253,7 +256,15 @@ class Evidence:
     def _describe_row(self, row_id: Any, label: Any, distance: float) -> OtherRow:
         far = "" if np.isnan(distance) else format_number(distance)
         name = str(row_id)
-        return OtherRow(row_id=name, label=self.show(label), distance=far, can_be_shown=self.is_audited(name))
+        place = self.rows.find(name)
+        return OtherRow(
+            row_id=name,
+            label=self.show(label),
+            distance=far,
+            note=" ".join(cut(text.value, LONGEST_NOTE) for text in self.list_texts(place)),
+            picture=next((picture.source for picture in self.list_pictures(place) if picture.source), ""),
+            can_be_shown=self.is_audited(name),
+        )
 
     @cached_property
     def _place_in_issues(self) -> Mapping[str, int]:

@@ -69,7 +69,8 @@ class OtherRow(Part):
         row_id: its row id.
         label: its given label.
         distance: from the row that is shown, as people read it.
-        note: what else is to be said.
+        note: what else is to be said, such as the beginning of its text.
+        picture: the column of its picture; empty where it has none.
         can_be_shown: whether the page can show it as an item.
     """
 
@@ -77,6 +78,7 @@ class OtherRow(Part):
     label: str
     distance: str = ""
     note: str = ""
+    picture: str = ""
     can_be_shown: bool = True
 
 

@@ -64,6 +64,7 @@ def serve(app: ASGIApp, listener: socket.socket, *, started: Callable[[], None])
         app,
         log_level="warning",
         access_log=False,
+        loop="asyncio",  # others take the pipe by which the command learns which signal ended it
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,

@@ -155,7 +155,7 @@ const takeSet = () => decide(LABEL, [...document.querySelectorAll(".toggles [ari
 // ---- what is shown
 
 const tell = (text) => void (byId("status").textContent = text);
-const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
+const percent = (share) => share < 0.0005 ? "< 0.1 %" : share > 0.9995 ? "> 99.9 %" : `${(100 * share).toFixed(1)} %`;
 
 function key(letter, verb, action, about = {}, ...more) {
   const { what, ...rest } = about;
@@ -234,6 +234,9 @@ function drawRest(item) {
     make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col", text })))),
     make("tbody", {}, ...rows.map((row) => make("tr", { class: row.className ?? null }, ...row.cells.map((cell) => make("td", {}, cell)))))));
   const link = (row) => row.can_be_shown ? make("button", { type: "button", class: "link", text: row.row_id, click: () => open(row.row_id) }) : row.row_id;
+  const hasMore = (rows) => rows.some((row) => row.note || row.picture);
+  const listRows = (rows) => table(["row", "label", "distance", ...(hasMore(rows) ? [""] : [])], rows.map((row) => ({
+    cells: [link(row), row.label, row.distance, ...(hasMore(rows) ? [row.picture ? make("img", { class: "small-picture", src: address(row.row_id, { source: row.picture }), alt: `${row.picture} of ${row.row_id}`, loading: "lazy" }) : row.note] : [])] })));
   function drawCells() {
     if (!item.cells.length) return;
     const unusual = item.cells.filter((cell) => cell.unusual), usual = item.cells.filter((cell) => !cell.unusual);
@@ -245,11 +248,11 @@ function drawRest(item) {
   const few = item.cells.length <= FEW_CELLS; // many of them would push all else out of sight
   if (few) drawCells();
   if (item.votes.length) card("Votes of the annotators", table(["annotator", "label", "quality"], item.votes.map((vote) => ({ cells: [vote.annotator, vote.label, vote.quality] }))));
-  if (item.neighbors.length) card("Nearest rows", table(["row", "label", "distance"], item.neighbors.map((row) => ({ cells: [link(row), row.label, row.distance] }))));
+  if (item.neighbors.length) card("Nearest rows", listRows(item.neighbors), hasMore(item.neighbors));
   if (item.opinions.length) {
     card("Other models", table(["model", "says", "suggests", "quality"], item.opinions.map((one) => ({ cells: [one.model, one.is_flagged ? "flagged" : "not flagged", one.suggested, one.quality] }))));
   }
-  if (item.duplicates.length) card("Near duplicates", table(["row", "label", "distance"], item.duplicates.map((row) => ({ cells: [link(row), row.label, row.distance] }))));
+  if (item.duplicates.length) card("Near duplicates", listRows(item.duplicates), hasMore(item.duplicates));
   if (item.history.length) {
     card("Decided before", table(["entry", "reviewer", "decision", "when, UTC", "note"], item.history.map((past) => ({
       className: past.undone_by === null ? null : "undone",
