@@ -33,7 +33,7 @@ def review(
 
     Example: cleanlab-demo review -d breast_cancer -m knn
     """
-    require("the review page", "dagster_webserver")
+    require("the review page", "starlette", "uvicorn")
     from cleanlab_assets.orchestration.partitions import Partition
     from cleanlab_assets.orchestration.reviews import open_ledger_of
     from cleanlab_assets.review_page.app import ReviewPage

@@ -61,15 +61,27 @@ class ReviewPage:
 
     @property
     def review(self) -> Review:
-        """The review of the latest audit.
+        """The review at work.
 
         Raises:
             NoAuditError: there is no audit.
         """
         with self._lock:
-            if self._review is None or self._review.data_version != self._review.audit.data_version:
+            if self._review is None:
                 self._review = Review(self.open_audit(), self.ledger, reviewer=self.reviewer)
             return self._review
+
+    def take_up(self) -> Review:
+        """Return the review of the latest audit, which may be another one than that of the review at work.
+
+        Raises:
+            NoAuditError: there is no audit.
+        """
+        review = self.review
+        if review.data_version != review.audit.data_version:
+            with self._lock:
+                self._review = None
+        return self.review
 
     def build(self, *, host_names: frozenset[str], token: str = "", cookie: str = "cleanlab_review") -> Guard:
         """Return the guarded application, see ``Guard``."""
@@ -94,7 +106,7 @@ class ReviewPage:
 
     def show_page(self, request: Request) -> Response:
         """Answer with the page, whose script asks for all else."""
-        review = self.review
+        review = self.take_up()
         shown = self._templates.get_template("review.html.jinja").render(
             title=review.rows.dataset.title,
             partition=review.audit.partition.title,

@@ -58,24 +58,18 @@ class Items:
         finding, evidence = Finding(key, LABEL_ISSUE), self._evidence
         is_known = not pd.isna(issue["rank"])
         is_set = find_label_kind(self._audit.dataset) == "set"
-        note = ""
+        name = "given label"
         if given is None:
-            name, given = MAJORITY if self._audit.dataset.panel is not None else "given label", seen
-        else:
-            name = "given label"
-            if is_known and evidence.show(seen) != evidence.show(given):
-                planted = bool(issue.get("planted_error", False))
-                why = "an error that was planted on purpose" if planted else "the source has changed since"
-                note = f"the audit saw {evidence.show(seen)}: {why}"
+            name, given = MAJORITY if self._audit.dataset.panel is not None else name, seen
         text = self._name_label(given)
         return Item(
             key=key,
             row_id=row_id,
-            own_id=str(issue.get("own_id", "")),
+            own_id=str(issue["own_id"]) if is_known and "own_id" in issue else "",
             split=str(issue["split"]) if is_known else "",
             given=None if text is None else evidence.show(given),
             given_name=name,
-            given_note=note,
+            given_note=self._say_what_the_audit_saw(issue, given) if is_known else "",
             suggested=evidence.show(issue["suggested_label"]),
             quality=float(issue["label_quality"]) if is_known else None,
             rank=int(issue["rank"]) if is_known else None,
@@ -96,6 +90,17 @@ class Items:
             opinions=evidence.list_opinions(row_id),
             history=[_tell(entry) for entry in reversed(standings.history(finding))],
         )
+
+    def _say_what_the_audit_saw(self, issue: pd.Series[Any], given: Any) -> str:
+        """Say that the audit saw another given label than the row has; empty where it saw the same."""
+        is_planted = bool(issue.get("planted_error", False))
+        if find_label_kind(self._audit.dataset) == "annotations":
+            return "errors were planted on purpose in what the audit saw" if is_planted else ""
+        seen, now = self.show(issue["given_label"]), self.show(given)
+        if seen == now:
+            return ""
+        why = "an error that was planted on purpose" if is_planted else "the source has changed since"
+        return f"the audit saw {seen}: {why}"
 
     def _name_label(self, label: Any) -> str | None:
         """Return a label as the source writes it."""

@@ -104,7 +104,7 @@ def _to_png(content: bytes) -> bytes:
         turned = to_eight_bits(ImageOps.exif_transpose(picture))
         shown = turned.convert("RGBA" if "A" in turned.getbands() or "transparency" in turned.info else "RGB")
     shown.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    factor = max(1, SMALL_SIDE // max(shown.size))
+    factor = -(-SMALL_SIDE // max(shown.size))  # rounded up
     stream = io.BytesIO()
     enlarged = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.NEAREST)
     enlarged.save(stream, format="PNG")

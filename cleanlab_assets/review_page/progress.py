@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LAST_DECISIONS = 50
+Z = 1.959964
+"""Standard deviations on either side of the mean of a normal distribution that hold 95 % of it."""
 FEW_ERRORS = 2
 """So many errors among the last decisions say that the worst rows are behind the reviewer."""
 
@@ -50,16 +53,17 @@ def measure_precision(outcomes: np.ndarray, was_asked: np.ndarray) -> Precision 
     Returns:
         None while there is no definite answer.
     """
-    from scipy.stats import binomtest
-
     asked = np.flatnonzero(was_asked)
     sample = outcomes[: asked[-1] + 1] if len(asked) else outcomes[:0]
     n_errors, n_right = int((sample == Outcome.ERROR).sum()), int((sample == Outcome.RIGHT).sum())
     n_rows = n_errors + n_right
     if n_rows == 0:
         return None
-    interval = binomtest(n_errors, n_rows).proportion_ci(method="wilson")
-    return Precision(n_errors, n_rows, n_errors / n_rows, float(interval.low), float(interval.high))
+    share = n_errors / n_rows
+    scale = 1 + Z**2 / n_rows
+    middle = (share + Z**2 / (2 * n_rows)) / scale
+    half = Z * sqrt(share * (1 - share) / n_rows + Z**2 / (4 * n_rows**2)) / scale
+    return Precision(n_errors, n_rows, share, max(middle - half, 0.0), min(middle + half, 1.0))
 
 
 def advise_to_stop(latest: Sequence[Outcome]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from itertools import islice
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from cleanlab_assets.review_page.evidence import find_label_kind
 from cleanlab_assets.review_page.item import OtherRow
 from cleanlab_assets.review_page.items import Items
 from cleanlab_assets.review_page.messages import Place, Progress, QueueState, ReviewError, View
-from cleanlab_assets.review_page.progress import Outcome, advise_to_stop, measure_precision
+from cleanlab_assets.review_page.progress import LAST_DECISIONS, Outcome, advise_to_stop, measure_precision
 from cleanlab_assets.review_page.search import Search
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Finding, Seen, describe_answer
 from cleanlab_assets.reviews.queues import (
@@ -46,6 +46,8 @@ OUTCOMES = {
     "unclear": Outcome.UNCLEAR,
     "exclude the row": Outcome.EXCLUDED,
 }
+CHANGES_STEP, NEW_CHANGES = "issue_changes", ("new", "reopened")
+"""The step that compares an audit with the one before, in a family that has it, and what it says of new flags."""
 LABELING_BATCH_STEP = "labeling_batch"
 """The step whose rows are the labelling batch, in a family that has it."""
 
@@ -78,8 +80,11 @@ class Review:
         self.keys = self.rows.keys.iloc[self._places].reset_index(drop=True)
         self._at = {key: at for at, key in enumerate(self.keys)}
         batch_keys = None if batch is None else [self.keys[at] for at in self._find_all(batch["row_id"])]
-        self._queued = QueuedRows(self.issues, self.keys, new_keys=None, batch=batch_keys)
+        changes = audit.find_table(CHANGES_STEP)
+        new_keys = None if changes is None else frozenset(changes.loc[changes["change"].isin(NEW_CHANGES), "row_key"])
+        self._queued = QueuedRows(self.issues, self.keys, new_keys=new_keys, batch=batch_keys)
         self._items = Items(audit, self.issues, self._places, self.keys)
+        self._search = Search(self.rows, self._places, self.keys)
         self._standings = Standings(self.rows)
         self._outcomes = np.full(len(self.issues), Outcome.OPEN, dtype=np.int8)
         self._was_asked = np.zeros(len(self.issues), dtype=bool)
@@ -92,10 +97,6 @@ class Review:
     def pictures(self) -> Pictures:
         """The pictures of its rows."""
         return self._items.pictures
-
-    @cached_property
-    def _search(self) -> Search:
-        return Search(self.rows, self._places, self.keys)
 
     def describe(self) -> dict[str, Any]:
         """Return what the page must know before it shows a row."""
@@ -280,14 +281,13 @@ class Review:
         return f"{format_share(found.share)} ({found.n_errors:,} of {found.n_rows:,} are errors; 95 %: {bounds})"
 
     def _latest_of_worst(self) -> Sequence[Outcome]:
-        return [
-            _judge(entry)
-            for entry in self._standings.entries.values()
-            if entry.undone_by is None and entry.decision.seen.queue == WORST_FIRST
-        ]
+        """Return what was decided last in the queue of the worst rows, in the order of the decisions."""
+        latest = (entry for entry in reversed(self._standings.entries.values()) if entry.undone_by is None)
+        of_worst = (entry for entry in latest if entry.decision.seen.queue == WORST_FIRST)
+        return [_judge(entry) for entry in islice(of_worst, LAST_DECISIONS)][::-1]
 
     def _last_of(self, reviewer: str) -> Entry | None:
-        latest = (self._standings.entries[number] for number in sorted(self._standings.entries, reverse=True))
+        latest = reversed(self._standings.entries.values())
         return next((one for one in latest if one.undone_by is None and one.decision.reviewer == reviewer), None)
 
     def _to_text(self, label: str | list[str]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MOST_FOUND = 20
 LONGEST_WHERE = 80
+_BETWEEN = "\0"
 
 
 class Search:
@@ -26,7 +27,18 @@ class Search:
             places: places of those that can be shown in the raw table, int64 of shape (n_shown,).
             keys: their keys.
         """
-        self._rows, self._places, self._keys = rows, places, keys
+        raw, columns = rows.raw.iloc[places], rows.dataset.columns
+        self._names = [_to_small_letters(names) for names in (raw["row_id"], keys)]
+        self._texts: dict[str, pd.Series[str]] = {}
+        self._numbers: dict[str, np.ndarray] = {}
+        for column in columns:
+            values = raw[column.name]
+            if pd.api.types.is_numeric_dtype(values):
+                self._numbers[column.name] = values.to_numpy(dtype=np.float64, na_value=np.nan)
+            elif column.kind != "picture" and not _holds_bytes(values):
+                self._texts[column.name] = _to_small_letters(values)
+        # One text for each row, so that a search goes through the rows once.
+        self._all = reduce(lambda one, other: one + _BETWEEN + other, self._texts.values(), self._names[0])
 
     def find(self, text: str) -> list[tuple[int, str]]:
         """Return the rows that a text names or stands in, at most 20, each with where it was found.
@@ -41,18 +53,20 @@ class Search:
             return []
         found: dict[int, str] = {}
         for names in self._names:
-            found |= dict.fromkeys(np.flatnonzero(names == wanted).tolist(), "name")
+            found |= dict.fromkeys(np.flatnonzero(names == wanted)[:MOST_FOUND].tolist(), "name")
         for names in self._names:
             for at in np.flatnonzero(names.str.startswith(wanted))[:MOST_FOUND].tolist():
                 found.setdefault(at, "name")
-        for name, texts in self._texts.items():
-            if len(found) >= MOST_FOUND:
-                break
-            for at in np.flatnonzero(texts.str.contains(wanted, regex=False))[:MOST_FOUND].tolist():
-                found.setdefault(at, f"{name}: {_cut_around(texts.iloc[at], wanted)}")
         for name, at in self._find_number(wanted):
             found.setdefault(at, name)
+        if len(found) < MOST_FOUND:
+            for at in np.flatnonzero(self._all.str.contains(wanted, regex=False))[:MOST_FOUND].tolist():
+                found.setdefault(at, self._say_where(at, wanted))
         return list(found.items())[:MOST_FOUND]
+
+    def _say_where(self, at: int, wanted: str) -> str:
+        holders = ((name, texts.iloc[at]) for name, texts in self._texts.items())
+        return next((f"{name}: {_cut_around(text, wanted)}" for name, text in holders if wanted in text), "name")
 
     def _find_number(self, wanted: str) -> list[tuple[str, int]]:
         try:
@@ -64,31 +78,10 @@ class Search:
             found += [(name, at) for at in np.flatnonzero(values == number)[:MOST_FOUND].tolist()]
         return found[:MOST_FOUND]
 
-    @cached_property
-    def _names(self) -> list[pd.Series[str]]:
-        raw = self._rows.raw["row_id"].iloc[self._places]
-        return [names.astype(str).str.lower().reset_index(drop=True) for names in (raw, self._keys)]
 
-    @cached_property
-    def _texts(self) -> dict[str, pd.Series[str]]:
-        """The columns that hold texts, in small letters."""
-        raw, columns = self._rows.raw, self._rows.dataset.columns
-        found = {}
-        for column in columns:
-            values = raw[column.name]
-            if column.kind == "picture" or pd.api.types.is_numeric_dtype(values) or _holds_bytes(values):
-                continue
-            shown = values.iloc[self._places].astype(object)
-            found[column.name] = shown.where(shown.notna(), "").astype(str).str.lower().reset_index(drop=True)
-        return found
-
-    @cached_property
-    def _numbers(self) -> dict[str, np.ndarray]:
-        raw = self._rows.raw
-        names = [
-            column.name for column in self._rows.dataset.columns if pd.api.types.is_numeric_dtype(raw[column.name])
-        ]
-        return {name: raw[name].iloc[self._places].to_numpy(dtype=np.float64, na_value=np.nan) for name in names}
+def _to_small_letters(values: pd.Series[Any]) -> pd.Series[str]:
+    known = values.astype(object)
+    return known.where(known.notna(), "").astype(str).str.lower().reset_index(drop=True)
 
 
 def _holds_bytes(values: pd.Series[object]) -> bool:

@@ -108,8 +108,9 @@ class QueuedRows:
         if any(pd.api.types.is_numeric_dtype(self.issues[name]) for name in _LABELS):
             return ()
         given, suggested = (labels[self.is_flagged] for labels in self._pair_labels)
-        counts = pd.DataFrame({"given": given, "suggested": suggested}).value_counts()
-        return [ClassPair(*pair, int(count)) for pair, count in counts.items() if pair[0] != pair[1]]
+        counts = pd.DataFrame({"given": given, "suggested": suggested}).value_counts().reset_index(name="n_rows")
+        counts = counts[counts["given"] != counts["suggested"]]
+        return [ClassPair(*map(str, pair), int(count)) for *pair, count in counts.itertuples(index=False, name=None)]
 
     @cached_property
     def is_flagged(self) -> np.ndarray:
@@ -149,5 +150,5 @@ class QueuedRows:
         return self._worst_first[is_pair[self._worst_first]]
 
     def _find(self, keys: Iterable[str]) -> np.ndarray:
-        found = pd.Index(self.keys).get_indexer(pd.Index(list(keys), dtype=object))
+        found: np.ndarray = pd.Index(self.keys).get_indexer(pd.Index(list(keys), dtype=object))
         return found[found >= 0]

@@ -64,13 +64,18 @@ class Standings:
         return [self.entries[number] for number in sorted(self._numbers.get(finding, ()))]
 
     def _judge(self, findings: set[Finding]) -> None:
+        if not findings:
+            return
         standings = find_standings(entry for finding in sorted(findings) for entry in self.history(finding))
         for finding in findings - standings.keys():
             self.by_finding.pop(finding, None)
             self.states.pop(finding, None)
         self.by_finding |= standings
+        known = {finding: found for finding, found in standings.items() if self.rows.has_key(finding.row_key)}
+        self.states |= dict.fromkeys(standings.keys() - known.keys(), "outdated")
         # The rows of these findings alone: one decision must not take the time of all rows.
-        keys = self.rows.keys
-        places = sorted({self.rows.find(found.row_key) for found in standings if self.rows.has_key(found.row_key)})
-        table = list_corrections(self.rows.dataset, self.rows.raw.iloc[places], keys.iloc[places], standings)
-        self.states |= dict(zip(standings, table["state"], strict=True))
+        places = sorted({self.rows.find(finding.row_key) for finding in known})
+        if places:
+            raw, keys = self.rows.raw.iloc[places], self.rows.keys.iloc[places]
+            table = list_corrections(self.rows.dataset, raw, keys, known)
+            self.states |= dict(zip(known, table["state"], strict=True))

@@ -16,6 +16,7 @@ from cleanlab_assets.reviews.queues import (
     CLASS_PAIR,
     DISAGREEMENTS,
     LABELING_BATCH,
+    NEW_FLAGS,
     QUEUES,
     RANDOM_FLAGGED,
     RANDOM_UNFLAGGED,
@@ -106,6 +107,14 @@ def test_a_class_pair_is_a_queue(audit: KnownAudit, ledger: Ledger) -> None:
     place = Place(queue=CLASS_PAIR, given="delivery", suggested=SCRIPT)
     assert walk(review, place) == [line(rank) for rank in (2, 5, 8, 11)]
     assert walk(review, Place(queue=CLASS_PAIR, given="delivery", suggested="billing")) == []
+
+
+def test_flags_that_are_new_are_a_queue_where_they_are_known(audit: KnownAudit, ledger: Ledger) -> None:
+    keys = audit.rows.keys
+    kinds = {7: "new", 3: "reopened", 1: "persisting", 5: "new by another rule", N_FLAGGED + 3: "gone"}
+    changes = pd.DataFrame({"row_key": [keys.iloc[rank - 1] for rank in kinds], "change": list(kinds.values())})
+    review = open_review(replace(audit, tables={**audit.tables, "issue_changes": changes}), ledger)
+    assert walk(review, Place(queue=NEW_FLAGS)) == [line(3), line(7)]
 
 
 def test_what_another_reviewer_decided_shows_on_the_next_row(audit: KnownAudit, ledger: Ledger) -> None:
