@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
-    "web": ("dagster_webserver",),
+    "web": ("dagster_webserver", "starlette", "uvicorn"),
     "text": ("sentence_transformers", "torch"),
     "vision": ("cleanvision", "safetensors", "torch", "torchvision"),
     "ai": ("anthropic", "openai", "pydantic_ai"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -42,6 +43,13 @@ class Settings(BaseSettings):
         description="Database of the reviewers' decisions: postgresql://user:password@host/database, or "
         "sqlite:////path/ledger.db; ledger.db in the data directory if absent.",
     )
+    report_url: str | None = Field(
+        None,
+        description="Where the review page is reached, such as http://localhost:8321: the web UI then links to it.",
+    )
+    review_token: SecretStr | None = Field(
+        None, description="What who asks the review page must know, in place of a token made at each start."
+    )
     openai_api_key: SecretStr | None = _shared_with_others("OPENAI_API_KEY", "Key of OpenAI or of a compatible server.")
     anthropic_api_key: SecretStr | None = _shared_with_others("ANTHROPIC_API_KEY", "Key of Anthropic.")
     openai_base_url: str | None = _shared_with_others(
@@ -63,6 +71,16 @@ class Settings(BaseSettings):
         if not is_cron_schedule(value):
             raise ValueError("expected a cron expression such as '0 2 * * *'")
         return value
+
+    @field_validator("report_url")
+    @classmethod
+    def _check_report_url(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        found = urlsplit(value)
+        if found.scheme not in {"http", "https"} or not found.hostname or found.username or found.query:
+            raise ValueError("expected an address such as http://localhost:8321")
+        return value.rstrip("/")
 
     @field_validator("data_dir")
     @classmethod

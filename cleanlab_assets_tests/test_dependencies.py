@@ -88,12 +88,14 @@ def test_every_imported_library_is_declared(folder: str) -> None:
     assert undeclared == set()
 
 
-def test_only_networks_import_a_library_of_an_extra_at_once() -> None:
-    """They are imported where one is built; all else imports such a library where it has asked for it."""
+def test_only_networks_and_the_review_page_import_a_library_of_an_extra_at_once() -> None:
+    """They are imported where one is built or served; all else imports such a library where it has asked for it."""
     modules = list_modules_of_optional_libraries()
     assert len(modules) > 5
     assert {name for name in modules if not name.startswith("cleanlab_assets.models.estimators.")} == {
-        "cleanlab_assets.models.tagging.bilstm_tagger"
+        "cleanlab_assets.models.tagging.bilstm_tagger",
+        "cleanlab_assets.review_page.app",
+        "cleanlab_assets.review_page.security",
     }
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cleanlab_assets import __version__
-from cleanlab_assets.cli import audits, catalogue, gate, maintenance, own_data, reviews, summaries
+from cleanlab_assets.cli import audits, catalogue, gate, maintenance, own_data, review_page, reviews, summaries
 from cleanlab_assets.cli.endings import Commands, run_app
 from cleanlab_assets.cli.terminal import ExitCode, console
 
@@ -47,6 +47,7 @@ app.command("list")(catalogue.list_audits)
 app.command()(catalogue.describe)
 app.command("download-data")(catalogue.download_data)
 app.command("ai-report")(summaries.report)
+app.command()(review_page.review)
 app.command()(reviews.decide)
 app.command()(reviews.undo)
 app.command()(reviews.decisions)

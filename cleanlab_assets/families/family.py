@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.families.settings import VariantComparisonSettings
@@ -96,6 +96,21 @@ class FittedModel:
     card: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PictureFindings:
+    """What was found within a picture, for a reviewer who looks at one row.
+
+    Both functions take the catalogue entry, the row id, and tables by the name of their step.
+
+    Attributes:
+        describe: Says what was found, the worst first, one line each.
+        draw: Draws it over the picture, as a PNG.
+    """
+
+    describe: Callable[..., Sequence[str]]
+    draw: Callable[..., bytes]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TaskFamily:
     """A task family: its own steps and checks, and what the chain that is common to all families must know of it.
@@ -119,6 +134,7 @@ class TaskFamily:
         libraries: Packages that decide its results, beside those that decide the results of all families, and those of
             its models.
         columns: What the columns mean that only its tables have, by name.
+        picture_findings: What was found within the pictures of its rows; None where rows are no annotated pictures.
     """
 
     name: str
@@ -134,6 +150,7 @@ class TaskFamily:
     sample_setting: str = "training_set.max_rows"
     libraries: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    picture_findings: PictureFindings | None = None
 
     def libraries_of(self, model: str) -> tuple[str, ...]:
         """Packages that decide the results of a model, or those of a level without one if ``model`` is empty."""

@@ -32,6 +32,7 @@ from cleanlab_assets.orchestration.history import (
 from cleanlab_assets.orchestration.metadata import to_metadata
 from cleanlab_assets.orchestration.partial_results import PartialResults
 from cleanlab_assets.orchestration.partitions import Partition, partitions_of
+from cleanlab_assets.orchestration.review_links import link_to_review
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -131,6 +132,7 @@ def build_asset(
         provenance = result.origin
         metadata = {
             **to_metadata({**result.show(), **result.durations}),
+            **link_to_review(context.resources.settings.report_url, step, Partition.parse(context.partition_key)),
             CONFIG: dg.MetadataValue.json(config),
             "seconds": provenance.seconds,
             PROVENANCE: dg.MetadataValue.json(provenance.model_dump(mode="json")),

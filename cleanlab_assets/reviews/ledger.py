@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
     from cleanlab_assets.reviews.database import Database
 
 UNDO = "undo"
+
+
+class News(NamedTuple):
+    """What came into the ledger after an entry.
+
+    Attributes:
+        last: number of the latest entry of all, an undo among them.
+        entries: the decisions, in their order; none of them says whether it was taken back.
+        undone: number of the entry that takes one back by the number of that one, which may be an old one.
+    """
+
+    last: int
+    entries: list[Entry]
+    undone: dict[int, int]
 
 
 class Ledger:
@@ -111,6 +125,22 @@ class Ledger:
             rows = connection.execute(asked).mappings().all()
         undone = {row["undoes"]: row["number"] for row in rows if row["verdict"] == UNDO}
         return [_to_entry(row, undone.get(row["number"])) for row in rows if row["verdict"] != UNDO]
+
+    def read_news(self, dataset: str, after: int) -> News:
+        """Return what came after an entry on a dataset, so that who follows the ledger reads each entry once.
+
+        Args:
+            dataset: its name.
+            after: number of an entry; 0 for all.
+        """
+        asked = sa.select(ENTRIES).where(ENTRIES.c.dataset == dataset, ENTRIES.c.number > after)
+        with self._database.read() as connection:
+            rows = connection.execute(asked.order_by(ENTRIES.c.number)).mappings().all()
+        return News(
+            last=rows[-1]["number"] if rows else after,
+            entries=[_to_entry(row, None) for row in rows if row["verdict"] != UNDO],
+            undone={row["undoes"]: row["number"] for row in rows if row["verdict"] == UNDO},
+        )
 
     def read_rules(self, dataset: str) -> dict[int, str]:
         """Return the rules of a dataset by their numbers."""

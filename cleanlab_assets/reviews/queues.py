@@ -8,10 +8,17 @@ a simple random sample, whoever reviewed them, and stay one when rows come or go
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.datasets.errors import UnreadableInputError, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 WORST_FIRST = "worst first"
 NEW_FLAGS = "new since the last audit"
@@ -21,6 +28,8 @@ CLASS_PAIR = "one class pair"
 DISAGREEMENTS = "reviewers disagree"
 LABELING_BATCH = "labelling batch"
 QUEUES = (WORST_FIRST, NEW_FLAGS, RANDOM_FLAGGED, RANDOM_UNFLAGGED, CLASS_PAIR, DISAGREEMENTS, LABELING_BATCH)
+
+_LABELS = ("given_label", "suggested_label")
 
 
 def order_randomly(keys: Iterable[str]) -> list[str]:
@@ -33,3 +42,113 @@ def order_randomly(keys: Iterable[str]) -> list[str]:
         By the hash of each key, which anybody can repeat.
     """
     return sorted(set(keys), key=lambda key: (hashlib.blake2b(key.encode(), digest_size=8).digest(), key))
+
+
+class QueueError(UnreadableInputError):
+    """A queue that there is not; the message says which there are."""
+
+
+class ClassPair(NamedTuple):
+    """A given and a suggested label, as texts, and how many flagged rows have them."""
+
+    given: str
+    suggested: str
+    n_rows: int
+
+
+@dataclass(frozen=True)
+class QueuedRows:
+    """The audited rows that the queues are made of; a queue is an array of their positions.
+
+    Attributes:
+        issues: label issues of one model, with ``is_label_issue``, ``rank``, ``given_label`` and ``suggested_label``.
+        keys: row key of each of these rows, in their order.
+        new_keys: keys of the rows that are flagged since the last audit; None where that is not known.
+        batch: keys of the labelling batch in its order; None where the dataset has none.
+    """
+
+    issues: pd.DataFrame
+    keys: pd.Series[str]
+    new_keys: frozenset[str] | None = None
+    batch: Sequence[str] | None = None
+
+    def order(self, name: str, *, pair: tuple[str, str] | None = None, disputed: Collection[str] = ()) -> np.ndarray:
+        """Return the rows of a queue in its order, decided ones among them.
+
+        Args:
+            name: one of ``QUEUES``.
+            pair: given and suggested label, for the queue of one class pair.
+            disputed: keys of the rows of which reviewers decided differently.
+
+        Returns:
+            Positions of the rows, int64 of shape (n_queued,).
+
+        Raises:
+            QueueError: there is no such queue, or what it needs is not known.
+        """
+        if name not in self.names or (name == CLASS_PAIR and pair is None):
+            raise QueueError(f"there is no queue {quote(name)} here: expected one of {', '.join(self.names)}")
+        if name == CLASS_PAIR and pair is not None:
+            return self._keep_pair(*pair)
+        if name == DISAGREEMENTS:
+            return np.flatnonzero(self.keys.isin(set(disputed)).to_numpy())
+        return self._orders[name]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The queues that there are."""
+        absent = {NEW_FLAGS} if self.new_keys is None else set()
+        absent |= {LABELING_BATCH} if self.batch is None else set()
+        absent |= set() if self.pairs else {CLASS_PAIR}
+        return tuple(name for name in QUEUES if name not in absent)
+
+    @cached_property
+    def pairs(self) -> Sequence[ClassPair]:
+        """The pairs of given and suggested class of the flagged rows, most frequent first; none of numbers."""
+        if any(pd.api.types.is_numeric_dtype(self.issues[name]) for name in _LABELS):
+            return ()
+        given, suggested = (labels[self.is_flagged] for labels in self._pair_labels)
+        counts = pd.DataFrame({"given": given, "suggested": suggested}).value_counts().reset_index(name="n_rows")
+        counts = counts[counts["given"] != counts["suggested"]]
+        return [ClassPair(*map(str, pair), int(count)) for *pair, count in counts.itertuples(index=False, name=None)]
+
+    @cached_property
+    def is_flagged(self) -> np.ndarray:
+        """Whether each row is flagged, bool of shape (n_rows,)."""
+        return self.issues["is_label_issue"].to_numpy(dtype=bool, na_value=False)
+
+    @cached_property
+    def _orders(self) -> Mapping[str, np.ndarray]:
+        """The queues that depend on nothing but the audit, by name."""
+        is_unflagged = ~self.is_flagged & self.issues["rank"].notna().to_numpy()
+        orders = {
+            WORST_FIRST: self._worst_first,
+            RANDOM_FLAGGED: self._find(order_randomly(self.keys[self.is_flagged])),
+            RANDOM_UNFLAGGED: self._find(order_randomly(self.keys[is_unflagged])),
+        }
+        if self.new_keys is not None:
+            found = self._worst_first
+            orders[NEW_FLAGS] = found[self.keys.isin(self.new_keys).to_numpy()[found]]
+        if self.batch is not None:
+            orders[LABELING_BATCH] = self._find(self.batch)
+        return orders
+
+    @cached_property
+    def _worst_first(self) -> np.ndarray:
+        flagged = np.flatnonzero(self.is_flagged)
+        return flagged[np.argsort(self.issues["rank"].to_numpy()[flagged], kind="stable")]
+
+    @cached_property
+    def _pair_labels(self) -> tuple[pd.Series[str], pd.Series[str]]:
+        labels = (self.issues[name].astype(str).reset_index(drop=True) for name in _LABELS)
+        given, suggested = labels
+        return given, suggested
+
+    def _keep_pair(self, given: str, suggested: str) -> np.ndarray:
+        all_given, all_suggested = self._pair_labels
+        is_pair = (all_given == given).to_numpy() & (all_suggested == suggested).to_numpy()
+        return self._worst_first[is_pair[self._worst_first]]
+
+    def _find(self, keys: Iterable[str]) -> np.ndarray:
+        found: np.ndarray = pd.Index(self.keys).get_indexer(pd.Index(list(keys), dtype=object))
+        return found[found >= 0]

@@ -48,6 +48,14 @@ class ReviewedRows:
         by_id = {row_id: place for place, row_id in enumerate(self.raw["row_id"])}
         return {**by_id, **by_key}
 
+    @cached_property
+    def _known_keys(self) -> frozenset[str]:
+        return frozenset(self.keys)
+
+    def has_key(self, key: str) -> bool:
+        """Whether a row has this key."""
+        return key in self._known_keys
+
     def find(self, name: str) -> int:
         """Return the place of a row by its key or its row id; of several rows of one key the first.
 

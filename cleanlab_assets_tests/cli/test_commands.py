@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("audit", "run", "sweep", "gate", "list", "describe", "download-data", "ai-report"),
-    *("decide", "undo", "decisions", "import-decisions", "export-tasks", "export", "end-run"),
+    *("review", "decide", "undo", "decisions", "import-decisions", "export-tasks", "export", "end-run"),
 )
 
 

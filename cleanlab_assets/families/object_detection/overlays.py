@@ -12,6 +12,8 @@ from cleanlab_assets.families.object_detection.box_quality import (
     OVERLOOKED,
     SWAPPED,
 )
+from cleanlab_assets.families.object_detection.training_set import read_boxed_images
+from cleanlab_assets.reports.formatting import format_number
 from cleanlab_assets.reports.image_overlays import draw_box_overlay
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.datasets.images import AnnotatedImage
 
 
@@ -63,3 +66,21 @@ def describe_issue(issue: Mapping[Any, Any]) -> str:
     if issue["issue"] == EXTRA:
         return f"nothing found in the box of {issue['given_class']}"
     return f"{issue['given_class']} lies elsewhere"
+
+
+def describe_findings(dataset: Dataset, row_id: str, box_issues: pd.DataFrame) -> Sequence[str]:
+    """Say what is wrong with the flagged boxes of an image, the worst first."""
+    return [
+        f"{describe_issue(issue)} (quality {format_number(issue['label_quality'])})"
+        for issue in _find_flagged(box_issues, row_id).to_dict("records")
+    ]
+
+
+def draw_findings(dataset: Dataset, row_id: str, training_set: pd.DataFrame, box_issues: pd.DataFrame) -> bytes:
+    """Draw the boxes of an image as they were audited, with those marked that are flagged."""
+    (image,) = read_boxed_images(training_set[training_set["row_id"] == row_id], dataset.class_names)
+    return draw_issues(image, _find_flagged(box_issues, row_id))
+
+
+def _find_flagged(box_issues: pd.DataFrame, row_id: str) -> pd.DataFrame:
+    return box_issues[(box_issues["row_id"] == row_id) & box_issues["is_box_issue"]]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from cleanlab_assets.families.family import TaskFamily
+from cleanlab_assets.families.family import PictureFindings, TaskFamily
 from cleanlab_assets.families.images.checks import IMAGE_CHECKS
 from cleanlab_assets.families.images.steps import collect_data_issues, image_issues
 from cleanlab_assets.families.segmentation.checks import detection_power, probabilities_are_valid
 from cleanlab_assets.families.segmentation.issues import class_confusions, class_summary, label_issues, pixel_issues
+from cleanlab_assets.families.segmentation.overlays import describe_findings, draw_findings
 from cleanlab_assets.families.segmentation.predictions import predictions
 from cleanlab_assets.families.segmentation.report import mask_report
 from cleanlab_assets.families.segmentation.training_set import training_set
@@ -31,4 +32,5 @@ SEGMENTATION = TaskFamily(
     data_issues=collect_data_issues,
     reports=("label_issues", "mask_report", "retrained_model"),
     libraries=("cleanvision", "pillow"),
+    picture_findings=PictureFindings(describe=describe_findings, draw=draw_findings),
 )

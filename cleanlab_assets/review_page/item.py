@@ -1,0 +1,162 @@
+"""One row as the page shows it: what is decided of, and the evidence. Texts are for people, and escaped by the page."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+LabelKind = Literal["class", "number", "set", "annotations"]
+
+
+class Part(BaseModel):
+    """What all parts of an item have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Candidate(Part):
+    """A label that a key enters.
+
+    Attributes:
+        label: as it is sent back; of a set of classes their names.
+        shown: as people read it.
+        probability: out-of-sample predicted, from 0 to 1; None where there is none.
+        is_given: whether it is the given label.
+    """
+
+    label: str | list[str]
+    shown: str
+    probability: float | None = None
+    is_given: bool = False
+
+
+class Cell(Part):
+    """A value of the row by the name of its column; ``unusual`` says in words how it differs from other rows."""
+
+    name: str
+    value: str
+    unusual: str = ""
+
+
+class Picture(Part):
+    """A picture of the row: ``source`` is a column of it, or empty where the finding is drawn over it."""
+
+    name: str
+    source: str
+
+
+class Token(Part):
+    """A token of the sentence of the row, with its given label."""
+
+    text: str
+    label: str
+    is_row: bool
+
+
+class Vote(Part):
+    """The label that an annotator gave; ``quality`` is that of the annotator, as people read it."""
+
+    annotator: str
+    label: str
+    quality: str = ""
+
+
+class OtherRow(Part):
+    """Another row that is evidence: a neighbour or a near duplicate.
+
+    Attributes:
+        row_id: its row id.
+        label: its given label.
+        distance: from the row that is shown, as people read it.
+        note: what else is to be said, such as the beginning of its text.
+        picture: the column of its picture; empty where it has none.
+        can_be_shown: whether the page can show it as an item.
+    """
+
+    row_id: str
+    label: str
+    distance: str = ""
+    note: str = ""
+    picture: str = ""
+    can_be_shown: bool = True
+
+
+class Opinion(Part):
+    """What another model's audit says of the row."""
+
+    model: str
+    is_flagged: bool
+    suggested: str
+    quality: str
+
+
+class Past(Part):
+    """A decision that was made of the row before."""
+
+    entry: int
+    reviewer: str
+    said: str
+    made_at: str
+    note: str
+    undone_by: int | None
+
+
+class Item(Part):
+    """A row with all its evidence; what the dataset or the family has not is empty.
+
+    Attributes:
+        key: row key.
+        row_id: row id.
+        own_id: the user's own name of the row.
+        split: train, validation or test.
+        given: the given label; None where there is none.
+        given_name: what the given label is, in words.
+        given_note: what is to be said where the audit saw another given label.
+        suggested: the suggested label.
+        quality: label quality, from 0 to 1.
+        rank: rank by quality, 1 is the worst.
+        is_flagged: whether the label is flagged.
+        reason: why.
+        state: how the decision on it stands; empty where nobody decided.
+        candidates: the likeliest labels, likeliest first.
+        probabilities: probability of each class, for sets of classes.
+        members: the classes of the given set.
+        findings: what was found within the row, such as of each of its boxes.
+        texts: written for people.
+        pictures: pictures.
+        sentence: the sentence of a token.
+        cells: other values of the row, features first.
+        votes: of the annotators.
+        neighbors: nearest first.
+        duplicates: rows that are nearly the same.
+        opinions: of other models.
+        history: decisions, the latest first.
+    """
+
+    key: str
+    row_id: str
+    own_id: str = ""
+    split: str = ""
+    given: str | None
+    given_name: str = "given label"
+    given_note: str = ""
+    suggested: str
+    quality: float | None
+    rank: int | None
+    is_flagged: bool
+    reason: str = ""
+    state: str = ""
+    candidates: list[Candidate] = []
+    probabilities: dict[str, float] = {}
+    members: list[str] = []
+    findings: list[str] = []
+    texts: list[Cell] = []
+    pictures: list[Picture] = []
+    sentence: list[Token] = []
+    cells: list[Cell] = []
+    votes: list[Vote] = []
+    neighbors: list[OtherRow] = []
+    duplicates: list[OtherRow] = []
+    opinions: list[Opinion] = []
+    history: list[Past] = []

@@ -1,0 +1,121 @@
+"""Puts a row, its evidence and its decisions together as one item of the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from cleanlab_assets.review_page.evidence import Evidence, find_label_kind
+from cleanlab_assets.review_page.item import Item, Past
+from cleanlab_assets.review_page.pictures import Pictures
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Finding, describe_answer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cleanlab_assets.review_page.audit import ReviewedAudit
+    from cleanlab_assets.reviews.decisions import Entry
+    from cleanlab_assets.reviews.standings import Standings
+
+MAJORITY = "majority of the annotators"
+
+
+class Items:
+    """Makes the items of an audit."""
+
+    def __init__(self, audit: ReviewedAudit, issues: pd.DataFrame, places: np.ndarray, keys: pd.Series[str]) -> None:
+        """Take the rows that can be shown.
+
+        Args:
+            audit: what is reviewed.
+            issues: label issues of the rows that can be shown; of those that were not audited just the row id.
+            places: their places in the raw table, int64 of shape (n_shown,).
+            keys: their keys.
+        """
+        self._audit, self._issues, self._places, self._keys = audit, issues, places, keys
+        findings = audit.family.task.picture_findings
+        self.pictures = Pictures(audit.rows, audit.find_table, findings)
+        self._evidence = Evidence(
+            audit.rows, issues, audit.find_table, audit.issues_by_model, draws_findings=findings is not None
+        )
+        self._evidence.prepare()
+
+    def show(self, label: Any) -> str:
+        """Return a label as people read it."""
+        return self._evidence.show(label)
+
+    def build(self, at: int, standings: Standings) -> Item:
+        """Return a row with its evidence and what was decided of it.
+
+        Args:
+            at: its number among the rows that can be shown.
+            standings: how the findings of the dataset stand.
+        """
+        issue, place = self._issues.iloc[at], int(self._places[at])
+        row_id, key = str(issue["row_id"]), str(self._keys[at])
+        given, seen = self._audit.rows.given.iloc[place], issue.get("given_label")
+        finding, evidence = Finding(key, LABEL_ISSUE), self._evidence
+        is_known = not pd.isna(issue["rank"])
+        is_set = find_label_kind(self._audit.dataset) == "set"
+        name = "given label"
+        if given is None:
+            name, given = MAJORITY if self._audit.dataset.panel is not None else name, seen
+        text = self._name_label(given)
+        return Item(
+            key=key,
+            row_id=row_id,
+            own_id=str(issue["own_id"]) if is_known and "own_id" in issue else "",
+            split=str(issue["split"]) if is_known else "",
+            given=None if text is None else evidence.show(given),
+            given_name=name,
+            given_note=self._say_what_the_audit_saw(issue, given) if is_known else "",
+            suggested=evidence.show(issue["suggested_label"]),
+            quality=float(issue["label_quality"]) if is_known else None,
+            rank=int(issue["rank"]) if is_known else None,
+            is_flagged=bool(issue["is_label_issue"]),
+            reason=str(issue["reason"]) if is_known and "reason" in issue else "",
+            state=standings.states.get(finding, ""),
+            candidates=evidence.list_candidates(row_id, at, text),
+            probabilities=evidence.find_probabilities(row_id) if is_set else {},
+            members=list(given) if isinstance(given, list) else [],
+            findings=self.pictures.describe_findings(row_id),
+            texts=evidence.list_texts(place),
+            pictures=evidence.list_pictures(place),
+            sentence=evidence.list_tokens(place),
+            cells=evidence.list_cells(place),
+            votes=evidence.list_votes(key),
+            neighbors=evidence.list_neighbors(row_id),
+            duplicates=evidence.list_duplicates(row_id),
+            opinions=evidence.list_opinions(row_id),
+            history=[_tell(entry) for entry in reversed(standings.history(finding))],
+        )
+
+    def _say_what_the_audit_saw(self, issue: pd.Series[Any], given: Any) -> str:
+        """Say that the audit saw another given label than the row has; empty where it saw the same."""
+        is_planted = bool(issue.get("planted_error", False))
+        if find_label_kind(self._audit.dataset) == "annotations":
+            return "errors were planted on purpose in what the audit saw" if is_planted else ""
+        seen, now = self.show(issue["given_label"]), self.show(given)
+        if seen == now:
+            return ""
+        why = "an error that was planted on purpose" if is_planted else "the source has changed since"
+        return f"the audit saw {seen}: {why}"
+
+    def _name_label(self, label: Any) -> str | None:
+        """Return a label as the source writes it."""
+        if isinstance(label, list):
+            return (self._audit.dataset.label_separator or "|").join(label)
+        return None if label is None or pd.isna(label) else str(label)
+
+
+def _tell(entry: Entry) -> Past:
+    decision = entry.decision
+    return Past(
+        entry=entry.number,
+        reviewer=decision.reviewer,
+        said=describe_answer(decision),
+        made_at=f"{entry.made_at:%Y-%m-%d %H:%M}",
+        note=decision.note,
+        undone_by=entry.undone_by,
+    )

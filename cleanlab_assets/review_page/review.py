@@ -1,0 +1,323 @@
+"""A review at work: which row comes next, what is shown of it, and what is entered into the ledger."""
+
+from __future__ import annotations
+
+from itertools import islice
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.reports.formatting import format_share
+from cleanlab_assets.review_page.evidence import find_label_kind
+from cleanlab_assets.review_page.item import OtherRow
+from cleanlab_assets.review_page.items import Items
+from cleanlab_assets.review_page.messages import Place, Progress, QueueState, ReviewError, View
+from cleanlab_assets.review_page.progress import LAST_DECISIONS, Outcome, advise_to_stop, measure_precision
+from cleanlab_assets.review_page.search import Search
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Finding, Seen, describe_answer
+from cleanlab_assets.reviews.queues import (
+    CLASS_PAIR,
+    DISAGREEMENTS,
+    NEW_FLAGS,
+    QUEUES,
+    RANDOM_FLAGGED,
+    WORST_FIRST,
+    QueuedRows,
+)
+from cleanlab_assets.reviews.standings import Standings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cleanlab_assets.review_page.audit import ReviewedAudit
+    from cleanlab_assets.review_page.messages import Answer, UndoRequest
+    from cleanlab_assets.review_page.pictures import Pictures
+    from cleanlab_assets.reviews.decisions import Entry, Value
+    from cleanlab_assets.reviews.ledger import Ledger
+
+MOST_PAIRS = 200
+NOT_KNOWN_YET = "not known yet: it takes an audit before this one whose flags were kept"
+OUTCOMES = {
+    "given is right": Outcome.RIGHT,
+    "label is": Outcome.ERROR,
+    "unclear": Outcome.UNCLEAR,
+    "exclude the row": Outcome.EXCLUDED,
+}
+CHANGES_STEP, NEW_CHANGES = "issue_changes", ("new", "reopened")
+"""The step that compares an audit with the one before, in a family that has it, and what it says of new flags."""
+LABELING_BATCH_STEP = "labeling_batch"
+"""The step whose rows are the labelling batch, in a family that has it."""
+
+
+class Review:
+    """The review of one audit. Several threads may use it at once.
+
+    The ledger is looked at before each answer, so that what others decided counts at once.
+    """
+
+    def __init__(self, audit: ReviewedAudit, ledger: Ledger, *, reviewer: str) -> None:
+        """Read what is needed for all rows.
+
+        Args:
+            audit: what is reviewed.
+            ledger: where decisions go.
+            reviewer: who decides where the page does not say.
+
+        Raises:
+            NoAuditError: there is no audit.
+        """
+        self.audit, self.reviewer = audit, reviewer
+        self.data_version = audit.data_version
+        self._ledger, self._lock = ledger, RLock()
+        self.rows = audit.rows
+        batch = audit.find_table(LABELING_BATCH_STEP)
+        self.issues = _add_rows(audit.issues, None if batch is None else batch["row_id"])
+        places = [self.rows.find(str(row_id)) for row_id in self.issues["row_id"]]
+        self._places = np.array(places, dtype=np.int64)
+        self.keys = self.rows.keys.iloc[self._places].reset_index(drop=True)
+        self._at = {key: at for at, key in enumerate(self.keys)}
+        batch_keys = None if batch is None else [self.keys[at] for at in self._find_all(batch["row_id"])]
+        changes = audit.find_table(CHANGES_STEP)
+        new_keys = None if changes is None else frozenset(changes.loc[changes["change"].isin(NEW_CHANGES), "row_key"])
+        self._queued = QueuedRows(self.issues, self.keys, new_keys=new_keys, batch=batch_keys)
+        self._items = Items(audit, self.issues, self._places, self.keys)
+        self._search = Search(self.rows, self._places, self.keys)
+        self._standings = Standings(self.rows)
+        self._outcomes = np.full(len(self.issues), Outcome.OPEN, dtype=np.int8)
+        self._was_asked = np.zeros(len(self.issues), dtype=bool)
+        with self._lock:
+            self._follow()
+            for name in self._queued.names:
+                self._size_up(name)
+
+    @property
+    def pictures(self) -> Pictures:
+        """The pictures of its rows."""
+        return self._items.pictures
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page must know before it shows a row."""
+        dataset = self.rows.dataset
+        with self._lock:
+            self._follow()
+            return {
+                "dataset": dataset.name,
+                "title": dataset.title,
+                "model": self.audit.partition.model,
+                "unit": self.audit.family.task.unit,
+                "reviewer": self.reviewer,
+                "data_version": self.data_version,
+                "label_kind": find_label_kind(dataset),
+                "allowed": str(dataset.numeric_label or ""),
+                "classes": list(dataset.class_names),
+                "queues": [self._size_up(name).model_dump() for name in QUEUES],
+                "pairs": [pair._asdict() for pair in self._queued.pairs[:MOST_PAIRS]],
+                "reports": list(self.audit.pages),
+            }
+
+    def show_next(self, place: Place, *, after: str = "", reviewer: str = "", message: str = "") -> View:
+        """Return the next row of a queue that nobody decided.
+
+        Args:
+            place: the queue.
+            after: key of the row that was shown; the first row of the queue comes next if empty.
+            reviewer: who asks.
+            message: what to say beside it.
+
+        Raises:
+            QueueError: there is no such queue.
+        """
+        with self._lock:
+            self._follow()
+            at = self._find_next(place, after)
+            return self._view(at, place, reviewer, message=message)
+
+    def show(self, row: str, place: Place, *, reviewer: str = "") -> View:
+        """Return a row by its key or its row id, decided or not.
+
+        Raises:
+            DecisionError: the dataset has no such row.
+            ReviewError: it was not audited.
+            QueueError: there is no such queue.
+        """
+        with self._lock:
+            self._follow()
+            return self._view(self._find(row), place, reviewer)
+
+    def decide(self, answer: Answer) -> View:
+        """Enter a decision, and return the next row once it is on the disk.
+
+        Raises:
+            DecisionError: the dataset has no such row or label.
+            ReviewError: the row was not audited.
+            QueueError: there is no such queue.
+            LedgerError: the ledger cannot be written; in none of these cases is anything entered.
+        """
+        with self._lock:
+            at, _ = self._find(answer.row), self._order(answer.place)  # before anything is entered
+            decision = self.rows.decide(
+                self.keys[at],
+                answer.verdict,
+                self._to_text(answer.label),
+                reviewer=answer.reviewer or self.reviewer,
+                note=answer.note,
+                seen=self._describe_seen(at, answer),
+            )
+            (number,) = self._ledger.decide([decision], tokens=[answer.token])
+            told = f"entry {number}: {self.issues['row_id'].iloc[at]}: {describe_answer(decision)}"
+            view = self.show_next(answer.place, after=self.keys[at], reviewer=answer.reviewer, message=told)
+            return view.model_copy(update={"entry": number})
+
+    def undo(self, request: UndoRequest, place: Place) -> View:
+        """Take a decision back, and return its row.
+
+        Raises:
+            ReviewError: the dataset has no such entry.
+            QueueError: there is no such queue.
+            LedgerError: it was taken back before, or the ledger cannot be written.
+        """
+        with self._lock:
+            self._follow()
+            _ = self._order(place)  # before anything is entered
+            entry = self._standings.entries.get(request.entry)
+            if entry is None:
+                raise ReviewError(f"the ledger has no entry {request.entry} on {self.rows.dataset.name}")
+            (number,) = self._ledger.undo([request.entry], reviewer=request.reviewer or self.reviewer)
+            view = self.show(entry.decision.row_key, place, reviewer=request.reviewer)
+            told = f"entry {number}: entry {request.entry} is taken back"
+            return view.model_copy(update={"entry": number, "message": told})
+
+    def search(self, text: str) -> list[OtherRow]:
+        """Return rows by row id, key, or a text in one of their cells."""
+        with self._lock:
+            found = self._search.find(text)
+            labels = self.issues["given_label"]
+            return [
+                OtherRow(
+                    row_id=str(self.issues["row_id"].iloc[at]), label=self._items.show(labels.iloc[at]), note=where
+                )
+                for at, where in found
+            ]
+
+    def _follow(self) -> None:
+        """Read what is new in the ledger."""
+        for finding in self._standings.follow(self._ledger):
+            at = self._at.get(finding.row_key)
+            if at is None or finding != Finding(finding.row_key, LABEL_ISSUE):
+                continue
+            standing = self._standings.by_finding.get(finding)
+            state = self._standings.states.get(finding)
+            in_force = None if standing is None else standing.in_force
+            if standing is None or state == "outdated":
+                self._outcomes[at] = Outcome.OPEN
+            else:
+                self._outcomes[at] = Outcome.CONFLICT if in_force is None else _judge(in_force)
+            entries = () if standing is None else standing.entries
+            self._was_asked[at] = any(entry.decision.seen.queue == RANDOM_FLAGGED for entry in entries)
+
+    def _order(self, place: Place) -> np.ndarray:
+        disputed = self.keys[self._outcomes == Outcome.CONFLICT] if place.queue == DISAGREEMENTS else ()
+        return self._queued.order(place.queue, pair=place.pair, disputed=disputed)
+
+    def _is_open(self, order: np.ndarray, place: Place) -> np.ndarray:
+        return (
+            np.ones(len(order), dtype=bool) if place.queue == DISAGREEMENTS else self._outcomes[order] == Outcome.OPEN
+        )
+
+    def _find_next(self, place: Place, after: str) -> int | None:
+        """Return the next open row behind another one; behind the last the first one that was skipped."""
+        order = self._order(place)
+        is_open = self._is_open(order, place)
+        here = np.flatnonzero(order == self._at[after]) if after in self._at else []
+        start = int(here[0]) + 1 if len(here) else 0
+        turned = np.roll(is_open, -start)
+        return int(order[(start + int(turned.argmax())) % len(order)]) if turned.any() else None
+
+    def _find(self, row: str) -> int:
+        key = self.rows.keys.iloc[self.rows.find(row)]
+        if key not in self._at:
+            raise ReviewError(f"row {quote(row)} was not audited with {self.audit.partition.model}")
+        return self._at[key]
+
+    def _find_all(self, row_ids: pd.Series[str]) -> list[int]:
+        return [self._at[self.rows.keys.iloc[self.rows.find(str(row_id))]] for row_id in row_ids]
+
+    def _size_up(self, name: str) -> QueueState:
+        if name == CLASS_PAIR and self._queued.pairs:
+            return QueueState(name=name, size=sum(pair.n_rows for pair in self._queued.pairs), open=None)
+        if name not in self._queued.names:
+            absent = {NEW_FLAGS: NOT_KNOWN_YET, CLASS_PAIR: "no flagged row has another class suggested"}
+            return QueueState(name=name, size=None, open=None, absent=absent.get(name, "this dataset has none"))
+        order = self._order(Place(queue=name))
+        return QueueState(name=name, size=len(order), open=int(self._is_open(order, Place(queue=name)).sum()))
+
+    def _view(self, at: int | None, place: Place, reviewer: str, *, message: str = "") -> View:
+        order = self._order(place)
+        is_open = self._is_open(order, place)
+        latest = self._last_of(reviewer or self.reviewer)
+        progress = Progress(
+            size=len(order),
+            decided=int((~is_open).sum()),
+            precision=self._say_precision(),
+            advice=advise_to_stop(self._latest_of_worst()) if place.queue == WORST_FIRST else "",
+            undo=None if latest is None else latest.number,
+            undo_said="" if latest is None else describe_answer(latest.decision),
+        )
+        if at is None:
+            return View(item=None, progress=progress, message=message)
+        following = self._find_next(place, self.keys[at])
+        upcoming = "" if following is None else str(self.keys[following])
+        return View(item=self._items.build(at, self._standings), progress=progress, upcoming=upcoming, message=message)
+
+    def _say_precision(self) -> str:
+        order = self._queued.order(RANDOM_FLAGGED)
+        found = measure_precision(self._outcomes[order], self._was_asked[order])
+        if found is None:
+            return f"not measured yet: decide rows of the queue {RANDOM_FLAGGED!r}"
+        bounds = f"{format_share(found.low)} to {format_share(found.high)}"
+        return f"{format_share(found.share)} ({found.n_errors:,} of {found.n_rows:,} are errors; 95 %: {bounds})"
+
+    def _latest_of_worst(self) -> Sequence[Outcome]:
+        """Return what was decided last in the queue of the worst rows, in the order of the decisions."""
+        latest = (entry for entry in reversed(self._standings.entries.values()) if entry.undone_by is None)
+        of_worst = (entry for entry in latest if entry.decision.seen.queue == WORST_FIRST)
+        return [_judge(entry) for entry in islice(of_worst, LAST_DECISIONS)][::-1]
+
+    def _last_of(self, reviewer: str) -> Entry | None:
+        latest = reversed(self._standings.entries.values())
+        return next((one for one in latest if one.undone_by is None and one.decision.reviewer == reviewer), None)
+
+    def _to_text(self, label: str | list[str]) -> str:
+        return (self.rows.dataset.label_separator or "|").join(label) if isinstance(label, list) else label
+
+    def _describe_seen(self, at: int, answer: Answer) -> Seen:
+        suggested, quality = self.issues["suggested_label"].iloc[at], self.issues["label_quality"].iloc[at]
+        value: Value | None = None
+        if not pd.isna(suggested):
+            kind = find_label_kind(self.rows.dataset)
+            value = float(suggested) if kind == "number" else str(suggested)
+            if kind == "set":
+                value = self.rows.dataset.split_label(str(suggested))
+        return Seen(
+            model=self.audit.partition.model,
+            data_version=answer.data_version or self.data_version,
+            suggested_label=value,
+            quality=None if pd.isna(quality) else float(quality),
+            queue=answer.place.queue,
+        )
+
+
+def _add_rows(issues: pd.DataFrame, others: pd.Series[str] | None) -> pd.DataFrame:
+    """Add rows that were not audited, of which just the row id is known."""
+    if others is None or others.isin(issues["row_id"]).all():
+        return issues
+    new = pd.DataFrame({"row_id": others[~others.isin(issues["row_id"])]})
+    added = pd.concat([issues, new], ignore_index=True)
+    return added.assign(is_label_issue=added["is_label_issue"].eq(True))  # noqa: FBT003 - missing is not flagged
+
+
+def _judge(entry: Entry) -> Outcome:
+    return OUTCOMES[entry.decision.answer[0]]

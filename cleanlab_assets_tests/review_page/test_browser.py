@@ -1,0 +1,223 @@
+"""The page in a browser: decisions by key, texts that stay texts, and nothing that the browser complains of."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from cleanlab_assets.review_page.app import ReviewPage
+from cleanlab_assets.review_page.security import LOOPBACK_NAMES
+from cleanlab_assets.review_page.server import listen
+from cleanlab_assets.reviews.ledger import LedgerError
+from cleanlab_assets_tests.review_page.conftest import N_FLAGGED, SCRIPT, make_audit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cleanlab_assets.review_page.audit import ReviewedAudit
+    from cleanlab_assets.reviews.ledger import Ledger
+
+pytestmark = pytest.mark.slow
+CHROMIUM = Path("/usr/bin/chromium")
+SECRET = "a-token-that-nobody-can-guess"  # noqa: S105 - of the tests
+EXPECTED = (
+    "Failed to load resource: the server responded with a status of 409 (Conflict)",
+    "Failed to load resource: net::ERR_FAILED",
+)
+"""What the browser says where a test lets a request fail."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser; without one the tests skip."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra dev")
+    if not CHROMIUM.is_file():
+        pytest.skip(f"needs a browser: {CHROMIUM} is not installed")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def address(ledger: Ledger) -> Iterator[str]:
+    """Where a review of the tickets is served."""
+    import uvicorn
+
+    page = ReviewPage(lambda: cast("ReviewedAudit", make_audit()), ledger, reviewer="ann")
+    app = page.build(host_names=LOOPBACK_NAMES, token=SECRET)
+    with listen("127.0.0.1", 0) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/?token={SECRET}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """The page, as it is opened first; at the end the browser must not have complained."""
+    context = browser.new_context()
+    opened, complaints = context.new_page(), []
+
+    def hear(message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    opened.on("console", hear)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("dialog", lambda dialog: (complaints.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
+    opened.goto(address)
+    opened.wait_for_selector(".decide")
+    yield opened
+    context.close()
+    assert [told for told in complaints if told not in EXPECTED] == []
+
+
+def wait_until(page: Any, holds: str) -> None:
+    """Wait until an expression holds; the browser's own way evaluates texts, which the page's policy forbids."""
+    for _ in range(200):
+        if page.evaluate(holds):
+            return
+        page.wait_for_timeout(25)
+    pytest.fail(f"it never held that {holds}")
+
+
+def press(page: Any, key: str) -> None:
+    """Press a key that enters or shows something, and wait until the answer is on the page."""
+    page.evaluate("document.getElementById('row').dataset.seen = 'yes'")
+    page.keyboard.press(key)
+    wait_until(page, "!document.getElementById('row').dataset.seen && !document.body.hasAttribute('aria-busy')")
+
+
+def row(page: Any) -> str:
+    """The row that is shown."""
+    return str(page.inner_text("#row"))
+
+
+def test_ten_rows_are_decided_by_keyboard_and_one_is_taken_back(page: Any, ledger: Ledger) -> None:
+    shown = [row(page)]
+    for key in ("g", "1", "2", "3", "u", "x", "s", "g", "g", "g"):
+        press(page, key)
+        shown.append(row(page))
+    page.keyboard.press("o")
+    page.keyboard.type("deliv")
+    press(page, "Enter")
+    assert shown == [f"tickets.csv:{line}" for line in range(2, 13)], "each key shows the next row"
+
+    # The second likeliest label of the third row is its given one.
+    said = [(entry.decision.verdict, entry.decision.label) for entry in ledger.read("tickets")]
+    assert said == [
+        ("given is right", None),
+        *(("label is", SCRIPT), ("given is right", None), ("label is", SCRIPT)),
+        *(("unclear", None), ("exclude the row", None)),
+        *([("given is right", None)] * 3),
+        ("label is", "delivery"),
+    ]
+    assert all(entry.decision.seen.queue == "worst first" for entry in ledger.read("tickets"))
+
+    press(page, "z")
+    assert row(page) == "tickets.csv:12"
+    assert "entry 11: entry 10 is taken back" in page.inner_text("#status")
+    assert [entry.undone_by for entry in ledger.read("tickets")][-1] == 11
+
+    page.reload()
+    page.wait_for_selector(".decide")
+    assert row(page) == "tickets.csv:12", "a reload shows the same row"
+    assert "9 of 12 decided" in page.inner_text("#progress")
+    assert "taken back by 11" in page.inner_text("#rest")
+    page.goto(page.url.partition("?")[0])
+    page.wait_for_selector(".decide")
+    assert row(page) == "tickets.csv:8", "what was skipped is the worst that is left"
+
+
+def test_texts_of_the_data_stay_texts(page: Any, ledger: Ledger) -> None:
+    page.keyboard.press("n")
+    page.keyboard.type("note <img src=x onerror=alert(1)>")
+    page.keyboard.press("Escape")
+    press(page, "g")
+    press(page, "b")
+    content = page.inner_text("main")
+    for text in (f"message 0 {SCRIPT}", f"because {SCRIPT}", f"other {SCRIPT}", "note <img src=x onerror=alert(1)>"):
+        assert text in content
+    assert page.locator("main script, main img[src=x], .title script").count() == 0
+    assert SCRIPT in page.inner_text("h1")
+    assert ledger.read("tickets")[0].decision.note == "note <img src=x onerror=alert(1)>"
+    assert page.evaluate("document.querySelector('.pictures img').naturalWidth") == 240
+
+
+def test_keys_type_where_a_person_types(page: Any, ledger: Ledger) -> None:
+    for field in ("/", "n", "o"):
+        page.keyboard.press(field)
+        page.keyboard.type("gxu123zs")
+        page.keyboard.press("Escape")
+    page.keyboard.press("Control+g")
+    assert ledger.read("tickets") == []
+    page.keyboard.press("?")
+    assert page.locator("#help").evaluate("help => help.open")
+    page.keyboard.press("g")
+    page.keyboard.press("?")
+    assert not page.locator("#help").evaluate("help => help.open")
+    assert ledger.read("tickets") == [], "nothing is decided behind the help"
+
+
+def test_a_row_is_found_and_another_queue_chosen(page: Any) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("message 30 ")
+    page.click("#found button")
+    wait_until(page, "document.getElementById('row').textContent === 'tickets.csv:32'")
+    page.select_option("#queue", "one class pair")
+    wait_until(page, "document.getElementById('progress').textContent.startsWith('0 of 4 decided')")
+    page.select_option("#queue", "random unflagged rows")
+    wait_until(page, "document.getElementById('progress').textContent.startsWith('0 of 28 decided')")
+    press(page, "s")
+    second = row(page)
+    press(page, "b")
+    assert row(page) != second
+
+
+def test_what_goes_wrong_is_shown_and_nothing_is_lost(
+    page: Any, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise LedgerError("the ledger is locked")
+
+    page.keyboard.press("n")
+    page.keyboard.type("kept")
+    page.keyboard.press("Escape")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(ledger), "decide", fail)
+        page.keyboard.press("u")
+        page.wait_for_selector("#error:not([hidden])")
+    assert page.inner_text("#error-text") == "the ledger is locked"
+    assert (row(page), page.input_value("#note")) == ("tickets.csv:2", "kept")
+
+    # The answer is lost, after the entry was made: the same key enters nothing more.
+    page.route("**/api/decide", lambda route: (route.fetch(), route.abort()))
+    page.keyboard.press("u")
+    wait_until(page, "document.getElementById('error-text').textContent.includes('decide again')")
+    page.unroute("**/api/decide")
+    press(page, "u")
+    assert row(page) == "tickets.csv:3"
+    (entry,) = ledger.read("tickets")
+    assert (entry.decision.verdict, entry.decision.note) == ("unclear", "kept")
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_nothing_is_wider_than_the_screen(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_field_has_a_name(page: Any) -> None:
+    unnamed = page.evaluate(
+        """[...document.querySelectorAll('input, select, textarea, button, img, progress')].filter((one) =>
+        !one.closest('[hidden], dialog') && one.getAttribute('aria-hidden') !== 'true' && !one.textContent.trim() &&
+        !one.alt && !one.getAttribute('aria-label') && !(one.labels?.length)).map((one) => one.outerHTML)"""
+    )
+    assert unnamed == []
+    assert int(page.get_attribute("#bar", "max")) == N_FLAGGED
