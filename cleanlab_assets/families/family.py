@@ -119,6 +119,9 @@ class TaskFamily:
         libraries: Packages that decide its results, beside those that decide the results of all families, and those of
             its models.
         columns: What the columns mean that only its tables have, by name.
+        element_issues: The step whose table judges the parts of a row that reviews decide of, such as boxes: one row
+            for each, with ``row_id``, ``element``, ``suggestion`` (JSON of its label) and ``rank``; empty where a row
+            has one label.
     """
 
     name: str
@@ -134,6 +137,7 @@ class TaskFamily:
     sample_setting: str = "training_set.max_rows"
     libraries: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    element_issues: str = ""
 
     def libraries_of(self, model: str) -> tuple[str, ...]:
         """Packages that decide the results of a model, or those of a level without one if ``model`` is empty."""

@@ -98,7 +98,7 @@ def _has_ledger(settings: Settings) -> bool:
 @step(
     "sqlalchemy",
     level=DATASET,
-    code_version="1",
+    code_version="2",
     facts=CorrectionsFacts,
     contract=TableContract(
         "Corrections",
@@ -134,7 +134,7 @@ def corrections(context: ChainContext, raw_dataset: RawDatasetTable) -> Result[p
 @step(
     "pandas",
     level=DATASET,
-    code_version="1",
+    code_version="2",
     contract=TableContract(
         "CorrectedDataset",
         "All rows in source order, with the corrected label and where it is from.",

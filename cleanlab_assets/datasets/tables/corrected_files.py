@@ -22,14 +22,23 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.descriptions import OwnDataset
     from cleanlab_assets.datasets.tables.files import SourceTable
 
+_LABELS_OF_IMAGES = ("boxes", "box_labels", "class_mask")
 DELIMITED_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
 AS_TABLE = "export it with -o FILE.parquet, where the corrected label stands beside the columns of the source"
 
 
 def find_changed_labels(corrected: pd.DataFrame, label: str) -> np.ndarray:
-    """Return which rows of a corrected dataset have another label than the given one, bool of shape (n_rows,)."""
-    given, new = (corrected[name].astype(object) for name in (label, "corrected_label"))
-    return ((given != new) & ~(given.isna() & new.isna())).to_numpy(dtype=bool)
+    """Return which rows of a corrected dataset have another label than the given one, bool of shape (n_rows,).
+
+    Of an image the label is each of its boxes and its mask.
+    """
+    given_by_new = {"corrected_label": label, **{f"corrected_{name}": name for name in _LABELS_OF_IMAGES}}
+    is_changed = np.zeros(len(corrected), dtype=bool)
+    for new_name, given_name in given_by_new.items():
+        if new_name in corrected:
+            given, new = (corrected[name].astype(object) for name in (given_name, new_name))
+            is_changed |= ((given != new) & ~(given.isna() & new.isna())).to_numpy(dtype=bool)
+    return is_changed
 
 
 def write_corrected_files(description: OwnDataset, folder: Path, corrected: pd.DataFrame) -> dict[str, bytes]:

@@ -22,4 +22,5 @@ OBJECT_DETECTION = TaskFamily(
     data_issues=collect_data_issues,
     reports=("box_issues", "box_report", "retrained_model"),
     libraries=("cleanvision", "pillow"),
+    element_issues="box_issues",
 )
