@@ -22,10 +22,12 @@ from cleanlab_assets.cli.reviewed_rows import (
     write_file,
 )
 from cleanlab_assets.cli.terminal import ExitCode, console, fail
-from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.datasets.errors import count_and_name, quote
 from cleanlab_assets.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 
@@ -85,41 +87,72 @@ def export(
     output: OutputOption,
     family_name: options.FamilyOption = "",
 ) -> None:
-    """Write the corrected dataset: in the form of your own file, or as a table with where each label is from.
+    """Write the corrected dataset: in the form of your own files, or as a table with where each label is from.
 
-    A file of the same ending as your own CSV or Parquet file has the corrected labels in place of the given ones, and
-    no excluded rows; every other byte of a CSV is as it was. So have all of your files in a folder. Any other .csv or
-    .parquet holds the table of the asset corrected_dataset.
+    A file of the same ending as your own has the corrected labels in place of the given ones, and no excluded rows; all
+    else in it is as it was. So have all of your files in a folder; pictures are not copied. Any other .csv or .parquet
+    holds the table of the asset corrected_dataset, or the decided labels of the examples of several annotators.
 
     Example: cleanlab-demo export breast_cancer -o fixed.csv
     """
     from cleanlab_assets.datasets.tables.corrected_files import find_changed_labels
-    from cleanlab_assets.orchestration.reviews import write_in_form_of_source
+    from cleanlab_assets.orchestration.reviews import find_corrected_writer
+    from cleanlab_assets.reviews.corrections import list_examples
 
-    is_folder = output.is_dir()
-    if not is_folder:
-        options.check_output(output)
+    is_folder = _is_folder(output)
     family = options.find_family(dataset, family=family_name)
     with open_instance() as instance:
         table = read_latest(instance, family, "corrected_dataset", dataset).value
-    ending = output.suffix.lower()
-    sources = [file for file in get_entry(dataset).files if file.is_own]
-    if is_folder or (len(sources) == 1 and Path(sources[0].name).suffix.lower() == ending):
-        files = write_in_form_of_source(load_settings(), dataset, table)
-        if not files:
-            fail(ExitCode.WRONG_USE, f"the files of {dataset} are not written back: expected a file .csv or .parquet")
-        for name, content in files.items():
-            write_file(output / name if is_folder else output, content)
-        told = f"{', '.join(files)} with the corrected labels"
+    entry, ending = get_entry(dataset), output.suffix.lower()
+    writer = find_corrected_writer(load_settings(), dataset)
+    sources = [file for file in entry.files if file.is_own and not file.is_folder]
+    if writer is not None and (is_folder or (len(sources) == 1 and Path(sources[0].name).suffix.lower() == ending)):
+        told = f"{_write_all(output, writer(table), is_folder=is_folder)} with the corrected labels"
     elif ending in {".csv", ".parquet"}:
-        write_file(output, table.to_csv(index=False).encode() if ending == ".csv" else _to_parquet(table))
-        told = "the corrected dataset as a table"
+        shown = table
+        if entry.panel is not None:
+            with open_instance() as instance:
+                made = read_latest(instance, family, "corrections", dataset).value
+            shown = list_examples(entry.panel, table, made)
+        write_file(output, shown.to_csv(index=False).encode() if ending == ".csv" else _to_parquet(shown))
+        told = "the corrected dataset as a table" if entry.panel is None else "the decided label of each example"
     else:
-        fail(ExitCode.WRONG_USE, f"cannot write {quote(str(output))}: expected the ending .csv or .parquet")
-    label = get_entry(dataset).label
-    n_changed = int(find_changed_labels(table, label).sum())
+        own = "" if writer is None else f", that of its own file, or a folder for the files of {dataset}"
+        fail(ExitCode.WRONG_USE, f"cannot write {quote(str(output))}: expected the ending .csv or .parquet{own}")
+    n_changed = int(find_changed_labels(table, entry.label).sum())
     n_excluded = int(table["is_excluded"].sum())
     console.print(f"{output}: {told}; {n_changed:,} changed, {n_excluded:,} rows excluded", markup=False)
+    if n_excluded and any(file.is_folder for file in entry.files):
+        names = count_and_name(table.loc[table["is_excluded"], "row_id"].tolist())
+        console.print(f"take the excluded pictures away from the others: {names}", markup=False)
+
+
+def _is_folder(output: Path) -> bool:
+    """Whether a folder is meant, which may have to be made; what cannot be written ends the command."""
+    try:
+        if output.is_dir():
+            return True
+    except OSError:  # a name that is too long
+        pass
+    options.check_output(output)
+    return not output.suffix
+
+
+def _write_all(output: Path, files: Mapping[str, bytes], *, is_folder: bool) -> str:
+    """Write files into a folder, or the only one where it shall lie, and say which."""
+    if not is_folder and len(files) != 1:
+        fail(ExitCode.WRONG_USE, f"cannot write {quote(str(output))}: there are {len(files):,} files: name a folder")
+    has_folders = any("/" in name for name in files)
+    if is_folder and has_folders and output.is_dir() and any(output.iterdir()):
+        fail(
+            ExitCode.WRONG_USE,
+            f"{output} is not empty, and files that were left out would stay there: name a new folder",
+        )
+    for name, content in files.items():
+        path = output / name if is_folder else output
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, content)
+    return f"{len(files):,} files" if has_folders else ", ".join(files)
 
 
 def _to_parquet(table: pd.DataFrame) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -20,7 +21,7 @@ from cleanlab_assets.reviews.ledger import Ledger, open_ledger
 from cleanlab_assets.reviews.row_keys import name_row_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cleanlab_assets.methods.shown import Shown
     from cleanlab_assets.orchestration.assets import ChainContext
@@ -65,23 +66,22 @@ def find_last_entry(settings: Settings, dataset: str) -> int:
         return ledger.last_number(dataset)
 
 
-def write_in_form_of_source(settings: Settings, dataset: str, table: pd.DataFrame) -> dict[str, bytes]:
-    """Return the files of a user's own dataset with corrected labels, by name; empty where they cannot be written so.
+def find_corrected_writer(settings: Settings, dataset: str) -> Callable[[pd.DataFrame], dict[str, bytes]] | None:
+    """Return what writes the files of a user's own dataset with corrected labels; None where nothing does.
+
+    It takes the corrected dataset and returns the content of each file by its name, and raises an
+    ``UnreadableInputError`` where a file cannot be read, or its label cannot be replaced.
 
     Args:
         settings: where the data lie.
         dataset: name of the dataset.
-        table: its corrected dataset.
-
-    Raises:
-        UnreadableInputError: a file cannot be read, or its label cannot be replaced.
     """
     place = settings.data_dir / dataset / DESCRIPTION_FILE
     if not place.is_file():
-        return {}
+        return None
     description = read_description(place)
     write = all_formats()[description.format].write_corrected
-    return {} if write is None else write(description, place.parent, table)
+    return None if write is None else partial(write, description, place.parent)
 
 
 def _url_of(settings: Settings) -> str:

@@ -21,7 +21,7 @@ from cleanlab_assets.reviews.row_keys import has_tokens
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset, Panel
     from cleanlab_assets.reviews.decisions import Decision, Finding, Standing, Value
 
 State = Literal["in force", "conflict", "outdated", "done"]
@@ -133,7 +133,9 @@ def list_corrections(
                 "issue_type": finding.issue_type,
                 "element": finding.element,
                 "state": (
-                    _judge(dataset, standing, there.iloc[place], given.iloc[place]) if place >= 0 else "outdated"
+                    _judge(dataset, standing, there.iloc[place].to_dict(), given.iloc[place])
+                    if place >= 0
+                    else "outdated"
                 ),
                 "given_label": to_text(dataset, decision.given_label),
                 "decision": (
@@ -191,6 +193,31 @@ def correct_dataset(
     )
 
 
+def list_examples(panel: Panel, corrected: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFrame:
+    """Return the decided label of each example of several annotators: single labels of theirs are not corrected.
+
+    Args:
+        panel: how the dataset is read.
+        corrected: corrected dataset, a row for each label.
+        corrections: see ``list_corrections``.
+
+    Returns:
+        One row for each example in source order: its name, ``label``, missing where none was decided, ``label_source``
+        and ``is_excluded``.
+    """
+    first = corrected[~corrected[panel.example].duplicated()]
+    decided = corrections[(corrections["state"] == "in force") & (corrections["decision"] == "label is")]
+    is_decided = first["row_key"].isin(decided["row_key"])
+    return pd.DataFrame(
+        {
+            panel.example: first[panel.example],
+            "label": first["corrected_label"].astype(object).where(is_decided, None),
+            "label_source": first["label_source"],
+            "is_excluded": first["is_excluded"],
+        }
+    ).reset_index(drop=True)
+
+
 def _correct_image_table(
     dataset: Dataset, raw: pd.DataFrame, keys: pd.Series[str], corrections: pd.DataFrame
 ) -> pd.DataFrame:
@@ -220,7 +247,7 @@ def to_text(dataset: Dataset, label: Value | None) -> str | None:
     return (dataset.label_separator or "|").join(label) if isinstance(label, list) else str(label)
 
 
-def _judge(dataset: Dataset, standing: Standing, row: pd.Series[Any], given: Any) -> State:
+def _judge(dataset: Dataset, standing: Standing, row: Mapping[Any, Any], given: Any) -> State:
     """Say how a finding stands whose row is there, with its given label."""
     latest = standing.in_force or standing.entries[-1]
     decision = latest.decision

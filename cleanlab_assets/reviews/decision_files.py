@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.text_files import open_csv
-from cleanlab_assets.reviews.corrections import DecisionError, to_text
-from cleanlab_assets.reviews.decisions import LABEL_ISSUE, RegionLabel
+from cleanlab_assets.reviews.corrections import to_text
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE, DecisionError, RegionLabel
 from cleanlab_assets.reviews.elements import parse_element_label
 
 if TYPE_CHECKING:

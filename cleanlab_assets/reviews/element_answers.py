@@ -48,7 +48,7 @@ class Answer(NamedTuple):
 
 
 def find_given_element(
-    row: Mapping[str, Any], element: str, class_names: Sequence[str], suggestion: Value | None, *, where: str
+    row: Mapping[Any, Any], element: str, class_names: Sequence[str], suggestion: Value | None, *, where: str
 ) -> BoxLabel | RegionLabel | None:
     """Return the given label of an element of an image; None for an object that nobody boxed.
 
@@ -118,7 +118,7 @@ def answer_of_element(
     return Answer(given, "label is", _find_label(said, label, element, given, suggestion, where))
 
 
-def require_within(label: Value | None, row: Mapping[str, Any], where: str) -> None:
+def require_within(label: Value | None, row: Mapping[Any, Any], where: str) -> None:
     """Refuse a box that passes the border of its picture, or a region of a picture of another size.
 
     Raises:
@@ -158,7 +158,7 @@ def _find_label(  # noqa: PLR0917
     raise DecisionError(f"{where}: {said!r}, but no audit suggests one: name its model with -m")
 
 
-def _read_given(row: Mapping[str, Any], suggestion: RegionLabel, class_names: Sequence[str]) -> RegionLabel | None:
+def _read_given(row: Mapping[Any, Any], suggestion: RegionLabel, class_names: Sequence[str]) -> RegionLabel | None:
     """Return the pixels of a predicted region with their given class; None where they have several, or none."""
     mask = decode_mask(row["class_mask"]) if isinstance(row["class_mask"], bytes) else None
     if mask is None or mask.shape != (suggestion.height, suggestion.width):

@@ -35,7 +35,7 @@ ADDED = -1
 """Origin of a box that is none of the given ones."""
 
 
-def judge_element(dataset: Dataset, decision: Decision, row: Mapping[str, Any]) -> Holding:
+def judge_element(dataset: Dataset, decision: Decision, row: Mapping[Any, Any]) -> Holding:
     """Say whether a decision of a box or region holds for its image as it is now.
 
     Args:
@@ -125,7 +125,7 @@ def _paint(mask: np.ndarray, regions: Iterable[RegionLabel], class_names: tuple[
     return mask
 
 
-def _judge_region(given: RegionLabel, decided: Any, row: Mapping[str, Any], class_names: tuple[str, ...]) -> Holding:
+def _judge_region(given: RegionLabel, decided: Any, row: Mapping[Any, Any], class_names: tuple[str, ...]) -> Holding:
     mask = decode_mask(row["class_mask"]) if isinstance(row["class_mask"], bytes) else None
     if mask is None or mask.shape != (given.height, given.width):
         return "outdated"

@@ -54,8 +54,8 @@ def has_elements(dataset: Dataset) -> bool:
 
 def name_box(class_name: str, corners: Sequence[float]) -> str:
     """Return the name of a box, the first of its equals."""
-    rounded = tuple(round(float(edge), _DIGITS) + 0.0 for edge in corners)
-    return str(BoxLabel(class_name=class_name, corners=rounded))  # type: ignore[arg-type] - four of them
+    x1, y1, x2, y2 = (round(float(edge), _DIGITS) + 0.0 for edge in corners)
+    return str(BoxLabel(class_name=class_name, corners=(x1, y1, x2, y2)))
 
 
 def name_boxes(class_names: Sequence[str], boxes: np.ndarray) -> list[str]:
@@ -86,7 +86,7 @@ def name_region(class_name: str, is_inside: np.ndarray) -> str:
     return f"{name_box(class_name, corners)}:{digest}"
 
 
-def read_given_boxes(row: Mapping[str, Any]) -> dict[str, BoxLabel]:
+def read_given_boxes(row: Mapping[Any, Any]) -> dict[str, BoxLabel]:
     """Return the given boxes of a row of a raw table of images by their names, in their order."""
     labels, boxes = json.loads(row["box_labels"]), json.loads(row["boxes"])
     names = name_boxes(labels, np.array(boxes, dtype=np.float64).reshape(-1, 4))
@@ -95,7 +95,7 @@ def read_given_boxes(row: Mapping[str, Any]) -> dict[str, BoxLabel]:
     }
 
 
-def find_given_regions(row: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, RegionLabel]:
+def find_given_regions(row: Mapping[Any, Any], class_names: Sequence[str]) -> dict[str, RegionLabel]:
     """Return the connected regions of one class of the given mask by their names; none where there is no mask."""
     if not isinstance(row["class_mask"], bytes):
         return {}

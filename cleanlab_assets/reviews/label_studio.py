@@ -17,8 +17,8 @@ import pandas as pd
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.text_files import read_json
-from cleanlab_assets.reviews.corrections import DecisionError
 from cleanlab_assets.reviews.decision_files import ReadDecisions
+from cleanlab_assets.reviews.decisions import DecisionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cleanlab_assets.datasets.errors import quote
-from cleanlab_assets.reviews.corrections import DecisionError, check_decision, read_given_labels
-from cleanlab_assets.reviews.decisions import LABEL_ISSUE, VERDICTS, Decision, Seen
+from cleanlab_assets.reviews.corrections import check_decision, read_given_labels
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE, VERDICTS, Decision, DecisionError, Seen
 from cleanlab_assets.reviews.element_answers import (
     ELEMENT_ANSWERS,
     Answer,
@@ -134,7 +134,7 @@ class ReviewedRows:
     def _answer_of_element(  # noqa: PLR0917
         self, place: int, element: str, said: str, label: str, suggestion: Value | None, where: str
     ) -> Answer:
-        row = self.raw.iloc[place]
+        row = self.raw.iloc[place].to_dict()
         given = find_given_element(row, element, self.dataset.class_names, suggestion, where=where)
         answer = answer_of_element(said, label, element=element, given=given, suggestion=suggestion, where=where)
         require_within(answer.label, row, where)

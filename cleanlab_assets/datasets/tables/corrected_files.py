@@ -13,6 +13,7 @@ from cleanlab_assets.datasets.source_tables import LABEL_SEPARATOR
 from cleanlab_assets.datasets.tables.delimited import Dialect, TableError
 from cleanlab_assets.datasets.tables.description import TAKEN_NAMES, Columns, Options
 from cleanlab_assets.datasets.tables.files import read_source_table, suffix_of
+from cleanlab_assets.datasets.tables.json_rewriting import replace_members
 from cleanlab_assets.datasets.tables.rewriting import replace_fields
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _LABELS_OF_IMAGES = ("boxes", "box_labels", "class_mask")
 DELIMITED_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
+JSON_ENDINGS = (".jsonl", ".ndjson")
 AS_TABLE = "export it with -o FILE.parquet, where the corrected label stands beside the columns of the source"
 
 
@@ -98,6 +100,16 @@ def _write(
             path.read_bytes(),
             path.name,
             source.form.dialect or Dialect(),
+            column=column,
+            new={lines[place]: text for place, text in labels.items()},
+            left_out={line for line, is_out in zip(lines, excluded, strict=True) if is_out},
+            encoding=encoding,
+        )
+    if path.suffix.lower() in JSON_ENDINGS:
+        lines = source.numbers.tolist()
+        return replace_members(
+            path.read_bytes(),
+            path.name,
             column=column,
             new={lines[place]: text for place, text in labels.items()},
             left_out={line for line, is_out in zip(lines, excluded, strict=True) if is_out},
