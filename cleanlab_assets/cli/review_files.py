@@ -30,34 +30,59 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cleanlab_assets.reviews.decision_files import ReadDecisions
+    from cleanlab_assets.reviews.rows import ReviewedRows
+
 
 def import_decisions(
-    file: Annotated[Path, typer.Argument(help="CSV file of decisions, or JSON export of Label Studio.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV file of decisions, JSON export of Label Studio, or a corrected file or folder in the form of the "
+            "source."
+        ),
+    ],
     dataset: DatasetOption = options.DEFAULT_DATASET,
     family_name: options.FamilyOption = "",
     reviewer: ReviewerOption = "",
 ) -> None:
     """Enter the decisions of a file into the ledger, all of them or none; what was entered before stays once.
 
+    Of a corrected file each label that differs from the given one is a decision. It has the name of the source's file,
+    or stands for its only one; a folder holds files of the names of the source's, or a part of them.
+
     Example: cleanlab-demo import-decisions project-1.json -d breast_cancer
     """
-    from cleanlab_assets.reviews.decision_files import read_decisions
-    from cleanlab_assets.reviews.label_studio import read_export
-
     try:
-        found_file = file.is_file()
+        is_there = file.exists()
     except OSError:  # a name that is too long
-        found_file = False
-    if not found_file:
+        is_there = False
+    if not is_there:
         fail(ExitCode.WRONG_USE, f"{quote(str(file))} is no file")
     with open_rows(dataset, family_name) as (rows, ledger):
-        read = read_export if file.suffix.lower() == ".json" else read_decisions
-        found = read(file, rows, reviewer=name_reviewer(reviewer))
+        found = _read_decisions(file, rows, name_reviewer(reviewer))
         before = len(ledger.read(dataset))
         ledger.decide(found.decisions, tokens=found.tokens)
         n_new = len(ledger.read(dataset)) - before
     known = len(found.decisions) - n_new
     console.print(f"{file}: {n_new:,} decisions entered, {known:,} were in the ledger before", markup=False)
+
+
+def _read_decisions(file: Path, rows: ReviewedRows, reviewer: str) -> ReadDecisions:
+    """Read the decisions of a file in one of the forms that are known."""
+    from cleanlab_assets.orchestration.reviews import read_corrected_source
+    from cleanlab_assets.reviews.decision_files import is_file_of_decisions, read_decisions
+    from cleanlab_assets.reviews.differences import find_differences
+    from cleanlab_assets.reviews.label_studio import is_export, read_export
+
+    suffix, own = file.suffix.lower(), [source.name for source in rows.dataset.files if source.is_own]
+    is_like_own = file.is_dir() or suffix in {Path(name).suffix.lower() for name in own}
+    if suffix == ".json" and not (is_like_own and not is_export(file)):
+        return read_export(file, rows, reviewer=reviewer)
+    if not file.is_dir() and (not is_like_own or (suffix == ".csv" and is_file_of_decisions(file))):
+        return read_decisions(file, rows, reviewer=reviewer)
+    corrected = read_corrected_source(load_settings(), rows.dataset.name, file)
+    return find_differences(rows, corrected, reviewer=reviewer, where=file.name)
 
 
 def export_tasks(
@@ -66,20 +91,39 @@ def export_tasks(
     model: options.ModelOption = "",
     family_name: options.FamilyOption = "",
 ) -> None:
-    """Write the flagged rows as tasks for Label Studio, worst first, with the suggested label as prediction.
+    """Write the flagged rows for a program in which people correct labels; import-decisions reads them back.
+
+    A .json is for Label Studio: tasks, worst first, with the suggested label as prediction. Of images, and where the
+    output has the ending of your own file, the flagged rows come in the form of the source: once as given, and once as
+    suggested, in a file .suggested beside it, or in two folders.
 
     Example: cleanlab-demo export-tasks -d breast_cancer -o tasks.json
     """
     from cleanlab_assets.orchestration.partitions import Partition
+    from cleanlab_assets.orchestration.reviews import find_corrected_writer
     from cleanlab_assets.reviews.label_studio import write_tasks
+    from cleanlab_assets.reviews.source_tasks import SUGGESTED, make_source_tasks
 
-    options.check_output(output)
+    is_folder = _is_folder(output)
     family, model = options.choose_model(dataset, model, family_name)
+    of_elements, partition = family.task.element_issues, str(Partition(dataset, model))
     with open_rows(dataset, family.name) as (rows, _), open_instance() as instance:
-        issues = read_latest(instance, family, "label_issues", str(Partition(dataset, model))).value
-    tasks = write_tasks(rows, issues, model=model)
-    write_file(output, json.dumps(tasks, indent=1, ensure_ascii=False, allow_nan=False).encode())
-    console.print(f"{len(tasks):,} tasks: {output}", markup=False)
+        issues = read_latest(instance, family, "label_issues", partition).value
+        elements = read_latest(instance, family, of_elements, partition).value if of_elements else None
+    if not is_folder and not of_elements and output.suffix.lower() == ".json":
+        tasks = write_tasks(rows, issues, model=model)
+        write_file(output, json.dumps(tasks, indent=1, ensure_ascii=False, allow_nan=False).encode())
+        console.print(f"{len(tasks):,} tasks: {output}", markup=False)
+        return
+    writer = find_corrected_writer(load_settings(), dataset)
+    if writer is None:
+        fail(ExitCode.WRONG_USE, f"{dataset} has no files of your own to write tasks like: review it with `decide`")
+    made = make_source_tasks(rows, issues, elements)
+    beside = output / SUGGESTED if is_folder else output.with_suffix(f".{SUGGESTED}{output.suffix}")
+    _write_all(output / "given" if is_folder else output, writer(made.given), is_folder=is_folder)
+    _write_all(beside, writer(made.suggested), is_folder=is_folder)
+    n_rows = int((~made.given["is_excluded"]).sum())
+    console.print(f"{n_rows:,} rows as given: {output}; as suggested: {beside}", markup=False)
 
 
 def export(

@@ -312,7 +312,7 @@ def _read_counts(counts: Any, most: int) -> np.ndarray:
 
 
 def paint(
-    marks: list[Mark], picture: Picture, class_names: tuple[str, ...], tally: Tally, faults: Faults
+    marks: Sequence[Mark], picture: Picture, class_names: tuple[str, ...], tally: Tally, faults: Faults
 ) -> np.ndarray:
     """Return the class mask of a picture, int32 of shape (height, width)."""
     mask = np.zeros((picture.height, picture.width), dtype=np.int32)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from itertools import pairwise
-from json.decoder import scanstring
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def find_members(text: str, start: int = 0) -> dict[str, Place]:
     members: dict[str, Place] = {}
     place = _skip(text, _skip(text, start) + 1)
     while text[place] != "}":
-        key, end = scanstring(text, place + 1)
+        key, end = _DECODER.raw_decode(text, place)
         begin = _skip(text, _skip(text, end) + 1)
         members[key] = Place(begin, _DECODER.raw_decode(text, begin)[1])
         place = _skip(text, members[key].end)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from cleanlab_assets.datasets.mask_files import Options, decode_values, find_key
 from cleanlab_assets.datasets.picture_files import PictureIndex
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
 
 BACKGROUND = "background"
 _BYTE = 255
-_TYPE_OF_MODE = {"I": np.dtype("=i4"), "I;16": np.dtype("<u2"), "I;16L": np.dtype("<u2"), "I;16B": np.dtype(">u2")}
+_TYPE_OF_MODE: Mapping[str, np.dtype[Any]] = {
+    "I": np.dtype("=i4"),
+    "I;16": np.dtype("<u2"),
+    "I;16L": np.dtype("<u2"),
+    "I;16B": np.dtype(">u2"),
+}
 
 
 def write_corrected_masks(description: OwnDataset, folder: Path, corrected: pd.DataFrame) -> dict[str, bytes]:
@@ -126,5 +132,5 @@ def put_values(picture: PillowImage, values: np.ndarray, *, has_colours: bool) -
     if picture.mode == "1":
         new.frombytes(np.packbits(values.astype(bool), axis=1).tobytes())
     else:
-        new.frombytes(values.astype(_TYPE_OF_MODE.get(picture.mode, np.uint8)).tobytes())
+        new.frombytes(values.astype(_TYPE_OF_MODE.get(picture.mode, np.dtype(np.uint8))).tobytes())
     return new

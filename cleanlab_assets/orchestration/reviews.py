@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.own_datasets import all_formats, read_description
+from cleanlab_assets.datasets.replaced_files import replace_source_files
 from cleanlab_assets.datasets.tables.corrected_files import find_changed_labels
 from cleanlab_assets.families.contracts import TableContract, category, count, filled, flag, text
 from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 - Dagster reads the annotations
 from cleanlab_assets.families.step import DATASET, CheckResult, check, gate, step
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import Json, Notes, TableView
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.reviews.corrections import GIVEN, REVIEWED, STATES, correct_dataset, list_corrections
 from cleanlab_assets.reviews.decisions import find_standings
 from cleanlab_assets.reviews.ledger import Ledger, open_ledger
@@ -22,6 +25,7 @@ from cleanlab_assets.reviews.row_keys import name_row_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from cleanlab_assets.methods.shown import Shown
     from cleanlab_assets.orchestration.assets import ChainContext
@@ -82,6 +86,18 @@ def find_corrected_writer(settings: Settings, dataset: str) -> Callable[[pd.Data
     description = read_description(place)
     write = all_formats()[description.format].write_corrected
     return None if write is None else partial(write, description, place.parent)
+
+
+def read_corrected_source(settings: Settings, dataset: str, path: Path) -> pd.DataFrame:
+    """Return the raw table of a dataset with a corrected file or folder in place of its own.
+
+    Raises:
+        UnreadableInputError: the file stands for none of the dataset, or cannot be read.
+    """
+    entry = get_dataset(dataset)
+    files = resolve_source_files(entry, settings.data_dir)
+    with replace_source_files(entry, files, path) as replaced:
+        return entry.read(replaced).table
 
 
 def _url_of(settings: Settings) -> str:

@@ -211,7 +211,7 @@ def list_examples(panel: Panel, corrected: pd.DataFrame, corrections: pd.DataFra
     return pd.DataFrame(
         {
             panel.example: first[panel.example],
-            "label": first["corrected_label"].astype(object).where(is_decided, None),
+            "label": first["corrected_label"].astype(object).where(is_decided),
             "label_source": first["label_source"],
             "is_excluded": first["is_excluded"],
         }

@@ -36,6 +36,16 @@ class ReadDecisions(NamedTuple):
     tokens: list[str]
 
 
+def is_file_of_decisions(path: Path) -> bool:
+    """Whether a CSV file has the columns that one of decisions must have.
+
+    Raises:
+        TextFileError: the file is no CSV.
+    """
+    with open_csv(path) as reader:
+        return set(REQUIRED) <= {name.strip() for name in next(reader, [])}
+
+
 def read_decisions(path: Path, rows: ReviewedRows, *, reviewer: str) -> ReadDecisions:
     """Read decisions from a CSV file.
 

@@ -44,6 +44,7 @@ _DIGITS = 1
 _DIGEST_BYTES = 3
 _NEIGHBOURS = np.ones((3, 3), dtype=int)
 _BOX = re.compile(r"(.+)@([^@]+)", re.DOTALL)
+_TURN = re.compile(r"#[0-9]+\Z")
 _REGION = re.compile(r"(.+) ([0-9]+)x([0-9]+) (\S+)", re.DOTALL)
 
 
@@ -179,7 +180,7 @@ def parse_element_label(text: str) -> ElementLabel:
 
 def parse_missing_box(element: str) -> BoxLabel | None:
     """Return the box that the name of an object that nobody boxed says; None for another name."""
-    found = _BOX.fullmatch(element.removeprefix(MISSING))
+    found = _BOX.fullmatch(_TURN.sub("", element.removeprefix(MISSING)))
     return _read_box(found[1], found[2], element) if element.startswith(MISSING) and found else None
 
 

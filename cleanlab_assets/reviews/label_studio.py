@@ -62,6 +62,15 @@ def write_tasks(rows: ReviewedRows, label_issues: pd.DataFrame, *, model: str) -
     return tasks
 
 
+def is_export(path: Path) -> bool:
+    """Whether a JSON file is a list, as exports of Label Studio are.
+
+    Raises:
+        TextFileError: the file is no JSON.
+    """
+    return isinstance(read_json(path), list)
+
+
 def read_export(path: Path, rows: ReviewedRows, *, reviewer: str) -> ReadDecisions:
     """Read the decisions of an export of Label Studio (format JSON, or JSON-MIN's fuller form).
 

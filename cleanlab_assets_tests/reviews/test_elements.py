@@ -77,7 +77,7 @@ def _apply(raw: pd.DataFrame, *decisions: Decision) -> tuple[list[str], dict[str
     corrections = list_corrections(DATASET, raw, keys, find_standings(entries))
     corrected = correct_dataset(DATASET, raw, keys, corrections)
     assert corrected[raw.columns].equals(raw)
-    return corrections["state"].tolist(), corrected.iloc[0].to_dict()
+    return corrections["state"].tolist(), {str(name): value for name, value in corrected.iloc[0].items()}
 
 
 def _read_boxes(row: dict[str, Any]) -> list[tuple[str, list[float], int]]:
