@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cleanlab_assets import __version__
-from cleanlab_assets.cli import audits, catalogue, maintenance, own_data, review_files, reviews, summaries
+from cleanlab_assets.cli import audits, catalogue, maintenance, own_data, review_files, reviews, rules, summaries
 from cleanlab_assets.cli.endings import Commands, run_app
 from cleanlab_assets.cli.terminal import ExitCode, console
 
@@ -47,6 +47,7 @@ app.command()(catalogue.describe)
 app.command("download-data")(catalogue.download_data)
 app.command("ai-report")(summaries.report)
 app.command()(reviews.decide)
+app.command("decide-all")(rules.decide_all)
 app.command()(reviews.undo)
 app.command()(reviews.decisions)
 app.command("import-decisions")(review_files.import_decisions)

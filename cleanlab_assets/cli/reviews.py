@@ -19,7 +19,7 @@ from cleanlab_assets.cli.reviewed_rows import (
     read_latest,
     write_file,
 )
-from cleanlab_assets.cli.terminal import console
+from cleanlab_assets.cli.terminal import ExitCode, console, fail
 from cleanlab_assets.datasets.errors import cut
 from cleanlab_assets.settings import load_settings
 
@@ -100,7 +100,10 @@ def _find_suggestion(
 
 
 def undo(
-    entry: Annotated[int, typer.Argument(help="Number of the entry in the ledger.")],
+    entry: Annotated[int | None, typer.Argument(help="Number of the entry in the ledger.", show_default=False)] = None,
+    rule: Annotated[
+        int | None, typer.Option("--rule", help="Take back every decision that follows from this rule.")
+    ] = None,
     reviewer: ReviewerOption = "",
     note: Annotated[str, typer.Option(help="What you add.")] = "",
 ) -> None:
@@ -110,9 +113,15 @@ def undo(
     """
     from cleanlab_assets.orchestration.reviews import open_ledger_of
 
+    if (entry is None) == (rule is None):
+        fail(ExitCode.WRONG_USE, "expected the number of an entry, or --rule with that of a rule")
     with open_ledger_of(load_settings()) as ledger:
-        number = ledger.undo([entry], reviewer=name_reviewer(reviewer), note=note)[0]
-    console.print(f"entry {number}: entry {entry} is taken back")
+        taken = [entry] if entry is not None else ledger.find_entries_of_rule(rule or 0)
+        numbers = ledger.undo(taken, reviewer=name_reviewer(reviewer), note=note)
+    if rule is None:
+        console.print(f"entry {numbers[0]}: entry {entry} is taken back")
+    else:
+        console.print(f"entries {numbers[0]} to {numbers[-1]}: {len(taken):,} entries of rule {rule} are taken back")
 
 
 def decisions(

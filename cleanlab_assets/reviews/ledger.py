@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from cleanlab_assets.datasets.errors import UnreadableInputError
+from cleanlab_assets.datasets.errors import UnreadableInputError, cut
 from cleanlab_assets.extras import require
 from cleanlab_assets.reviews.decisions import Decision, Entry, Seen
 
@@ -118,8 +118,10 @@ class Ledger:
         """
         made_at = _now()
         with self._write() as connection:
-            asked = sa.select(_entries).where(_entries.c.number.in_(numbers))
-            found = {row["number"]: row for row in connection.execute(asked).mappings()}
+            found: dict[int, Any] = {}
+            for some in _cut(numbers):
+                asked = sa.select(_entries).where(_entries.c.number.in_(some))
+                found |= {row["number"]: row for row in connection.execute(asked).mappings()}
             if absent := sorted(set(numbers) - found.keys()):
                 raise LedgerError(f"the ledger has no entry {absent[0]}")
             if undos := [number for number, row in found.items() if row["verdict"] == UNDO]:
@@ -142,10 +144,24 @@ class Ledger:
             try:
                 connection.execute(_entries.insert(), rows)
             except IntegrityError as error:
-                raise LedgerError(f"one of the entries {list(numbers)} was taken back before") from error
+                raise LedgerError(f"one of the entries {cut(str(list(numbers)))} was taken back before") from error
             tokens = [row["token"] for row in rows]
             known = self._find_tokens(connection, tokens)
             return [known[token] for token in tokens]
+
+    def find_entries_of_rule(self, number: int) -> list[int]:
+        """Return the numbers of the entries that follow from a rule and still count, in order.
+
+        Raises:
+            LedgerError: there is no such rule, or all of it was taken back before.
+        """
+        undone = sa.select(_entries.c.undoes).where(_entries.c.undoes.is_not(None))
+        asked = sa.select(_entries.c.number).where(_entries.c.rule == number, _entries.c.number.not_in(undone))
+        with self._read() as connection:
+            found = list(connection.execute(asked.order_by(_entries.c.number)).scalars())
+        if not found:
+            raise LedgerError(f"the ledger has no rule {number} of which an entry still counts")
+        return found
 
     def read(self, dataset: str) -> list[Entry]:
         """Return every decision on a dataset in the order of the ledger, also those that were taken back."""
@@ -186,10 +202,8 @@ class Ledger:
     @staticmethod
     def _find_tokens(connection: sa.Connection, tokens: Sequence[str]) -> dict[str, int]:
         found: dict[str, int] = {}
-        for start in range(0, len(tokens), 500):  # so many values a statement are no trouble anywhere
-            asked = sa.select(_entries.c.token, _entries.c.number).where(
-                _entries.c.token.in_(tokens[start : start + 500])
-            )
+        for some in _cut(tokens):
+            asked = sa.select(_entries.c.token, _entries.c.number).where(_entries.c.token.in_(some))
             found |= {row.token: row.number for row in connection.execute(asked)}
         return found
 
@@ -234,6 +248,12 @@ def open_ledger(url: str) -> Ledger:
         elif found != VERSION:
             raise LedgerError(f"{_show(parsed)}: found a ledger of version {found}, this program knows {VERSION}")
     return Ledger(engine)
+
+
+def _cut(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Cut values into parts of which a statement may name all, in any database."""
+    for start in range(0, len(values), 500):
+        yield values[start : start + 500]
 
 
 def _make_tables(connection: sa.Connection) -> None:

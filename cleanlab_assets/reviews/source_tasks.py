@@ -8,8 +8,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-import pandas as pd
-
 from cleanlab_assets.reviews.corrections import correct_dataset, list_corrections
 from cleanlab_assets.reviews.decisions import Entry, find_standings
 from cleanlab_assets.reviews.row_keys import has_tokens
@@ -18,6 +16,8 @@ from cleanlab_assets.reviews.suggestions import read_suggestion
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
+
     from cleanlab_assets.reviews.decisions import Decision
     from cleanlab_assets.reviews.rows import ReviewedRows
 
@@ -25,7 +25,7 @@ SUGGESTED = "suggested"
 
 
 class SourceTasks(NamedTuple):
-    """Corrected datasets in which all but the flagged rows are excluded: with the given labels and the suggested ones."""
+    """Corrected datasets in which all but the flagged rows are excluded: as given, and as suggested."""
 
     given: pd.DataFrame
     suggested: pd.DataFrame
