@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from cleanlab_assets import __version__
-from cleanlab_assets.cli import audits, catalogue, gate, maintenance, own_data, review_page, reviews, summaries
+from cleanlab_assets.cli import (
+    audits,
+    catalogue,
+    gate,
+    maintenance,
+    own_data,
+    review_files,
+    review_page,
+    reviews,
+    rules,
+    summaries,
+)
 from cleanlab_assets.cli.endings import Commands, run_app
 from cleanlab_assets.cli.terminal import ExitCode, console
 
@@ -49,11 +60,12 @@ app.command("download-data")(catalogue.download_data)
 app.command("ai-report")(summaries.report)
 app.command()(review_page.review)
 app.command()(reviews.decide)
+app.command("decide-all")(rules.decide_all)
 app.command()(reviews.undo)
 app.command()(reviews.decisions)
-app.command("import-decisions")(reviews.import_decisions)
-app.command("export-tasks")(reviews.export_tasks)
-app.command()(reviews.export)
+app.command("import-decisions")(review_files.import_decisions)
+app.command("export-tasks")(review_files.export_tasks)
+app.command()(review_files.export)
 app.command("end-run")(maintenance.end_run)
 
 

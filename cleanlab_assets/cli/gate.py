@@ -14,7 +14,7 @@ from cleanlab_assets.cli import options
 from cleanlab_assets.cli.audits import hold_partitions, prepare_runs
 from cleanlab_assets.cli.gates import end_on_failure, is_gate_closed
 from cleanlab_assets.cli.instance import RunProgress, open_instance
-from cleanlab_assets.cli.reviews import ReviewerOption, name_reviewer
+from cleanlab_assets.cli.reviewed_rows import ReviewerOption, name_reviewer
 from cleanlab_assets.cli.terminal import ExitCode, console, errors, fail, print_checks
 from cleanlab_assets.settings import load_settings
 

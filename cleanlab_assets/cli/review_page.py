@@ -10,7 +10,7 @@ import typer
 
 from cleanlab_assets.cli import options
 from cleanlab_assets.cli.instance import open_instance
-from cleanlab_assets.cli.reviews import DatasetOption, ReviewerOption, name_reviewer
+from cleanlab_assets.cli.reviewed_rows import DatasetOption, ReviewerOption, name_reviewer
 from cleanlab_assets.cli.terminal import ExitCode, console, fail
 from cleanlab_assets.extras import require
 from cleanlab_assets.settings import load_settings

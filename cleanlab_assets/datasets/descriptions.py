@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -171,6 +171,9 @@ def read_section(model: type[M], said: Mapping[str, Any], name: str, place: Path
         raise OwnDatasetError(f"{place}: {tell_fault(error, within=name)}") from error
 
 
+CorrectedWriter: TypeAlias = "Callable[[OwnDataset, Path, pd.DataFrame], dict[str, bytes]]"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """One form of data: its name, the task families it can hold, and how it makes a catalogue entry.
@@ -195,4 +198,4 @@ class Format:
     lies_anywhere: bool = False
     takes_predictions: bool = False
     takes_models: bool = False
-    write_corrected: Callable[[OwnDataset, Path, pd.DataFrame], dict[str, bytes]] | None = None
+    write_corrected: CorrectedWriter | None = None

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from cleanlab_assets.datasets.dataset import Dataset
-    from cleanlab_assets.datasets.descriptions import OwnDataset
+    from cleanlab_assets.datasets.descriptions import CorrectedWriter, OwnDataset
     from cleanlab_assets.datasets.faults import Faults
     from cleanlab_assets.datasets.picture_files import Picture
 
@@ -65,6 +65,7 @@ def image_format(
     optional: Collection[str] = (),
     find_class_names: Callable[..., tuple[str, ...]] | None = None,
     options: type[BaseModel] = PictureOptions,
+    write_corrected: CorrectedWriter | None = None,
 ) -> Format:
     """Return the form of a user's own annotated images.
 
@@ -83,6 +84,7 @@ def image_format(
         find_class_names: finds the names in the files where the description has none, from the paths by role, the
             ``options`` and the ``encoding``; the form's data name no classes if absent.
         options: what ``[options]`` may say.
+        write_corrected: writes the annotations with corrected labels, see ``Format``.
     """
 
     def describe(description: OwnDataset, folder: Path) -> Dataset:
@@ -130,7 +132,15 @@ def image_format(
             columns=IMAGE_COLUMNS,
         )
 
-    return Format(name=name, families=families, describe=describe, rules=rules, files=files, options=options)
+    return Format(
+        name=name,
+        families=families,
+        describe=describe,
+        rules=rules,
+        files=files,
+        options=options,
+        write_corrected=write_corrected,
+    )
 
 
 def without_background(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -93,6 +93,32 @@ def read_packed_runs(text: str) -> np.ndarray:
     return np.array(counts, dtype=np.int64)
 
 
+def find_runs(is_inside: np.ndarray) -> np.ndarray:
+    """Return the run lengths of pixels, see ``expand_runs``; int64 of shape (n,).
+
+    Args:
+        is_inside: bool of shape (height, width).
+    """
+    pixels = is_inside.T.ravel()
+    changes = np.flatnonzero(np.diff(pixels)) + 1
+    begins = np.concatenate([[0] if len(pixels) and pixels[0] else [], [0], changes, [len(pixels)]])
+    return np.diff(begins).astype(np.int64)
+
+
+def pack_runs(counts: np.ndarray) -> str:
+    """Write run lengths as a text, which ``read_packed_runs`` reads."""
+    characters = []
+    for place, count in enumerate(counts.tolist()):
+        value = count - counts[place - 2].item() if place > 2 else count  # noqa: PLR2004 - as they are read
+        more = True
+        while more:
+            code = value & 0b11111
+            value >>= _BITS_OF_A_CHARACTER
+            more = value != (-1 if code & 0b10000 else 0)
+            characters.append(chr((code | 0b100000 if more else code) + _FIRST_CHARACTER))
+    return "".join(characters)
+
+
 def box_of_region(is_inside: np.ndarray) -> list[float] | None:
     """Return the tight box of pixels: x1, y1, x2, y2, the last two just outside; None where there is none."""
     rows, columns = np.flatnonzero(is_inside.any(axis=1)), np.flatnonzero(is_inside.any(axis=0))

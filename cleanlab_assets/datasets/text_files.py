@@ -194,15 +194,24 @@ def read_xml(path: Path, encoding: str | None = None) -> ET.Element:
 
     with _open_bytes(path) as stream:
         content = stream.read()
-    declaration = _XML_DECLARATION.match(content)
-    declared = _ENCODING_OF_XML_START.get(content[:2]) or (declaration and declaration[1].decode("ascii"))
-    if declared and not is_text_encoding(declared):
-        raise TextFileError(f"{path.name}, line 1: declares the encoding {quote(declared)}, which is unknown")
-    text = decode_text(content, path.name, declared or encoding)
+    text = decode_text(content, path.name, find_xml_encoding(content, path.name) or encoding)
     try:
         return ET.fromstring(text)  # noqa: S314 - expat guards against expanding entities
     except ET.ParseError as error:
         raise TextFileError(f"{path.name} is not XML: {error}") from error
+
+
+def find_xml_encoding(content: bytes, name: str) -> str | None:
+    """Return the encoding that an XML file declares; None where it declares none.
+
+    Raises:
+        TextFileError: it is unknown.
+    """
+    declaration = _XML_DECLARATION.match(content)
+    declared = _ENCODING_OF_XML_START.get(content[:2]) or (declaration and declaration[1].decode("ascii"))
+    if declared and not is_text_encoding(declared):
+        raise TextFileError(f"{name}, line 1: declares the encoding {quote(declared)}, which is unknown")
+    return declared or None
 
 
 def find_deep_nesting(text: str) -> str | None:
@@ -225,6 +234,17 @@ def _open_bytes(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
         raise TextFileError(f"{path.name} cannot be unpacked: {error}") from error
     except OSError as error:
         raise TextFileError(f"{path.name} cannot be read: {error.strerror or error}") from error
+
+
+def read_content(path: Path) -> bytes:
+    """Return the bytes of a file, unpacked where its name ends in ``.gz``; see ``open_text``."""
+    with _open_bytes(path) as stream:
+        return stream.read()
+
+
+def pack_as(path: Path, content: bytes) -> bytes:
+    """Return content as a file of that name holds it: packed where the name ends in ``.gz``."""
+    return gzip.compress(content, mtime=0) if path.suffix == ".gz" else content
 
 
 def decode_exactly(content: bytes, name: str, encoding: str | None = None) -> tuple[bytes, str, str]:

@@ -135,6 +135,9 @@ class TaskFamily:
             its models.
         columns: What the columns mean that only its tables have, by name.
         picture_findings: What was found within the pictures of its rows; None where rows are no annotated pictures.
+        element_issues: The step whose table judges the parts of a row that reviews decide of, such as boxes: one row
+            for each, with ``row_id``, ``element``, ``suggestion`` (JSON of its label) and ``rank``; empty where a row
+            has one label.
     """
 
     name: str
@@ -151,6 +154,7 @@ class TaskFamily:
     libraries: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     picture_findings: PictureFindings | None = None
+    element_issues: str = ""
 
     def libraries_of(self, model: str) -> tuple[str, ...]:
         """Packages that decide the results of a model, or those of a level without one if ``model`` is empty."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE
+from cleanlab_assets.datasets.download import resolve_source_files
 from cleanlab_assets.datasets.own_datasets import all_formats, read_description
+from cleanlab_assets.datasets.replaced_files import replace_source_files
 from cleanlab_assets.datasets.tables.corrected_files import find_changed_labels
 from cleanlab_assets.families.contracts import TableContract, category, count, filled, flag, text
 from cleanlab_assets.families.raw_dataset import RawDatasetTable  # noqa: TC001 - Dagster reads the annotations
 from cleanlab_assets.families.step import DATASET, CheckResult, check, gate, step
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import Json, Notes, TableView
+from cleanlab_assets.orchestration.datasets import get_dataset
 from cleanlab_assets.reviews.audit_history import AuditHistory, open_audit_history
 from cleanlab_assets.reviews.corrections import GIVEN, REVIEWED, STATES, correct_dataset, list_corrections
 from cleanlab_assets.reviews.decisions import find_standings
@@ -21,7 +25,8 @@ from cleanlab_assets.reviews.ledger import Ledger, open_ledger
 from cleanlab_assets.reviews.row_keys import name_row_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from cleanlab_assets.methods.shown import Shown
     from cleanlab_assets.orchestration.assets import ChainContext
@@ -73,23 +78,34 @@ def find_last_entry(settings: Settings, dataset: str) -> int:
         return ledger.last_number(dataset)
 
 
-def write_in_form_of_source(settings: Settings, dataset: str, table: pd.DataFrame) -> dict[str, bytes]:
-    """Return the files of a user's own dataset with corrected labels, by name; empty where they cannot be written so.
+def find_corrected_writer(settings: Settings, dataset: str) -> Callable[[pd.DataFrame], dict[str, bytes]] | None:
+    """Return what writes the files of a user's own dataset with corrected labels; None where nothing does.
+
+    It takes the corrected dataset and returns the content of each file by its name, and raises an
+    ``UnreadableInputError`` where a file cannot be read, or its label cannot be replaced.
 
     Args:
         settings: where the data lie.
         dataset: name of the dataset.
-        table: its corrected dataset.
-
-    Raises:
-        UnreadableInputError: a file cannot be read, or its label cannot be replaced.
     """
     place = settings.data_dir / dataset / DESCRIPTION_FILE
     if not place.is_file():
-        return {}
+        return None
     description = read_description(place)
     write = all_formats()[description.format].write_corrected
-    return {} if write is None else write(description, place.parent, table)
+    return None if write is None else partial(write, description, place.parent)
+
+
+def read_corrected_source(settings: Settings, dataset: str, path: Path) -> pd.DataFrame:
+    """Return the raw table of a dataset with a corrected file or folder in place of its own.
+
+    Raises:
+        UnreadableInputError: the file stands for none of the dataset, or cannot be read.
+    """
+    entry = get_dataset(dataset)
+    files = resolve_source_files(entry, settings.data_dir)
+    with replace_source_files(entry, files, path) as replaced:
+        return entry.read(replaced).table
 
 
 def _url_of(settings: Settings) -> str:
@@ -106,7 +122,7 @@ def has_ledger(settings: Settings) -> bool:
 @step(
     "sqlalchemy",
     level=DATASET,
-    code_version="1",
+    code_version="2",
     facts=CorrectionsFacts,
     contract=TableContract(
         "Corrections",
@@ -142,7 +158,7 @@ def corrections(context: ChainContext, raw_dataset: RawDatasetTable) -> Result[p
 @step(
     "pandas",
     level=DATASET,
-    code_version="1",
+    code_version="2",
     contract=TableContract(
         "CorrectedDataset",
         "All rows in source order, with the corrected label and where it is from.",

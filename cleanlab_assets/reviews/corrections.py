@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.datasets.errors import UnreadableInputError, quote
-from cleanlab_assets.reviews.decisions import LABEL_ISSUE, describe_answer
+from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE, BoxLabel, DecisionError, NoBox, RegionLabel, describe_answer
+from cleanlab_assets.reviews.element_corrections import correct_images, judge_element
+from cleanlab_assets.reviews.elements import BACKGROUND, has_elements
+from cleanlab_assets.reviews.row_keys import has_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.datasets.dataset import Dataset, Panel
     from cleanlab_assets.reviews.decisions import Decision, Finding, Standing, Value
 
 State = Literal["in force", "conflict", "outdated", "done"]
@@ -31,10 +34,6 @@ MOST_CLASSES_TOLD = 20
 GIVEN, REVIEWED = "given", "reviewed"
 
 
-class DecisionError(UnreadableInputError):
-    """A decision that the dataset does not allow; the message says what was found and what is allowed."""
-
-
 def check_decision(dataset: Dataset, decision: Decision) -> None:
     """Refuse a label that the dataset does not have.
 
@@ -42,9 +41,15 @@ def check_decision(dataset: Dataset, decision: Decision) -> None:
         DecisionError: an unknown class, a number out of bounds, or a label of another kind.
     """
     label = decision.label
+    at = f"{dataset.name}, row {quote(decision.row_key)}"
+    if decision.element and not has_elements(dataset):
+        raise DecisionError(f"{at}: found the element {quote(decision.element)}, but a row has one label: leave it out")
     if label is None:
         return
-    where = f"{dataset.name}, row {quote(decision.row_key)}: label {quote(label)}"
+    where = f"{at}: label {quote(label if not isinstance(label, BoxLabel | NoBox | RegionLabel) else str(label))}"
+    if has_elements(dataset):
+        _check_element(dataset, decision, where)
+        return
     if dataset.numeric_label is not None:
         is_number = isinstance(label, float | int) and not isinstance(label, bool)
         if not is_number or not dataset.numeric_label.find_allowed(np.array([label], dtype=np.float64))[0]:
@@ -58,6 +63,26 @@ def check_decision(dataset: Dataset, decision: Decision) -> None:
         names = label
     else:
         raise DecisionError(f"{where}, expected a list of classes")
+    _require_classes(dataset, names, where)
+
+
+def _check_element(dataset: Dataset, decision: Decision, where: str) -> None:
+    """Refuse a label that a box or a region of an image cannot have."""
+    label = decision.label
+    if not decision.element:
+        raise DecisionError(f"{where}: the classes of an image are those of its parts: name a box or region as element")
+    if not isinstance(label, BoxLabel | NoBox | RegionLabel):
+        raise DecisionError(f"{where}, expected that of a box or region")
+    if (decision.given_label is None and isinstance(label, NoBox)) or (
+        decision.given_label is not None
+        and isinstance(label, RegionLabel) != isinstance(decision.given_label, RegionLabel)
+    ):
+        raise DecisionError(f"{where}, which element {quote(decision.element)} cannot have")
+    if isinstance(label, BoxLabel) or (isinstance(label, RegionLabel) and label.class_name != BACKGROUND):
+        _require_classes(dataset, [label.class_name], where)
+
+
+def _require_classes(dataset: Dataset, names: list[str], where: str) -> None:
     if unknown := [name for name in names if name not in dataset.class_names]:
         raise DecisionError(
             f"{where}: {quote(unknown[0])} is none of the classes {', '.join(dataset.class_names[:20])}"
@@ -95,9 +120,8 @@ def list_corrections(
         ``given_label`` is that of the decision. Labels are texts; a set of classes as its source writes it.
     """
     first = ~keys.duplicated().to_numpy()
-    now = pd.DataFrame({"row_id": raw["row_id"], "given": read_given_labels(dataset, raw)})[first]
-    now.index = pd.Index(keys[first])
-    known, rows = now.index, []
+    there, given = raw[first], read_given_labels(dataset, raw)[first]
+    known, rows = pd.Index(keys[first]), list[dict[str, Any]]()
     places = known.get_indexer(pd.Index([finding.row_key for finding in standings]))
     for (finding, standing), place in zip(standings.items(), places, strict=True):
         latest = standing.in_force or standing.entries[-1]
@@ -105,10 +129,14 @@ def list_corrections(
         rows.append(
             {
                 "row_key": finding.row_key,
-                "row_id": now["row_id"].iloc[place] if place >= 0 else None,
+                "row_id": there["row_id"].iloc[place] if place >= 0 else None,
                 "issue_type": finding.issue_type,
                 "element": finding.element,
-                "state": _judge(dataset, standing, now["given"].iloc[place], is_there=bool(place >= 0)),
+                "state": (
+                    _judge(dataset, standing, there.iloc[place].to_dict(), given.iloc[place])
+                    if place >= 0
+                    else "outdated"
+                ),
                 "given_label": to_text(dataset, decision.given_label),
                 "decision": (
                     "; ".join(f"{one.decision.reviewer}: {describe_answer(one.decision)}" for one in standing.entries)
@@ -138,12 +166,17 @@ def correct_dataset(
 
     Returns:
         All rows in source order: ``row_key``, the columns of the source, ``corrected_label`` in the form of the label,
-        ``label_source`` (``given`` or ``reviewed``) and ``is_excluded``.
+        ``label_source`` (``given`` or ``reviewed``) and ``is_excluded``; of images also the columns of
+        ``correct_images``. With a token its sentence is excluded, which would be another one without it.
     """
+    if has_elements(dataset):
+        return _correct_image_table(dataset, raw, keys, corrections)
     of_labels = corrections[(corrections["state"] == "in force") & (corrections["element"] == "")]
     decided = of_labels[of_labels["issue_type"] == LABEL_ISSUE].set_index("row_key")
     new = keys.map(decided.loc[decided["decision"] == "label is", "decided_label"])
-    excluded = set(of_labels.loc[of_labels["decision"] == "exclude the row", "row_key"])
+    is_excluded = keys.isin(_list_excluded(of_labels))
+    if has_tokens(dataset, raw):
+        is_excluded = is_excluded.groupby((raw["position"] == 1).cumsum()).transform("any")
     reviewed = set(decided.index[decided["decision"].isin(["label is", "given is right"])])
     labels = raw[dataset.label]
     if dataset.numeric_label is not None:
@@ -154,25 +187,74 @@ def correct_dataset(
             changed = changed.astype(labels.dtype)
     return raw.assign(
         corrected_label=changed,
-        label_source=pd.Categorical(np.where(keys.isin(reviewed), REVIEWED, GIVEN), categories=[GIVEN, REVIEWED]),
-        is_excluded=keys.isin(excluded),
+        label_source=_name_sources(keys, reviewed),
+        is_excluded=is_excluded,
         row_key=keys,
     )
 
 
+def list_examples(panel: Panel, corrected: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFrame:
+    """Return the decided label of each example of several annotators: single labels of theirs are not corrected.
+
+    Args:
+        panel: how the dataset is read.
+        corrected: corrected dataset, a row for each label.
+        corrections: see ``list_corrections``.
+
+    Returns:
+        One row for each example in source order: its name, ``label``, missing where none was decided, ``label_source``
+        and ``is_excluded``.
+    """
+    first = corrected[~corrected[panel.example].duplicated()]
+    decided = corrections[(corrections["state"] == "in force") & (corrections["decision"] == "label is")]
+    is_decided = first["row_key"].isin(decided["row_key"])
+    return pd.DataFrame(
+        {
+            panel.example: first[panel.example],
+            "label": first["corrected_label"].astype(object).where(is_decided),
+            "label_source": first["label_source"],
+            "is_excluded": first["is_excluded"],
+        }
+    ).reset_index(drop=True)
+
+
+def _correct_image_table(
+    dataset: Dataset, raw: pd.DataFrame, keys: pd.Series[str], corrections: pd.DataFrame
+) -> pd.DataFrame:
+    in_force = corrections[corrections["state"] == "in force"]
+    of_elements = in_force[(in_force["element"] != "") & (in_force["decision"] == "label is")]
+    definite = in_force["decision"].isin(["label is", "given is right"])
+    return raw.assign(
+        **correct_images(dataset, raw, keys, of_elements),
+        label_source=_name_sources(keys, set(in_force.loc[definite, "row_key"])),
+        is_excluded=keys.isin(_list_excluded(in_force)),
+        row_key=keys,
+    )
+
+
+def _list_excluded(in_force: pd.DataFrame) -> set[str]:
+    return set(in_force.loc[in_force["decision"] == "exclude the row", "row_key"])
+
+
+def _name_sources(keys: pd.Series[str], reviewed: set[str]) -> pd.Categorical:
+    return pd.Categorical(np.where(keys.isin(reviewed), REVIEWED, GIVEN), categories=[GIVEN, REVIEWED])
+
+
 def to_text(dataset: Dataset, label: Value | None) -> str | None:
-    """Return a label as text: a set of classes in the order of the classes, a number as Python writes it."""
+    """Return a label as text, as ``ReviewedRows.decide`` reads it: a set of classes as the source writes it."""
     if label is None:
         return None
     is_set = isinstance(label, list)
     return (dataset.label_separator or "|").join(_sort_classes(dataset, label)) if is_set else str(label)
 
 
-def _judge(dataset: Dataset, standing: Standing, given: Any, *, is_there: bool) -> State:
+def _judge(dataset: Dataset, standing: Standing, row: Mapping[Any, Any], given: Any) -> State:
+    """Say how a finding stands whose row is there, with its given label."""
     latest = standing.in_force or standing.entries[-1]
     decision = latest.decision
-    if not is_there:
-        return "outdated"
+    if decision.element:
+        state = judge_element(dataset, decision, row)
+        return "conflict" if state == "in force" and standing.in_conflict else state
     then, decided = (_to_comparable(dataset, label) for label in (decision.given_label, decision.label))
     if decision.verdict == "label is" and given == decided and given != then:
         return "done"

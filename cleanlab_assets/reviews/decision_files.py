@@ -1,7 +1,7 @@
 """Decisions as a CSV file: a line for each entry of the ledger, and such a file read back.
 
-Columns: ``row`` (row id or row key), ``decision`` and, where they apply, ``label``, ``reviewer``, ``note`` and
-``issue_type``. What the ledger adds when it writes a file, such as the time, is not read.
+Columns: ``row`` (row id or row key), ``decision`` and, where they apply, ``label``, ``reviewer``, ``note``,
+``issue_type`` and ``element``. What the ledger adds when it writes a file, such as the time, is not read.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.text_files import open_csv
-from cleanlab_assets.reviews.corrections import DecisionError, to_text
-from cleanlab_assets.reviews.decisions import LABEL_ISSUE
+from cleanlab_assets.reviews.corrections import to_text
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE, DecisionError, RegionLabel
+from cleanlab_assets.reviews.elements import parse_element_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.reviews.decisions import Decision, Entry
     from cleanlab_assets.reviews.rows import ReviewedRows
 
-COLUMNS = ("row", "decision", "label", "reviewer", "note", "issue_type")
+COLUMNS = ("row", "decision", "label", "reviewer", "note", "issue_type", "element")
 REQUIRED = ("row", "decision")
 WRITTEN = (*COLUMNS, "given_label", "entry", "made_at", "rule", "undone_by")
 
@@ -33,6 +34,16 @@ class ReadDecisions(NamedTuple):
 
     decisions: list[Decision]
     tokens: list[str]
+
+
+def is_file_of_decisions(path: Path) -> bool:
+    """Whether a CSV file has the columns that one of decisions must have.
+
+    Raises:
+        TextFileError: the file is no CSV.
+    """
+    with open_csv(path) as reader:
+        return set(REQUIRED) <= {name.strip() for name in next(reader, [])}
 
 
 def read_decisions(path: Path, rows: ReviewedRows, *, reviewer: str) -> ReadDecisions:
@@ -70,6 +81,8 @@ def read_decisions(path: Path, rows: ReviewedRows, *, reviewer: str) -> ReadDeci
                     reviewer=said.get("reviewer", "").strip() or reviewer,
                     note=said.get("note", ""),
                     issue_type=said.get("issue_type", "").strip() or LABEL_ISSUE,
+                    element=said.get("element", ""),
+                    suggestion=_read_region(said),
                 )
                 found.decisions.append(decision)
                 found.tokens.append(_make_token(decision, said))
@@ -98,6 +111,7 @@ def write_decisions(entries: Iterable[Entry], rows: ReviewedRows, rules: Mapping
                 "reviewer": decision.reviewer,
                 "note": decision.note,
                 "issue_type": decision.issue_type,
+                "element": decision.element,
                 "given_label": to_text(rows.dataset, decision.given_label),
                 "entry": entry.number,
                 "made_at": entry.made_at.isoformat(),
@@ -106,6 +120,13 @@ def write_decisions(entries: Iterable[Entry], rows: ReviewedRows, rules: Mapping
             }
         )
     return stream.getvalue()
+
+
+def _read_region(said: Mapping[str, str]) -> RegionLabel | None:
+    """Return the pixels of a region that a line names, which no given mask may show as one."""
+    given = said.get("given_label", "")
+    label = parse_element_label(given) if said.get("element") and given else None
+    return label if isinstance(label, RegionLabel) else None
 
 
 def _make_token(decision: Decision, said: Mapping[str, str]) -> str:

@@ -5,19 +5,81 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cleanlab_assets.datasets.errors import UnreadableInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Verdict = Literal["given is right", "label is", "unclear", "exclude the row"]
 VERDICTS: tuple[Verdict, ...] = ("given is right", "label is", "unclear", "exclude the row")
-Value = str | float | list[str]
-"""A label: a class, a number, or a set of classes."""
+Coordinate = Annotated[float, Field(allow_inf_nan=False)]
 LABEL_ISSUE = "label"
 """The issue type of a doubtful label, as Datalab names it."""
+
+
+class DecisionError(UnreadableInputError):
+    """A decision that the dataset does not allow; the message says what was found and what is allowed."""
+
+
+class BoxLabel(BaseModel):
+    """A box and its class.
+
+    Attributes:
+        class_name: its class.
+        corners: x1, y1, x2, y2 in pixels, the last two just outside.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["box"] = "box"
+    class_name: str = Field(min_length=1)
+    corners: tuple[Coordinate, Coordinate, Coordinate, Coordinate]
+
+    def __str__(self) -> str:
+        return f"{self.class_name}@{','.join(_write_number(edge) for edge in self.corners)}"
+
+
+class NoBox(BaseModel):
+    """No box: there is no object in the place of a given one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["no box"] = "no box"
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class RegionLabel(BaseModel):
+    """Pixels of a picture and the one class that all of them have.
+
+    Attributes:
+        class_name: their class; ``background`` where they belong to no object.
+        width: of the picture.
+        height: of the picture.
+        runs: which pixels, as packed run lengths, see ``outlines.pack_runs``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["region"] = "region"
+    class_name: str = Field(min_length=1)
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    runs: str = Field(min_length=1)
+
+    def __str__(self) -> str:
+        return f"{self.class_name} {self.width}x{self.height} {self.runs}"
+
+
+ElementLabel = BoxLabel | NoBox | RegionLabel
+"""The label of a part of a row: of a box, or of a region of a mask."""
+Value = str | float | list[str] | Annotated[ElementLabel, Field(discriminator="kind")]
+"""A label: a class, a number, a set of classes, or that of a box or a region of an image."""
 
 
 class Seen(BaseModel):
@@ -47,7 +109,7 @@ class Decision(BaseModel):
         dataset: name of the dataset.
         row_key: key of the row, see ``row_keys``.
         issue_type: what was found, as Datalab names it; ``label`` for a doubtful label.
-        element: what of the row is meant, where it has several labels; empty where it is the row.
+        element: what of the row is meant, where it has several labels, see ``elements``; empty where it is the row.
         given_label: the label that the row had.
         verdict: what was decided.
         label: the right label, with ``label is``.
@@ -167,4 +229,15 @@ def find_standings(entries: Iterable[Entry]) -> dict[Finding, Standing]:
 def describe_answer(decision: Decision) -> str:
     """Say in words what was decided, such as ``label is 'cat'``."""
     label: Any = decision.label
-    return decision.verdict if label is None else f"{decision.verdict} {label!r}"
+    return decision.verdict if label is None else f"{decision.verdict} {describe_value(label)}"
+
+
+def describe_value(label: Value) -> str:
+    """Say in words what a label is, such as ``'cat'``, or ``cat@10,20,30,40`` of a box."""
+    if isinstance(label, RegionLabel):
+        return f"{label.class_name} (a region)"
+    return str(label) if isinstance(label, BoxLabel | NoBox) else repr(label)
+
+
+def _write_number(number: float) -> str:
+    return str(int(number)) if number.is_integer() else repr(number)

@@ -17,8 +17,8 @@ import pandas as pd
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.text_files import read_json
-from cleanlab_assets.reviews.corrections import DecisionError
 from cleanlab_assets.reviews.decision_files import ReadDecisions
+from cleanlab_assets.reviews.decisions import DecisionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,6 +60,15 @@ def write_tasks(rows: ReviewedRows, label_issues: pd.DataFrame, *, model: str) -
             }
         )
     return tasks
+
+
+def is_export(path: Path) -> bool:
+    """Whether a JSON file is a list, as exports of Label Studio are.
+
+    Raises:
+        TextFileError: the file is no JSON.
+    """
+    return isinstance(read_json(path), list)
 
 
 def read_export(path: Path, rows: ReviewedRows, *, reviewer: str) -> ReadDecisions:

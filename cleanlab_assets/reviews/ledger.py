@@ -14,11 +14,12 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from cleanlab_assets.datasets.errors import cut
 from cleanlab_assets.reviews.database import ENTRIES, RULES, LedgerError, now, open_database
 from cleanlab_assets.reviews.decisions import Decision, Entry, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cleanlab_assets.reviews.database import Database
 
@@ -89,8 +90,10 @@ class Ledger:
         """
         made_at = now()
         with self._database.write() as connection:
-            asked = sa.select(ENTRIES).where(ENTRIES.c.number.in_(numbers))
-            found = {row["number"]: row for row in connection.execute(asked).mappings()}
+            found: dict[int, Any] = {}
+            for some in _cut(numbers):
+                asked = sa.select(ENTRIES).where(ENTRIES.c.number.in_(some))
+                found |= {row["number"]: row for row in connection.execute(asked).mappings()}
             if absent := sorted(set(numbers) - found.keys()):
                 raise LedgerError(f"the ledger has no entry {absent[0]}")
             if undos := [number for number, row in found.items() if row["verdict"] == UNDO]:
@@ -113,10 +116,24 @@ class Ledger:
             try:
                 connection.execute(ENTRIES.insert(), rows)
             except IntegrityError as error:
-                raise LedgerError(f"one of the entries {list(numbers)} was taken back before") from error
+                raise LedgerError(f"one of the entries {cut(str(list(numbers)))} was taken back before") from error
             tokens = [row["token"] for row in rows]
             known = self._find_tokens(connection, tokens)
             return [known[token] for token in tokens]
+
+    def find_entries_of_rule(self, number: int) -> list[int]:
+        """Return the numbers of the entries that follow from a rule and still count, in order.
+
+        Raises:
+            LedgerError: there is no such rule, or all of it was taken back before.
+        """
+        undone = sa.select(ENTRIES.c.undoes).where(ENTRIES.c.undoes.is_not(None))
+        asked = sa.select(ENTRIES.c.number).where(ENTRIES.c.rule == number, ENTRIES.c.number.not_in(undone))
+        with self._database.read() as connection:
+            found = list(connection.execute(asked.order_by(ENTRIES.c.number)).scalars())
+        if not found:
+            raise LedgerError(f"the ledger has no rule {number} of which an entry still counts")
+        return found
 
     def read(self, dataset: str) -> list[Entry]:
         """Return every decision on a dataset in the order of the ledger, also those that were taken back."""
@@ -163,8 +180,8 @@ class Ledger:
     @staticmethod
     def _find_tokens(connection: sa.Connection, tokens: Sequence[str]) -> dict[str, int]:
         found: dict[str, int] = {}
-        for start in range(0, len(tokens), 500):  # so many values a statement are no trouble anywhere
-            asked = sa.select(ENTRIES.c.token, ENTRIES.c.number).where(ENTRIES.c.token.in_(tokens[start : start + 500]))
+        for some in _cut(tokens):
+            asked = sa.select(ENTRIES.c.token, ENTRIES.c.number).where(ENTRIES.c.token.in_(some))
             found |= {row.token: row.number for row in connection.execute(asked)}
         return found
 
@@ -185,6 +202,12 @@ def open_ledger(url: str) -> Ledger:
         MissingExtraError: PostgreSQL is asked for, and its driver is not installed.
     """
     return Ledger(open_database(url))
+
+
+def _cut(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Cut values into parts of which a statement may name all, in any database."""
+    for start in range(0, len(values), 500):
+        yield values[start : start + 500]
 
 
 def _to_row(decision: Decision, token: str, made_at: str, rule: int | None) -> dict[str, Any]:

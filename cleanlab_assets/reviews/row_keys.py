@@ -31,6 +31,11 @@ class RowKeys(NamedTuple):
     notes: tuple[str, ...]
 
 
+def has_tokens(dataset: Dataset, raw: pd.DataFrame) -> bool:
+    """Whether the rows of a raw table are the tokens of sentences."""
+    return bool(dataset.parts) and {"sentence", "position"} <= set(raw.columns)
+
+
 def name_row_keys(dataset: Dataset, raw: pd.DataFrame) -> RowKeys:
     """Return the key of each row of a raw table.
 
@@ -48,7 +53,7 @@ def name_row_keys(dataset: Dataset, raw: pd.DataFrame) -> RowKeys:
     """
     if dataset.panel is not None:
         return RowKeys(raw[dataset.panel.example].astype(str).rename("row_key"), ())
-    if {"sentence", "position"} <= set(raw.columns) and dataset.parts:
+    if has_tokens(dataset, raw):
         return RowKeys(_name_tokens(raw), ())
     if dataset.id_column is not None:
         own = raw[dataset.id_column].astype(object)

@@ -7,8 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cleanlab_assets.datasets.errors import quote
-from cleanlab_assets.reviews.corrections import DecisionError, check_decision, read_given_labels
-from cleanlab_assets.reviews.decisions import LABEL_ISSUE, VERDICTS, Decision, Seen
+from cleanlab_assets.reviews.corrections import check_decision, read_given_labels
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE, VERDICTS, Decision, DecisionError, Seen
+from cleanlab_assets.reviews.element_answers import (
+    ELEMENT_ANSWERS,
+    Answer,
+    answer_of_element,
+    find_given_element,
+    require_within,
+)
+from cleanlab_assets.reviews.elements import has_elements
 from cleanlab_assets.reviews.row_keys import name_row_keys
 
 if TYPE_CHECKING:
@@ -79,44 +87,76 @@ class ReviewedRows:
         note: str = "",
         issue_type: str = LABEL_ISSUE,
         seen: Seen | None = None,
+        element: str = "",
+        suggestion: Value | None = None,
     ) -> Decision:
         """Make a decision of what people write.
 
         Args:
             row: row id or row key.
-            verdict: one of ``VERDICTS``.
-            label: the right label, with ``label is``, see ``parse_label``.
+            verdict: one of ``answers``.
+            label: the right label, with ``label is``, see ``parse_label``, or a class with ``class is``.
             reviewer: who decides.
             note: what they add.
             issue_type: what was found.
             seen: what they saw.
+            element: what of the row is meant, see ``elements``; empty where it is the row.
+            suggestion: what an audit suggests for the element, if one is at hand: the label that is taken with
+                ``take the predicted box``, and the pixels of a predicted region.
 
         Raises:
-            DecisionError: there is no such row or verdict, or the dataset has no such label.
+            DecisionError: there is no such row, element or verdict, or the dataset has no such label.
         """
         place = self.find(row)
         where = f"{self.dataset.name}, row {quote(row)}"
-        if verdict not in VERDICTS:
-            raise DecisionError(f"{where}: decision {quote(verdict)}, expected one of {', '.join(VERDICTS)}")
-        has_label = bool(label) or (verdict == "label is" and self.dataset.label_separator is not None)
-        if has_label != (verdict == "label is"):
-            told = f"label {quote(label)}" if label else "no label"
-            raise DecisionError(f"{where}: {verdict!r} with {told}: a label comes with 'label is', and only there")
+        if verdict not in self.answers:
+            raise DecisionError(f"{where}: decision {quote(verdict)}, expected one of {', '.join(self.answers)}")
         if not reviewer:
             raise DecisionError(f"{where}: nobody is named who decided: name the reviewer")
+        if verdict == "exclude the row" and has_elements(self.dataset):
+            element = ""  # an image is excluded as a whole, whatever of it was shown
+        if element and has_elements(self.dataset):
+            answer = self._answer_of_element(place, element, verdict, label, suggestion, f"{where}, {quote(element)}")
+        else:
+            answer = self._answer_of_row(place, verdict, label, where)
         decision = Decision(
             dataset=self.dataset.name,
             row_key=self.keys.iloc[place],
             issue_type=issue_type,
-            given_label=self.given.iloc[place],
-            verdict=verdict,
-            label=self.parse_label(label) if has_label else None,
+            element=element,
+            given_label=answer.given,
+            verdict=answer.verdict,
+            label=answer.label,
             reviewer=reviewer,
             note=note,
             seen=seen or Seen(),
         )
         check_decision(self.dataset, decision)
         return decision
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What may be decided of a row or of a part of it."""
+        return (*VERDICTS, *ELEMENT_ANSWERS) if has_elements(self.dataset) else VERDICTS
+
+    def _answer_of_element(  # noqa: PLR0917
+        self, place: int, element: str, said: str, label: str, suggestion: Value | None, where: str
+    ) -> Answer:
+        row = self.raw.iloc[place].to_dict()
+        given = find_given_element(row, element, self.dataset.class_names, suggestion, where=where)
+        answer = answer_of_element(said, label, element=element, given=given, suggestion=suggestion, where=where)
+        require_within(answer.label, row, where)
+        return answer
+
+    def _answer_of_row(self, place: int, said: str, label: str, where: str) -> Answer:
+        if said in ELEMENT_ANSWERS:
+            raise DecisionError(f"{where}: {said!r} is said of a box or region: name it as element")
+        has_label = bool(label) or (said == "label is" and self.dataset.label_separator is not None)
+        if has_label != (said == "label is"):
+            told = f"label {quote(label)}" if label else "no label"
+            raise DecisionError(f"{where}: {said!r} with {told}: a label comes with 'label is', and only there")
+        verdict = next(verdict for verdict in VERDICTS if verdict == said)
+        return Answer(self.given.iloc[place], verdict, self.parse_label(label) if has_label else None)
 
     def parse_label(self, text: str) -> Value:
         """Read a label as people write it: a class, a number, or classes with the dataset's separator between them.

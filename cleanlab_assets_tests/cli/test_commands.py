@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("audit", "run", "sweep", "gate", "list", "describe", "download-data", "ai-report"),
-    *("review", "decide", "undo", "decisions", "import-decisions", "export-tasks", "export", "end-run"),
+    *("review", "decide", "decide-all", "undo", "decisions", "import-decisions", "export-tasks", "export", "end-run"),
 )
 
 
@@ -112,6 +112,7 @@ LONG = "x" * 10_000
         ["list", LONG],
         ["end-run", LONG],
         ["decide", "-d", LONG, "1", "unclear"],
+        ["decide-all", "-d", LONG, "--merge", "a", "b"],
         ["decisions", "-d", LONG],
         ["import-decisions", LONG],
         ["import-decisions", __file__, "-d", LONG],

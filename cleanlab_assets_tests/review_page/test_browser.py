@@ -11,7 +11,7 @@ import pytest
 from cleanlab_assets.review_page.app import ReviewPage
 from cleanlab_assets.review_page.security import LOOPBACK_NAMES
 from cleanlab_assets.review_page.server import listen
-from cleanlab_assets.reviews.ledger import LedgerError
+from cleanlab_assets.reviews.database import LedgerError
 from cleanlab_assets_tests.review_page.conftest import N_FLAGGED, SCRIPT, make_audit
 
 if TYPE_CHECKING:

@@ -13,13 +13,12 @@ import cleanlab_assets.datasets
 from cleanlab_assets.datasets.dataset import Column, Dataset, NumericLabel
 from cleanlab_assets.discovery import find_entries
 from cleanlab_assets.reviews.corrections import (
-    DecisionError,
     check_decision,
     correct_dataset,
     list_corrections,
     read_given_labels,
 )
-from cleanlab_assets.reviews.decisions import Entry, find_standings
+from cleanlab_assets.reviews.decisions import DecisionError, Entry, find_standings
 from cleanlab_assets.reviews.row_keys import name_row_keys
 from cleanlab_assets_tests.reviews.conftest import decide
 

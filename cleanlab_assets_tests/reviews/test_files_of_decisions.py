@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from cleanlab_assets.reviews.corrections import DecisionError
 from cleanlab_assets.reviews.decision_files import read_decisions, write_decisions
+from cleanlab_assets.reviews.decisions import DecisionError
 from cleanlab_assets.reviews.label_studio import read_export, write_tasks
 from cleanlab_assets.reviews.ledger import open_ledger
 from cleanlab_assets.reviews.rows import ReviewedRows

@@ -35,6 +35,7 @@ https://aclanthology.org/W03-0419
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDataset, read_section
@@ -47,6 +48,7 @@ from cleanlab_assets.datasets.tagged_sentences import (
     describe_own_tokens,
     find_tags,
 )
+from cleanlab_assets.datasets.tagged_writing import write_corrected_tags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,16 +76,20 @@ class Options(ColumnOptions):
     comment_mark: str | None = None
 
 
-def _describe(description: OwnDataset, folder: Path) -> Dataset:
-    check_parts(description, folder)
+def _make_reader(description: OwnDataset, folder: Path) -> TokenReader:
     options = read_section(Options, description.options, "options", folder / DESCRIPTION_FILE)
-    read = TokenReader(
+    return TokenReader(
         form=CONLL2003,
         options=options,
         encoding=description.encoding,
         has_header=options.header,
         comment_mark=options.comment_mark,
     )
+
+
+def _describe(description: OwnDataset, folder: Path) -> Dataset:
+    check_parts(description, folder)
+    read = _make_reader(description, folder)
     paths = [find_path(folder, file) for file in description.files.values()]
     class_names = description.class_names or find_tags(paths, read)
     return describe_own_tokens(description, folder, replace(read, class_names=class_names), class_names)
@@ -97,4 +103,5 @@ FORMAT = Format(
     files=PART_FILES,
     options=Options,
     takes_predictions=True,
+    write_corrected=partial(write_corrected_tags, _make_reader),
 )

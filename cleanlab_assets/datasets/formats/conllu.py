@@ -33,6 +33,7 @@ https://universaldependencies.org/format.html and https://universaldependencies.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, Format, OwnDataset, read_section
@@ -45,6 +46,7 @@ from cleanlab_assets.datasets.tagged_sentences import (
     describe_own_tokens,
     find_tags,
 )
+from cleanlab_assets.datasets.tagged_writing import write_corrected_tags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,10 +64,14 @@ READ_CONLLU = TokenReader(form=CONLLU, options=ColumnOptions(), encoding="utf-8"
 """Reads files as the form has them: of ten columns, in UTF-8, any tag in UPOS."""
 
 
+def _make_reader(description: OwnDataset, folder: Path) -> TokenReader:
+    options = read_section(ColumnOptions, description.options, "options", folder / DESCRIPTION_FILE)
+    return TokenReader(form=CONLLU, options=options, encoding=description.encoding)
+
+
 def _describe(description: OwnDataset, folder: Path) -> Dataset:
     check_parts(description, folder)
-    options = read_section(ColumnOptions, description.options, "options", folder / DESCRIPTION_FILE)
-    read = TokenReader(form=CONLLU, options=options, encoding=description.encoding)
+    read = _make_reader(description, folder)
     paths = [find_path(folder, file) for file in description.files.values()]
     class_names = description.class_names
     if not class_names:
@@ -82,4 +88,5 @@ FORMAT = Format(
     files=PART_FILES,
     options=ColumnOptions,
     takes_predictions=True,
+    write_corrected=partial(write_corrected_tags, _make_reader),
 )

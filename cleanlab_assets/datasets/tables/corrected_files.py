@@ -13,6 +13,7 @@ from cleanlab_assets.datasets.source_tables import LABEL_SEPARATOR
 from cleanlab_assets.datasets.tables.delimited import Dialect, TableError
 from cleanlab_assets.datasets.tables.description import TAKEN_NAMES, Columns, Options
 from cleanlab_assets.datasets.tables.files import read_source_table, suffix_of
+from cleanlab_assets.datasets.tables.json_rewriting import replace_members
 from cleanlab_assets.datasets.tables.rewriting import replace_fields
 
 if TYPE_CHECKING:
@@ -22,14 +23,24 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.descriptions import OwnDataset
     from cleanlab_assets.datasets.tables.files import SourceTable
 
+_LABELS_OF_IMAGES = ("boxes", "box_labels", "class_mask")
 DELIMITED_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
+JSON_ENDINGS = (".jsonl", ".ndjson")
 AS_TABLE = "export it with -o FILE.parquet, where the corrected label stands beside the columns of the source"
 
 
 def find_changed_labels(corrected: pd.DataFrame, label: str) -> np.ndarray:
-    """Return which rows of a corrected dataset have another label than the given one, bool of shape (n_rows,)."""
-    given, new = (corrected[name].astype(object) for name in (label, "corrected_label"))
-    return ((given != new) & ~(given.isna() & new.isna())).to_numpy(dtype=bool)
+    """Return which rows of a corrected dataset have another label than the given one, bool of shape (n_rows,).
+
+    Of an image the label is each of its boxes and its mask.
+    """
+    given_by_new = {"corrected_label": label, **{f"corrected_{name}": name for name in _LABELS_OF_IMAGES}}
+    is_changed = np.zeros(len(corrected), dtype=bool)
+    for new_name, given_name in given_by_new.items():
+        if new_name in corrected:
+            given, new = (corrected[name].astype(object) for name in (given_name, new_name))
+            is_changed |= ((given != new) & ~(given.isna() & new.isna())).to_numpy(dtype=bool)
+    return is_changed
 
 
 def write_corrected_files(description: OwnDataset, folder: Path, corrected: pd.DataFrame) -> dict[str, bytes]:
@@ -89,6 +100,16 @@ def _write(
             path.read_bytes(),
             path.name,
             source.form.dialect or Dialect(),
+            column=column,
+            new={lines[place]: text for place, text in labels.items()},
+            left_out={line for line, is_out in zip(lines, excluded, strict=True) if is_out},
+            encoding=encoding,
+        )
+    if path.suffix.lower() in JSON_ENDINGS:
+        lines = source.numbers.tolist()
+        return replace_members(
+            path.read_bytes(),
+            path.name,
             column=column,
             new={lines[place]: text for place, text in labels.items()},
             left_out={line for line, is_out in zip(lines, excluded, strict=True) if is_out},

@@ -21,6 +21,8 @@ from cleanlab_assets.datasets.boxes import SAME_OBJECT_IOU, codes_of, find_overl
 from cleanlab_assets.families.object_detection.lean_objectlab import score_with_objectlab
 from cleanlab_assets.methods.ranking import rank_by_quality
 from cleanlab_assets.methods.training_set import judge_beside_train_rows
+from cleanlab_assets.reviews.decisions import BoxLabel, NoBox
+from cleanlab_assets.reviews.elements import name_boxes, name_missing_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,11 +45,13 @@ FLAG_BELOW = 0.5
 BOX_COLUMNS = (
     "row_id",
     "box",
+    "element",
     "issue",
     "given_class",
     "suggested_class",
     "given_box",
     "suggested_box",
+    "suggestion",
     "probability",
     "label_quality",
     "is_box_issue",
@@ -86,8 +90,9 @@ def judge_boxes(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBo
 
     Returns:
         One row for each given box and each overlooked object, worst first, with ``BOX_COLUMNS``: ``box`` is the
-        position of the given box, -1 for an overlooked object; ``issue`` the kind of lowest quality, ``label_quality``
-        that quality; boxes are JSON texts.
+        position of the given box, -1 for an overlooked object, and ``element`` its name in reviews; ``issue`` the kind
+        of lowest quality, ``label_quality`` that quality; boxes are JSON texts. ``suggestion`` is the label that it
+        should have, as JSON of ``BoxLabel`` or ``NoBox``.
     """
     records: list[dict[str, Any]] = []
     for image, predicted in zip(images, predictions, strict=True):
@@ -208,6 +213,7 @@ def _judge_given_boxes(image: AnnotatedImage, predicted: ScoredBoxes, overlaps: 
     own = match_pairs(overlaps, support * is_same)
     same, rival = (_find_strongest(overlaps, np.where(chosen, support, 0)) for chosen in (is_same, ~is_same))
     sums = np.bincount(given, support * iou, minlength=len(codes))
+    elements = name_boxes(image.box_labels, image.boxes)
     for position in range(len(codes)):
         candidates = {
             BADLY_LOCATED: int(other[own[position]]) if own[position] >= 0 else -1,
@@ -227,14 +233,18 @@ def _judge_given_boxes(image: AnnotatedImage, predicted: ScoredBoxes, overlaps: 
         }
         kind = min(qualities, key=lambda name: qualities[name])
         best = candidates[kind]
+        suggested_class = image.class_names[predicted.codes[best]] if best >= 0 else ""
+        suggested_box = np.round(predicted.boxes[best], 1).tolist() if best >= 0 else None
         yield {
             "row_id": image.row_id,
             "box": position,
+            "element": elements[position],
             "issue": kind,
             "given_class": image.box_labels[position],
-            "suggested_class": image.class_names[predicted.codes[best]] if best >= 0 else "",
+            "suggested_class": suggested_class,
             "given_box": json.dumps(image.boxes[position].tolist()),
-            "suggested_box": json.dumps(np.round(predicted.boxes[best], 1).tolist() if best >= 0 else None),
+            "suggested_box": json.dumps(suggested_box),
+            "suggestion": _suggest(image, position, kind, suggested_class, suggested_box),
             "probability": float(predicted.scores[best]) if best >= 0 else 0.0,
             "label_quality": qualities[kind],
             "is_box_issue": qualities[kind] < FLAG_BELOW,
@@ -268,19 +278,39 @@ def _judge_overlooked(image: AnnotatedImage, predicted: ScoredBoxes, overlaps: O
     belongs[overlaps.second[overlaps.iou >= SAME_OBJECT_IOU]] = True
     for position in np.flatnonzero(is_likely & ~belongs):
         probability = float(predicted.scores[position])
+        suggested_class = image.class_names[predicted.codes[position]]
+        suggested_box = np.round(predicted.boxes[position], 1).tolist()
+        suggestion = _suggest_box(image, suggested_class, suggested_box)
         yield {
             "row_id": image.row_id,
             "box": -1,
+            "element": name_missing_box(suggested_class, suggestion.corners),
             "issue": OVERLOOKED,
             "given_class": "",
-            "suggested_class": image.class_names[predicted.codes[position]],
+            "suggested_class": suggested_class,
             "given_box": json.dumps(None),
-            "suggested_box": json.dumps(np.round(predicted.boxes[position], 1).tolist()),
+            "suggested_box": json.dumps(suggested_box),
+            "suggestion": suggestion.model_dump_json(),
             "probability": probability,
             "label_quality": 1 - probability,
             "is_box_issue": probability > 1 - FLAG_BELOW,
             f"{OVERLOOKED}_quality": 1 - probability,
         }
+
+
+def _suggest(
+    image: AnnotatedImage, position: int, kind: str, suggested_class: str, suggested_box: list[float] | None
+) -> str:
+    """Return the label that a given box should have if it has the issue, as JSON."""
+    if suggested_box is None:
+        return NoBox().model_dump_json()
+    corners = image.boxes[position].tolist() if kind == SWAPPED else suggested_box
+    return _suggest_box(image, suggested_class, corners).model_dump_json()
+
+
+def _suggest_box(image: AnnotatedImage, class_name: str, corners: list[float]) -> BoxLabel:
+    inside = _clip_to_image(np.array([corners]), image)[0].tolist()
+    return BoxLabel(class_name=class_name, corners=tuple(inside))
 
 
 def _name_boxes(image: AnnotatedImage) -> str:

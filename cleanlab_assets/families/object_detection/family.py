@@ -24,4 +24,5 @@ OBJECT_DETECTION = TaskFamily(
     reports=("box_issues", "box_report", "retrained_model"),
     libraries=("cleanvision", "pillow"),
     picture_findings=PictureFindings(describe=describe_findings, draw=draw_findings),
+    element_issues="box_issues",
 )

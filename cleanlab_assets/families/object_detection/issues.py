@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.methods.shown import Shown
 
 BOX_SHOWN = (
-    *("rank", "row_id", "split", "box", "issue"),
+    *("rank", "row_id", "split", "element", "issue"),
     *("given_class", "suggested_class", "probability", "label_quality"),
 )
 OVERLAYS = 4
@@ -74,7 +74,7 @@ BoxIssuesTable: TypeAlias = Result[pd.DataFrame, BoxIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="4",
+    code_version="5",
     facts=BoxIssuesFacts,
     contract=TableContract(
         "BoxIssues",
@@ -83,6 +83,7 @@ BoxIssuesTable: TypeAlias = Result[pd.DataFrame, BoxIssuesFacts]
             text("row_id"),
             SPLIT,
             count("box", -1),
+            *filled("element", "suggestion"),
             category("issue", *BOX_ISSUE_KINDS),
             LABEL_QUALITY,
             flag("is_box_issue"),

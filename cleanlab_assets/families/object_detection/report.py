@@ -56,10 +56,10 @@ ACTIONS = {
 LEAST_PROBABILITY_SHOWN = 0.5
 FIGURES_OF_A_KIND = 4
 TABLE_COLUMNS = (
-    *("row_id", "split", "box", "given_class", "suggested_class", "probability", "label_quality"),
+    *("row_id", "split", "element", "given_class", "suggested_class", "probability", "label_quality"),
     *("given_box", "suggested_box"),
 )
-ABSENT_COLUMNS = {OVERLOOKED: ("box", "given_class", "given_box"), EXTRA: ("suggested_class", "suggested_box")}
+ABSENT_COLUMNS = {OVERLOOKED: ("given_class", "given_box"), EXTRA: ("suggested_class", "suggested_box")}
 """What a kind of issue has none of: nobody gave an overlooked object, and nothing is suggested for an empty box."""
 
 
@@ -106,7 +106,7 @@ def _build_kind(kind: str, images: Sequence[AnnotatedImage], boxes: pd.DataFrame
     table = Table(
         "Flagged boxes",
         flagged[columns].reset_index(drop=True),
-        "Worst first. Boxes are x1, y1, x2, y2 in pixels.",
+        "Worst first. Boxes are x1, y1, x2, y2 in pixels; decisions name the element.",
         max_rows=25,
         full_table=full_table,
     )
@@ -146,7 +146,7 @@ def _build_classes(
     )
 
 
-@step(storage="html", code_version="2", value=str, shows_catalogue=True)
+@step(storage="html", code_version="3", value=str, shows_catalogue=True)
 def box_report(
     context: StepContext,
     training_set: ImagesTrainingSetTable,

@@ -6,7 +6,13 @@ from cleanlab_assets.families.family import PictureFindings, TaskFamily
 from cleanlab_assets.families.images.checks import IMAGE_CHECKS
 from cleanlab_assets.families.images.steps import collect_data_issues, image_issues
 from cleanlab_assets.families.segmentation.checks import detection_power, probabilities_are_valid
-from cleanlab_assets.families.segmentation.issues import class_confusions, class_summary, label_issues, pixel_issues
+from cleanlab_assets.families.segmentation.issues import (
+    class_confusions,
+    class_summary,
+    label_issues,
+    pixel_issues,
+    region_issues,
+)
 from cleanlab_assets.families.segmentation.overlays import describe_findings, draw_findings
 from cleanlab_assets.families.segmentation.predictions import predictions
 from cleanlab_assets.families.segmentation.report import mask_report
@@ -23,6 +29,7 @@ SEGMENTATION = TaskFamily(
         predictions,
         pixel_issues,
         label_issues,
+        region_issues,
         class_summary,
         class_confusions,
         mask_report,
@@ -33,4 +40,5 @@ SEGMENTATION = TaskFamily(
     reports=("label_issues", "mask_report", "retrained_model"),
     libraries=("cleanvision", "pillow"),
     picture_findings=PictureFindings(describe=describe_findings, draw=draw_findings),
+    element_issues="region_issues",
 )

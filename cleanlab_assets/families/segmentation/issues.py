@@ -17,12 +17,14 @@ from cleanlab_assets.families.contracts import (
     TableContract,
     count,
     filled,
+    flag,
     share,
     text,
 )
 from cleanlab_assets.families.label_issues import store_label_issues
 from cleanlab_assets.families.segmentation.mask_quality import find_mask_issues
 from cleanlab_assets.families.segmentation.overlays import draw_worst_masks
+from cleanlab_assets.families.segmentation.region_issues import list_region_issues
 from cleanlab_assets.families.segmentation.regions import (
     LEAST_PIXELS,
     SURE_MARGIN,
@@ -168,6 +170,48 @@ def label_issues(
         notes=[],
     )
     return store_label_issues(pixel_issues.value[shown].copy(), training_set.value, facts)
+
+
+REGION_ISSUE_COLUMNS = (
+    *("rank", "row_id", "split", "element", "given_class"),
+    *("suggested_class", "n_pixels", "is_region_issue"),
+)
+
+
+@step(
+    "pandas",
+    code_version="1",
+    contract=TableContract(
+        "RegionIssues",
+        "Every connected region of one given class for which one other class is suggested, worst image first.",
+        (
+            text("row_id"),
+            SPLIT,
+            *filled("element", "given_class", "suggested_class", "suggestion"),
+            count("n_pixels", 1),
+            flag("is_region_issue"),
+            RANK,
+        ),
+    ),
+)
+def region_issues(
+    context: StepContext, training_set: ImagesTrainingSetTable, pixel_issues: PixelIssuesTable
+) -> PlainTable:
+    """Every region where given and suggested mask differ, one class each: what a reviewer decides of.
+
+    Those of the worst image come first, the larger ones before the smaller. A region is flagged where it is as large as
+    one that is judged at all, and its image is flagged.
+    """
+    images = read_masked_images(audited_rows(training_set.value), context.dataset.class_names)
+    table = list_region_issues(images, pixel_issues.value, context.dataset.class_names)
+
+    def show() -> dict[str, Shown]:
+        return {
+            "n_region_issues": int(table["is_region_issue"].sum()),
+            "worst_regions": TableView(table, WORST_ROWS, REGION_ISSUE_COLUMNS),
+        }
+
+    return Result(value=table, facts=NoFacts(), show=show)
 
 
 @step(

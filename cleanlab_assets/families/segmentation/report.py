@@ -41,6 +41,7 @@ LABEL_COLUMNS = (
     "worst_suggested_class",
     "object_quality",
 )
+REGION_COLUMNS = ("row_id", "split", "element", "given_class", "suggested_class", "n_pixels")
 PIXEL_COLUMNS = (
     "row_id",
     "split",
@@ -57,6 +58,7 @@ def build_segmentation_report(
     audit: ImageAudit,
     *,
     pixel_issues: pd.DataFrame,
+    region_issues: pd.DataFrame,
     class_summary: pd.DataFrame,
     class_confusions: pd.DataFrame,
     planted: PlantedDetection | None = None,
@@ -66,6 +68,7 @@ def build_segmentation_report(
     Args:
         audit: The audited images with their given masks.
         pixel_issues: One row for each image in the same order, with the masks of its issues and what is suggested.
+        region_issues: The regions where given and suggested mask differ, worst first.
         class_summary: One row for each class, background first.
         class_confusions: Pairs of given and suggested class, most frequent first.
         planted: How well planted errors were found; None without any.
@@ -86,6 +89,7 @@ def build_segmentation_report(
         last_tiles=last_tiles,
         sections=[
             _show_images(audit.images, pixel_issues, label_issues, audit.full_table),
+            _show_regions(region_issues),
             _show_pixels(pixel_issues, audit.full_table),
             _show_confusions(class_confusions),
             _show_classes(class_summary),
@@ -126,6 +130,27 @@ def _show_images(
         else {},
         badge=f"{len(flagged):,}" if len(flagged) else "none",
         figures=figures,
+        tables=[table] if len(flagged) else [],
+    )
+
+
+def _show_regions(region_issues: pd.DataFrame) -> Section:
+    flagged = region_issues.loc[region_issues["is_region_issue"], list(REGION_COLUMNS)].reset_index(drop=True)
+    table = Table(
+        "Flagged regions",
+        flagged,
+        "Those of the worst image first. The element tells the given class and the box x1, y1, x2, y2 in pixels.",
+        max_rows=25,
+        full_table="region_issues",
+    )
+    return Section(
+        key="regions",
+        title="Regions in doubt",
+        explanation="Where given and suggested mask of a flagged image differ, one given and one suggested class each.",
+        advice={"What to do": "Decide of each: `cleanlab-demo decide` takes the name of the element."}
+        if len(flagged)
+        else {},
+        badge=f"{len(flagged):,}" if len(flagged) else "none",
         tables=[table] if len(flagged) else [],
     )
 
@@ -187,13 +212,14 @@ def _show_classes(classes: pd.DataFrame) -> Section:
     )
 
 
-@step(storage="html", code_version="2", value=str, shows_catalogue=True)
+@step(storage="html", code_version="3", value=str, shows_catalogue=True)
 def mask_report(
     context: StepContext,
     training_set: ImagesTrainingSetTable,
     predictions: PredictionsTable,
     pixel_issues: PixelIssuesTable,
     label_issues: LabelIssuesTable,
+    region_issues: PlainTable,
     class_summary: PlainTable,
     class_confusions: PlainTable,
     image_issues: ImageIssuesTable,
@@ -211,6 +237,7 @@ def mask_report(
     report = build_segmentation_report(
         audit,
         pixel_issues=pixel_issues.value,
+        region_issues=region_issues.value,
         class_summary=class_summary.value,
         class_confusions=class_confusions.value,
         planted=label_issues.facts.planted,

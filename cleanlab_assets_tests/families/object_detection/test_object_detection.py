@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
 from scipy.optimize import linear_sum_assignment
 
 from cleanlab_assets.datasets.boxes import Overlaps, ScoredBoxes, box_iou, claim_boxes, codes_of
@@ -32,6 +33,8 @@ from cleanlab_assets.families.object_detection.predictions import (
     read_predictions_table,
     to_predictions_table,
 )
+from cleanlab_assets.reviews.decisions import BoxLabel, Value
+from cleanlab_assets.reviews.elements import name_boxes, parse_element_label
 from cleanlab_assets_tests.families.object_detection.scenes import draw_scene
 
 if TYPE_CHECKING:
@@ -104,6 +107,13 @@ def test_each_kind_of_error_is_found_as_what_it_is_and_corrected(
     assert table.loc["image_0", f"n_{issue}"] == 1
     assert table.loc["image_0", "rank"] == 1
     assert table.loc["image_0", "suggested_label"] == "cat dog owl"
+    suggested_label = TypeAdapter(Value).validate_json(worst["suggestion"])
+    in_place = [str(suggested_label)] if isinstance(suggested_label, BoxLabel) else []
+    given_names = name_boxes(given_images[0].box_labels, given_images[0].boxes)
+    assert worst["element"] == (f"+{in_place[0]}" if change == "drop" else given_names[worst["box"]])
+    kept = [name for name in given_names if name != worst["element"]]
+    decided = [parse_element_label(name) for name in [*kept, *in_place]]
+    assert sorted(box.class_name for box in decided if isinstance(box, BoxLabel)) == ["cat", "dog", "owl"]
     corrected = correct_boxes(given_images[0], flagged)
     assert sorted(corrected.box_labels) == ["cat", "dog", "owl"]
     order = [corrected.box_labels.index(label) for label in image.box_labels]

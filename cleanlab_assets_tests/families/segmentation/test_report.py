@@ -14,6 +14,7 @@ from cleanlab_assets.datasets.images import AnnotatedImage, encode_png
 from cleanlab_assets.families.images.report import ImageAudit
 from cleanlab_assets.families.segmentation.mask_quality import MaskIssues, find_mask_issues
 from cleanlab_assets.families.segmentation.predictions import pack_probabilities
+from cleanlab_assets.families.segmentation.region_issues import list_region_issues
 from cleanlab_assets.families.segmentation.report import WORST_IMAGES, build_segmentation_report
 from cleanlab_assets.methods.detection_power import KindDetectionPower, PlantedDetection, score_detection_power
 from cleanlab_assets.orchestration.datasets import get_dataset
@@ -69,6 +70,7 @@ def build(images: list[AnnotatedImage], found: MaskIssues, **changed: Any) -> Re
     )
     settings: dict[str, Any] = {
         "pixel_issues": pixel_issues,
+        "region_issues": list_region_issues(images, pixel_issues, CLASSES),
         "class_summary": found.classes,
         "class_confusions": found.confusions,
     }
@@ -123,6 +125,12 @@ def test_the_tables_of_the_page_are_those_of_the_audit(audited: tuple[list[Annot
     assert set(regions["row_id"]) == set(flagged["row_id"])
     assert set(regions["region_box"]) == {"4, 4, 14, 14"}
     assert set(regions["n_issue_pixels"]) == {100}
+    doubted = table(report, "regions").frame
+    assert doubted["row_id"].tolist() == flagged["row_id"].tolist()
+    assert doubted[["given_class", "suggested_class", "n_pixels"]].drop_duplicates().to_numpy().tolist() == [
+        [CLASSES[1], CLASSES[0], 100]
+    ]
+    assert doubted["element"].str.startswith(f"{CLASSES[1]}@4,4,14,14:").all()
     pd.testing.assert_frame_equal(table(report, "classes").frame, found.classes)
     pd.testing.assert_frame_equal(table(report, "confusions").frame, found.confusions)
     assert section(report, "images").badge == "3"
