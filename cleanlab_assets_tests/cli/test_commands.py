@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cleanlab_assets_tests.cli.conftest import Home
 
 COMMANDS = (
-    *("audit", "run", "sweep", "gate", "list", "describe", "download-data", "ai-report"),
+    *("audit", "run", "sweep", "gate", "accept", "list", "describe", "download-data", "ai-report"),
     *("review", "decide", "decide-all", "undo", "decisions", "import-decisions", "export-tasks", "export", "end-run"),
 )
 
