@@ -73,6 +73,14 @@ def find_last_entry(settings: Settings, dataset: str) -> int:
         return ledger.last_number(dataset)
 
 
+def find_last_entries(settings: Settings) -> dict[str, int]:
+    """Return the number of the latest entry on each dataset that has any, by its name."""
+    if not has_ledger(settings):
+        return {}
+    with open_ledger(_url_of(settings)) as ledger:
+        return ledger.last_numbers()
+
+
 def write_in_form_of_source(settings: Settings, dataset: str, table: pd.DataFrame) -> dict[str, bytes]:
     """Return the files of a user's own dataset with corrected labels, by name; empty where they cannot be written so.
 

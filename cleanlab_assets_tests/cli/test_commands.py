@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cleanlab_assets_tests.cli.conftest import Home
 
 COMMANDS = (
-    *("audit", "run", "sweep", "gate", "list", "describe", "download-data", "ai-report"),
+    *("audit", "run", "sweep", "gate", "accept", "list", "describe", "download-data", "ai-report"),
     *("decide", "undo", "decisions", "import-decisions", "export-tasks", "export", "end-run"),
 )
 
@@ -104,6 +104,8 @@ LONG = "x" * 10_000
         ["sweep", "digits", "--save-csv", LONG],
         ["gate", "-d", LONG],
         ["gate", "-m", LONG],
+        ["gate", "--format", LONG],
+        ["accept", "-d", LONG],
         ["describe", LONG],
         ["download-data", LONG],
         ["ai-report", LONG],
