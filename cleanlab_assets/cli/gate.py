@@ -127,6 +127,7 @@ def accept(
     from cleanlab_assets.orchestration.history import latest_provenance
     from cleanlab_assets.orchestration.issue_changes import accept_audit, issue_changes
     from cleanlab_assets.orchestration.partitions import Partition, partition_keys
+    from cleanlab_assets.orchestration.review_report import review_report
 
     partition, key = partition_keys(dataset, model)[MODEL], family.key(issue_changes.name)
     with open_instance() as instance:
@@ -143,7 +144,7 @@ def accept(
         configs = {} if record is None else {key: record.config}  # its settings stay as they were
         with hold_partitions(instance, family, dataset, [model], configs) as claims, RunProgress(dataset) as progress:
             materialize = prepare_runs(progress, instance, family, claims, configs=configs)
-            others = frozenset(family.asset_keys(MODEL)) - {key}
+            others = frozenset(family.asset_keys(MODEL)) - {key, family.key(review_report.name)}
             end_on_failure(family, materialize(MODEL, partition, left_out=others))
 
 

@@ -18,6 +18,7 @@ from cleanlab_assets.orchestration.datasets import datasets_of
 from cleanlab_assets.orchestration.family import Family
 from cleanlab_assets.orchestration.history import latest_materialization, latest_record
 from cleanlab_assets.orchestration.partitions import Partition
+from cleanlab_assets.orchestration.review_report import review_report
 from cleanlab_assets.orchestration.review_statistics import review_statistics
 from cleanlab_assets.orchestration.reviews import LAST_ENTRY, corrected_dataset, corrections, find_last_entries
 from cleanlab_assets.settings import Settings
@@ -25,7 +26,7 @@ from cleanlab_assets.settings import Settings
 _KEEP_SETTINGS = {KEEP_SETTINGS_TAG: "true"}
 _MADE_OF_DECISIONS: dict[Level, tuple[str, ...]] = {
     DATASET: (corrections.name, corrected_dataset.name),
-    MODEL: (review_statistics.name,),
+    MODEL: (review_statistics.name, review_report.name),
 }
 """By level the assets that decisions alone make out of date; the first one says up to which entry it reaches."""
 SECONDS_BETWEEN_LOOKS = 60
@@ -125,7 +126,7 @@ def build_decision_sensor(families: Sequence[Family], settings: Settings) -> dg.
         name="new_decisions",
         jobs=[family.jobs[family.job_name(level)] for family in families for level in (DATASET, MODEL)],
         minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
-        description="Make corrections, corrected_dataset and review_statistics anew when somebody decided something.",
+        description="Make corrections, corrected_dataset and the review of each audit anew after new decisions.",
         default_status=dg.DefaultSensorStatus.STOPPED,
     )
     def new_decisions(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:

@@ -65,7 +65,7 @@ def read_check(chain: AuditedChain, step: str, name: str) -> Any:
 
 
 def test_reviews_of_every_family(chain: AuditedChain) -> None:
-    """A first audit, then decisions of both random queues, then the audit is accepted: one test, as audits take time."""
+    """A first audit, then decisions of both random queues, then the audit is accepted: in one test, for its time."""
     rows = name_rows(chain)
     assert rows["row_key"].is_unique
     flagged = rows.loc[rows["is_label_issue"], "row_key"]
@@ -93,6 +93,7 @@ def _check_first_audit(chain: AuditedChain, rows: pd.DataFrame, flagged: set[str
     assert read_new_issues(chain.bench.instance, chain.bench.family, chain.audit.partitions[MODEL], most=3) == (0, ())
 
     statistics = chain.read("review_statistics")
+    assert "no row of this audit was reviewed yet" in chain.read("review_report")
     assert (statistics.n_decided, statistics.errors, statistics.flags.share) == (0, None, None)
     assert (statistics.flags.sample.n_rows, statistics.unflagged.n_rows) == (len(flagged), len(rows) - len(flagged))
     assert read_check(chain, "review_statistics", "precision_is_known").passed
@@ -107,7 +108,7 @@ def _check_decisions(chain: AuditedChain, flagged: list[str], unflagged: pd.Seri
         for queue, keys in decided.items():
             ledger.decide([rows.decide(key, "given is right", reviewer="ann", seen=Seen(queue=queue)) for key in keys])
     stale = find_stale(chain)
-    assert stale.keys() == {"corrections", "corrected_dataset", "review_statistics"}
+    assert stale.keys() == {"corrections", "corrected_dataset", "review_statistics", "review_report"}
     assert stale["review_statistics"] == "the ledger has new decisions"
     family, context = chain.bench.family, dg.build_sensor_context(chain.bench.instance)
     sensor: Any = build_decision_sensor(all_families(), chain.bench.settings)
@@ -125,6 +126,7 @@ def _check_decisions(chain: AuditedChain, flagged: list[str], unflagged: pd.Seri
     assert statistics.outcomes["right"] == n_flagged + n_others
     assert statistics.errors.low == statistics.errors.estimate == 0 < statistics.errors.high
     assert read_check(chain, "review_statistics", "precision_is_known").passed == (n_flagged == len(flagged))
+    assert f"{statistics.n_decided:,} rows are reviewed" in chain.read("review_report")
     assert find_stale(chain) == {}
     assert [type(found) for found in sensor(context)] == [dg.SkipReason]
 
@@ -135,7 +137,9 @@ def _check_accepted_audit(chain: AuditedChain, n_flagged: int) -> None:
     accepted = accept_audit(bench.instance, bench.family, chain.audit.partitions[MODEL], bench.settings, "ann")
     assert accepted is not None
     assert accepted.n_flagged == n_flagged
-    assert find_stale(chain) == {"issue_changes": "another audit was accepted"}
+    stale = find_stale(chain)
+    assert stale.pop("issue_changes") == "another audit was accepted"
+    assert stale.keys() == {"review_report"}
     chain.materialize(MODEL)
     facts = chain.facts("issue_changes")
     assert (facts.base_flagged, facts.is_base_accepted, facts.rule_changes) == (n_flagged, True, [])

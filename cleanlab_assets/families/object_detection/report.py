@@ -146,7 +146,7 @@ def _build_classes(
     )
 
 
-@step(storage="html", code_version="2", value=str, shows_catalogue=True)
+@step(storage="html", code_version="3", value=str, shows_catalogue=True)
 def box_report(
     context: StepContext,
     training_set: ImagesTrainingSetTable,

@@ -187,7 +187,7 @@ def _show_classes(classes: pd.DataFrame) -> Section:
     )
 
 
-@step(storage="html", code_version="2", value=str, shows_catalogue=True)
+@step(storage="html", code_version="3", value=str, shows_catalogue=True)
 def mask_report(
     context: StepContext,
     training_set: ImagesTrainingSetTable,
