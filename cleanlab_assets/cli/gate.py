@@ -61,8 +61,10 @@ def gate(
     family, model = options.choose_model(dataset, model, family_name)
     if wrong := options.check_parameters(family, dataset, [model], {}):
         fail(ExitCode.WRONG_USE, wrong[model])
-    if output_format is GateFormat.GITHUB and not os.environ.get(STEP_SUMMARY):
-        fail(ExitCode.WRONG_USE, f"--format github: {STEP_SUMMARY} is not set, expected the file of the step's summary")
+    if output_format is GateFormat.GITHUB:
+        if not os.environ.get(STEP_SUMMARY):
+            fail(ExitCode.WRONG_USE, f"--format github: {STEP_SUMMARY} is not set, expected the file of the summary")
+        options.check_output(Path(os.environ[STEP_SUMMARY]))
     from cleanlab_assets.cli.gate_formats import GateReport, name_check
     from cleanlab_assets.families.step import MODEL
     from cleanlab_assets.orchestration.history import say_how_to_make

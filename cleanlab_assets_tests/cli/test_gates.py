@@ -123,10 +123,14 @@ def test_github_gets_annotations_and_a_summary_below_what_is_there(copied_home: 
     assert text.count("| fails |") == len(lines)
 
 
-def test_github_without_the_file_of_its_summary_is_wrong_use(home: Home) -> None:
-    printed = home.run("gate", "--format", "github", GITHUB_STEP_SUMMARY="")
+@pytest.mark.parametrize(
+    ("summary", "message"),
+    [("", "GITHUB_STEP_SUMMARY is not set"), ("/", "is a directory"), ("/nowhere/a.md", "is not a writable directory")],
+)
+def test_github_without_the_file_of_its_summary_is_wrong_use(home: Home, summary: str, message: str) -> None:
+    printed = home.run("gate", "--format", "github", GITHUB_STEP_SUMMARY=summary)
     assert printed.exit_code == ExitCode.WRONG_USE
-    assert "GITHUB_STEP_SUMMARY is not set" in printed.stderr
+    assert message in printed.stderr
     assert printed.stdout == ""
 
 
@@ -137,6 +141,18 @@ def test_programs_are_told_of_a_gate_without_an_audit(audited_home: AuditedHome)
     report = GateReport.model_validate_json(printed.stdout)
     assert (report.passed, report.checks) == (False, ())
     assert "cleanlab-demo run -d breast_cancer -m random_forest" in report.problems[0]
+
+
+def test_a_ledger_that_cannot_be_written_is_named_and_nothing_else_is_lost(copied_home: Home) -> None:
+    url = "sqlite:////nowhere/ledger.db"
+    printed = copied_home.run("accept", CLEANLAB_DEMO_LEDGER_URL=url)
+    assert printed.exit_code == ExitCode.WRONG_USE
+    assert printed.stderr == f"error: the ledger {url} cannot be used: unable to open database file\n"
+    # In another ledger the audit is not known.
+    other = f"sqlite:///{copied_home.path / 'other.db'}"
+    printed = copied_home.run("accept", CLEANLAB_DEMO_LEDGER_URL=other)
+    assert printed.exit_code == ExitCode.WRONG_USE
+    assert "the ledger has no audit 1 of breast_cancer / logistic_regression" in printed.stderr
 
 
 def test_an_audit_that_was_never_made_cannot_be_accepted(home: Home) -> None:
@@ -180,9 +196,3 @@ def test_new_label_issues_close_the_gate_until_their_audit_is_accepted(home: Hom
     assert printed.returncode == ExitCode.FINE, printed.stderr
     assert "issue_changes (another audit was accepted)" in printed.stdout
     assert judge(CLEANLAB_DEMO_GATE_SEVERITY="error").n_new == 0
-    # An audit that comes later is compared with the accepted one, and one of other settings is not.
-    assert "limit 0" not in audit(wrong=8)
-    told = audit("--folds", "3", wrong=12)
-    assert "no_new_label_issues" not in told, "what another rule flags is not new of the data"
-    (check,) = [check for check in judge().checks if check.check == "no_new_label_issues"]
-    assert "training_set.folds 2 -> 3" in check.description
