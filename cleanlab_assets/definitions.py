@@ -12,6 +12,7 @@ import dagster as dg
 
 from cleanlab_assets.orchestration.automation import (
     build_automation_sensor,
+    build_decision_sensor,
     build_schedules,
     build_source_file_sensor,
 )
@@ -40,7 +41,11 @@ def build_definitions(
         asset_checks=[check for family in families for check in family.checks],
         jobs=[job for family in families for job in family.jobs.values()],
         schedules=build_schedules(families, settings),
-        sensors=[build_source_file_sensor(families, settings), build_automation_sensor()],
+        sensors=[
+            build_source_file_sensor(families, settings),
+            build_decision_sensor(families, settings),
+            build_automation_sensor(),
+        ],
         resources={
             "settings": settings,
             "process": process_record,

@@ -61,8 +61,10 @@ def gate(
     family, model = options.choose_model(dataset, model, family_name)
     if wrong := options.check_parameters(family, dataset, [model], {}):
         fail(ExitCode.WRONG_USE, wrong[model])
-    if output_format is GateFormat.GITHUB and not os.environ.get(STEP_SUMMARY):
-        fail(ExitCode.WRONG_USE, f"--format github: {STEP_SUMMARY} is not set, expected the file of the step's summary")
+    if output_format is GateFormat.GITHUB:
+        if not os.environ.get(STEP_SUMMARY):
+            fail(ExitCode.WRONG_USE, f"--format github: {STEP_SUMMARY} is not set, expected the file of the summary")
+        options.check_output(Path(os.environ[STEP_SUMMARY]))
     from cleanlab_assets.cli.gate_formats import GateReport, name_check
     from cleanlab_assets.families.step import MODEL
     from cleanlab_assets.orchestration.history import say_how_to_make
@@ -127,6 +129,7 @@ def accept(
     from cleanlab_assets.orchestration.history import latest_provenance
     from cleanlab_assets.orchestration.issue_changes import accept_audit, issue_changes
     from cleanlab_assets.orchestration.partitions import Partition, partition_keys
+    from cleanlab_assets.orchestration.review_report import review_report
 
     partition, key = partition_keys(dataset, model)[MODEL], family.key(issue_changes.name)
     with open_instance() as instance:
@@ -143,7 +146,7 @@ def accept(
         configs = {} if record is None else {key: record.config}  # its settings stay as they were
         with hold_partitions(instance, family, dataset, [model], configs) as claims, RunProgress(dataset) as progress:
             materialize = prepare_runs(progress, instance, family, claims, configs=configs)
-            others = frozenset(family.asset_keys(MODEL)) - {key}
+            others = frozenset(family.asset_keys(MODEL)) - {key, family.key(review_report.name)}
             end_on_failure(family, materialize(MODEL, partition, left_out=others))
 
 

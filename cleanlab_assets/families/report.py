@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cleanlab_assets.methods.result import NoFacts, Result
@@ -78,6 +79,10 @@ def build_report(
 
 
 def store_page(report: Report, **shown: Shown) -> Page:
-    """Make the result of a report: its page, with figures that people see beside its size."""
-    page = render_report(report)
+    """Make the result of a report: its page, with figures that people see beside its size.
+
+    What reviewers decided stands on a page of its own, so that no decision makes the report out of date.
+    """
+    where = "in review_report of the same dataset and model, beside this page"
+    page = render_report(replace(report, facts={**report.facts, "Decisions and changes": where}))
     return Result(value=page, facts=NoFacts(), show=lambda: {**shown, "size_kb": len(page) // 1000})

@@ -12,14 +12,23 @@ import dagster as dg
 
 from cleanlab_assets.datasets.dataset import Dataset
 from cleanlab_assets.datasets.folders import walk_files
-from cleanlab_assets.families.step import DATASET
+from cleanlab_assets.families.step import DATASET, MODEL, Level
 from cleanlab_assets.orchestration.assets import KEEP_SETTINGS_TAG
 from cleanlab_assets.orchestration.datasets import datasets_of
 from cleanlab_assets.orchestration.family import Family
-from cleanlab_assets.orchestration.history import latest_record
+from cleanlab_assets.orchestration.history import latest_materialization, latest_record
+from cleanlab_assets.orchestration.partitions import Partition
+from cleanlab_assets.orchestration.review_report import review_report
+from cleanlab_assets.orchestration.review_statistics import review_statistics
+from cleanlab_assets.orchestration.reviews import LAST_ENTRY, corrected_dataset, corrections, find_last_entries
 from cleanlab_assets.settings import Settings
 
 _KEEP_SETTINGS = {KEEP_SETTINGS_TAG: "true"}
+_MADE_OF_DECISIONS: dict[Level, tuple[str, ...]] = {
+    DATASET: (corrections.name, corrected_dataset.name),
+    MODEL: (review_statistics.name, review_report.name),
+}
+"""By level the assets that decisions alone make out of date; the first one says up to which entry it reaches."""
 SECONDS_BETWEEN_LOOKS = 60
 
 
@@ -108,6 +117,45 @@ def _find_changed_files(
             if time > latest.timestamp:
                 changed.append(f"{file.name}@{datetime.fromtimestamp(time, UTC).isoformat()}")
     return changed
+
+
+def build_decision_sensor(families: Sequence[Family], settings: Settings) -> dg.SensorDefinition:
+    """Build the sensor that refreshes what follows from decisions alone: no audit is made again for one."""
+
+    @dg.sensor(
+        name="new_decisions",
+        jobs=[family.jobs[family.job_name(level)] for family in families for level in (DATASET, MODEL)],
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        description="Make corrections, corrected_dataset and the review of each audit anew after new decisions.",
+        default_status=dg.DefaultSensorStatus.STOPPED,
+    )
+    def new_decisions(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        is_quiet, entries = True, find_last_entries(settings)
+        for family in families:
+            for level, names in _MADE_OF_DECISIONS.items():
+                keys = [family.key(name) for name in names]
+                for partition in sorted(context.instance.get_materialized_partitions(keys[0])):
+                    last = entries.get(Partition.parse(partition).dataset, 0)
+                    if last != _find_entry_read(context.instance, keys[0], partition):
+                        is_quiet = False
+                        yield dg.RunRequest(
+                            # The same decisions are asked for once, also when the run fails.
+                            run_key=f"{family.name} {partition} entry {last}",
+                            job_name=family.job_name(level),
+                            partition_key=partition,
+                            asset_selection=keys,
+                            tags=_KEEP_SETTINGS,
+                        )
+        if is_quiet:
+            yield dg.SkipReason("nobody decided anything since")
+
+    return new_decisions
+
+
+def _find_entry_read(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> object:
+    """Return the number of the last entry of the ledger that an asset was made of."""
+    latest = latest_materialization(instance, key, partition)
+    return 0 if latest is None else latest.metadata[LAST_ENTRY].value
 
 
 def build_automation_sensor() -> dg.AutomationConditionSensorDefinition:

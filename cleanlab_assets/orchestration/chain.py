@@ -14,6 +14,7 @@ from cleanlab_assets.orchestration.family import Family
 from cleanlab_assets.orchestration.issue_changes import issue_changes, no_new_label_issues
 from cleanlab_assets.orchestration.model_comparison import COMPARISON_CHECKS, COMPARISON_STEPS
 from cleanlab_assets.orchestration.raw_dataset_checks import RAW_DATASET_CHECKS
+from cleanlab_assets.orchestration.review_report import review_report
 from cleanlab_assets.orchestration.review_statistics import precision_is_known, review_statistics
 from cleanlab_assets.orchestration.reviews import REVIEW_CHECKS, REVIEW_STEPS
 
@@ -34,7 +35,7 @@ def build_family(task: TaskFamily) -> Family:
         ValueError: two steps have one name, or a step or check takes a step that does not come before it.
     """
     raw_dataset, *others = steps_of(task)
-    of_reviews = (issue_changes, review_statistics)
+    of_reviews = (issue_changes, review_statistics, review_report)
     chain = (raw_dataset, *REVIEW_STEPS, *others, ai_summary, *of_reviews, *COMPARISON_STEPS)
     steps = _by_name(task.name, chain)
     shared = list_shared_steps(chain)

@@ -45,6 +45,8 @@ AUDIT = "audit"
 """Name of the figure that says which audit of the ledger's database this is."""
 BASE = "base_audit"
 """Name of the figure that says which audit it was compared with; 0 where there is none."""
+_IRRELEVANT = frozenset({"cleanlab_assets", "dagster"})
+"""Packages whose version decides no flag: that of this one is told step by step, by the code versions."""
 MOST_AUDITS = 20
 """How many of the latest audits are counted over time."""
 WORST_ROWS = 20
@@ -244,7 +246,7 @@ def _find_rule(context: ChainContext, label_issues: LabelIssuesTable) -> dict[st
             waiting += step.inputs
     rule: dict[str, str] = {}
     for name, record in records.items():
-        rule |= {library: version for library, version in record.versions.items() if library != "dagster"}
+        rule |= {library: version for library, version in record.versions.items() if library not in _IRRELEVANT}
         rule[f"{name}.code_version"] = record.code_version
         rule |= {f"{name}.{setting}": _to_text(value) for setting, value in record.config.items()}
     return rule

@@ -78,6 +78,14 @@ def find_last_entry(settings: Settings, dataset: str) -> int:
         return ledger.last_number(dataset)
 
 
+def find_last_entries(settings: Settings) -> dict[str, int]:
+    """Return the number of the latest entry on each dataset that has any, by its name."""
+    if not has_ledger(settings):
+        return {}
+    with open_ledger(_url_of(settings)) as ledger:
+        return ledger.last_numbers()
+
+
 def find_corrected_writer(settings: Settings, dataset: str) -> Callable[[pd.DataFrame], dict[str, bytes]] | None:
     """Return what writes the files of a user's own dataset with corrected labels; None where nothing does.
 

@@ -110,7 +110,8 @@ class AuditHistory:
         asked = sa.select(*columns).where(AUDIT_FINDINGS.c.audit == audit)
         asked = asked.order_by(AUDIT_FINDINGS.c.quality, AUDIT_FINDINGS.c.row_key)
         with self._database.read() as connection:
-            return pd.DataFrame([tuple(row) for row in connection.execute(asked)], columns=list(FLAG_COLUMNS))
+            rows = [dict(row) for row in connection.execute(asked).mappings()]
+        return pd.DataFrame(rows, columns=list(FLAG_COLUMNS))
 
     def find_closed(self, audited: Audited, *, before: int) -> set[tuple[str, str]]:
         """Return row key and issue type of what one audit before a number flagged, and a later one before it did not.

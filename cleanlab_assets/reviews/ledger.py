@@ -171,6 +171,12 @@ class Ledger:
         with self._database.read() as connection:
             return int(connection.execute(asked).scalar() or 0)
 
+    def last_numbers(self) -> dict[str, int]:
+        """Return the number of the latest entry on each dataset that has any, by its name."""
+        asked = sa.select(ENTRIES.c.dataset, sa.func.max(ENTRIES.c.number)).group_by(ENTRIES.c.dataset)
+        with self._database.read() as connection:
+            return {dataset: int(number) for dataset, number in connection.execute(asked)}
+
     def datasets(self) -> list[str]:
         """Return the names of the datasets with entries, in order."""
         asked = sa.select(ENTRIES.c.dataset).distinct().order_by(ENTRIES.c.dataset)

@@ -106,11 +106,20 @@ class CurvePoint(BaseModel):
 
 
 class NextRows(BaseModel):
-    """What to expect of the next rows, the worst first, by the decided rows nearest to them in rank."""
+    """What to expect of the next rows, the worst first, by the decided rows nearest to them in rank.
+
+    Attributes:
+        n_rows: next rows without a decision: flagged ones as long as there are any, then others.
+        are_flagged: which of both they are.
+        n_errors: how many of them are errors.
+        n_like: decided rows that say so, flagged or not as the next ones are.
+        n_errors_like: errors among these.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     n_rows: int
+    are_flagged: bool
     n_errors: Interval
     n_like: int
     n_errors_like: int
@@ -178,7 +187,8 @@ def measure_reviews(
     unflagged = read_sample(audited["row_key"][~is_flagged], outcomes, seen[RANDOM_UNFLAGGED])
     parts = [sample.estimate_errors() for sample in (flagged, unflagged)]
     known = [part for part in parts if part is not None]
-    by_rank = audited.sort_values("rank")["row_key"].map(outcomes)
+    ranked = audited.sort_values("rank")
+    by_rank = ranked["row_key"].map(outcomes)
     counts = Counter(by_rank.dropna())
     return ReviewStatistics(
         outcomes={outcome: counts[outcome] for outcome in OUTCOMES},
@@ -188,7 +198,7 @@ def measure_reviews(
         errors_by_model=errors_by_model,
         agreement=measure_reviewers(corrections, standings),
         curve=_draw_curve(by_rank),
-        next_rows=_expect_next(by_rank),
+        next_rows=_expect_next(by_rank, ranked["is_label_issue"].to_numpy(dtype=bool)),
     )
 
 
@@ -304,17 +314,23 @@ def _draw_curve(by_rank: pd.Series) -> list[CurvePoint]:
     return [CurvePoint(n_read=int(numbers[place]), n_errors=int(found[place])) for place in kept.astype(int) - 1]
 
 
-def _expect_next(by_rank: pd.Series) -> NextRows | None:
-    """Predict how many of the next undecided rows are errors, by the definitely decided rows nearest in rank."""
+def _expect_next(by_rank: pd.Series, is_flagged: np.ndarray) -> NextRows | None:
+    """Predict how many of the next undecided rows are errors, by the definitely decided rows nearest in rank.
+
+    Flagged rows come first; flagged and unflagged ones hold errors so differently that neither says anything of the
+    other.
+    """
     is_open = by_rank.isna().to_numpy()
-    places = np.flatnonzero(is_open)[:N_NEXT]
-    decided = np.flatnonzero(by_rank.isin(["error", "right", "excluded"]).to_numpy())
+    is_alike = is_flagged == bool(is_flagged[is_open].any())
+    places = np.flatnonzero(is_open & is_alike)[:N_NEXT]
+    decided = np.flatnonzero(by_rank.isin(["error", "right", "excluded"]).to_numpy() & is_alike)
     if not len(places) or not len(decided):
         return None
     nearest = decided[np.argsort(np.abs(decided - np.median(places)), kind="stable")[:N_LIKE]]
     n_errors = int((by_rank.to_numpy()[nearest] == "error").sum())
     return NextRows(
         n_rows=len(places),
+        are_flagged=bool(is_flagged[places[0]]),
         n_errors=predict_count(n_errors, len(nearest), len(places)),
         n_like=len(nearest),
         n_errors_like=n_errors,

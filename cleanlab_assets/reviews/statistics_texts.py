@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cleanlab_assets.methods.intervals import Interval
-    from cleanlab_assets.reviews.statistics import CurvePoint, Precision, RandomSample, ReviewStatistics
+    from cleanlab_assets.reviews.statistics import CurvePoint, Outcome, Precision, RandomSample, ReviewStatistics
+
+
+_NAMES: dict[Outcome, str] = {
+    "error": "errors",
+    "conflict": "in conflict",
+    "unclear": "unclear",
+    "excluded": "to be excluded",
+    "right": "right",
+}
 
 
 def tabulate_curve(curve: Sequence[CurvePoint]) -> pd.DataFrame:
@@ -31,7 +40,7 @@ def describe_reviews(found: ReviewStatistics) -> list[str]:
     """Say in words what the decisions say, a line each; the first one says it where there are none."""
     if not found.n_decided:
         return ["no row of this audit was reviewed yet: how right its flags are is not known"]
-    told = ", ".join(f"{number:,} {outcome}" for outcome, number in found.outcomes.items() if number)
+    told = ", ".join(f"{number:,} {_NAMES[outcome]}" for outcome, number in found.outcomes.items() if number)
     lines = [f"{found.n_decided:,} rows are reviewed: {told}"]
     lines += [_describe_precision(precision) for precision in found.precision]
     lines.append(_describe_errors(found))
@@ -41,9 +50,10 @@ def describe_reviews(found: ReviewStatistics) -> list[str]:
         lines.append(f"reviewers agree on {shared.n_equal:,} of {shared.n_findings:,} rows that several decided{alpha}")
     if found.next_rows is not None:
         following = found.next_rows
+        kind = "flagged" if following.are_flagged else "unflagged"
         lines.append(
-            f"the next {following.n_rows:,} rows, the worst first, hold about {_show_count(following.n_errors)} "
-            f"errors, if they are like the {following.n_like:,} decided rows nearest to them"
+            f"the next {following.n_rows:,} {kind} rows, the worst first, hold about {_show_count(following.n_errors)} "
+            f"errors, if they are like the {following.n_like:,} decided ones nearest to them"
         )
     return lines
 

@@ -104,6 +104,8 @@ LONG = "x" * 10_000
         ["sweep", "digits", "--save-csv", LONG],
         ["gate", "-d", LONG],
         ["gate", "-m", LONG],
+        ["gate", "--format", LONG],
+        ["accept", "-d", LONG],
         ["describe", LONG],
         ["download-data", LONG],
         ["ai-report", LONG],

@@ -56,11 +56,17 @@ def test_a_decision_goes_from_the_shell_to_the_users_own_file(home: Home, ticket
     listed = run("decisions", "-d", "tickets", "-o", str(home.path / "decisions.csv"))
     assert "2 decided findings, 3 entries" in listed
     assert "in force" in listed
+    assert "2 rows are reviewed: 1 errors, 1 to be excluded" in listed
 
     # The ledger has news, so the next run makes the corrected dataset of them, and the audit stays as it is.
     again = home.run_process("cleanlab-demo", "run", "-d", "tickets", *AS_BEFORE)
     assert "corrections (the ledger has new decisions)" in again.stdout, again.stderr
-    assert "tickets|logistic_regression: model level is up to date" in again.stdout
+    made = [line for line in again.stdout.splitlines() if line.startswith("tickets|logistic_regression: ")]
+    assert made == [
+        "tickets|logistic_regression: review_statistics (the ledger has new decisions)",
+        "tickets|logistic_regression: review_report (classification/review_statistics is out of date)",
+    ]
+    assert "corrections_applied: 2 corrections are not in the source yet" in again.stdout
 
     source = tickets.read_bytes()
     assert "1 changed, 1 rows excluded" in run("export", "tickets", "-o", str(home.path / "fixed.csv"))

@@ -221,7 +221,7 @@ def test_a_changed_file_refreshes_the_dataset_in_every_family_that_audits_it(
 def test_all_sensors_are_stopped_until_they_are_switched_on(workbench: Workbench) -> None:
     sensors = workbench.definitions.get_repository_def().sensor_defs
 
-    assert {sensor.name for sensor in sensors} == {"changed_source_files", "refresh_what_changed"}
+    assert {sensor.name for sensor in sensors} == {"changed_source_files", "new_decisions", "refresh_what_changed"}
     assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in sensors)
 
 

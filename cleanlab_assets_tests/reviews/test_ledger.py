@@ -41,6 +41,7 @@ def test_decisions_are_read_back_as_they_were_made(ledger_url: str) -> None:
         assert entries[0].made_at.utcoffset() is not None
         assert (ledger.datasets(), ledger.last_number("tickets")) == (["other", "tickets"], numbers[-1])
         assert ledger.last_number("never seen") == 0
+        assert ledger.last_numbers() == {"other": numbers[-1] + 1, "tickets": numbers[-1]}
 
 
 def test_one_decision_of_many_rows_is_one_rule_and_each_row_can_be_undone(ledger_url: str) -> None:

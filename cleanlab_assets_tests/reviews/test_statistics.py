@@ -202,10 +202,14 @@ def test_the_curve_counts_errors_in_the_order_of_the_ranks_and_the_next_rows_are
     assert following.n_errors.low <= 50 <= following.n_errors.high
     assert 20 < following.n_errors.high - following.n_errors.low < 35
 
-    reviewed.read(reviewed.keys[200:970], WORST_FIRST)
+    # All flags are read, so that others come next; of these nobody read one yet, and what flags hold says nothing.
+    reviewed.read(reviewed.keys[200:300], WORST_FIRST)
+    assert reviewed.measure().next_rows is None
+
+    reviewed.read(reviewed.keys[300:970], WORST_FIRST)
     found = reviewed.measure()
     assert found.next_rows is not None
-    assert (found.next_rows.n_rows, found.next_rows.n_errors_like) == (30, 0)
+    assert (found.next_rows.n_rows, found.next_rows.n_errors_like, found.next_rows.are_flagged) == (30, 0, False)
     assert len(found.curve) < 500
     assert (found.curve[-1].n_read, found.curve[-1].n_errors) == (970, 200)
 

@@ -38,7 +38,7 @@ SMALLEST_MATRIX = 3
 MOST_LABEL_PAIRS = 10
 
 
-@step(storage="html", code_version="3", value=str, shows_catalogue=True)
+@step(storage="html", code_version="4", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,

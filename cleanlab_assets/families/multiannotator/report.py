@@ -45,7 +45,7 @@ MOST_VOTES = 12
 """Votes of an example that are written out."""
 
 
-@step(storage="html", code_version="1", value=str, shows_catalogue=True)
+@step(storage="html", code_version="2", value=str, shows_catalogue=True)
 def audit_report(
     context: StepContext,
     training_set: PanelTrainingSetTable,

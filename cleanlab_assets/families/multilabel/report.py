@@ -173,7 +173,7 @@ def _build_class_balance(audit: TabularAudit, classes: pd.DataFrame) -> Section:
     )
 
 
-@step(storage="html", code_version="3", value=str, shows_catalogue=True)
+@step(storage="html", code_version="4", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,

@@ -322,7 +322,7 @@ def _write_exactly(value: float) -> str:
     return format_number(value) if value.is_integer() else f"{value:,.{DIGITS}g}"
 
 
-@step(storage="html", code_version="4", value=str, shows_catalogue=True)
+@step(storage="html", code_version="5", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,

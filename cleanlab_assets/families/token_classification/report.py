@@ -29,7 +29,7 @@ _MARKS = (MARK_BEGIN, MARK_END)
 _LABELS = ("given_label", "suggested_label")
 
 
-@step(storage="html", code_version="3", value=str, shows_catalogue=True)
+@step(storage="html", code_version="4", value=str, shows_catalogue=True)
 def token_report(
     context: StepContext,
     training_set: TrainingSetTable,
