@@ -110,7 +110,8 @@ class QueuedRows:
         given, suggested = (labels[self.is_flagged] for labels in self._pair_labels)
         counts = pd.DataFrame({"given": given, "suggested": suggested}).value_counts().reset_index(name="n_rows")
         counts = counts[counts["given"] != counts["suggested"]]
-        return [ClassPair(*map(str, pair), int(count)) for *pair, count in counts.itertuples(index=False, name=None)]
+        columns = (counts[name].tolist() for name in ClassPair._fields)
+        return [ClassPair(*pair) for pair in zip(*columns, strict=True)]
 
     @cached_property
     def is_flagged(self) -> np.ndarray:

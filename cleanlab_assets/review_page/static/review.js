@@ -259,6 +259,8 @@ function drawRest(item) {
       cells: [String(past.entry), past.reviewer, past.undone_by === null ? past.said : `${past.said} (taken back by ${past.undone_by})`, past.made_at, past.note] }))));
   }
   if (!few) drawCells();
+  const narrow = parts.filter((part) => !part.classList.contains("wide"));
+  if (narrow.length % 2) narrow[narrow.length - 1].classList.add("wide"); // no hole beside the last one
   return parts;
 }
 
@@ -283,7 +285,7 @@ function show(view) {
 async function describe() {
   const info = (state.info = await ask("/api/review")), { place } = state;
   byId("queue").replaceChildren(...info.queues.map((queue) => make("option", { value: queue.name, disabled: Boolean(queue.absent), selected: queue.name === place.queue,
-    text: queue.absent ? `${queue.name}: ${queue.absent}` : `${queue.name} (${(queue.open ?? queue.size).toLocaleString("en")})` })));
+    text: queue.absent ? `${queue.name}: ${queue.absent}` : `${queue.name} (${queue.size.toLocaleString("en")})` })));
   byId("pair").replaceChildren(...info.pairs.map((pair, number) => make("option", { value: number, text: `${pair.given} → ${pair.suggested} (${pair.n_rows.toLocaleString("en")})`,
     selected: pair.given === place.given && pair.suggested === place.suggested })));
   byId("pair-field").hidden = place.queue !== PAIR;
