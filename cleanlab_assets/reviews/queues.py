@@ -148,7 +148,8 @@ class QueuedRows:
     def _keep_pair(self, given: str, suggested: str) -> np.ndarray:
         all_given, all_suggested = self._pair_labels
         is_pair = (all_given == given).to_numpy() & (all_suggested == suggested).to_numpy()
-        return self._worst_first[is_pair[self._worst_first]]
+        kept: np.ndarray = self._worst_first[is_pair[self._worst_first]]
+        return kept
 
     def _find(self, keys: Iterable[str]) -> np.ndarray:
         found: np.ndarray = pd.Index(self.keys).get_indexer(pd.Index(list(keys), dtype=object))

@@ -270,6 +270,8 @@ function show(view) {
   byId("bar").max = Math.max(progress.size, 1);
   byId("bar").value = progress.decided;
   byId("progress").textContent = `${progress.decided.toLocaleString("en")} of ${progress.size.toLocaleString("en")} decided. Precision of the flags: ${progress.precision}.`;
+  const chosen = byId("queue").selectedOptions[0];
+  if (chosen && state.place.queue !== PAIR) chosen.textContent = `${state.place.queue} (${(progress.size - progress.decided).toLocaleString("en")})`;
   byId("advice").textContent = progress.advice;
   byId("advice").hidden = !progress.advice;
   tell(view.message);
@@ -285,7 +287,7 @@ function show(view) {
 async function describe() {
   const info = (state.info = await ask("/api/review")), { place } = state;
   byId("queue").replaceChildren(...info.queues.map((queue) => make("option", { value: queue.name, disabled: Boolean(queue.absent), selected: queue.name === place.queue,
-    text: queue.absent ? `${queue.name}: ${queue.absent}` : `${queue.name} (${queue.size.toLocaleString("en")})` })));
+    text: queue.absent ? `${queue.name}: ${queue.absent}` : `${queue.name} (${(queue.open ?? queue.size).toLocaleString("en")})` })));
   byId("pair").replaceChildren(...info.pairs.map((pair, number) => make("option", { value: number, text: `${pair.given} → ${pair.suggested} (${pair.n_rows.toLocaleString("en")})`,
     selected: pair.given === place.given && pair.suggested === place.suggested })));
   byId("pair-field").hidden = place.queue !== PAIR;
