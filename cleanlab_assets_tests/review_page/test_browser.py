@@ -207,6 +207,19 @@ def test_what_goes_wrong_is_shown_and_nothing_is_lost(
     assert (entry.decision.verdict, entry.decision.note) == ("unclear", "kept")
 
 
+def test_who_decides_is_named_on_the_page(page: Any, ledger: Ledger) -> None:
+    assert page.input_value("#reviewer") == "ann"
+    page.fill("#reviewer", "bob")
+    page.keyboard.press("Escape")
+    press(page, "u")
+    page.reload()
+    page.wait_for_selector(".decide")
+    assert page.input_value("#reviewer") == "bob"
+    press(page, "z")
+    assert [entry.decision.reviewer for entry in ledger.read("tickets")] == ["bob"]
+    assert ledger.read("tickets")[0].undone_by == 2
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_nothing_is_wider_than_the_screen(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})

@@ -292,7 +292,7 @@ async function describe() {
     selected: pair.given === place.given && pair.suggested === place.suggested })));
   byId("pair-field").hidden = place.queue !== PAIR;
   byId("report").hidden = info.reports.length === 0;
-  if (!reviewer()) byId("reviewer").value = localStorage.getItem(KEPT_NAME) || info.reviewer;
+  if (!reviewer()) byId("reviewer").value = sessionStorage.getItem(KEPT_NAME) || info.reviewer;
   byId("reviewer").placeholder = info.reviewer;
 }
 
@@ -337,7 +337,7 @@ function begin() {
   byId("error-close").addEventListener("click", () => { byId("error").hidden = true; });
   byId("search").addEventListener("submit", (event) => { event.preventDefault(); search(); });
   byId("search-text").addEventListener("input", search);
-  byId("reviewer").addEventListener("change", () => localStorage.setItem(KEPT_NAME, reviewer()));
+  byId("reviewer").addEventListener("change", () => sessionStorage.setItem(KEPT_NAME, reviewer()));
   const pairOf = (number) => { const { given, suggested } = state.info.pairs[number]; return { queue: PAIR, given, suggested }; };
   byId("queue").addEventListener("change", (event) => chooseQueue(event.target.value === PAIR ? pairOf(0) : { queue: event.target.value }));
   byId("pair").addEventListener("change", (event) => chooseQueue(pairOf(Number(event.target.value))));
