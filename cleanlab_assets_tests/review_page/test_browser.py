@@ -68,9 +68,13 @@ def page(browser: Any, address: str) -> Iterator[Any]:
         if message.type in {"error", "warning"}:
             complaints.append(message.text)
 
+    def refuse(dialog: Any) -> None:
+        complaints.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
+
     opened.on("console", hear)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("dialog", lambda dialog: (complaints.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
+    opened.on("dialog", refuse)
     opened.goto(address)
     opened.wait_for_selector(".decide")
     yield opened
