@@ -1,4 +1,4 @@
-"""Pictures of the review page for docs/review.md: audits two small datasets, serves the page and decides some rows.
+"""Pictures of the review page for docs/review.md: audits two small tables with wrong labels, and decides some rows.
 
 Run: python benchmarks/review_page_pictures.py   (needs playwright and /usr/bin/chromium)
 """
@@ -16,11 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from sklearn.datasets import load_breast_cancer
+
+from cleanlab_assets.datasets import synthetic_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pandas as pd
 
 PROJECT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-c", "from cleanlab_assets.cli import main; main()"]
@@ -61,7 +67,19 @@ def take(address: str, path: Path, *, width: int, height: int, scheme: str) -> N
     print(f"{path}: {path.stat().st_size:,} bytes")
 
 
+def write_table(rows: pd.DataFrame, label: str, path: Path) -> None:
+    """Write a table in which one label of sixteen is wrong."""
+    rng = np.random.default_rng(0)
+    names = sorted(rows[label].unique())
+    is_wrong = rng.random(len(rows)) < 1 / 16
+    others = [names[(names.index(name) + 1) % len(names)] for name in rows[label]]
+    rows.assign(**{label: np.where(is_wrong, others, rows[label])}).to_csv(path, index=False)
+
+
 def main() -> None:
+    tumours = load_breast_cancer(as_frame=True).frame
+    tumours["diagnosis"] = np.where(tumours.pop("target") == 0, "malignant", "benign")
+    messages = synthetic_messages.DATASET.load({}).drop(columns="row_id")
     with tempfile.TemporaryDirectory() as name:
         home = Path(name) / "dagster"
         home.mkdir()
@@ -69,14 +87,17 @@ def main() -> None:
         places = {
             "DAGSTER_HOME": home,
             "CLEANLAB_DEMO_ARTIFACTS_DIR": f"{name}/artifacts",
-            "CLEANLAB_DEMO_DATA_DIR": name,
+            "CLEANLAB_DEMO_DATA_DIR": f"{name}/data",
         }
         environment = {**os.environ, **{variable: str(place) for variable, place in places.items()}}
-        for dataset, file, look in (
-            ("breast_cancer", "review_page.png", {"width": 1280, "height": 800, "scheme": "light"}),
-            ("synthetic_messages", "review_page_phone.png", {"width": 390, "height": 844, "scheme": "dark"}),
+        for dataset, table, label, file, look in (
+            ("tumours", tumours, "diagnosis", "review_page.png", {"width": 1280, "height": 800, "scheme": "light"}),
+            ("messages", messages, "topic", "review_page_phone.png", {"width": 390, "height": 844, "scheme": "dark"}),
         ):
-            subprocess.run([*COMMAND, "run", "-d", dataset, "-m", MODEL, "--no-prune"], env=environment, check=True)
+            path = Path(name) / f"{dataset}.csv"
+            write_table(table, label, path)
+            audit = [*COMMAND, "audit", str(path), "--label", label, "-m", MODEL, "--no-comparison"]
+            subprocess.run(audit, env=environment, check=True)
             with serve(dataset, environment) as address:
                 take(address, PROJECT / "docs" / file, **look)  # type: ignore[arg-type]
 

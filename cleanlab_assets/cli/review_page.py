@@ -69,9 +69,19 @@ def review(
             if given:
                 console.print("the first time, add ?token= and the value of CLEANLAB_DEMO_REVIEW_TOKEN", markup=False)
             if opens and console.is_terminal:
-                webbrowser.open(first)
+                _open(first)
 
         serve(app, listener, started=tell)
+
+
+def _open(address: str) -> None:
+    """Open an address in a browser with windows; one of the terminal would take it from the server."""
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:  # there is none: the address was printed
+        return
+    if type(browser) is not webbrowser.GenericBrowser:  # how Python knows the browsers of terminals
+        browser.open(address)
 
 
 def _to_url_host(host: str) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
 from cleanlab_assets.families.step import COMPARISON, MODEL
 from cleanlab_assets.orchestration.datasets import get_dataset
-from cleanlab_assets.orchestration.history import latest_materialization, latest_provenance
+from cleanlab_assets.orchestration.history import latest_materialization, latest_provenance, remember_records
 from cleanlab_assets.orchestration.partitions import Partition, partition_keys, upstream_partitions
-from cleanlab_assets.orchestration.storage import read_result
+from cleanlab_assets.orchestration.storage import ArtifactFormatError, read_result
 from cleanlab_assets.reviews.rows import ReviewedRows
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.families.step import Step
+    from cleanlab_assets.methods.result import Provenance
     from cleanlab_assets.orchestration.family import Family
 
 LABEL_ISSUES = "label_issues"
@@ -67,14 +68,17 @@ class ReviewedAudit:
         """The label issues.
 
         Raises:
-            NoAuditError: there are none.
+            NoAuditError: there are none, or they are of other rows than those that were read last.
         """
-        return self._require(LABEL_ISSUES).reset_index(drop=True)
+        issues: pd.DataFrame = self._require(LABEL_ISSUES)
+        with remember_records():
+            self._require_same_rows(LABEL_ISSUES)
+        return issues.reset_index(drop=True)
 
     @property
     def data_version(self) -> str:
         """The data version of the latest label issues; empty where there are none."""
-        found = latest_provenance(self.instance, self.family.key(LABEL_ISSUES), str(self.partition))
+        found = self._find_origin(LABEL_ISSUES)
         return "" if found is None else found.data_hash
 
     def find_table(self, step: str) -> pd.DataFrame | None:
@@ -118,6 +122,21 @@ class ReviewedAudit:
             raise NoAuditError(f"{self.partition.title} was not audited yet: {self.partition.command}")
         return found
 
+    def _require_same_rows(self, step: str) -> None:
+        """Refuse a result that was made of another version of an upstream one: row ids then mean other rows."""
+        origin = self._find_origin(step)
+        for name, version in ({} if origin is None else origin.inputs).items():
+            upstream = name.rpartition("/")[2]
+            found = self._find_origin(upstream)
+            if found is None or found.data_hash != version:
+                told = f"{upstream} is another one than that of its audit"
+                raise NoAuditError(f"{self.partition.title}: {told}: {self.partition.command}")
+            self._require_same_rows(upstream)
+
+    def _find_origin(self, step: str) -> Provenance | None:
+        key = partition_keys(self.partition.dataset, self.partition.model)[self.family.step(step).level]
+        return latest_provenance(self.instance, self.family.key(step), key)
+
     def _find_step(self, name: str) -> Step | None:
         steps = (step for level in self.family.steps.values() for step in level)
         return next((step for step in steps if step.name == name), None)
@@ -137,3 +156,5 @@ class ReviewedAudit:
             return read_result(path, step).value
         except FileNotFoundError:
             return None
+        except ArtifactFormatError as error:
+            raise NoAuditError(str(error)) from error

@@ -295,7 +295,7 @@ class Evidence:
         return train_rows(table)[["row_id", "given_label"]]
 
     @cached_property
-    def _places_of_examples(self) -> Mapping[str, Any]:
+    def _places_of_examples(self) -> Mapping[Any, Any]:
         return self.rows.raw.reset_index(drop=True).groupby(self.rows.keys.to_numpy(), sort=False).indices
 
     @cached_property

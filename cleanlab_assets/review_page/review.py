@@ -231,7 +231,7 @@ class Review:
         """Return the next open row behind another one; behind the last the first one that was skipped."""
         order = self._order(place)
         is_open = self._is_open(order, place)
-        here = np.flatnonzero(order == self._at[after]) if after in self._at else []
+        here = np.flatnonzero(order == self._at.get(after, -1))
         start = int(here[0]) + 1 if len(here) else 0
         turned = np.roll(is_open, -start)
         return int(order[(start + int(turned.argmax())) % len(order)]) if turned.any() else None

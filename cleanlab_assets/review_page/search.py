@@ -84,7 +84,7 @@ def _to_small_letters(values: pd.Series[Any]) -> pd.Series[str]:
     return known.where(known.notna(), "").astype(str).str.lower().reset_index(drop=True)
 
 
-def _holds_bytes(values: pd.Series[object]) -> bool:
+def _holds_bytes(values: pd.Series[Any]) -> bool:
     known = values.dropna()
     return len(known) > 0 and isinstance(known.iloc[0], bytes)
 

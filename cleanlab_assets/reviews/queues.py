@@ -110,7 +110,8 @@ class QueuedRows:
         given, suggested = (labels[self.is_flagged] for labels in self._pair_labels)
         counts = pd.DataFrame({"given": given, "suggested": suggested}).value_counts().reset_index(name="n_rows")
         counts = counts[counts["given"] != counts["suggested"]]
-        return [ClassPair(*map(str, pair), int(count)) for *pair, count in counts.itertuples(index=False, name=None)]
+        columns = (counts[name].tolist() for name in ClassPair._fields)
+        return [ClassPair(*pair) for pair in zip(*columns, strict=True)]
 
     @cached_property
     def is_flagged(self) -> np.ndarray:
@@ -147,7 +148,8 @@ class QueuedRows:
     def _keep_pair(self, given: str, suggested: str) -> np.ndarray:
         all_given, all_suggested = self._pair_labels
         is_pair = (all_given == given).to_numpy() & (all_suggested == suggested).to_numpy()
-        return self._worst_first[is_pair[self._worst_first]]
+        kept: np.ndarray = self._worst_first[is_pair[self._worst_first]]
+        return kept
 
     def _find(self, keys: Iterable[str]) -> np.ndarray:
         found: np.ndarray = pd.Index(self.keys).get_indexer(pd.Index(list(keys), dtype=object))

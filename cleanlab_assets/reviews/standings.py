@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cleanlab_assets.reviews.corrections import list_corrections
 from cleanlab_assets.reviews.decisions import find_standings
 
@@ -74,8 +76,8 @@ class Standings:
         known = {finding: found for finding, found in standings.items() if self.rows.has_key(finding.row_key)}
         self.states |= dict.fromkeys(standings.keys() - known.keys(), "outdated")
         # The rows of these findings alone: one decision must not take the time of all rows.
-        places = sorted({self.rows.find(finding.row_key) for finding in known})
-        if places:
+        places = np.array(sorted({self.rows.find(finding.row_key) for finding in known}), dtype=np.int64)
+        if len(places):
             raw, keys = self.rows.raw.iloc[places], self.rows.keys.iloc[places]
             table = list_corrections(self.rows.dataset, raw, keys, known)
             self.states |= dict(zip(known, table["state"], strict=True))

@@ -13,6 +13,8 @@ from cleanlab_assets.families.registry import FAMILIES
 from cleanlab_assets.orchestration.families import get_family
 from cleanlab_assets.orchestration.partitions import Partition
 from cleanlab_assets.orchestration.review_links import link_to_review
+from cleanlab_assets.orchestration.storage import ArtifactFormatError
+from cleanlab_assets.review_page import audit as audit_module
 from cleanlab_assets.review_page.audit import NoAuditError, ReviewedAudit
 from cleanlab_assets.review_page.evidence import find_label_kind, has_annotations, has_sentences
 from cleanlab_assets.review_page.messages import Answer, Place
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import dagster as dg
+
+    from cleanlab_assets.methods.result import Provenance
     from cleanlab_assets_tests.conftest import Workbench
     from cleanlab_assets_tests.orchestration.chains import Audits
 
@@ -110,6 +115,35 @@ def test_the_neighbours_are_those_of_the_graph(audits: Audits, tmp_path: Path) -
             best = item.candidates[0]
             assert best.probability == pytest.approx(float(np.max([probabilities[f"probability_{best.label}"]])))
             assert best.probability == max(one.probability or 0 for one in item.candidates)
+
+
+def test_an_audit_of_other_rows_than_those_that_were_read_last_is_refused(
+    audits: Audits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = audits["classification"]
+    partition = Partition(chain.audit.dataset, chain.audit.model)
+    recorded = audit_module.latest_provenance
+
+    def read_anew(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> Provenance | None:
+        found = recorded(instance, key, partition)
+        is_raw = key.path[-1] == "raw_dataset"
+        return found.model_copy(update={"data_hash": "another"}) if found is not None and is_raw else found
+
+    monkeypatch.setattr(audit_module, "latest_provenance", read_anew)
+    with pytest.raises(NoAuditError, match="raw_dataset is another one than that of its audit: cleanlab-demo run -d"):
+        _ = ReviewedAudit(chain.bench.instance, chain.bench.family, partition).issues
+
+
+def test_a_file_that_is_damaged_is_told(audits: Audits, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = audits["classification"]
+    partition = Partition(chain.audit.dataset, chain.audit.model)
+
+    def fail(path: str, _: object) -> None:
+        raise ArtifactFormatError(f"{path} is no result")
+
+    monkeypatch.setattr(audit_module, "read_result", fail)
+    with pytest.raises(NoAuditError, match=r"label_issues.*is no result"):
+        _ = ReviewedAudit(chain.bench.instance, chain.bench.family, partition).issues
 
 
 def test_without_an_audit_the_way_to_one_is_told(workbench: Workbench, tmp_path: Path) -> None:

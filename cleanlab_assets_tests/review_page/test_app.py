@@ -82,7 +82,12 @@ def test_texts_of_the_data_reach_the_page_as_json_alone(client: TestClient) -> N
 
 
 def test_a_decision_is_in_the_ledger_when_it_is_answered(client: TestClient, ledger: Ledger) -> None:
-    said = {"verdict": "label is", "label": "delivery", "note": "clear", "place": {"queue": "random flagged rows"}}
+    said: dict[str, Any] = {
+        "verdict": "label is",
+        "label": "delivery",
+        "note": "clear",
+        "place": {"queue": "random flagged rows"},
+    }
     answer = decide(client, **said)
     (entry,) = ledger.read("tickets")
     assert answer["entry"] == entry.number

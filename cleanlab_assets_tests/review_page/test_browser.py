@@ -68,9 +68,13 @@ def page(browser: Any, address: str) -> Iterator[Any]:
         if message.type in {"error", "warning"}:
             complaints.append(message.text)
 
+    def refuse(dialog: Any) -> None:
+        complaints.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
+
     opened.on("console", hear)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("dialog", lambda dialog: (complaints.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
+    opened.on("dialog", refuse)
     opened.goto(address)
     opened.wait_for_selector(".decide")
     yield opened
@@ -205,6 +209,19 @@ def test_what_goes_wrong_is_shown_and_nothing_is_lost(
     assert row(page) == "tickets.csv:3"
     (entry,) = ledger.read("tickets")
     assert (entry.decision.verdict, entry.decision.note) == ("unclear", "kept")
+
+
+def test_who_decides_is_named_on_the_page(page: Any, ledger: Ledger) -> None:
+    assert page.input_value("#reviewer") == "ann"
+    page.fill("#reviewer", "bob")
+    page.keyboard.press("Escape")
+    press(page, "u")
+    page.reload()
+    page.wait_for_selector(".decide")
+    assert page.input_value("#reviewer") == "bob"
+    press(page, "z")
+    assert [entry.decision.reviewer for entry in ledger.read("tickets")] == ["bob"]
+    assert ledger.read("tickets")[0].undone_by == 2
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])

@@ -47,7 +47,7 @@ def decide(
 ) -> View:
     place = Place(queue=queue)
     token = make_token(next(_numbers))
-    return review.decide(Answer(row=row, verdict=verdict, label=label, token=token, place=place, **who))  # type: ignore[arg-type]
+    return review.decide(Answer(row=row, verdict=verdict, label=label, token=token, place=place, **who))
 
 
 def row_of(view: View) -> str | None:
@@ -301,5 +301,5 @@ def test_decisions_of_other_issues_and_elements_leave_the_row_open(audit: KnownA
     review = open_review(audit, ledger)
     key = str(audit.rows.keys.iloc[0])
     known = {"dataset": "tickets", "row_key": key, "given_label": "billing", "verdict": "unclear", "reviewer": "bob"}
-    ledger.decide([Decision(**known, issue_type="outlier"), Decision(**known, element="box 1")])  # type: ignore[arg-type]
+    ledger.decide([Decision(**known, issue_type="outlier"), Decision(**known, element="box 1")])
     assert row_of(review.show_next(Place())) == line(1)

@@ -93,3 +93,20 @@ def test_news_are_what_came_after_an_entry(rows: ReviewedRows, ledger_url: str) 
         news = ledger.read_news("tickets", first)
         assert (news.last, [entry.number for entry in news.entries], news.undone) == (undo, [second], {first: undo})
         assert ledger.read_news("tickets", undo) == (undo, [], {})
+
+
+def test_what_was_read_is_not_read_again(rows: ReviewedRows, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_ledger(ledger_url) as ledger:
+        ledger.decide([decide(rows, row % 30, "ann", "") for row in range(300)])
+        followed, whole, lengths = Standings(rows), ledger.read_news, []
+
+        def count(dataset: str, after: int) -> News:
+            news = whole(dataset, after)
+            lengths.append(len(news.entries))
+            return news
+
+        monkeypatch.setattr(ledger, "read_news", count)
+        followed.follow(ledger)
+        ledger.decide([decide(rows, 0, "bob", "billing")])
+        assert len(followed.follow(ledger)) == 1
+        assert lengths == [300, Standings.OVERLAP + 1]

@@ -259,6 +259,8 @@ function drawRest(item) {
       cells: [String(past.entry), past.reviewer, past.undone_by === null ? past.said : `${past.said} (taken back by ${past.undone_by})`, past.made_at, past.note] }))));
   }
   if (!few) drawCells();
+  const narrow = parts.filter((part) => !part.classList.contains("wide"));
+  if (narrow.length % 2) narrow[narrow.length - 1].classList.add("wide"); // no hole beside the last one
   return parts;
 }
 
@@ -268,6 +270,8 @@ function show(view) {
   byId("bar").max = Math.max(progress.size, 1);
   byId("bar").value = progress.decided;
   byId("progress").textContent = `${progress.decided.toLocaleString("en")} of ${progress.size.toLocaleString("en")} decided. Precision of the flags: ${progress.precision}.`;
+  const chosen = byId("queue").selectedOptions[0];
+  if (chosen && state.place.queue !== PAIR) chosen.textContent = `${state.place.queue} (${(progress.size - progress.decided).toLocaleString("en")})`;
   byId("advice").textContent = progress.advice;
   byId("advice").hidden = !progress.advice;
   tell(view.message);
@@ -288,7 +292,7 @@ async function describe() {
     selected: pair.given === place.given && pair.suggested === place.suggested })));
   byId("pair-field").hidden = place.queue !== PAIR;
   byId("report").hidden = info.reports.length === 0;
-  if (!reviewer()) byId("reviewer").value = localStorage.getItem(KEPT_NAME) || info.reviewer;
+  if (!reviewer()) byId("reviewer").value = sessionStorage.getItem(KEPT_NAME) || info.reviewer;
   byId("reviewer").placeholder = info.reviewer;
 }
 
@@ -333,7 +337,7 @@ function begin() {
   byId("error-close").addEventListener("click", () => { byId("error").hidden = true; });
   byId("search").addEventListener("submit", (event) => { event.preventDefault(); search(); });
   byId("search-text").addEventListener("input", search);
-  byId("reviewer").addEventListener("change", () => localStorage.setItem(KEPT_NAME, reviewer()));
+  byId("reviewer").addEventListener("change", () => sessionStorage.setItem(KEPT_NAME, reviewer()));
   const pairOf = (number) => { const { given, suggested } = state.info.pairs[number]; return { queue: PAIR, given, suggested }; };
   byId("queue").addEventListener("change", (event) => chooseQueue(event.target.value === PAIR ? pairOf(0) : { queue: event.target.value }));
   byId("pair").addEventListener("change", (event) => chooseQueue(pairOf(Number(event.target.value))));
