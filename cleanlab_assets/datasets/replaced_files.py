@@ -21,9 +21,7 @@ class ReplacedFileError(UnreadableInputError):
 
 
 @contextmanager
-def replace_source_files(
-    dataset: Dataset, files: Mapping[str, Path], corrected: Path
-) -> Iterator[tuple[Mapping[str, Path], bool]]:
+def replace_source_files(dataset: Dataset, files: Mapping[str, Path], corrected: Path) -> Iterator[Mapping[str, Path]]:
     """Give the paths of a source with corrected files in place of its own.
 
     A corrected file stands for the one of its name, else for the only one that is no folder. A corrected folder holds

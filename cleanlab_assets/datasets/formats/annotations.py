@@ -35,6 +35,9 @@ Refused, each with file and line: a header that lacks a column or names one twic
 label without example or annotator, an example that the features lack or describe twice, a feature that is no number,
 and a truth that is absent, unknown, or not the same for all labels of an example.
 
+Single labels of annotators are not corrected: ``cleanlab-demo export`` writes the decided labels of the examples as a
+table.
+
 The catalogue is read once in a process. A command of the shell and a run that the web UI starts are processes of their
 own, so they take up a file that came since; a code location that is already loaded sees it when it is reloaded.
 """

@@ -21,6 +21,10 @@ Pictures of the folder that ``images`` does not name are left out. All of this i
 Refused are ids that two images or two categories share, annotations of images or categories that are not there, boxes
 without area or outside of their picture, and a ``width`` and ``height`` that the picture does not have. Where the class
 names are those of the file, it is read whenever a command starts, so it may have 50 MB at most.
+
+``cleanlab-demo export`` writes the file with corrected boxes or regions; all else in it stays, byte for byte. Of a box
+that was moved the ``segmentation`` stays, too. A changed region is taken out of the annotations that hold it, and
+written as run lengths behind all others. Excluded images go with their annotations.
 """
 
 from __future__ import annotations

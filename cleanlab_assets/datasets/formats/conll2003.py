@@ -29,6 +29,8 @@ token. A note tells how many comments there are, and ``comment_mark`` states wha
 also tells where some spans begin with ``B-`` (IOB2) and others with ``I-`` (IOB1). Refused are: a line with more or
 fewer fields than most, a line without token or tag, and a tag that is none of ``class_names``.
 
+``cleanlab-demo export`` writes the files with corrected tags and without excluded sentences; every other byte stays.
+
 https://aclanthology.org/W03-0419
 """
 

@@ -27,6 +27,8 @@ file has; ids that start anew in each file are told with the file: ``dev.conllu#
 the files have; notes tell them. Refused are: a line with more or fewer fields, word ids that do not count from 1, a
 word without form, a tag that is none of ``class_names``, and a sentence with an id or a text and no words.
 
+``cleanlab-demo export`` writes the files with corrected tags and without excluded sentences; every other byte stays.
+
 https://universaldependencies.org/format.html and https://universaldependencies.org/ext-format.html
 """
 

@@ -25,6 +25,10 @@ JPEG changes values.
 
 Refused are a picture without a mask, a mask of another size, a value or colour of no class, and masks that are all
 background.
+
+``cleanlab-demo export`` writes the masks with corrected regions into a folder, in the form, the mode and with the
+palette of each; one without a change stays byte for byte. Where several values stand for a class, a changed pixel gets
+the first of them that the masks have. The mask of an excluded picture is left out: take the picture away, too.
 """
 
 from __future__ import annotations

@@ -21,6 +21,9 @@ XML file are left out. Files lie in the folders or in those within.
 Refused are boxes without area or outside of their picture, a ``size`` that the picture does not have (0 tells nothing),
 and two files on one picture. Where the class names are those of the files, these are read whenever a command starts, so
 there may be 5,000 of them at most.
+
+``cleanlab-demo export`` writes the XML files with corrected boxes into a folder; all else in them stays, byte for byte.
+That of an excluded picture is left out.
 """
 
 from __future__ import annotations

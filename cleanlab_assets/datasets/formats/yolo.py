@@ -19,6 +19,10 @@ edge may pass the border by a ten-thousandth of the picture; it is cut off there
 The text of ``train/a.jpg`` is ``train/a.txt``. A picture without a text, or with an empty one, has no object on it, as
 YOLO trains with it; said with a number. A text without a picture is refused, and so are shares outside of 0 to 1, a
 number of no class, six numbers (the last is the confidence of a prediction), and two pictures of one name.
+
+``cleanlab-demo export`` writes the texts with corrected labels into a folder; all else in them stays, byte for byte. A
+polygon whose box was moved becomes a box. For segmentation whole polygons can become another class or go; other regions
+are refused, since polygons cannot hold them. The text of an excluded picture is left out: take the picture away, too.
 """
 
 from __future__ import annotations
