@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def test_every_training_set_may_do_without_test_rows(family: TaskFamily) -> None:
     training_set = next(step for step in family.steps if step.name == "training_set")
     assert training_set.settings is not None
-    assert training_set.settings(test_fraction=0.0).model_dump()["test_fraction"] == 0.0
+    assert training_set.settings.model_validate({"test_fraction": 0.0}).model_dump()["test_fraction"] == 0.0
     with pytest.raises(ValueError, match="test_fraction"):
-        training_set.settings(test_fraction=-0.1)
+        training_set.settings.model_validate({"test_fraction": -0.1})
 
 
 def test_sentences_to_validate_on_are_only_put_aside_with_those_to_test_on() -> None:

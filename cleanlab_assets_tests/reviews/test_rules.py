@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from cleanlab_assets.reviews.database import LedgerError
 from cleanlab_assets.reviews.decisions import BoxLabel, DecisionError, NoBox
-from cleanlab_assets.reviews.ledger import LedgerError, open_ledger
+from cleanlab_assets.reviews.ledger import open_ledger
 from cleanlab_assets.reviews.rows import ReviewedRows
 from cleanlab_assets.reviews.rules import accept_pair, merge_classes
 from cleanlab_assets_tests.reviews.test_corrections import DATASETS, LABELS, _raw
