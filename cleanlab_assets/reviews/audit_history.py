@@ -172,8 +172,8 @@ class AuditHistory:
                 raise _OvertakenError from error
             number = (entered.inserted_primary_key or (0,))[0]
             if len(flags):
-                rows = flags[list(FLAG_COLUMNS)].to_dict("records")
-                connection.execute(AUDIT_FINDINGS.insert(), [{**found, "audit": number} for found in rows])
+                rows = flags[list(FLAG_COLUMNS)].assign(audit=number).to_dict("records")
+                connection.execute(AUDIT_FINDINGS.insert(), rows)
         return Audit(number=number, made_at=datetime.fromisoformat(made_at), **said)
 
     def __enter__(self) -> Self:

@@ -244,8 +244,9 @@ def to_text(dataset: Dataset, label: Value | None) -> str | None:
     """Return a label as text, as ``ReviewedRows.decide`` reads it: a set of classes as the source writes it."""
     if label is None:
         return None
-    is_set = isinstance(label, list)
-    return (dataset.label_separator or "|").join(_sort_classes(dataset, label)) if is_set else str(label)
+    if isinstance(label, list):
+        return (dataset.label_separator or "|").join(_sort_classes(dataset, label))
+    return str(label)
 
 
 def _judge(dataset: Dataset, standing: Standing, row: Mapping[Any, Any], given: Any) -> State:

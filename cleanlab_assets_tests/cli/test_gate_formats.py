@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from markdown_it import MarkdownIt
+from rich.markdown import Markdown
 
 from cleanlab_assets.cli.gate_formats import (
     GateReport,
@@ -76,7 +76,7 @@ def report(text: str = "too many", **said: Any) -> GateReport:
 
 def read_cells(markdown: str) -> list[list[list[str]]]:
     """Return the cells of the tables of a page as a reader sees them; anything but text in them ends the test."""
-    page = MarkdownIt("commonmark").enable("table").parse(markdown)
+    page = Markdown(markdown).parsed
     tables: list[list[list[str]]] = []
     for place, token in enumerate(page):
         assert token.type not in {"html_block", "fence", "code_block"}, token.content
