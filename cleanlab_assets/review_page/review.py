@@ -105,9 +105,7 @@ class Review:
             self._follow()
             return {
                 "dataset": dataset.name,
-                "title": dataset.title,
                 "model": self.audit.partition.model,
-                "unit": self.audit.family.task.unit,
                 "reviewer": self.reviewer,
                 "data_version": self.data_version,
                 "label_kind": find_label_kind(dataset),

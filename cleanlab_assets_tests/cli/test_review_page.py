@@ -11,13 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import pytest
 import requests
 
 from cleanlab_assets.cli.terminal import ExitCode
+from cleanlab_assets.orchestration.datasets import get_dataset
+from cleanlab_assets.orchestration.families import family_of
+from cleanlab_assets.orchestration.history import latest_materialization
 from cleanlab_assets.review_page import server
 from cleanlab_assets.reviews.ledger import open_ledger
-from cleanlab_assets_tests.cli.conftest import BIN
+from cleanlab_assets_tests.cli.conftest import BIN, FAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,6 +112,29 @@ def test_a_token_that_is_set_is_asked_for_and_never_printed(copied_home: Home) -
         process.send_signal(signal.SIGINT)
         printed, told = process.communicate(timeout=30)
         assert SECRET not in address + printed + told
+
+
+@pytest.mark.slow
+def test_assets_link_to_the_page_and_their_data_versions_stay(copied_home: Home) -> None:
+    def look(asset: str) -> tuple[str, dict[str, Any]]:
+        with dg.DagsterInstance.from_config(str(copied_home.path / "dagster")) as instance:
+            found = latest_materialization(instance, family.key(asset), "breast_cancer|logistic_regression")
+        assert found is not None
+        links = {name: found.metadata[name].value for name in ("review", "report") if name in found.metadata}
+        return (found.tags or {})["dagster/data_version"], links
+
+    family = family_of(get_dataset("breast_cancer"))
+    before = look("label_issues")
+    printed = copied_home.run("run", *FAST, "--force", CLEANLAB_DEMO_REPORT_URL="http://reviews.example/")
+    assert printed.exit_code == ExitCode.FINE, printed.output
+    about = "dataset=breast_cancer&model=logistic_regression"
+    links = {
+        "review": f"http://reviews.example/?{about}&queue=worst+first",
+        "report": f"http://reviews.example/report?{about}",
+    }
+    assert (before[1], look("label_issues")) == ({}, (before[0], links))
+    report = family.task.report_asset
+    assert look(report)[1] == {"report": f"http://reviews.example/report/{report}?{about}"}
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from cleanlab_assets.families.registry import FAMILIES
+from cleanlab_assets.orchestration import history
 from cleanlab_assets.orchestration.families import get_family
 from cleanlab_assets.orchestration.partitions import Partition
 from cleanlab_assets.orchestration.review_links import link_to_review
 from cleanlab_assets.orchestration.storage import ArtifactFormatError
-from cleanlab_assets.review_page import audit as audit_module
 from cleanlab_assets.review_page.audit import NoAuditError, ReviewedAudit
 from cleanlab_assets.review_page.evidence import find_label_kind, has_annotations, has_sentences
 from cleanlab_assets.review_page.messages import Answer, Place
@@ -122,14 +122,14 @@ def test_an_audit_of_other_rows_than_those_that_were_read_last_is_refused(
 ) -> None:
     chain = audits["classification"]
     partition = Partition(chain.audit.dataset, chain.audit.model)
-    recorded = audit_module.latest_provenance
+    recorded = history.latest_provenance
 
     def read_anew(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> Provenance | None:
         found = recorded(instance, key, partition)
         is_raw = key.path[-1] == "raw_dataset"
         return found.model_copy(update={"data_hash": "another"}) if found is not None and is_raw else found
 
-    monkeypatch.setattr(audit_module, "latest_provenance", read_anew)
+    monkeypatch.setattr("cleanlab_assets.review_page.audit.latest_provenance", read_anew)
     with pytest.raises(NoAuditError, match="raw_dataset is another one than that of its audit: cleanlab-demo run -d"):
         _ = ReviewedAudit(chain.bench.instance, chain.bench.family, partition).issues
 
@@ -141,7 +141,7 @@ def test_a_file_that_is_damaged_is_told(audits: Audits, monkeypatch: pytest.Monk
     def fail(path: str, _: object) -> None:
         raise ArtifactFormatError(f"{path} is no result")
 
-    monkeypatch.setattr(audit_module, "read_result", fail)
+    monkeypatch.setattr("cleanlab_assets.review_page.audit.read_result", fail)
     with pytest.raises(NoAuditError, match=r"label_issues.*is no result"):
         _ = ReviewedAudit(chain.bench.instance, chain.bench.family, partition).issues
 

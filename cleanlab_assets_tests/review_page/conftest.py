@@ -114,9 +114,7 @@ class KnownAudit:
     pages: tuple[str, ...] = ("report",)
     data_version: str = "v1"
     partition: Partition = field(default_factory=lambda: Partition("tickets", "knn"))
-    family: Any = field(
-        default_factory=lambda: SimpleNamespace(task=SimpleNamespace(picture_findings=None, unit="row"))
-    )
+    family: Any = field(default_factory=lambda: SimpleNamespace(task=SimpleNamespace(picture_findings=None)))
 
     def __post_init__(self) -> None:
         self.rows = ReviewedRows(self.dataset, self.raw)
