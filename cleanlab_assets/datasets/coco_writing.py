@@ -31,18 +31,12 @@ from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.image_folders import BoxOptions, BoxPlacer, ClassFinder, without_background
 from cleanlab_assets.datasets.images import AnnotationError, decode_mask
-from cleanlab_assets.datasets.json_places import (
-    Place,
-    find_items,
-    find_members,
-    replace_places,
-    rewrite_list,
-    write_like,
-)
+from cleanlab_assets.datasets.json_places import find_items, find_members, rewrite_list, write_like
 from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.outlines import box_of_region, find_runs, pack_runs
 from cleanlab_assets.datasets.picture_files import Picture, PictureIndex
 from cleanlab_assets.datasets.text_files import decode_exactly, pack_as, read_content
+from cleanlab_assets.datasets.text_places import Place, replace_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from cleanlab_assets.datasets.text_places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
-
-
-class Place(NamedTuple):
-    """Where a value begins and ends in the text."""
-
-    start: int
-    end: int
 
 
 def find_members(text: str, start: int = 0) -> dict[str, Place]:
@@ -46,15 +41,6 @@ def find_items(text: str, start: int = 0) -> list[Place]:
         place = _skip(text, items[-1].end)
         place = _skip(text, place + 1) if text[place] == "," else place
     return items
-
-
-def replace_places(text: str, new: Mapping[Place, str]) -> str:
-    """Return a text with other values in some places, none of which lies within another."""
-    parts, done = [], 0
-    for place in sorted(new):
-        parts += [text[done : place.start], new[place]]
-        done = place.end
-    return "".join([*parts, text[done:]])
 
 
 def rewrite_list(text: str, items: Sequence[Place], new: Mapping[int, str | None], added: Sequence[str] = ()) -> str:

@@ -13,8 +13,9 @@ from cleanlab_assets.datasets.image_folders import BoxPlacer, ClassFinder
 from cleanlab_assets.datasets.images import AnnotationError
 from cleanlab_assets.datasets.picture_files import PictureIndex
 from cleanlab_assets.datasets.text_files import decode_exactly, find_xml_encoding
+from cleanlab_assets.datasets.text_places import Place, replace_places
 from cleanlab_assets.datasets.voc_file import EDGES, Options, find_shifts, name_pictures, place_boxes, read_pages
-from cleanlab_assets.datasets.xml_places import find_elements, replace_bytes
+from cleanlab_assets.datasets.xml_places import find_elements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,10 +79,9 @@ def _change(
 ) -> bytes:
     content = path.read_bytes()
     mark, codec, text = decode_exactly(content, path.name, find_xml_encoding(content, path.name) or encoding)
-    raw = text.encode()
-    root = find_elements(raw)
-    elements, new, kept, added = root.find_all("object"), dict[tuple[int, int], bytes](), set[int](), list[str]()
-    gap, inner = _find_indentation(raw, elements, root)
+    root = find_elements(text)
+    elements, new, kept, added = root.find_all("object"), dict[Place, str](), set[int](), list[str]()
+    gap, inner = _find_indentation(text, elements, root)
     near, far = shifts
     found = (json.loads(row[f"corrected_{name}"]) for name in ("boxes", "box_labels", "box_origins"))
     for corners, label, origin in zip(*found, strict=True):
@@ -93,42 +93,42 @@ def _change(
         box, one = given[origin]
         element = elements[one.number]
         if label != one.label:
-            new |= _replace_text(raw, element, "name", escape(label))
+            new |= _replace_text(text, element, "name", escape(label))
         for field, value, old, corner in zip(EDGES, values, box, corners, strict=True):
             if corner != old:
-                new |= _replace_text(raw, element, f"bndbox/{field}", _write_number(value))
+                new |= _replace_text(text, element, f"bndbox/{field}", _write_number(value))
     for place, (_, one) in enumerate(given):
         if place not in kept:
             element = elements[one.number]
-            new[element.start - len(raw[: element.start]) + len(raw[: element.start].rstrip()), element.end] = b""
+            new[Place(len(text[: element.start].rstrip()), element.end)] = ""
     if added:
-        end = elements[-1].end if elements else len(raw[: root.inner[1]].rstrip())
-        new[end, end] = "".join(gap + text for text in added).encode()
-    return mark + replace_bytes(raw, new).decode().encode(codec, "xmlcharrefreplace")
+        end = elements[-1].end if elements else len(text[: root.inner[1]].rstrip())
+        new[Place(end, end)] = "".join(gap + one for one in added)
+    return mark + replace_places(text, new).encode(codec, "xmlcharrefreplace")
 
 
-def _replace_text(raw: bytes, element: PlacedElement, path: str, text: str) -> dict[tuple[int, int], bytes]:
+def _replace_text(text: str, element: PlacedElement, path: str, new: str) -> dict[Place, str]:
     """Return the new text of the first element of a path; white space around it stays."""
     found = element.find(path)
     if found is None:
         raise AnnotationError(f"found no {quote(path)} in an object, which was there: run the audit anew")
     start, end = found.inner
-    content = raw[start:end]
+    content = text[start:end]
     start += len(content) - len(content.lstrip())
-    return {(start, max(start, end - len(content) + len(content.rstrip()))): text.encode()}
+    return {Place(start, max(start, end - len(content) + len(content.rstrip()))): new}
 
 
-def _find_indentation(raw: bytes, elements: Sequence[PlacedElement], root: PlacedElement) -> tuple[str, str]:
+def _find_indentation(text: str, elements: Sequence[PlacedElement], root: PlacedElement) -> tuple[str, str]:
     """Return the white space before an object, and that before what it holds; none where the file has none."""
     first = elements[0] if elements else (root.children[0] if root.children else root)
-    gap = _space_before(raw, first)
-    inner = _space_before(raw, elements[0].children[0]) if elements and elements[0].children else ""
+    gap = _space_before(text, first)
+    inner = _space_before(text, elements[0].children[0]) if elements and elements[0].children else ""
     return gap, inner or (f"{gap}{gap.rpartition(chr(10))[2] or '  '}" if gap else "")
 
 
-def _space_before(raw: bytes, element: PlacedElement) -> str:
-    before = raw[: element.start]
-    return before[len(before.rstrip()) :].decode()
+def _space_before(text: str, element: PlacedElement) -> str:
+    before = text[: element.start]
+    return before[len(before.rstrip()) :]
 
 
 def _write_object(label: str, values: Sequence[float], gap: str, inner: str) -> str:

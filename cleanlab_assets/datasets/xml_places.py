@@ -1,4 +1,4 @@
-"""Where in an XML text its elements stand, so that some of them can be replaced and every other byte stays."""
+"""Where in an XML text its elements stand, so that some of them can be replaced and all else stays as it was."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TAG = re.compile(rb"""<(?:"[^"]*"|'[^']*'|[^>"'])*>""")
+_TAG = re.compile(r"""<(?:"[^"]*"|'[^']*'|[^>"'])*>""")
 
 
 @dataclass
 class PlacedElement:
-    """An element of a text: its name, its first and last byte, those of what it holds, and the elements in it."""
+    """An element of a text: its name, where it begins and ends, likewise what it holds, and the elements in it."""
 
     tag: str
     start: int
@@ -37,37 +39,30 @@ class PlacedElement:
         return None
 
 
-def find_elements(content: bytes) -> PlacedElement:
-    """Return the root of an XML text.
-
-    Args:
-        content: text that is XML, as UTF-8 whatever it declares.
-    """
+def find_elements(text: str) -> PlacedElement:
+    """Return the root of a text that is XML."""
+    content = text.encode()  # the parser counts bytes
+    ends = None if len(content) == len(text) else np.cumsum([len(character.encode()) for character in text])
     parser = expat.ParserCreate("utf-8")
     root, opened = PlacedElement("", 0), list[PlacedElement]()
 
+    def place() -> int:
+        index = parser.CurrentByteIndex
+        return index if ends is None else int(np.searchsorted(ends, index, side="right"))
+
     def begin(tag: str, _: Mapping[str, str]) -> None:
-        element = PlacedElement(tag, parser.CurrentByteIndex)
+        element = PlacedElement(tag, place())
         (opened[-1] if opened else root).children.append(element)
         opened.append(element)
 
     def end(_: str) -> None:
-        element, close = opened.pop(), parser.CurrentByteIndex
-        tag = _TAG.match(content, element.start)
+        element, close = opened.pop(), place()
+        tag = _TAG.match(text, element.start)
         behind = tag.end() if tag else element.start
-        is_empty = content[behind - 2 : behind] == b"/>"
+        is_empty = text[behind - 2 : behind] == "/>"
         element.inner = (behind, behind) if is_empty else (behind, close)
-        element.end = behind if is_empty else content.index(b">", close) + 1
+        element.end = behind if is_empty else text.index(">", close) + 1
 
     parser.StartElementHandler, parser.EndElementHandler = begin, end
     parser.Parse(content, True)  # noqa: FBT003 - it takes no name
     return root.children[0]
-
-
-def replace_bytes(content: bytes, new: Mapping[tuple[int, int], bytes]) -> bytes:
-    """Return bytes with others in some places, by their first and their end, none of which lies within another."""
-    parts, done = [], 0
-    for start, end in sorted(new):
-        parts += [content[done:start], new[start, end]]
-        done = end
-    return b"".join([*parts, content[done:]])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cleanlab_assets.datasets.errors import quote
-from cleanlab_assets.reviews.decisions import DecisionError, Finding, Seen
+from cleanlab_assets.reviews.decisions import BoxLabel, DecisionError, Finding, RegionLabel, Seen
 from cleanlab_assets.reviews.element_answers import CLASS_IS
 from cleanlab_assets.reviews.elements import find_given_regions, has_elements, read_given_boxes
 from cleanlab_assets.reviews.suggestions import read_suggestion
@@ -52,7 +52,8 @@ def merge_classes(
     made: list[Decision] = []
     if has_elements(dataset):
         for row, key in zip(rows.raw.to_dict("records"), rows.keys, strict=True):
-            labels = {**read_given_boxes(row), **find_given_regions(row, dataset.class_names)}
+            labels: dict[str, BoxLabel | RegionLabel] = {**read_given_boxes(row)}
+            labels |= find_given_regions(row, dataset.class_names)
             made += [
                 rows.decide(key, CLASS_IS, into, element=element, reviewer=reviewer)
                 for element, label in labels.items()

@@ -32,7 +32,7 @@ from cleanlab_assets.orchestration.runs import materialize_level
 family, wanted = family_of(get_dataset(sys.argv[1]), []), ("raw_dataset", "corrections", "corrected_dataset")
 left_out = [key for key in family.asset_keys(DATASET) if key.path[-1] not in wanted]
 with open_instance() as instance:
-    outcome = materialize_level(defs, instance, family, DATASET, sys.argv[1], {}, left_out=left_out)
+    outcome = materialize_level(defs, instance, family, DATASET, sys.argv[1], configs={}, left_out=left_out)
 assert outcome.success, outcome
 """
 """Reads a dataset and makes its corrected one, without an audit: that of images would take minutes."""

@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.errors import quote
-from cleanlab_assets.datasets.json_places import find_members, replace_places
+from cleanlab_assets.datasets.json_places import find_members
 from cleanlab_assets.datasets.tables.delimited import TableError
 from cleanlab_assets.datasets.text_files import decode_exactly
+from cleanlab_assets.datasets.text_places import replace_places
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
