@@ -172,7 +172,8 @@ class AuditHistory:
                 raise _OvertakenError from error
             number = (entered.inserted_primary_key or (0,))[0]
             if len(flags):
-                rows = flags[list(FLAG_COLUMNS)].assign(audit=number).to_dict("records")
+                found = flags[list(FLAG_COLUMNS)].itertuples(index=False, name=None)
+                rows = [{**dict(zip(FLAG_COLUMNS, values, strict=True)), "audit": number} for values in found]
                 connection.execute(AUDIT_FINDINGS.insert(), rows)
         return Audit(number=number, made_at=datetime.fromisoformat(made_at), **said)
 

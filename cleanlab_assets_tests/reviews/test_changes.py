@@ -68,7 +68,7 @@ class Audits:
         self._sizes |= dict(zip(keys, sizes, strict=True))
         assert list(table.columns) == list(CHANGE_COLUMNS)
         return {
-            change: {self._sizes[key] for key in part["row_key"]}
+            str(change): {self._sizes[key] for key in part["row_key"]}
             for change, part in table.groupby("change", observed=True)
         }
 
