@@ -91,10 +91,42 @@ class Opinion(Part):
     quality: str
 
 
+class Element(Part):
+    """A box or region of a picture, of which one may decide by itself.
+
+    Attributes:
+        name: its name in reviews, which is sent back.
+        shown: what it is and where.
+        place: where it is: left, top, right and bottom as shares of the picture from 0 to 1; empty where that is
+            not known.
+        is_flagged: whether the audit flags it.
+        reason: why, where the audit says so.
+        suggested: what the audit suggests for it.
+        answers: what can be said of it, in the words that are sent back; none where the picture does not have it.
+        may_be_background: whether its class may be the background.
+        note: what else is to be said.
+        state: how the decision on it stands; empty where nobody decided.
+        said: what was decided.
+    """
+
+    name: str
+    shown: str
+    place: list[float] = []
+    is_flagged: bool
+    reason: str = ""
+    suggested: str
+    answers: list[str] = []
+    may_be_background: bool = False
+    note: str = ""
+    state: str = ""
+    said: str = ""
+
+
 class Past(Part):
-    """A decision that was made of the row before."""
+    """A decision that was made of the row before, or of its ``element``."""
 
     entry: int
+    element: str = ""
     reviewer: str
     said: str
     made_at: str
@@ -131,6 +163,8 @@ class Item(Part):
         neighbors: nearest first.
         duplicates: rows that are nearly the same.
         opinions: of other models.
+        elements: boxes and regions that are decided by themselves, flagged ones first, worst first.
+        n_more_elements: how many there are beside those.
         history: decisions, the latest first.
     """
 
@@ -159,4 +193,6 @@ class Item(Part):
     neighbors: list[OtherRow] = []
     duplicates: list[OtherRow] = []
     opinions: list[Opinion] = []
+    elements: list[Element] = []
+    n_more_elements: int = 0
     history: list[Past] = []

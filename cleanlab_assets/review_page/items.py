@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cleanlab_assets.review_page.elements import Elements
 from cleanlab_assets.review_page.evidence import Evidence, find_label_kind
 from cleanlab_assets.review_page.item import Item, Past
 from cleanlab_assets.review_page.pictures import Pictures
@@ -40,6 +41,8 @@ class Items:
             audit.rows, issues, audit.find_table, audit.issues_by_model, draws_findings=findings is not None
         )
         self._evidence.prepare()
+        of_elements = audit.family.task.element_issues
+        self.elements = Elements(audit.rows, audit.find_table(of_elements) if of_elements else None)
 
     def show(self, label: Any) -> str:
         """Return a label as people read it."""
@@ -62,6 +65,9 @@ class Items:
         if given is None:
             name, given = MAJORITY if self._audit.dataset.panel is not None else name, seen
         text = self._name_label(given)
+        names, elements = self.elements.names_of(place), self.elements.list_elements(place, standings)
+        findings = (finding, *(Finding(key, LABEL_ISSUE, name) for name in names))
+        entries = sorted((entry for one in findings for entry in standings.history(one)), key=lambda one: -one.number)
         return Item(
             key=key,
             row_id=row_id,
@@ -88,7 +94,9 @@ class Items:
             neighbors=evidence.list_neighbors(row_id),
             duplicates=evidence.list_duplicates(row_id),
             opinions=evidence.list_opinions(row_id),
-            history=[_tell(entry) for entry in reversed(standings.history(finding))],
+            elements=elements,
+            n_more_elements=len(names) - len(elements),
+            history=[_tell(entry) for entry in entries],
         )
 
     def _say_what_the_audit_saw(self, issue: pd.Series[Any], given: Any) -> str:
@@ -113,6 +121,7 @@ def _tell(entry: Entry) -> Past:
     decision = entry.decision
     return Past(
         entry=entry.number,
+        element=decision.element,
         reviewer=decision.reviewer,
         said=describe_answer(decision),
         made_at=f"{entry.made_at:%Y-%m-%d %H:%M}",

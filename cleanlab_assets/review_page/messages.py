@@ -10,6 +10,7 @@ from cleanlab_assets.reviews.queues import WORST_FIRST
 
 LONGEST_NOTE = 2_000
 LONGEST_NAME = 200
+LONGEST_ELEMENT = 2_000
 
 
 class Place(BaseModel):
@@ -32,6 +33,7 @@ class Answer(BaseModel):
 
     Attributes:
         row: row key.
+        element: what of the row is meant, see ``Element``; empty where it is the row.
         verdict: what was decided.
         label: the right label; of a set of classes their names.
         note: what they add.
@@ -44,6 +46,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     row: str = Field(min_length=1)
+    element: str = Field("", max_length=LONGEST_ELEMENT)
     verdict: str
     label: str | list[str] = ""
     note: str = Field("", max_length=LONGEST_NOTE)

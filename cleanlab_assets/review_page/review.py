@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cleanlab_assets.review_page.audit import ReviewedAudit
+    from cleanlab_assets.review_page.elements import Judged
     from cleanlab_assets.review_page.messages import Answer, UndoRequest
     from cleanlab_assets.review_page.pictures import Pictures
-    from cleanlab_assets.reviews.decisions import Entry, Value
+    from cleanlab_assets.reviews.decisions import Decision, Entry, Value
     from cleanlab_assets.reviews.ledger import Ledger
 
 MOST_PAIRS = 200
@@ -111,19 +112,19 @@ class Review:
                 "label_kind": find_label_kind(dataset),
                 "allowed": str(dataset.numeric_label or ""),
                 "classes": list(dataset.class_names),
+                "has_elements": self._items.elements.are_there,
                 "queues": [self._size_up(name).model_dump() for name in QUEUES],
                 "pairs": [pair._asdict() for pair in self._queued.pairs[:MOST_PAIRS]],
                 "reports": list(self.audit.pages),
             }
 
-    def show_next(self, place: Place, *, after: str = "", reviewer: str = "", message: str = "") -> View:
+    def show_next(self, place: Place, *, after: str = "", reviewer: str = "") -> View:
         """Return the next row of a queue that nobody decided.
 
         Args:
             place: the queue.
             after: key of the row that was shown; the first row of the queue comes next if empty.
             reviewer: who asks.
-            message: what to say beside it.
 
         Raises:
             QueueError: there is no such queue.
@@ -131,7 +132,7 @@ class Review:
         with self._lock:
             self._follow()
             at = self._find_next(place, after)
-            return self._view(at, place, reviewer, message=message)
+            return self._view(at, place, reviewer)
 
     def show(self, row: str, place: Place, *, reviewer: str = "") -> View:
         """Return a row by its key or its row id, decided or not.
@@ -146,28 +147,34 @@ class Review:
             return self._view(self._find(row), place, reviewer)
 
     def decide(self, answer: Answer) -> View:
-        """Enter a decision, and return the next row once it is on the disk.
+        """Enter a decision, and return the next row once it is on the disk; after one of an element its row again.
 
         Raises:
-            DecisionError: the dataset has no such row or label.
+            DecisionError: the dataset has no such row, element or label.
             ReviewError: the row was not audited.
             QueueError: there is no such queue.
             LedgerError: the ledger cannot be written; in none of these cases is anything entered.
         """
         with self._lock:
             at, _ = self._find(answer.row), self._order(answer.place)  # before anything is entered
+            judged = self._items.elements.find(int(self._places[at]), answer.element) if answer.element else None
             decision = self.rows.decide(
                 self.keys[at],
                 answer.verdict,
                 self._to_text(answer.label),
                 reviewer=answer.reviewer or self.reviewer,
                 note=answer.note,
-                seen=self._describe_seen(at, answer),
+                element=answer.element,
+                suggestion=None if judged is None else judged.suggestion,
+                seen=self._describe_seen(at, answer, judged),
             )
             (number,) = self._ledger.decide([decision], tokens=[answer.token])
-            told = f"entry {number}: {self.issues['row_id'].iloc[at]}: {describe_answer(decision)}"
-            view = self.show_next(answer.place, after=self.keys[at], reviewer=answer.reviewer, message=told)
-            return view.model_copy(update={"entry": number})
+            told = f"entry {number}: {self.issues['row_id'].iloc[at]}: {_say(decision)}"
+            if decision.element:
+                view = self.show(self.keys[at], answer.place, reviewer=answer.reviewer)
+            else:
+                view = self.show_next(answer.place, after=self.keys[at], reviewer=answer.reviewer)
+            return view.model_copy(update={"entry": number, "message": told})
 
     def undo(self, request: UndoRequest, place: Place) -> View:
         """Take a decision back, and return its row.
@@ -252,7 +259,7 @@ class Review:
         order = self._order(Place(queue=name))
         return QueueState(name=name, size=len(order), open=int(self._is_open(order, Place(queue=name)).sum()))
 
-    def _view(self, at: int | None, place: Place, reviewer: str, *, message: str = "") -> View:
+    def _view(self, at: int | None, place: Place, reviewer: str) -> View:
         order = self._order(place)
         is_open = self._is_open(order, place)
         latest = self._last_of(reviewer or self.reviewer)
@@ -262,13 +269,13 @@ class Review:
             precision=self._say_precision(),
             advice=advise_to_stop(self._latest_of_worst()) if place.queue == WORST_FIRST else "",
             undo=None if latest is None else latest.number,
-            undo_said="" if latest is None else describe_answer(latest.decision),
+            undo_said="" if latest is None else _say(latest.decision),
         )
         if at is None:
-            return View(item=None, progress=progress, message=message)
+            return View(item=None, progress=progress)
         following = self._find_next(place, self.keys[at])
         upcoming = "" if following is None else str(self.keys[following])
-        return View(item=self._items.build(at, self._standings), progress=progress, upcoming=upcoming, message=message)
+        return View(item=self._items.build(at, self._standings), progress=progress, upcoming=upcoming)
 
     def _say_precision(self) -> str:
         order = self._queued.order(RANDOM_FLAGGED)
@@ -281,7 +288,8 @@ class Review:
     def _latest_of_worst(self) -> Sequence[Outcome]:
         """Return what was decided last in the queue of the worst rows, in the order of the decisions."""
         latest = (entry for entry in reversed(self._standings.entries.values()) if entry.undone_by is None)
-        of_worst = (entry for entry in latest if entry.decision.seen.queue == WORST_FIRST)
+        of_rows = (entry for entry in latest if not entry.decision.element)
+        of_worst = (entry for entry in of_rows if entry.decision.seen.queue == WORST_FIRST)
         return [_judge(entry) for entry in islice(of_worst, LAST_DECISIONS)][::-1]
 
     def _last_of(self, reviewer: str) -> Entry | None:
@@ -291,7 +299,7 @@ class Review:
     def _to_text(self, label: str | list[str]) -> str:
         return (self.rows.dataset.label_separator or "|").join(label) if isinstance(label, list) else label
 
-    def _describe_seen(self, at: int, answer: Answer) -> Seen:
+    def _describe_seen(self, at: int, answer: Answer, judged: Judged | None) -> Seen:
         suggested, quality = self.issues["suggested_label"].iloc[at], self.issues["label_quality"].iloc[at]
         value: Value | None = None
         if not pd.isna(suggested):
@@ -299,6 +307,8 @@ class Review:
             value = float(suggested) if kind == "number" else str(suggested)
             if kind == "set":
                 value = self.rows.dataset.split_label(str(suggested))
+        if answer.element:
+            value, quality = (None, None) if judged is None else judged
         return Seen(
             model=self.audit.partition.model,
             data_version=answer.data_version or self.data_version,
@@ -315,6 +325,12 @@ def _add_rows(issues: pd.DataFrame, others: pd.Series[str] | None) -> pd.DataFra
     new = pd.DataFrame({"row_id": others[~others.isin(issues["row_id"])]})
     added = pd.concat([issues, new], ignore_index=True)
     return added.assign(is_label_issue=added["is_label_issue"].eq(True))  # noqa: FBT003 - missing is not flagged
+
+
+def _say(decision: Decision) -> str:
+    """Say in words what was decided of a row, or of which element of it."""
+    said = describe_answer(decision)
+    return f"{decision.element}: {said}" if decision.element else said
 
 
 def _judge(entry: Entry) -> Outcome:

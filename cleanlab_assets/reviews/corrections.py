@@ -253,6 +253,8 @@ def _judge(dataset: Dataset, standing: Standing, row: Mapping[Any, Any], given: 
     """Say how a finding stands whose row is there, with its given label."""
     latest = standing.in_force or standing.entries[-1]
     decision = latest.decision
+    if decision.element and not has_elements(dataset):
+        return "outdated"
     if decision.element:
         state = judge_element(dataset, decision, row)
         return "conflict" if state == "in force" and standing.in_conflict else state

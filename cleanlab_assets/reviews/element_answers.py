@@ -13,6 +13,7 @@ from cleanlab_assets.datasets.images import decode_mask
 from cleanlab_assets.reviews.decisions import VERDICTS, BoxLabel, DecisionError, NoBox, RegionLabel
 from cleanlab_assets.reviews.elements import (
     BACKGROUND,
+    MISSING,
     encode_class,
     find_given_regions,
     label_region,
@@ -25,6 +26,8 @@ from cleanlab_assets.reviews.elements import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
     from cleanlab_assets.reviews.decisions import ElementLabel, Value, Verdict
 
@@ -67,8 +70,8 @@ def find_given_element(
     boxes = read_given_boxes(row)
     if element in boxes:
         return boxes[element]
-    predicted = _read_given(row, suggestion, class_names) if isinstance(suggestion, RegionLabel) else None
-    if predicted is not None and name_region(predicted.class_name, read_pixels(predicted)) == element:
+    predicted = _find_predicted_region(element, _read_mask(row), suggestion, class_names)
+    if predicted is not None:
         return predicted
     regions = find_given_regions(row, class_names)
     if element in regions:
@@ -76,6 +79,54 @@ def find_given_element(
     known = [*boxes, *regions]
     there = f"its elements are {count_and_name(known)}" if known else "it has neither boxes nor a mask"
     raise DecisionError(f"{where}: no such box or region: {there}; a predicted region is known with its model, -m")
+
+
+def find_given_elements(
+    row: Mapping[Any, Any], suggestions: Mapping[str, ElementLabel], class_names: Sequence[str]
+) -> dict[str, BoxLabel | RegionLabel | None]:
+    """Return the given labels of those elements of an audit that an image has.
+
+    Args:
+        row: of the raw table.
+        suggestions: what the audit suggests for each element, by its name.
+        class_names: the classes of the dataset.
+
+    Returns:
+        By name; None for an object that nobody boxed. An element that the image does not have is left out: the audit
+        saw other labels.
+    """
+    boxes, mask = read_given_boxes(row), _read_mask(row)
+    found: dict[str, BoxLabel | RegionLabel | None] = {}
+    for name, suggestion in suggestions.items():
+        given = boxes.get(name) or _find_predicted_region(name, mask, suggestion, class_names)
+        if name.startswith(MISSING) and isinstance(suggestion, BoxLabel):
+            found[name] = None
+        elif given is not None:
+            found[name] = given
+    return found
+
+
+def list_answers(
+    row: Mapping[Any, Any], element: str, given: BoxLabel | RegionLabel | None, suggestion: ElementLabel
+) -> tuple[str, ...]:
+    """Return what can be said of an element: that from which a label follows, and another one than the given.
+
+    Args:
+        row: of the raw table.
+        element: its name.
+        given: its given label; None for an object that nobody boxed.
+        suggestion: what the audit suggests for it.
+    """
+
+    def can_be_said(said: str) -> bool:
+        try:
+            label = _find_label(said, BACKGROUND, element, given, suggestion, where=element)
+            require_within(label, row, element)
+        except DecisionError:
+            return False
+        return said == CLASS_IS or label != given
+
+    return ("given is right", *filter(can_be_said, _OF_KIND[_name_kind(given)]), "unclear")
 
 
 def answer_of_element(
@@ -108,9 +159,7 @@ def answer_of_element(
     for verdict in VERDICTS:
         if said == verdict:
             return Answer(given, verdict, parse_element_label(label) if verdict == "label is" else None)
-    kind = "an object without a box"
-    if given is not None:
-        kind = "a region" if isinstance(given, RegionLabel) else "a given box"
+    kind = _name_kind(given)
     if said not in _OF_KIND[kind]:
         raise DecisionError(
             f"{where}: {said!r} cannot be said of {kind}, expected one of {', '.join((*VERDICTS, *_OF_KIND[kind]))}"
@@ -129,6 +178,12 @@ def require_within(label: Value | None, row: Mapping[Any, Any], where: str) -> N
     is_of_other_size = isinstance(label, RegionLabel) and (label.width, label.height) != size
     if is_outside or is_of_other_size:
         raise DecisionError(f"{where}: label {quote(str(label))}, but the picture has {size[0]} x {size[1]} pixels")
+
+
+def _name_kind(given: BoxLabel | RegionLabel | None) -> str:
+    if given is None:
+        return "an object without a box"
+    return "a region" if isinstance(given, RegionLabel) else "a given box"
 
 
 def _find_label(  # noqa: PLR0917
@@ -158,9 +213,21 @@ def _find_label(  # noqa: PLR0917
     raise DecisionError(f"{where}: {said!r}, but no audit suggests one: name its model with -m")
 
 
-def _read_given(row: Mapping[Any, Any], suggestion: RegionLabel, class_names: Sequence[str]) -> RegionLabel | None:
+def _read_mask(row: Mapping[Any, Any]) -> np.ndarray | None:
+    return decode_mask(row["class_mask"]) if isinstance(row["class_mask"], bytes) else None
+
+
+def _find_predicted_region(
+    element: str, mask: np.ndarray | None, suggestion: Value | None, class_names: Sequence[str]
+) -> RegionLabel | None:
+    """Return the pixels of a predicted region with their given class; None where this is not the element's label."""
+    given = _read_given(mask, suggestion, class_names) if isinstance(suggestion, RegionLabel) else None
+    is_meant = given is not None and name_region(given.class_name, read_pixels(given)) == element
+    return given if is_meant else None
+
+
+def _read_given(mask: np.ndarray | None, suggestion: RegionLabel, class_names: Sequence[str]) -> RegionLabel | None:
     """Return the pixels of a predicted region with their given class; None where they have several, or none."""
-    mask = decode_mask(row["class_mask"]) if isinstance(row["class_mask"], bytes) else None
     if mask is None or mask.shape != (suggestion.height, suggestion.width):
         return None
     pixels = read_pixels(suggestion)

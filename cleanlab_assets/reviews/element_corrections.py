@@ -9,7 +9,7 @@ import numpy as np
 
 from cleanlab_assets.datasets.boxes import SAME_OBJECT_IOU, box_iou
 from cleanlab_assets.datasets.images import LABEL, SEPARATOR, decode_mask, encode_png
-from cleanlab_assets.reviews.decisions import BoxLabel, NoBox, RegionLabel
+from cleanlab_assets.reviews.decisions import BoxLabel, DecisionError, NoBox, RegionLabel
 from cleanlab_assets.reviews.elements import (
     BACKGROUND,
     encode_class,
@@ -129,7 +129,10 @@ def _judge_region(given: RegionLabel, decided: Any, row: Mapping[Any, Any], clas
     mask = decode_mask(row["class_mask"]) if isinstance(row["class_mask"], bytes) else None
     if mask is None or mask.shape != (given.height, given.width):
         return "outdated"
-    codes = mask[read_pixels(given)]
+    try:
+        codes = mask[read_pixels(given)]
+    except DecisionError:  # an entry of another program, which says no pixels
+        return "outdated"
     if (codes == encode_class(given.class_name, class_names)).all():
         return "in force"
     is_decided = isinstance(decided, RegionLabel) and (codes == encode_class(decided.class_name, class_names)).all()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cleanlab_assets.reviews.corrections import correct_dataset, list_corrections
 from cleanlab_assets.reviews.decisions import Entry, find_standings
 from cleanlab_assets.reviews.row_keys import has_tokens
-from cleanlab_assets.reviews.suggestions import read_suggestion
+from cleanlab_assets.reviews.suggestions import find_flags, read_suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +52,7 @@ def make_source_tasks(
         for row_id, label in zip(flagged["row_id"], flagged["suggested_label"], strict=True):
             decisions.append(rows.decide(str(row_id), "label is", str(label), reviewer=SUGGESTED))
     else:
-        flag = next(name for name in element_issues if str(name).startswith("is_") and str(name).endswith("_issue"))
-        found = element_issues[element_issues[flag].astype(bool)]
+        found = element_issues[find_flags(element_issues)]
         for row_id, element, text in zip(found["row_id"], found["element"], found["suggestion"], strict=True):
             suggestion = read_suggestion(str(text))
             decisions.append(

@@ -27,6 +27,12 @@ def find_suggestion(element_issues: pd.DataFrame, row_id: str, element: str) -> 
     return read_suggestion(str(found.iloc[0])) if len(found) else None
 
 
+def find_flags(element_issues: pd.DataFrame) -> pd.Series[bool]:
+    """Return which elements an audit flags, by the column ``is_<kind>_issue`` of its table."""
+    name = next(name for name in element_issues if str(name).startswith("is_") and str(name).endswith("_issue"))
+    return element_issues[name].astype(bool)
+
+
 def read_suggestion(text: str) -> ElementLabel:
     """Read a suggested label, as JSON of the table."""
     return _READ.validate_json(text)

@@ -114,7 +114,9 @@ class KnownAudit:
     pages: tuple[str, ...] = ("report",)
     data_version: str = "v1"
     partition: Partition = field(default_factory=lambda: Partition("tickets", "knn"))
-    family: Any = field(default_factory=lambda: SimpleNamespace(task=SimpleNamespace(picture_findings=None)))
+    family: Any = field(
+        default_factory=lambda: SimpleNamespace(task=SimpleNamespace(picture_findings=None, element_issues=""))
+    )
 
     def __post_init__(self) -> None:
         self.rows = ReviewedRows(self.dataset, self.raw)

@@ -12,7 +12,17 @@ from cleanlab_assets.review_page.app import ReviewPage
 from cleanlab_assets.review_page.security import LOOPBACK_NAMES
 from cleanlab_assets.review_page.server import listen
 from cleanlab_assets.reviews.database import LedgerError
+from cleanlab_assets.reviews.decisions import describe_answer
 from cleanlab_assets_tests.review_page.conftest import N_FLAGGED, SCRIPT, make_audit
+from cleanlab_assets_tests.review_page.known_elements import (
+    CAT,
+    DOG,
+    HOSTILE,
+    MISSED,
+    PLANTED,
+    REGION,
+    make_elements_audit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,11 +53,12 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def address(ledger: Ledger) -> Iterator[str]:
-    """Where a review of the tickets is served."""
+def address(ledger: Ledger, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where a review of the tickets is served, or one of another audit that a test names."""
     import uvicorn
 
-    page = ReviewPage(lambda: cast("ReviewedAudit", make_audit()), ledger, reviewer="ann")
+    make = getattr(request, "param", make_audit)
+    page = ReviewPage(lambda: cast("ReviewedAudit", make()), ledger, reviewer="ann")
     app = page.build(host_names=LOOPBACK_NAMES, token=SECRET)
     with listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
@@ -222,6 +233,86 @@ def test_who_decides_is_named_on_the_page(page: Any, ledger: Ledger) -> None:
     press(page, "z")
     assert [entry.decision.reviewer for entry in ledger.read("tickets")] == ["bob"]
     assert ledger.read("tickets")[0].undone_by == 2
+
+
+of_elements = pytest.mark.parametrize("address", [make_elements_audit], indirect=True)
+
+
+def chosen(page: Any) -> str:
+    """The name of the element that is chosen."""
+    return str(page.locator(".elements [aria-current]").get_attribute("value"))
+
+
+@of_elements
+def test_boxes_and_regions_are_decided_by_keyboard(page: Any, ledger: Ledger) -> None:
+    assert (row(page), chosen(page)) == ("a.png", CAT), "the worst one of which something can be said"
+    assert page.locator(".place").evaluate("mark => [mark.style.left, mark.style.right]") == ["10%", "50%"]
+    page.keyboard.press("ArrowUp")
+    assert chosen(page) == PLANTED
+    assert page.locator("#element button").count() == 0
+    assert page.locator(".place").is_hidden()
+    page.keyboard.press("j")
+    assert chosen(page) == CAT
+    page.keyboard.press("t")
+    assert page.locator("#error").is_hidden(), "nothing is predicted there"
+    for key, following in (("d", DOG), ("t", MISSED), ("t", HOSTILE)):
+        press(page, key)
+        assert (row(page), chosen(page)) == ("a.png", following)
+    page.keyboard.press("c")
+    page.keyboard.type("do")
+    press(page, "Enter")
+    assert chosen(page) == HOSTILE, "nothing else is open"
+    page.keyboard.press("k")
+    press(page, "e")
+    press(page, "g")
+    assert (row(page), chosen(page)) == ("b.png", REGION)
+    press(page, "m")
+    page.keyboard.press("c")
+    page.keyboard.type("background")
+    press(page, "Enter")
+    said = [(entry.decision.element, describe_answer(entry.decision)) for entry in ledger.read("tickets")]
+    assert said == [
+        (CAT, "label is no box"),
+        (DOG, "label is dog@5,5,13,15"),
+        (MISSED, f"label is {SCRIPT}@14,1.5,19,8"),
+        (HOSTILE, "label is dog@1,1,5,5"),
+        (MISSED, "given is right"),
+        ("", "given is right"),
+        (REGION, "unclear"),
+        (REGION, "label is background (a region)"),
+    ]
+    press(page, "z")
+    assert (row(page), "in force: unclear" in page.inner_text(".elements")) == ("b.png", True), "the one before counts"
+    page.keyboard.press("?")
+    assert "the next box or region" in page.inner_text("#keys")
+
+
+@of_elements
+def test_names_of_elements_and_classes_stay_texts(page: Any) -> None:
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+    assert chosen(page) == HOSTILE
+    press(page, "d")
+    content = page.inner_text("main")
+    assert f"box of {SCRIPT}" in content
+    assert HOSTILE in page.inner_text("#rest")
+    assert page.locator("main script").count() == 0
+
+
+def test_keys_of_elements_are_named_only_where_there_are_some(page: Any, ledger: Ledger) -> None:
+    for key in "djktcem":
+        page.keyboard.press(key)
+    page.keyboard.press("?")
+    assert "box or region" not in page.inner_text("#keys")
+    assert ledger.read("tickets") == []
+
+
+@of_elements
+@pytest.mark.parametrize("width", [320, 1280])
+def test_elements_are_no_wider_than_the_screen(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.keyboard.press("c")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])

@@ -3,8 +3,9 @@
 // text alone, never as markup.
 
 const byId = (id) => document.getElementById(id);
-const state = { info: null, view: null, place: { queue: "worst first" }, trail: [], sent: null, busy: false };
+const state = { info: null, view: null, place: { queue: "worst first" }, trail: [], sent: null, busy: false, chosen: "" };
 const GIVEN = "given is right", LABEL = "label is", UNCLEAR = "unclear", EXCLUDE = "exclude the row";
+const CLASS_IS = "class is", BACKGROUND = "background";
 const PAIR = "one class pair", FEW_CELLS = 12, KEPT_NAME = "cleanlab-reviewer";
 
 function make(tag, about = {}, ...children) {
@@ -63,18 +64,19 @@ function makeToken() {
 
 // ---- what a person can do
 
-function decide(verdict, label = "") {
+function decide(verdict, label = "", element = "") {
   const item = state.view?.item;
   if (!item) return;
   work(async () => {
-    const said = { row: item.key, verdict, label, note: byId("note").value, reviewer: reviewer(), place: state.place };
+    const said = { row: item.key, element, verdict, label, note: byId("note").value, reviewer: reviewer(), place: state.place };
     // The same decision again is the same request, whose answer was lost: its token enters it once.
     if (!state.sent || JSON.stringify(state.sent.said) !== JSON.stringify(said)) {
       state.sent = { said, token: makeToken() };
     }
     const view = await post("/api/decide", { ...said, token: state.sent.token, data_version: state.info.data_version });
     state.sent = null;
-    state.trail.push(item.key);
+    if (view.item?.key !== item.key) state.trail.push(item.key);
+    if (element) chooseNext(view.item, element);
     show(view);
   });
 }
@@ -139,15 +141,19 @@ async function search() {
   list.hidden = false;
 }
 
+// The only class that begins with what was typed; what was typed where there is none, and the server says what is allowed.
+function complete(typed, classes) {
+  if (classes.includes(typed)) return typed;
+  const alike = classes.filter((name) => name.toLowerCase().startsWith(typed.toLowerCase()));
+  const same = alike.filter((name) => name.toLowerCase() === typed.toLowerCase());
+  return same.length === 1 ? same[0] : alike.length === 1 ? alike[0] : typed;
+}
+
 function takeOther() {
   const field = byId("other"), typed = field.value.trim();
   if (!typed) return field.focus();
   const { label_kind: kind, classes } = state.info;
-  if (kind !== "class" || classes.includes(typed)) return decide(LABEL, typed);
-  const alike = classes.filter((name) => name.toLowerCase().startsWith(typed.toLowerCase()));
-  const same = alike.filter((name) => name.toLowerCase() === typed.toLowerCase());
-  if (alike.length === 1 || same.length === 1) return decide(LABEL, (same.length === 1 ? same : alike)[0]);
-  decide(LABEL, typed); // the server says which labels there are
+  decide(LABEL, kind === "class" ? complete(typed, classes) : typed);
 }
 
 const takeSet = () => decide(LABEL, [...document.querySelectorAll(".toggles [aria-pressed=true]")].map((one) => one.value));
@@ -165,7 +171,8 @@ function key(letter, verb, action, about = {}, ...more) {
 
 function drawPanel(item) {
   const { label_kind: kind, classes, allowed } = state.info, parts = [], { progress } = state.view;
-  parts.push(make("h3", { text: "Decide" }));
+  if (item.elements.length) parts.push(make("div", { id: "element", class: "element" }), make("hr"));
+  parts.push(make("h3", { text: item.elements.length ? "The whole row" : "Decide" }));
   parts.push(key("g", item.given_name === "given label" ? "Given is right:" : "Majority is right:", () => decide(GIVEN), { class: "first", what: item.given ?? "there is none", disabled: item.given === null }));
   item.candidates.forEach((one, number) => {
     const share = one.probability === null ? [] : [
@@ -219,10 +226,12 @@ function drawPrimary(item) {
   }
   if (item.findings.length) parts.push(make("ul", { class: "findings" }, ...item.findings.map((text) => make("li", { text }))));
   if (item.pictures.length) {
-    parts.push(make("div", { class: "pictures" }, ...item.pictures.map((picture) => make("figure", {},
+    parts.push(make("div", { class: "pictures" }, ...item.pictures.map((picture) => make("figure", {}, make("div", { class: "canvas" },
       make("img", { src: address(item.key, picture), alt: `${picture.name} of ${item.row_id}${picture.source ? "" : `: ${item.findings.join("; ") || "nothing flagged"}`}` }),
+      picture.source && item.elements.length ? make("span", { class: "place", hidden: true, "aria-hidden": "true" }) : null),
       make("figcaption", { text: picture.name })))));
   }
+  if (item.elements.length) parts.push(...drawElements(item));
   return parts;
 }
 
@@ -254,9 +263,10 @@ function drawRest(item) {
   }
   if (item.duplicates.length) card("Near duplicates", listRows(item.duplicates), hasMore(item.duplicates));
   if (item.history.length) {
-    card("Decided before", table(["entry", "reviewer", "decision", "when, UTC", "note"], item.history.map((past) => ({
+    const ofElements = item.history.some((past) => past.element);
+    card("Decided before", table(["entry", ...(ofElements ? ["of"] : []), "reviewer", "decision", "when, UTC", "note"], item.history.map((past) => ({
       className: past.undone_by === null ? null : "undone",
-      cells: [String(past.entry), past.reviewer, past.undone_by === null ? past.said : `${past.said} (taken back by ${past.undone_by})`, past.made_at, past.note] }))));
+      cells: [String(past.entry), ...(ofElements ? [past.element || "the row"] : []), past.reviewer, past.undone_by === null ? past.said : `${past.said} (taken back by ${past.undone_by})`, past.made_at, past.note] }))));
   }
   if (!few) drawCells();
   const narrow = parts.filter((part) => !part.classList.contains("wide"));
@@ -265,6 +275,7 @@ function drawRest(item) {
 }
 
 function show(view) {
+  const isSameRow = Boolean(view.item) && state.view?.item?.key === view.item.key;
   state.view = view;
   const { item, progress } = view, done = progress.size === 0 ? "This queue is empty." : "Every row of this queue is decided.";
   byId("bar").max = Math.max(progress.size, 1);
@@ -278,10 +289,77 @@ function show(view) {
   byId("primary").replaceChildren(...(item ? drawPrimary(item) : [make("h2", { id: "row", tabindex: -1, text: done }), make("p", { text: "Choose another queue, or take back the last decision." })]));
   byId("panel").replaceChildren(item ? drawPanel(item) : make("div", { class: "decide" }, make("div", { class: "row-of" }, key("b", "Back", back), key("z", "Undo", undo, { disabled: progress.undo === null }))));
   byId("rest").replaceChildren(...(item ? drawRest(item) : []));
+  if (item?.elements.length) choose(item.elements.some((one) => one.name === state.chosen) && isSameRow ? state.chosen : findOpen(item.elements).name);
   byId("row").focus({ preventScroll: true });
-  window.scrollTo(0, 0);
+  if (!isSameRow) window.scrollTo(0, 0);
   history.replaceState(null, "", `/?${new URLSearchParams({ ...state.place, ...(item ? { row: item.key } : {}) })}`);
   if (item && view.upcoming) for (const picture of item.pictures) new Image().src = address(view.upcoming, picture);
+}
+
+// ---- boxes and regions, each decided by itself
+
+const OF_ELEMENT = [
+  ["t", "take the predicted box", (one) => `Take the predicted box: ${one.suggested}`],
+  ["t", "add the predicted box", (one) => `Add the predicted box: ${one.suggested}`],
+  ["t", "take the predicted region", (one) => `Take the predicted class: ${one.suggested}`],
+  ["d", "drop box", () => "Drop the box: there is no object"],
+  ["c", CLASS_IS, () => "Another class"],
+  ["e", GIVEN, (one) => (one.answers.includes("add the predicted box") ? "Given is right: there is no object" : "Given is right")],
+  ["m", UNCLEAR, () => "Unclear"],
+];
+
+const isOpen = (one) => one.answers.length > 0 && one.state !== "in force" && one.state !== "done";
+const findOpen = (elements) => elements.find(isOpen) ?? elements[0];
+
+function chooseNext(item, decided) {
+  const at = item.elements.findIndex((one) => one.name === decided);
+  state.chosen = [...item.elements.slice(at + 1), ...item.elements.slice(0, at)].find(isOpen)?.name ?? decided;
+}
+
+function move(step) {
+  const elements = state.view?.item?.elements ?? [], at = elements.findIndex((one) => one.name === state.chosen);
+  const next = elements[Math.min(Math.max(at + step, 0), elements.length - 1)];
+  if (!next) return;
+  choose(next.name);
+  document.querySelector(".elements [aria-current]")?.scrollIntoView({ block: "nearest" });
+}
+
+function drawElements(item) {
+  const badge = (text, kind) => text ? make("span", { class: `badge ${kind}`, text }) : null;
+  const more = item.n_more_elements ? [make("p", { class: "small", text: `${item.n_more_elements.toLocaleString("en")} more are not shown.` })] : [];
+  return [make("h3", { text: "Boxes and regions, worst first" }), make("ol", { class: "elements" }, ...item.elements.map((one) => make("li", {},
+    make("button", { type: "button", value: one.name, click: () => choose(one.name), title: one.name },
+      make("span", { class: "what", text: one.shown }), badge(one.is_flagged ? one.reason || "flagged" : "", "flag"),
+      badge(one.state && `${one.state}: ${one.said || "reviewers differ"}`, "done"),
+      make("span", { class: "small", text: `suggested: ${one.suggested}` }), one.note ? make("span", { class: "small", text: one.note }) : null)))), ...more];
+}
+
+function choose(name) {
+  const one = state.view.item.elements.find((element) => element.name === name), edges = one.place;
+  state.chosen = name;
+  for (const button of document.querySelectorAll(".elements button")) {
+    if (button.value === name) button.setAttribute("aria-current", "true"); else button.removeAttribute("aria-current");
+  }
+  for (const mark of document.querySelectorAll(".place")) {
+    mark.hidden = edges.length === 0;
+    ["left", "top", "right", "bottom"].forEach((side, at) => { mark.style[side] = `${100 * (at < 2 ? edges[at] : 1 - edges[at])}%`; });
+  }
+  const answers = OF_ELEMENT.filter(([, said]) => one.answers.includes(said));
+  byId("element").replaceChildren(make("h3", { text: one.shown }),
+    ...(answers.length ? [] : [make("p", { class: "small", text: one.note })]),
+    ...answers.map(([letter, said, tell]) => key(letter, tell(one), () => said === CLASS_IS ? askClass(one) : decide(said, "", name))));
+}
+
+function askClass(one) {
+  if (byId("element-class")) return byId("element-class").focus();
+  const classes = one.may_be_background ? [BACKGROUND, ...state.info.classes] : state.info.classes;
+  const field = make("input", { id: "element-class", autocomplete: "off", list: "element-classes" });
+  const save = () => { const typed = field.value.trim(); if (typed) decide(CLASS_IS, complete(typed, classes), one.name); else field.focus(); };
+  field.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); save(); } });
+  document.querySelector('#element [aria-keyshortcuts="c"]').after(make("div", { class: "other" },
+    make("label", { for: "element-class", class: "small", text: "Its class" }), field, make("button", { type: "button", text: "Save", click: save }),
+    make("datalist", { id: "element-classes" }, ...classes.map((name) => make("option", { value: name })))));
+  field.focus();
 }
 
 async function describe() {
@@ -294,6 +372,8 @@ async function describe() {
   byId("report").hidden = info.reports.length === 0;
   if (!reviewer()) byId("reviewer").value = sessionStorage.getItem(KEPT_NAME) || info.reviewer;
   byId("reviewer").placeholder = info.reviewer;
+  byId("keys").replaceChildren(...listKeys().filter(([, said]) => said).flatMap(([name, said]) => [make("dt", {}, make("kbd", { text: name.length === 1 ? name.toUpperCase() : name })), make("dd", { text: said })]),
+    make("dt", {}, make("kbd", { text: "Esc" })), make("dd", { text: "leave a field, so that keys decide again" }));
 }
 
 // ---- keys
@@ -308,6 +388,15 @@ const KEYS = [
   ["z", "take your last decision back", undo], ["s", "skip the row; it comes again at the end", skip], ["b", "back to the row before", back],
   ["/", "search", () => byId("search-text").focus()], ["?", "show or hide these keys", () => toggleHelp()],
 ];
+const MOVES = ["j", "k", "ArrowDown", "ArrowUp"];
+const ELEMENT_KEYS = [
+  ["j", "the next box or region; the arrow keys do the same", () => move(1)], ["k", "the one before", () => move(-1)],
+  ["ArrowDown", "", () => move(1)], ["ArrowUp", "", () => move(-1)],
+  ["t", "take or add what is predicted for the chosen box or region", () => press("t")], ["d", "drop the chosen box: there is no object", () => press("d")],
+  ["c", "another class of the chosen box or region", () => press("c")],
+  ["e", "the chosen box or region is right as given", () => press("e")], ["m", "the chosen box or region is unclear", () => press("m")],
+];
+const listKeys = () => (state.info?.has_elements ? [...KEYS, ...ELEMENT_KEYS] : KEYS);
 const press = (letter) => document.querySelector(`.decide [aria-keyshortcuts="${letter}"]`)?.click();
 
 function toggleHelp() {
@@ -321,18 +410,17 @@ document.addEventListener("keydown", (event) => {
     byId("found").hidden = true;
     return byId("row")?.focus();
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || at.matches("input, textarea, select")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || at.matches("input, textarea, select")) return;
   const letter = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (event.repeat && !MOVES.includes(letter)) return;
   if (byId("help").open && letter !== "?") return;
-  const known = KEYS.find(([name]) => name === letter);
+  const known = listKeys().find(([name]) => name === letter);
   if (known) { event.preventDefault(); known[2](); }
 });
 
 function begin() {
   const asked = new URLSearchParams(location.search), row = asked.get("row");
   for (const name of ["queue", "given", "suggested"]) if (asked.get(name) !== null) state.place[name] = asked.get(name);
-  byId("keys").replaceChildren(...KEYS.filter(([, said]) => said).flatMap(([name, said]) => [make("dt", {}, make("kbd", { text: name.toUpperCase() })), make("dd", { text: said })]),
-    make("dt", {}, make("kbd", { text: "Esc" })), make("dd", { text: "leave a field, so that keys decide again" }));
   byId("help-button").addEventListener("click", toggleHelp);
   byId("error-close").addEventListener("click", () => { byId("error").hidden = true; });
   byId("search").addEventListener("submit", (event) => { event.preventDefault(); search(); });
