@@ -58,7 +58,7 @@ class Elements:
         Args:
             place: of the row in the raw table.
         """
-        return [] if self._table is None else self._table["element"].iloc[self._places_of(place)].tolist()
+        return [] if self._table is None else self._table.iloc[self._places_of(place)]["element"].tolist()
 
     def list_elements(self, place: int, standings: Standings) -> list[Element]:
         """Return the elements of a row that are shown, flagged ones first, worst first, and how they stand.
@@ -100,7 +100,7 @@ class Elements:
         ranked = ranked.drop_duplicates(["row_id", "element"])  # objects that nobody boxed may have one name
         return {row_id: found.index.to_numpy() for row_id, found in ranked.groupby("row_id", sort=False)}
 
-    def _places_of(self, place: int) -> Sequence[int]:
+    def _places_of(self, place: int) -> list[int]:
         found = self._places.get(self._rows.raw["row_id"].iloc[place])
         return [] if found is None else found.tolist()
 

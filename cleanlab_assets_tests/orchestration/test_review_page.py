@@ -98,6 +98,34 @@ def test_every_audited_row_can_be_shown(chain: Audited, review: Review) -> None:
         assert all(0 <= share <= 1 for share in [*likely, *item.probabilities.values()])
 
 
+def test_every_part_of_a_row_that_the_audit_judged_is_decided_by_itself(chain: Audited, review: Review) -> None:
+    of_elements = chain.bench.family.task.element_issues
+    assert review.describe()["has_elements"] == bool(of_elements)
+    if not of_elements:
+        return
+    judged = chain.read(of_elements).groupby("row_id")["element"].agg(set)
+    training_set = chain.read("training_set").set_index("row_id")
+    tokens = iter(range(10**6))
+    for row_id, names in judged.items():
+        item = review.show(str(row_id), Place()).item
+        assert item is not None
+        assert len(item.elements) + item.n_more_elements == len(names)
+        assert {one.name for one in item.elements} <= names
+        row = training_set.loc[row_id]
+        was_planted = any(row[label] != row[truth] for label, truth in chain.audit.labels.items())
+        assert was_planted or all(one.answers for one in item.elements), "the source has what the audit saw"
+        for one in [found for found in item.elements if found.answers][:2]:
+            said = next((answer for answer in one.answers if "predicted" in answer), one.answers[-1])
+            answer = Answer(row=item.key, element=one.name, verdict=said, token=f"{next(tokens):032x}")
+            view = review.decide(answer)
+            assert view.item is not None
+            assert (view.item.row_id, view.item.state) == (row_id, "")
+            (after,) = (found for found in view.item.elements if found.name == one.name)
+            assert after.state in {"in force", "done"}
+            assert (said == "unclear") == (after.said == "unclear")
+    assert judged.empty or next(tokens) > len(judged) / 2
+
+
 def test_the_neighbours_are_those_of_the_graph(audits: Audits, tmp_path: Path) -> None:
     chain = audits["classification"]
     partition = Partition(chain.audit.dataset, chain.audit.model)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
+from cleanlab_assets.datasets.images import encode_png, read_image_table
+from cleanlab_assets.families.segmentation.region_issues import list_region_issues
 from cleanlab_assets.review_page.elements import MOST_ELEMENTS, NOT_THERE
 from cleanlab_assets.review_page.messages import Answer, Place, UndoRequest
-from cleanlab_assets.reviews.decisions import BoxLabel, Decision, DecisionError, NoBox, RegionLabel
+from cleanlab_assets.reviews.decisions import BoxLabel, Decision, DecisionError, NoBox, RegionLabel, describe_answer
 from cleanlab_assets.reviews.elements import label_region, read_pixels
 from cleanlab_assets_tests.review_page.conftest import SCRIPT, make_audit, make_token, open_client, open_review
 from cleanlab_assets_tests.review_page.known_elements import (
     CAT,
+    CLASSES,
     DOG,
     DOG_MOVED,
     HOSTILE,
@@ -125,13 +129,13 @@ def test_the_ledger_holds_the_label_of_the_element_and_what_was_suggested(
 
 
 def test_the_row_stays_until_it_is_decided_as_a_whole(review: Review) -> None:
-    view = decide(review, DOG, "take the predicted box")
-    for element, said in ((CAT, "drop box"), (MISSED, "given is right")):
+    for element, said in ((DOG, "take the predicted box"), (CAT, "drop box"), (MISSED, "given is right")):
         view = decide(review, element, said)
         assert view.item is not None
         assert (view.item.row_id, view.item.state, view.progress.decided) == ("a.png", "", 0)
-    assert find(view.item, DOG).said == "label is dog@5,5,13,15"
-    assert [(past.element, past.said) for past in view.item.history] == [
+    item = show(review)
+    assert find(item, DOG).said == "label is dog@5,5,13,15"
+    assert [(past.element, past.said) for past in item.history] == [
         (MISSED, "given is right"),
         (CAT, "label is no box"),
         (DOG, "label is dog@5,5,13,15"),
@@ -194,6 +198,31 @@ def test_every_answer_that_is_offered_is_taken(review: Review) -> None:
             for said in element.answers:
                 decide(review, element.name, said, "dog" if said == "class is" else "")
                 assert find(show(review, row), element.name).state in {"in force", "done"}
+
+
+def test_the_regions_of_an_audit_are_those_of_the_picture(ledger: Ledger) -> None:
+    audit = make_elements_audit()
+    (image,) = read_image_table(audit.raw.iloc[1:], CLASSES)
+    assert image.class_mask is not None
+    suggested = image.class_mask.copy()
+    suggested[2:8, 2:5], suggested[2:8, 6:8], suggested[10:14, 10:16] = 2, 0, 3
+    found = {"row_id": "b.png", "split": "train", "is_label_issue": True, "label_quality": 0.1, "rank": 1}
+    pixel_issues = pd.DataFrame([{**found, "suggested_mask": encode_png(suggested)}])
+    audit.tables["parts"] = list_region_issues([image], pixel_issues, CLASSES)
+    review = open_review(audit, ledger)
+    elements = show(review, "b.png").elements
+    assert [(one.shown, one.suggested) for one in elements] == [
+        ("region of background, 24 pixels, from 10, 10 to 16, 14", SCRIPT),
+        ("region of cat, 18 pixels, from 2, 2 to 5, 8", "dog"),
+        ("region of cat, 12 pixels, from 6, 2 to 8, 8", "background"),
+    ]
+    for one in elements:
+        decide(review, one.name, "take the predicted region", row="b.png")
+    assert [one.state for one in show(review, "b.png").elements] == ["in force"] * 3
+    entries = ledger.read("tickets")
+    assert [describe_answer(entry.decision) for entry in entries] == [
+        f"label is {name} (a region)" for name in (SCRIPT, "dog", "background")
+    ]
 
 
 def test_entries_of_strange_elements_do_no_harm(ledger: Ledger) -> None:

@@ -327,7 +327,7 @@ function move(step) {
 function drawElements(item) {
   const badge = (text, kind) => text ? make("span", { class: `badge ${kind}`, text }) : null;
   const more = item.n_more_elements ? [make("p", { class: "small", text: `${item.n_more_elements.toLocaleString("en")} more are not shown.` })] : [];
-  return [make("h3", { text: "Boxes and regions, worst first" }), make("ol", { class: "elements" }, ...item.elements.map((one) => make("li", {},
+  return [make("h3", { text: "Boxes and regions, flagged ones first" }), make("ol", { class: "elements" }, ...item.elements.map((one) => make("li", {},
     make("button", { type: "button", value: one.name, click: () => choose(one.name), title: one.name },
       make("span", { class: "what", text: one.shown }), badge(one.is_flagged ? one.reason || "flagged" : "", "flag"),
       badge(one.state && `${one.state}: ${one.said || "reviewers differ"}`, "done"),
