@@ -60,6 +60,8 @@ def plot_flags_over_time(n_flagged: Sequence[int], n_new: Sequence[int]) -> byte
     """
     if not n_flagged:
         raise ValueError("n_flagged is empty: expected the flags of at least one audit")
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = new_figure(WIDTH, 2.7)
     places = range(1, len(n_flagged) + 1)
     axes.bar(places, n_flagged, color=BLUE, width=0.7, label="flagged")
@@ -67,7 +69,7 @@ def plot_flags_over_time(n_flagged: Sequence[int], n_new: Sequence[int]) -> byte
         places, n_new, "D", color=VERMILION, markerfacecolor="white", markersize=6, label="new since the one before"
     )
     axes.set(xlabel="audit, the latest at the right", ylabel="rows", ylim=(0, 1.1 * max(*n_flagged, 1)))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(format_thousands)
     add_legend(axes)
     return to_png(figure)

@@ -172,7 +172,7 @@ class AuditHistory:
                 raise _OvertakenError from error
             number = (entered.inserted_primary_key or (0,))[0]
             if len(flags):
-                rows = flags[list(FLAG_COLUMNS)].assign(audit=number).to_dict("records")
+                rows: Any = flags[list(FLAG_COLUMNS)].assign(audit=number).to_dict("records")
                 connection.execute(AUDIT_FINDINGS.insert(), rows)
         return Audit(number=number, made_at=datetime.fromisoformat(made_at), **said)
 
