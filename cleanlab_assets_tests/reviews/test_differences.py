@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -80,8 +80,16 @@ def test_corrected_boxes_become_the_decisions_that_make_them(form: str, truth: T
 
 
 def test_each_difference_of_a_coco_file_is_told_by_what_happened_to_the_box(tmp_path: Path) -> None:
-    given_boxes = [{"bbox": [1, 1, 6, 6]}, {"bbox": [9, 1, 4, 4], "category_id": 2}, {"bbox": [1, 9, 5, 5]}]
-    new_boxes = [{"bbox": [2, 1, 6, 6]}, {"bbox": [9, 1, 4, 4]}, {"bbox": [14, 9, 5, 5], "category_id": 2}]
+    given_boxes: list[dict[str, Any]] = [
+        {"bbox": [1, 1, 6, 6]},
+        {"bbox": [9, 1, 4, 4], "category_id": 2},
+        {"bbox": [1, 9, 5, 5]},
+    ]
+    new_boxes: list[dict[str, Any]] = [
+        {"bbox": [2, 1, 6, 6]},
+        {"bbox": [9, 1, 4, 4]},
+        {"bbox": [14, 9, 5, 5], "category_id": 2},
+    ]
     source = _write(tmp_path, "coco", {"a.json": coco(*given_boxes)})
 
     found = _give_back(source, {"fixed.json": coco(*new_boxes).encode()}, "fixed.json")
