@@ -77,8 +77,8 @@ def to_junit(report: GateReport) -> str:
 
     n_failed = len(report.problems) + len(report.failing)
     counts = {"tests": str(len(report.problems) + len(report.checks)), "failures": str(n_failed), "errors": "0"}
-    suites = ET.Element("testsuites", name="cleanlab-demo gate", **counts)
-    suite = ET.SubElement(suites, "testsuite", name=_to_xml_text(report.title), **counts)
+    suites = ET.Element("testsuites", {"name": "cleanlab-demo gate", **counts})
+    suite = ET.SubElement(suites, "testsuite", {"name": _to_xml_text(report.title), **counts})
     for problem in report.problems:
         case = ET.SubElement(suite, "testcase", classname=report.family, name="stored results")
         ET.SubElement(case, "failure", message=_to_xml_text(problem), type="ERROR")

@@ -181,7 +181,7 @@ def read_new_issues(
     new = list_new(changes.value)
     suggested = dict(zip(issues.value["row_id"].astype(str), issues.value["suggested_label"].astype(str), strict=True))
     columns = ["row_id", "row_key", "given_label", "label_quality", "change"]
-    worst = new[columns].head(most).astype({"change": str}).to_dict("records")
+    worst: Any = new[columns].head(most).astype({"change": str}).to_dict("records")
     return len(new), tuple(NewIssue(**row, suggested_label=suggested.get(row["row_id"], "")) for row in worst)
 
 

@@ -49,7 +49,7 @@ def name_audit(chain: AuditedChain) -> Audited:
 
 def find_stale(chain: AuditedChain) -> dict[str, str]:
     """Return why assets are out of date, by their names."""
-    found = {}
+    found: dict[str, str] = {}
     for level in (DATASET, MODEL):
         stale = find_stale_assets(
             chain.bench.instance, chain.bench.family, level, chain.audit.partitions[level], {}, chain.bench.settings
