@@ -14,7 +14,7 @@ from cleanlab_assets.methods.result import Facts, Result
 from cleanlab_assets.methods.shown import Json, Notes, Plots, TableView
 from cleanlab_assets.orchestration.history import latest_materialization, latest_provenance, say_how_to_make
 from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
-from cleanlab_assets.orchestration.reviews import has_ledger, open_audit_history_of
+from cleanlab_assets.orchestration.reviews import explain_no_ledger, has_ledger, open_audit_history_of
 from cleanlab_assets.orchestration.storage import read_result
 from cleanlab_assets.reports.review_plots import plot_flags_over_time
 from cleanlab_assets.reviews.audit_history import Audited, choose_base
@@ -69,6 +69,7 @@ class IssueChangesFacts(Facts):
         base_flagged: rows that the other audit flagged; None where there is nothing to compare with.
         is_base_accepted: whether that audit was accepted, else it is the one before this.
         rule_changes: what decides flags and is another one than then, in words.
+        not_kept: why this audit is not kept for later ones to be compared with; empty where it is.
     """
 
     changes: dict[str, int]
@@ -77,6 +78,7 @@ class IssueChangesFacts(Facts):
     base_flagged: int | None
     is_base_accepted: bool
     rule_changes: list[str]
+    not_kept: str = ""
 
 
 @step(
@@ -127,6 +129,7 @@ def issue_changes(
         base_flagged=None if base is None else base.n_flagged,
         is_base_accepted=accepted is not None,
         rule_changes=[] if base is None else find_rule_changes(audit.rule, base.rule),
+        not_kept=explain_no_ledger(context.dagster.resources.settings),
     )
 
     def show() -> dict[str, Shown]:
@@ -138,6 +141,7 @@ def issue_changes(
             "compared_with": _describe_base(base, is_accepted=accepted is not None),
             "changes": Json(changes),
             **({"rule_changes": Notes(facts.rule_changes)} if facts.rule_changes else {}),
+            **({"notes": Notes([f"this audit is not kept: {facts.not_kept}"])} if facts.not_kept else {}),
             "worst_new_rows": TableView(list_new(table), WORST_ROWS, CHANGE_COLUMNS),
             "over_time": TableView.whole(counted.iloc[::-1]),
             "plots": Plots({"Flagged rows over time": plot}),
@@ -197,6 +201,8 @@ def accept_audit(
     latest = latest_materialization(instance, family.key(issue_changes.name), partition)
     if latest is None:
         return None
+    if why_not := explain_no_ledger(settings):
+        raise LedgerError(why_not)
     found, number = Partition.parse(partition), int(str(latest.metadata[AUDIT].value))
     with open_audit_history_of(settings) as history:
         audits = {audit.number: audit for audit in history.read(Audited(family.name, found.dataset, found.model))}
@@ -271,12 +277,15 @@ def no_new_label_issues(
 ) -> CheckResult:
     """No more labels than the settings allow are flagged that the accepted audit, else the one before, did not flag.
 
-    Rows that come again count as new. A first audit passes, and so does what another rule flags.
+    Rows that come again count as new. A first audit passes, and so does what another rule flags, or an audit that is
+    not kept.
     """
     facts = issue_changes.facts
     n_new = facts.changes[NEW] + facts.changes[REOPENED]
     since = "the accepted audit" if facts.is_base_accepted else "the audit before"
-    if facts.base_flagged is None:
+    if facts.not_kept:
+        told = f"this audit is compared with none, and not kept: {facts.not_kept}"
+    elif facts.base_flagged is None:
         told = f"the first audit, with {n_new:,} flagged: there is nothing to compare with"
     elif facts.rule_changes:
         told = (

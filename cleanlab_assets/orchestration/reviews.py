@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from cleanlab_assets.reviews.decisions import Entry
     from cleanlab_assets.settings import Settings
 
+LEDGER_FILE = "ledger.db"
+"""Name of the default ledger in the data directory."""
 LAST_ENTRY = "last_entry"
 """Name of the figure that says up to which entry of the ledger the corrections reach."""
 
@@ -52,10 +55,23 @@ def open_ledger_of(settings: Settings) -> Ledger:
 
 
 def open_audit_history_of(settings: Settings) -> AuditHistory:
-    """Open what audits left, which lies in the database of the ledger."""
+    """Open what audits left, which lies in the database of the ledger; for a while in memory where none can be kept."""
+    if explain_no_ledger(settings):
+        return open_audit_history("sqlite://")
     if settings.ledger_url is None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     return open_audit_history(_url_of(settings))
+
+
+def explain_no_ledger(settings: Settings) -> str:
+    """Say why no ledger can be kept: nobody named one, and the data directory is not ours to write in; else empty."""
+    if settings.ledger_url is not None:
+        return ""
+    place = settings.data_dir / LEDGER_FILE
+    needed = next(path for path in (place, *place.parents) if path.exists())
+    if os.access(needed, os.W_OK):
+        return ""
+    return f"{needed} may not be written: name a database in CLEANLAB_DEMO_LEDGER_URL to keep what audits flag"
 
 
 def read_entries(settings: Settings, dataset: str) -> tuple[int, Sequence[Entry]]:
@@ -119,12 +135,12 @@ def read_corrected_source(settings: Settings, dataset: str, path: Path) -> pd.Da
 def _url_of(settings: Settings) -> str:
     if settings.ledger_url is not None:
         return settings.ledger_url.get_secret_value()
-    return f"sqlite:///{settings.data_dir / 'ledger.db'}"
+    return f"sqlite:///{settings.data_dir / LEDGER_FILE}"
 
 
 def has_ledger(settings: Settings) -> bool:
     """Whether somebody named a ledger, or the file of the default one is there."""
-    return settings.ledger_url is not None or (settings.data_dir / "ledger.db").is_file()
+    return settings.ledger_url is not None or (settings.data_dir / LEDGER_FILE).is_file()
 
 
 @step(

@@ -15,7 +15,7 @@ from cleanlab_assets.review_page.evidence import find_label_kind
 from cleanlab_assets.review_page.item import OtherRow
 from cleanlab_assets.review_page.items import Items
 from cleanlab_assets.review_page.messages import Place, Progress, QueueState, ReviewError, View
-from cleanlab_assets.review_page.progress import LAST_DECISIONS, Outcome, advise_to_stop, measure_precision
+from cleanlab_assets.review_page.progress import LAST_DECISIONS, Outcome, advise_to_stop, read_sample
 from cleanlab_assets.review_page.search import Search
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Finding, Seen, describe_answer
 from cleanlab_assets.reviews.queues import (
@@ -279,11 +279,13 @@ class Review:
 
     def _say_precision(self) -> str:
         order = self._queued.order(RANDOM_FLAGGED)
-        found = measure_precision(self._outcomes[order], self._was_asked[order])
-        if found is None:
+        sample = read_sample(self._outcomes[order], self._was_asked[order])
+        share = sample.estimate_precision()
+        if share is None:
             return f"not measured yet: decide rows of the queue {RANDOM_FLAGGED!r}"
-        bounds = f"{format_share(found.low)} to {format_share(found.high)}"
-        return f"{format_share(found.share)} ({found.n_errors:,} of {found.n_rows:,} are errors; 95 %: {bounds})"
+        bounds = f"{format_share(share.low)} to {format_share(share.high)}"
+        found = f"{sample.n_errors:,} of {sample.n_errors + sample.n_right:,} are errors"
+        return f"{format_share(share.estimate)} ({found}; 95 %: {bounds})"
 
     def _latest_of_worst(self) -> Sequence[Outcome]:
         """Return what was decided last in the queue of the worst rows, in the order of the decisions."""

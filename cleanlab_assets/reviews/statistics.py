@@ -69,6 +69,11 @@ class RandomSample(BaseModel):
             return None
         return estimate_count(self.n_errors, self.n_decided, self.n_rows)
 
+    def estimate_precision(self) -> Interval | None:
+        """Estimate the share of errors among the rows that are errors or right; None where none of it is either."""
+        n_drawn, n_all = self.n_errors + self.n_right, self.n_rows - self.n_excluded
+        return estimate_count(self.n_errors, n_drawn, n_all).scale(1 / n_all) if n_drawn else None
+
 
 class Precision(BaseModel):
     """How many of the flags of an issue type are errors, as a share; None where nothing was decided of them."""
@@ -192,7 +197,7 @@ def measure_reviews(
     counts = Counter(by_rank.dropna())
     return ReviewStatistics(
         outcomes={outcome: counts[outcome] for outcome in OUTCOMES},
-        precision=[Precision(issue_type=LABEL_ISSUE, sample=flagged, share=_estimate_precision(flagged))],
+        precision=[Precision(issue_type=LABEL_ISSUE, sample=flagged, share=flagged.estimate_precision())],
         unflagged=unflagged,
         errors=add_estimates(known) if len(known) == len(parts) else None,
         errors_by_model=errors_by_model,
@@ -294,12 +299,6 @@ def _find_rows_seen(entries: Iterable[Entry]) -> dict[str, set[str]]:
         if queue in seen and entry.undone_by is None:
             seen[queue].add(entry.decision.row_key)
     return seen
-
-
-def _estimate_precision(sample: RandomSample) -> Interval | None:
-    """Estimate the share of errors among the rows that are either errors or right."""
-    n_drawn, n_all = sample.n_errors + sample.n_right, sample.n_rows - sample.n_excluded
-    return estimate_count(sample.n_errors, n_drawn, n_all).scale(1 / n_all) if n_drawn else None
 
 
 def _draw_curve(by_rank: pd.Series) -> list[CurvePoint]:

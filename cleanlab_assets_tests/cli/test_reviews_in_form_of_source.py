@@ -62,8 +62,7 @@ def boxes(home: Home) -> dict[str, Any]:
     (folder / "images").mkdir(parents=True)
     scenes = make_scenes(12)
     names = scenes[0].class_names
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    images, annotations = list[dict[str, Any]](), list[dict[str, Any]]()
     for number, scene in enumerate(scenes):
         (folder / "images" / f"{number}.png").write_bytes(scene.image)
         images.append({"id": number, "file_name": f"{number}.png"})

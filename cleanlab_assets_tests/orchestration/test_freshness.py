@@ -35,6 +35,7 @@ from cleanlab_assets.orchestration.freshness import (
     find_stale_gates,
 )
 from cleanlab_assets.orchestration.history import read_data_version
+from cleanlab_assets.orchestration.issue_changes import BASE
 from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
 from cleanlab_assets.orchestration.reviews import LAST_ENTRY
 from cleanlab_assets.orchestration.runs import resolve_configs
@@ -166,6 +167,7 @@ def test_other_limits_make_only_what_tells_them_stale(audited: Workbench, monkey
         "datalab_report": "the dataset's texts or limits have changed",
         "audit_facts": "the dataset's texts or limits have changed",
         "ai_summary": "classification/audit_facts is out of date",
+        "review_report": "the dataset's texts or limits have changed",
     }
 
 
@@ -300,6 +302,7 @@ class Recorded:
             PROVENANCE: dg.MetadataValue.json(provenance.model_dump(mode="json")),
             SOURCES: dg.MetadataValue.json({}),
             LAST_ENTRY: dg.MetadataValue.int(0),
+            BASE: dg.MetadataValue.int(0),
             NOT_COMPARED: dg.MetadataValue.json(absent),
         }
         self.instance.report_runless_asset_event(
@@ -392,7 +395,7 @@ def test_the_steps_that_show_texts_or_limits_are_those_that_say_so(audits: Audit
             for level in (DATASET, MODEL)
             for item in bench.family.steps[level]
             # These need Dagster for their keys and the ledger, and the entry's texts for nothing.
-            if item.name not in {"ai_summary", "corrections"}
+            if item.name not in {"ai_summary", "corrections", "issue_changes", "review_statistics"}
             if _run_again(bench, item, partition, replace(entry, gates=gates, **texts))
             != bench.provenance(item.name, _partition_of(item, partition)).data_hash
         }

@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cleanlab_assets.datasets.dataset import Column
 from cleanlab_assets.review_page.norms import find_norms
-from cleanlab_assets.review_page.progress import Outcome, advise_to_stop, measure_precision
+from cleanlab_assets.review_page.progress import Outcome, advise_to_stop, read_sample
+from cleanlab_assets.reviews import statistics
+from cleanlab_assets.reviews.queues import order_randomly
 
 RIGHT, ERROR, OPEN = Outcome.RIGHT, Outcome.ERROR, Outcome.OPEN
 
 
-def measure(outcomes: list[Outcome], asked: list[int]) -> object:
-    was_asked = np.zeros(len(outcomes), dtype=bool)
-    was_asked[asked] = True
-    return measure_precision(np.array(outcomes), was_asked)
+ASKED = st.lists(st.tuples(st.sampled_from(list(Outcome)), st.booleans()), max_size=12)
+"""What came of the rows of a queue, and whether each was decided in it."""
 
 
-def test_the_sample_ends_with_the_last_row_that_was_asked() -> None:
-    assert measure([ERROR, ERROR, RIGHT], []) is None
-    assert measure([OPEN, Outcome.UNCLEAR, Outcome.EXCLUDED, Outcome.CONFLICT], [1, 2]) is None
-    found = measure([ERROR, OPEN, RIGHT, ERROR, ERROR], [0, 2])
-    assert found == pytest.approx((1, 2, 0.5, 0.0945, 0.9055), abs=1e-3)
+@given(rows=ASKED)
+def test_the_page_reads_the_random_queue_as_the_statistics_do(rows: list[tuple[Outcome, bool]]) -> None:
+    keys = order_randomly(f"row {number}" for number in range(len(rows)))
+    names = {Outcome.CONFLICT: "conflict", Outcome.EXCLUDED: "excluded"}
+    outcomes: Any = {
+        key: names.get(outcome, outcome.name.lower())
+        for key, (outcome, _) in zip(keys, rows, strict=True)
+        if outcome != OPEN
+    }
+    seen = {key for key, (_, was_asked) in zip(keys, rows, strict=True) if was_asked}
+    expected = statistics.read_sample(keys, outcomes, seen)
+
+    codes = np.array([outcome for outcome, _ in rows], dtype=np.int8)
+    assert read_sample(codes, np.array([was_asked for _, was_asked in rows], dtype=bool)) == expected
 
 
-def test_the_interval_is_that_of_wilson() -> None:
-    # By hand for 8 of 10: (p + z2 / 2n -+ z sqrt(p q / n + z2 / 4n2)) / (1 + z2 / n) with z = 1.96.
-    found = measure([ERROR] * 8 + [RIGHT] * 2, [9])
-    assert found == pytest.approx((8, 10, 0.8, 0.4902, 0.9433), abs=1e-4)
-    none = measure([RIGHT] * 10, [9])
-    assert none == pytest.approx((0, 10, 0.0, 0.0, 0.2775), abs=1e-4)
-
-
-def test_the_interval_covers_the_rate() -> None:
-    rng, covered = np.random.default_rng(0), 0
-    for _ in range(200):
-        outcomes = np.where(rng.random(60) < 0.7, ERROR, RIGHT)
-        found = measure_precision(outcomes, np.ones(60, dtype=bool))
-        assert found is not None
-        covered += found.low <= 0.7 <= found.high
-    assert covered >= 180
+def test_the_precision_is_that_of_the_rows_up_to_the_last_one_asked() -> None:
+    found = read_sample(np.array([ERROR, OPEN, RIGHT, ERROR, ERROR]), np.array([True, False, True, False, False]))
+    share = found.estimate_precision()
+    assert share is not None
+    assert (found.n_errors, found.n_right, share.estimate) == (1, 1, 0.5)
+    assert (share.low, share.high) == (0.2, 0.8)  # one to four of five rows
 
 
 @pytest.mark.parametrize(

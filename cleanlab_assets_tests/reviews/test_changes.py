@@ -65,10 +65,10 @@ class Audits:
             same_rule=base is None or base.rule == made.rule,
         )
         self.last, self.number = table, made.number
-        self._sizes |= dict(zip(keys, sizes, strict=True))
+        self._sizes |= dict(zip(keys.astype(str), sizes.tolist(), strict=True))
         assert list(table.columns) == list(CHANGE_COLUMNS)
         return {
-            str(change): {self._sizes[key] for key in part["row_key"]}
+            str(change): {self._sizes[str(key)] for key in part["row_key"]}
             for change, part in table.groupby("change", observed=True)
         }
 
