@@ -179,7 +179,7 @@ def test_the_precision_is_measured_by_the_random_queue_alone(audit: KnownAudit, 
     decide(review, order[2], "unclear", queue=RANDOM_FLAGGED)
     view = decide(review, order[5], "label is", label[order[5]], queue=RANDOM_FLAGGED)
     # Up to the last one that was asked: two right ones, one unclear, one skipped, and two errors, one of another queue.
-    assert view.progress.precision == "50 % (2 of 4 are errors; 95 %: 15 % to 85 %)"
+    assert view.progress.precision == "50 % (2 of 4 are errors; 95 %: 16.7 % to 83.3 %)"
     decide(review, order[9], "label is", label[order[9]])
     assert review.show_next(Place()).progress.precision.startswith("50 % (2 of 4")
 
