@@ -185,7 +185,8 @@ def test_scores_below_the_axis_are_counted_in_its_first_bin() -> None:
     for score in (1e-30, 0.0):
         axes = draw_axes(plot_quality_cuts, np.array([score, 0.5]), flags, CUTS)
         others, flagged = counts_of(axes, np.logspace(-5, 0, 41))
-        assert list(flagged.items()) == [(pytest.approx(1e-5), 1)]
+        assert list(flagged) == pytest.approx([1e-5])
+        assert list(flagged.values()) == [1]
         assert list(others.values()) == [1]
 
 
