@@ -161,6 +161,7 @@ ON_ONE_THING = {
     "encode_label_sets",
     "group_equal_rows",
     "judge_beside_train_rows",
+    "krippendorff_alpha",
     "name_parts",
     "number_label_sets",
     "put_planted_errors",
