@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from cleanlab_assets.compat import fit_with_inner_weights
 from cleanlab_assets.methods.requirements import require_finite, require_rows, require_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     import pandas as pd
@@ -47,7 +47,8 @@ def fit_pipeline(
         return _fit(pipeline, features, targets, weights)
 
 
-def _limit_threads(n_rows: int) -> AbstractContextManager[Any]:
+@contextmanager
+def _limit_threads(n_rows: int) -> Iterator[None]:
     """Let BLAS work with one thread, and on few rows OpenMP, too.
 
     A fit asks BLAS thousands of times for products of small matrices. Several threads spend longer at meeting each
@@ -55,12 +56,14 @@ def _limit_threads(n_rows: int) -> AbstractContextManager[Any]:
     long, with two threads. Boosting on few rows is of the same kind; and its threads take five times as long once
     another program needs part of the machine, since all of them wait for the slowest.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import ThreadpoolController
 
-    limited: AbstractContextManager[Any] = threadpool_limits(
-        {"blas": 1, "openmp": 1} if n_rows <= FEW_ROWS else {"blas": 1}
-    )
-    return limited
+    libraries = ThreadpoolController()
+    found = max((one["num_threads"] for one in libraries.info() if one["user_api"] == "openmp"), default=1)
+    n_openmp = 1 if n_rows <= FEW_ROWS else found
+    # In this order: a BLAS that is made with OpenMP, as that of faiss is, takes away the threads of OpenMP, too.
+    with libraries.limit(limits=1, user_api="blas"), libraries.limit(limits=n_openmp, user_api="openmp"):
+        yield
 
 
 def _fit(pipeline: Pipeline, features: pd.DataFrame, targets: np.ndarray, weights: np.ndarray | None) -> Pipeline:

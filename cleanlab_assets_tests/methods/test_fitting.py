@@ -26,6 +26,7 @@ class _Observer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 @pytest.mark.parametrize(("n_rows", "n_threads"), [(FEW_ROWS, 1), (FEW_ROWS + 1, 3)])
 def test_few_rows_take_one_thread(n_rows: int, n_threads: int) -> None:
+    import faiss  # noqa: F401 - its BLAS shares the number of threads with OpenMP
     import sklearn.ensemble  # noqa: F401 - brings OpenMP with it
 
     features = pd.DataFrame({"x": np.zeros(n_rows)})
