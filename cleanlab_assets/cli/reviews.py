@@ -177,5 +177,5 @@ def _print_statistics(rows: ReviewedRows, entries: Sequence[Entry], family: Fami
                 continue
             issues = read_latest(instance, family, "label_issues", str(partition))
             console.print(f"\n{partition.title}", markup=False)
-            for line in describe_reviews(measure_audit(rows.dataset, rows.raw, issues, entries)):
+            for line in describe_reviews(measure_audit(rows, issues, entries)):
                 console.print(f"  {line}", markup=False)

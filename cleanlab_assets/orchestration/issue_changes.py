@@ -30,6 +30,7 @@ from cleanlab_assets.reviews.changes import (
     find_rule_changes,
 )
 from cleanlab_assets.reviews.database import LedgerError
+from cleanlab_assets.reviews.rows import ReviewedRows
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -80,6 +81,16 @@ class IssueChangesFacts(Facts):
     rule_changes: list[str]
     not_kept: str = ""
 
+    @property
+    def base(self) -> str:
+        """The audit that this one is compared with, in words."""
+        return "the accepted audit" if self.is_base_accepted else "the audit before"
+
+    @property
+    def told_not_kept(self) -> str:
+        """That this audit is not kept, and why, in words; empty where it is."""
+        return f"this audit is compared with none, and not kept: {self.not_kept}" if self.not_kept else ""
+
 
 @step(
     "sqlalchemy",
@@ -101,7 +112,7 @@ def issue_changes(
     decide flags have changed since, what is flagged now and was not then is ``new by another rule``.
     """
     audited = Audited(context.family, context.dataset.name, context.model)
-    rows = name_audited_rows(context.dataset, raw_dataset.value, label_issues.value)
+    rows = name_audited_rows(ReviewedRows(context.dataset, raw_dataset.value), label_issues.value)
     flags = rows[rows["is_label_issue"]]
     with open_audit_history_of(context.dagster.resources.settings) as history:
         audit = history.record(
@@ -138,10 +149,10 @@ def issue_changes(
         return {
             AUDIT: audit.number,
             BASE: 0 if base is None else base.number,
-            "compared_with": _describe_base(base, is_accepted=accepted is not None),
+            "compared_with": _describe_base(base, facts),
             "changes": Json(changes),
             **({"rule_changes": Notes(facts.rule_changes)} if facts.rule_changes else {}),
-            **({"notes": Notes([f"this audit is not kept: {facts.not_kept}"])} if facts.not_kept else {}),
+            **({"notes": Notes([facts.told_not_kept])} if facts.not_kept else {}),
             "worst_new_rows": TableView(list_new(table), WORST_ROWS, CHANGE_COLUMNS),
             "over_time": TableView.whole(counted.iloc[::-1]),
             "plots": Plots({"Flagged rows over time": plot}),
@@ -263,11 +274,10 @@ def _to_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _describe_base(base: Audit | None, *, is_accepted: bool) -> str:
+def _describe_base(base: Audit | None, facts: IssueChangesFacts) -> str:
     if base is None:
-        return "nothing: this is the first audit"
-    which = "the accepted audit" if is_accepted else "the audit before"
-    return f"{which}, {base.made_at:%Y-%m-%d %H:%M} UTC, with {base.n_flagged:,} flagged of {base.n_audited:,}"
+        return "nothing: it is not kept" if facts.not_kept else "nothing: this is the first audit"
+    return f"{facts.base}, {base.made_at:%Y-%m-%d %H:%M} UTC, with {base.n_flagged:,} flagged of {base.n_audited:,}"
 
 
 @check("issue_changes")
@@ -282,19 +292,18 @@ def no_new_label_issues(
     """
     facts = issue_changes.facts
     n_new = facts.changes[NEW] + facts.changes[REOPENED]
-    since = "the accepted audit" if facts.is_base_accepted else "the audit before"
     if facts.not_kept:
-        told = f"this audit is compared with none, and not kept: {facts.not_kept}"
+        told = facts.told_not_kept
     elif facts.base_flagged is None:
         told = f"the first audit, with {n_new:,} flagged: there is nothing to compare with"
     elif facts.rule_changes:
         told = (
-            f"{facts.changes[BY_ANOTHER_RULE]:,} labels are flagged by another rule than that of {since} "
+            f"{facts.changes[BY_ANOTHER_RULE]:,} labels are flagged by another rule than that of {facts.base} "
             f"({'; '.join(facts.rule_changes[:3])}): what is new of the data is not known until the next audit"
             + (" or until this one is accepted" if facts.is_base_accepted else "")
         )
     else:
-        told = f"{n_new:,} of {facts.n_audited:,} labels are newly flagged since {since}; limit {facts.limit:,}"
+        told = f"{n_new:,} of {facts.n_audited:,} labels are newly flagged since {facts.base}; limit {facts.limit:,}"
     return gate(
         passed=facts.base_flagged is None or n_new <= facts.limit,
         description=told,

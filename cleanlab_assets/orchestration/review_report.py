@@ -102,11 +102,12 @@ def _show_reviews(found: ReviewStatistics) -> Section:
 
 def _show_changes(table: pd.DataFrame, facts: IssueChangesFacts, *, full_table: str) -> Section:
     """Show how many flags stand in which way, and the worst new ones."""
-    if facts.base_flagged is None:
+    if facts.not_kept:
+        told = f"{facts.told_not_kept[0].upper()}{facts.told_not_kept[1:]}."
+    elif facts.base_flagged is None:
         told = "This is the first audit: there is nothing to compare with."
     else:
-        which = "the accepted audit" if facts.is_base_accepted else "the audit before"
-        told = f"What has changed since {which}, which flagged {facts.base_flagged:,}."
+        told = f"What has changed since {facts.base}, which flagged {facts.base_flagged:,}."
     columns = [name for name in table.columns if name not in ("row_key", "issue_type")]
     new = list_new(table) if facts.base_flagged is not None else table.iloc[:0]
     shown = Table(

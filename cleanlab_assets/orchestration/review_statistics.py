@@ -13,16 +13,13 @@ from cleanlab_assets.reports.review_plots import plot_budget_curve
 from cleanlab_assets.reviews.audited_rows import name_audited_rows
 from cleanlab_assets.reviews.corrections import list_corrections
 from cleanlab_assets.reviews.decisions import find_standings
-from cleanlab_assets.reviews.row_keys import name_row_keys
+from cleanlab_assets.reviews.rows import ReviewedRows
 from cleanlab_assets.reviews.statistics import ENOUGH_ROWS, ReviewStatistics, measure_reviews
 from cleanlab_assets.reviews.statistics_texts import describe_reviews, tabulate_curve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
-    from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.methods.shown import Shown
     from cleanlab_assets.orchestration.assets import ChainContext
     from cleanlab_assets.reviews.decisions import Entry
@@ -39,7 +36,7 @@ def review_statistics(
     the worst first, and what to expect of the next rows.
     """
     last_entry, entries = read_entries(context.dagster.resources.settings, context.dataset.name)
-    found = measure_audit(context.dataset, raw_dataset.value, label_issues, entries)
+    found = measure_audit(ReviewedRows(context.dataset, raw_dataset.value), label_issues, entries)
 
     def show() -> dict[str, Shown]:
         shown: dict[str, Shown] = {LAST_ENTRY: last_entry, "in_words": Notes(describe_reviews(found))}
@@ -60,21 +57,18 @@ def review_statistics(
     return Result(value=found, facts=NoFacts(), show=show)
 
 
-def measure_audit(
-    dataset: Dataset, raw: pd.DataFrame, label_issues: LabelIssuesTable, entries: Sequence[Entry]
-) -> ReviewStatistics:
+def measure_audit(rows: ReviewedRows, label_issues: LabelIssuesTable, entries: Sequence[Entry]) -> ReviewStatistics:
     """Measure what the decisions on a dataset say of one of its audits.
 
     Args:
-        dataset: catalogue entry.
-        raw: raw table.
+        rows: the rows of the dataset.
         label_issues: of the audit.
         entries: of the dataset, in the order of the ledger.
     """
     standings = find_standings(entries)
     return measure_reviews(
-        name_audited_rows(dataset, raw, label_issues.value),
-        list_corrections(dataset, raw, name_row_keys(dataset, raw).keys, standings),
+        name_audited_rows(rows, label_issues.value),
+        list_corrections(rows.dataset, rows.raw, rows.keys, standings),
         entries,
         standings,
         errors_by_model=label_issues.facts.estimated_errors,

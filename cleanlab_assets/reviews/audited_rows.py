@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE
-from cleanlab_assets.reviews.row_keys import name_row_keys
 
 if TYPE_CHECKING:
-    from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.reviews.rows import ReviewedRows
 
 
-def name_audited_rows(dataset: Dataset, raw: pd.DataFrame, label_issues: pd.DataFrame) -> pd.DataFrame:
+def name_audited_rows(rows: ReviewedRows, label_issues: pd.DataFrame) -> pd.DataFrame:
     """Return the audited rows with their keys.
 
     Args:
-        dataset: catalogue entry.
-        raw: raw table.
+        rows: the rows of the dataset.
         label_issues: the label issues of an audit of it, one row for each audited row, image or example.
 
     Returns:
@@ -26,8 +24,8 @@ def name_audited_rows(dataset: Dataset, raw: pd.DataFrame, label_issues: pd.Data
         in the order of the label issues.
     """
     ids = label_issues["row_id"].astype(str)
-    if dataset.panel is None:
-        keys = pd.Series(name_row_keys(dataset, raw).keys.to_numpy(), index=raw["row_id"].astype(str))
+    if rows.dataset.panel is None:
+        keys = pd.Series(rows.keys.to_numpy(), index=rows.raw["row_id"].astype(str))
         names = keys.loc[ids].to_numpy()
     else:  # an example is known by its own name
         names = ids.to_numpy()

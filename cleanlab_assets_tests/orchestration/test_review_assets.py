@@ -40,7 +40,7 @@ def chain(request: pytest.FixtureRequest, audits: Audits) -> AuditedChain:
 
 def name_rows(chain: AuditedChain) -> pd.DataFrame:
     dataset = get_dataset(chain.audit.dataset)
-    return name_audited_rows(dataset, chain.read("raw_dataset"), chain.read("label_issues"))
+    return name_audited_rows(ReviewedRows(dataset, chain.read("raw_dataset")), chain.read("label_issues"))
 
 
 def name_audit(chain: AuditedChain) -> Audited:
