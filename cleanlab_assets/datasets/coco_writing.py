@@ -35,7 +35,7 @@ from cleanlab_assets.datasets.json_places import find_items, find_members, rewri
 from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.outlines import box_of_region, find_runs, pack_runs
 from cleanlab_assets.datasets.picture_files import Picture, PictureIndex
-from cleanlab_assets.datasets.text_files import decode_exactly, pack_as, read_content
+from cleanlab_assets.datasets.text_files import decode_exactly, encode_exactly, pack_as, read_content
 from cleanlab_assets.datasets.text_places import Place, replace_places
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _rewrite(
             sections["images"]: rewrite_list(images, find_items(images), left_out),
         },
     )
-    return pack_as(path, mark + changed.encode(codec))
+    return pack_as(path, encode_exactly(mark, codec, changed, path.name))
 
 
 def _change(annotation: str, fields: Mapping[str, Any]) -> str:

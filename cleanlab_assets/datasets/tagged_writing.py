@@ -13,7 +13,7 @@ from cleanlab_assets.datasets.source_tables import SourceFormatError
 from cleanlab_assets.datasets.tables.corrected_files import find_changed_labels
 from cleanlab_assets.datasets.tagged_files import DOCUMENT_START, TAB, WHITE_SPACE
 from cleanlab_assets.datasets.tagged_sentences import LABEL
-from cleanlab_assets.datasets.text_files import decode_exactly, pack_as, read_content
+from cleanlab_assets.datasets.text_files import decode_exactly, encode_exactly, pack_as, read_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -103,11 +103,7 @@ def replace_tags(
         for number, (line, (_, end)) in enumerate(zip(lines, parts, strict=True), start=1)
         if number not in out
     ]
-    try:
-        return mark + "".join(kept).encode(codec)
-    except UnicodeEncodeError as error:
-        wrong = error.object[error.start]
-        raise SourceFormatError(f"{name}: {codec} cannot write {wrong!r}: save the file as UTF-8 first") from error
+    return encode_exactly(mark, codec, "".join(kept), name, error=SourceFormatError)
 
 
 def _find_tag(line: str, layout: Layout) -> tuple[int, int] | None:

@@ -261,6 +261,28 @@ def decode_exactly(content: bytes, name: str, encoding: str | None = None) -> tu
     return b"", found, content.decode(found)
 
 
+def encode_exactly(
+    mark: bytes, codec: str, text: str, name: str, *, error: type[UnreadableInputError] = TextFileError
+) -> bytes:
+    """Put a text file together again that ``decode_exactly`` took apart, with another text.
+
+    Args:
+        mark: its byte order mark.
+        codec: encoding of what follows.
+        text: the new text.
+        name: of the file, for messages.
+        error: type of the error.
+
+    Raises:
+        UnreadableInputError: of that type: the text has a character that the encoding cannot write.
+    """
+    try:
+        return mark + text.encode(codec)
+    except UnicodeEncodeError as wrong:
+        character = wrong.object[wrong.start]
+        raise error(f"{name}: {codec} cannot write {character!r}: save the file as UTF-8 first") from wrong
+
+
 def _find_encoding(name: str, beginning: bytes, stated: str | None) -> str:
     """Return the encoding of a text by its beginning, and by what was stated."""
     for mark, encoding in _ENCODING_OF_MARK.items():

@@ -20,7 +20,7 @@ from cleanlab_assets.datasets.image_folders import BoxOptions, BoxPlacer, ClassF
 from cleanlab_assets.datasets.images import AnnotationError, decode_mask
 from cleanlab_assets.datasets.names import to_nfc
 from cleanlab_assets.datasets.picture_files import PictureIndex
-from cleanlab_assets.datasets.text_files import decode_exactly
+from cleanlab_assets.datasets.text_files import decode_exactly, encode_exactly
 from cleanlab_assets.datasets.yolo_file import (
     EDGES,
     Line,
@@ -160,7 +160,7 @@ def _rewrite(content: bytes, name: str, encoding: str | None, edits: _Edits, add
         end = next((found[2] for found in _LINES.finditer(text) if found[2]), "\n")
         lacks_end = bool(changed) and not changed.endswith(("\n", "\r"))
         changed += (end if lacks_end else "") + "".join(line + end for line in added)
-    return mark + changed.encode(codec)
+    return encode_exactly(mark, codec, changed, name)
 
 
 def _change(line: str, edit: _Edit) -> str:

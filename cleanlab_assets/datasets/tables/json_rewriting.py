@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.json_places import find_members
 from cleanlab_assets.datasets.tables.delimited import TableError
-from cleanlab_assets.datasets.text_files import decode_exactly
+from cleanlab_assets.datasets.text_files import decode_exactly, encode_exactly
 from cleanlab_assets.datasets.text_places import replace_places
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def replace_members(
         encoding: of a file without byte order mark; UTF-8 if absent.
 
     Raises:
-        TableError: a line has no such key, or neither a text nor a number there.
+        TableError: a line has no such key, or neither a text nor a number there; or a value has a character that the
+            encoding of the file cannot write.
         TextFileError: the file is of another encoding.
     """
     mark, codec, text = decode_exactly(content, name, encoding)
@@ -45,7 +46,7 @@ def replace_members(
         if number not in left_out:
             lines[number - 1] = _replace(lines[number - 1], keys[column], value, f"{name}, line {number}")
     kept = [line for number, line in enumerate(lines, start=1) if number not in left_out]
-    return mark + "\n".join(kept).encode(codec)
+    return encode_exactly(mark, codec, "\n".join(kept), name, error=TableError)
 
 
 def _replace(line: str, key: str, value: str, where: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.datasets.tables.delimited import TableError
-from cleanlab_assets.datasets.text_files import decode_exactly
+from cleanlab_assets.datasets.text_files import decode_exactly, encode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -70,12 +70,7 @@ def replace_fields(
             begin = field.record_end
     if missing := sorted({*new, *left_out} - found):
         raise TableError(f"{name}, line {missing[0]}: found no record with {column + 1} fields that begins there")
-    changed = "".join([*parts, text[place:]])
-    try:
-        return mark + changed.encode(codec)
-    except UnicodeEncodeError as error:
-        wrong = error.object[error.start]
-        raise TableError(f"{name}: {codec} cannot write {wrong!r}: save the file as UTF-8 first") from error
+    return encode_exactly(mark, codec, "".join([*parts, text[place:]]), name, error=TableError)
 
 
 def _find_fields(text: str, dialect: Dialect) -> Iterator[_Field]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cleanlab_assets.datasets.tables.delimited import Dialect, TableError, find_dialect, read_records
+from cleanlab_assets.datasets.tables.json_rewriting import replace_members
 from cleanlab_assets.datasets.tables.rewriting import replace_fields
 
 COMMA = Dialect()
@@ -82,6 +83,13 @@ def test_random_tables_are_read_back_with_the_new_labels_and_nothing_else_change
             assert found == expected
             same = {line: record[2] for record, line in zip(records, lines, strict=True) if line in new}
             assert replace_fields(text.encode(), "t.csv", dialect, column=2, new=same).decode() == text
+
+
+def test_a_character_that_json_lines_of_another_encoding_cannot_hold_is_named() -> None:
+    lines = '{"id": 1, "label": "b\u00fc"}\n{"id": 2, "label": "\u00fc"}\n'.encode("latin-1")
+    assert replace_members(lines, "t.jsonl", column=1, new={2: "\u00e4"}, encoding="latin-1").endswith(b'"\xe4"}\n')
+    with pytest.raises(TableError, match=r"t\.jsonl: latin-1 cannot write '\u20ac': save the file as UTF-8 first"):
+        replace_members(lines, "t.jsonl", column=1, new={2: "\u20ac"}, encoding="latin-1")
 
 
 def test_a_first_line_that_tells_excel_the_delimiter_stays() -> None:
