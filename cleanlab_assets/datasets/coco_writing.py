@@ -33,7 +33,7 @@ from cleanlab_assets.datasets.image_folders import BoxOptions, BoxPlacer, ClassF
 from cleanlab_assets.datasets.images import AnnotationError, decode_mask
 from cleanlab_assets.datasets.json_places import find_items, find_members, rewrite_list, write_like
 from cleanlab_assets.datasets.names import to_nfc
-from cleanlab_assets.datasets.outlines import box_of_region, find_runs, pack_runs
+from cleanlab_assets.datasets.outlines import box_of_region, find_runs, pack_runs, split_connected
 from cleanlab_assets.datasets.picture_files import Picture, PictureIndex
 from cleanlab_assets.datasets.text_files import decode_exactly, encode_exactly, pack_as, read_content
 from cleanlab_assets.datasets.text_places import Place, replace_places
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 _DIGITS = 6
 _NUMBER = r"-?[0-9.]+(?:[eE][-+]?[0-9]+)?"
-_NEIGHBOURS = np.ones((3, 3), dtype=int)
 
 
 @dataclass
@@ -170,7 +169,7 @@ class _Writer:
                 shown[region] = code
         for code in np.unique(new[changed & (shown != new)]).tolist():
             if code:
-                for region in _split((new == code) & changed & (shown != new)):
+                for region in split_connected((new == code) & changed & (shown != new)):
                     fields = {"image_id": image_id, "category_id": self._find_id(self.class_names[code - 1])}
                     changes.added.append({**fields, **_describe_region(region)})
 
@@ -252,13 +251,6 @@ def _describe_region(region: np.ndarray) -> dict[str, Any]:
         "bbox": [x1, y1, x2 - x1, y2 - y1],
         "area": int(region.sum()),
     }
-
-
-def _split(is_inside: np.ndarray) -> list[np.ndarray]:
-    from scipy.ndimage import label
-
-    numbers, n_found = label(is_inside, _NEIGHBOURS)
-    return [numbers == number for number in range(1, n_found + 1)]
 
 
 def _size_of(row: Mapping[Any, Any]) -> Picture:

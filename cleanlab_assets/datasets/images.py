@@ -33,6 +33,8 @@ LABEL = "classes"
 SEPARATOR = "|"
 MAX_IMAGE_PIXELS = 50_000_000
 _MAX_BYTE = 255
+BACKGROUND = "background"
+"""How people read the class id 0 of a mask."""
 IGNORED_ID = 255
 """Id of the pixels of a class mask that nobody judges, as Pascal VOC and Cityscapes have it."""
 WHITE_OF_16_BITS = 65535

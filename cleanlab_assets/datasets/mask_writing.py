@@ -16,7 +16,7 @@ from cleanlab_assets.datasets.descriptions import DESCRIPTION_FILE, read_section
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.datasets.faults import Faults
 from cleanlab_assets.datasets.image_folders import BACKGROUND_NAMES, without_background
-from cleanlab_assets.datasets.images import AnnotationError, decode_mask
+from cleanlab_assets.datasets.images import BACKGROUND, AnnotationError, decode_mask
 from cleanlab_assets.datasets.mask_files import Options, decode_values, find_key, pair_masks, scan_mask
 from cleanlab_assets.datasets.picture_files import PictureIndex
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.descriptions import OwnDataset
     from cleanlab_assets.datasets.mask_files import Key
 
-BACKGROUND = "background"
 _BYTE = 255
 _TYPE_OF_MODE: Mapping[str, np.dtype[Any]] = {
     "I": np.dtype("=i4"),

@@ -119,6 +119,14 @@ def pack_runs(counts: np.ndarray) -> str:
     return "".join(characters)
 
 
+def split_connected(is_inside: np.ndarray) -> list[np.ndarray]:
+    """Return the connected parts of pixels, those that touch at a corner as one; bool of the shape of the argument."""
+    from scipy.ndimage import label
+
+    numbers, n_found = label(is_inside, np.ones((3, 3), dtype=int))
+    return [numbers == number for number in range(1, n_found + 1)]
+
+
 def box_of_region(is_inside: np.ndarray) -> list[float] | None:
     """Return the tight box of pixels: x1, y1, x2, y2, the last two just outside; None where there is none."""
     rows, columns = np.flatnonzero(is_inside.any(axis=1)), np.flatnonzero(is_inside.any(axis=0))

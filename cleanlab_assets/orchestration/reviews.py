@@ -49,18 +49,14 @@ class CorrectionsFacts(Facts):
 
 def open_ledger_of(settings: Settings) -> Ledger:
     """Open the ledger of the settings: ``CLEANLAB_DEMO_LEDGER_URL``, or ``ledger.db`` in the data directory."""
-    if settings.ledger_url is None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return open_ledger(_url_of(settings))
+    return open_ledger(_make_place(settings))
 
 
 def open_audit_history_of(settings: Settings) -> AuditHistory:
     """Open what audits left, which lies in the database of the ledger; for a while in memory where none can be kept."""
     if explain_no_ledger(settings):
         return open_audit_history("sqlite://")
-    if settings.ledger_url is None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return open_audit_history(_url_of(settings))
+    return open_audit_history(_make_place(settings))
 
 
 def explain_no_ledger(settings: Settings) -> str:
@@ -130,6 +126,13 @@ def read_corrected_source(settings: Settings, dataset: str, path: Path) -> pd.Da
     files = resolve_source_files(entry, settings.data_dir)
     with replace_source_files(entry, files, path) as replaced:
         return entry.read(replaced).table
+
+
+def _make_place(settings: Settings) -> str:
+    """Return the address of the ledger, in a data directory that is there."""
+    if settings.ledger_url is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return _url_of(settings)
 
 
 def _url_of(settings: Settings) -> str:

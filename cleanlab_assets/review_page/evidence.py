@@ -27,6 +27,7 @@ from cleanlab_assets.review_page.item import (
     Vote,
 )
 from cleanlab_assets.review_page.norms import find_norms
+from cleanlab_assets.reviews.elements import has_elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,16 +48,11 @@ ANNOTATED_IMAGE = "image"
 
 def find_label_kind(dataset: Dataset) -> LabelKind:
     """Say what is decided of a row: its class, number or set of classes, or annotations of a picture as a whole."""
-    if has_annotations(dataset):
+    if has_elements(dataset):
         return "annotations"
     if dataset.numeric_label is not None:
         return "number"
     return "class" if dataset.label_separator is None else "set"
-
-
-def has_annotations(dataset: Dataset) -> bool:
-    """Whether the rows are pictures with boxes or masks."""
-    return {ANNOTATED_IMAGE, "boxes", "class_mask"} <= {column.name for column in dataset.columns}
 
 
 def has_sentences(dataset: Dataset) -> bool:
@@ -95,7 +91,7 @@ class Evidence:
             hidden |= {dataset.panel.annotator, dataset.panel.truth or ""}
         if has_sentences(dataset):
             hidden |= {"sentence", "position", "token"}
-        if has_annotations(dataset):
+        if has_elements(dataset):
             hidden |= {ANNOTATED_IMAGE, "boxes", "box_labels", "instance_mask", "class_mask"}
         if dataset.truth_column is not None:
             hidden.add(dataset.truth_column)
@@ -119,7 +115,7 @@ class Evidence:
 
     def list_pictures(self, place: int) -> list[Picture]:
         """Return the pictures of a row; a missing one is left out."""
-        if has_annotations(self._dataset):
+        if has_elements(self._dataset):
             drawn = [Picture(name="what was found", source="")] if self.draws_findings else []
             return [*drawn, Picture(name="the picture alone", source=ANNOTATED_IMAGE)]
         return [

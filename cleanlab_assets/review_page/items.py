@@ -10,6 +10,7 @@ from cleanlab_assets.review_page.elements import Elements
 from cleanlab_assets.review_page.evidence import Evidence, find_label_kind
 from cleanlab_assets.review_page.item import Item, Past
 from cleanlab_assets.review_page.pictures import Pictures
+from cleanlab_assets.reviews.corrections import to_text
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Finding, describe_answer
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Items:
         name = "given label"
         if given is None:
             name, given = MAJORITY if self._audit.dataset.panel is not None else name, seen
-        text = self._name_label(given)
+        text = to_text(self._audit.dataset, given if isinstance(given, list) or not pd.isna(given) else None)
         names, elements = self.elements.names_of(place), self.elements.list_elements(place, standings)
         findings = (finding, *(Finding(key, LABEL_ISSUE, name) for name in names))
         entries = sorted((entry for one in findings for entry in standings.history(one)), key=lambda one: -one.number)
@@ -109,12 +110,6 @@ class Items:
             return ""
         why = "an error that was planted on purpose" if is_planted else "the source has changed since"
         return f"the audit saw {seen}: {why}"
-
-    def _name_label(self, label: Any) -> str | None:
-        """Return a label as the source writes it."""
-        if isinstance(label, list):
-            return (self._audit.dataset.label_separator or "|").join(label)
-        return None if label is None or pd.isna(label) else str(label)
 
 
 def _tell(entry: Entry) -> Past:

@@ -17,6 +17,7 @@ from cleanlab_assets.review_page.items import Items
 from cleanlab_assets.review_page.messages import Place, Progress, QueueState, ReviewError, View
 from cleanlab_assets.review_page.progress import LAST_DECISIONS, Outcome, advise_to_stop, read_sample
 from cleanlab_assets.review_page.search import Search
+from cleanlab_assets.reviews.corrections import to_text
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Finding, Seen, describe_answer
 from cleanlab_assets.reviews.queues import (
     CLASS_PAIR,
@@ -161,7 +162,7 @@ class Review:
             decision = self.rows.decide(
                 self.keys[at],
                 answer.verdict,
-                self._to_text(answer.label),
+                to_text(self.rows.dataset, answer.label) or "",
                 reviewer=answer.reviewer or self.reviewer,
                 note=answer.note,
                 element=answer.element,
@@ -297,9 +298,6 @@ class Review:
     def _last_of(self, reviewer: str) -> Entry | None:
         latest = reversed(self._standings.entries.values())
         return next((one for one in latest if one.undone_by is None and one.decision.reviewer == reviewer), None)
-
-    def _to_text(self, label: str | list[str]) -> str:
-        return (self.rows.dataset.label_separator or "|").join(label) if isinstance(label, list) else label
 
     def _describe_seen(self, at: int, answer: Answer, judged: Judged | None) -> Seen:
         suggested, quality = self.issues["suggested_label"].iloc[at], self.issues["label_quality"].iloc[at]

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.datasets.images import BACKGROUND
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE, BoxLabel, DecisionError, NoBox, RegionLabel, describe_answer
 from cleanlab_assets.reviews.element_corrections import correct_images, judge_element
-from cleanlab_assets.reviews.elements import BACKGROUND, has_elements
+from cleanlab_assets.reviews.elements import has_elements
 from cleanlab_assets.reviews.row_keys import has_tokens
 
 if TYPE_CHECKING:

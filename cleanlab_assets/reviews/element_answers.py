@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cleanlab_assets.datasets.errors import count_and_name, quote
-from cleanlab_assets.datasets.images import decode_mask
+from cleanlab_assets.datasets.images import BACKGROUND, decode_mask
 from cleanlab_assets.reviews.decisions import VERDICTS, BoxLabel, DecisionError, NoBox, RegionLabel
 from cleanlab_assets.reviews.elements import (
-    BACKGROUND,
     MISSING,
     encode_class,
     find_given_regions,

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cleanlab_assets.datasets.boxes import SAME_OBJECT_IOU, box_iou
-from cleanlab_assets.datasets.images import LABEL, SEPARATOR, decode_mask, encode_png
+from cleanlab_assets.datasets.images import BACKGROUND, LABEL, SEPARATOR, decode_mask, encode_png
 from cleanlab_assets.reviews.decisions import BoxLabel, DecisionError, NoBox, RegionLabel
 from cleanlab_assets.reviews.elements import (
-    BACKGROUND,
     encode_class,
     find_same_box,
     parse_element_label,

@@ -18,7 +18,7 @@ import numpy as np
 
 from cleanlab_assets.datasets.boxes import box_iou
 from cleanlab_assets.datasets.errors import quote
-from cleanlab_assets.datasets.images import IGNORED_ID, decode_mask
+from cleanlab_assets.datasets.images import BACKGROUND, IGNORED_ID, decode_mask
 from cleanlab_assets.datasets.outlines import (
     OutlineError,
     box_of_region,
@@ -26,6 +26,7 @@ from cleanlab_assets.datasets.outlines import (
     find_runs,
     pack_runs,
     read_packed_runs,
+    split_connected,
 )
 from cleanlab_assets.reviews.decisions import BoxLabel, DecisionError, NoBox, RegionLabel
 
@@ -37,12 +38,10 @@ if TYPE_CHECKING:
 
 MISSING = "+"
 """What the name of an object that nobody boxed begins with."""
-BACKGROUND = "background"
 SAME_BOX_IOU = 0.9
 """Boxes of a class that overlap so much are the same box, drawn twice."""
 _DIGITS = 1
 _DIGEST_BYTES = 3
-_NEIGHBOURS = np.ones((3, 3), dtype=int)
 _BOX = re.compile(r"(.+)@([^@]+)", re.DOTALL)
 _TURN = re.compile(r"#[0-9]+\Z")
 _REGION = re.compile(r"(.+) ([0-9]+)x([0-9]+) (\S+)", re.DOTALL)
@@ -118,17 +117,14 @@ def split_regions(
     Yields:
         The given class, the other one, and the pixels, bool of shape (height, width).
     """
-    from scipy.ndimage import label
-
     is_judged = ~(find_ignored(given, class_names) | find_ignored(other, class_names))
     names = (BACKGROUND, *class_names)
     pairs = np.unique(np.stack([given[is_judged], other[is_judged]]), axis=1).T.tolist()
     for first, second in pairs:
         if first == second == 0:
             continue
-        numbers, n_found = label((given == first) & (other == second) & is_judged, _NEIGHBOURS)
-        for number in range(1, n_found + 1):
-            yield names[first], names[second], numbers == number
+        for region in split_connected((given == first) & (other == second) & is_judged):
+            yield names[first], names[second], region
 
 
 def find_ignored(mask: np.ndarray, class_names: Sequence[str]) -> np.ndarray:

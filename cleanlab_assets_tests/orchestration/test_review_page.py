@@ -16,9 +16,10 @@ from cleanlab_assets.orchestration.partitions import Partition
 from cleanlab_assets.orchestration.review_links import link_to_review
 from cleanlab_assets.orchestration.storage import ArtifactFormatError
 from cleanlab_assets.review_page.audit import NoAuditError, ReviewedAudit
-from cleanlab_assets.review_page.evidence import find_label_kind, has_annotations, has_sentences
+from cleanlab_assets.review_page.evidence import find_label_kind, has_sentences
 from cleanlab_assets.review_page.messages import Answer, Place
 from cleanlab_assets.review_page.review import Review
+from cleanlab_assets.reviews.elements import has_elements
 from cleanlab_assets.reviews.ledger import open_ledger
 from cleanlab_assets.reviews.queues import LABELING_BATCH, RANDOM_FLAGGED, RANDOM_UNFLAGGED, WORST_FIRST
 from cleanlab_assets_tests.orchestration.chains import Audited, mark_slow
@@ -72,7 +73,7 @@ def test_a_row_shows_with_what_its_dataset_has_and_is_decided(chain: Audited, re
     assert len(item.neighbors) == (5 if "neighbor_graph" in names else 0)
     assert bool(item.votes) == (dataset.panel is not None)
     assert [token.is_row for token in item.sentence].count(True) == (1 if has_sentences(dataset) else 0)
-    assert bool(item.pictures) == has_annotations(dataset)
+    assert bool(item.pictures) == has_elements(dataset)
     assert bool(item.candidates) == (find_label_kind(dataset) != "annotations")
     for picture in item.pictures:
         with Image.open(io.BytesIO(review.pictures.draw(item.key, picture.source))) as drawn:

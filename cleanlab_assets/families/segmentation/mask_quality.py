@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.compat import softmin
-from cleanlab_assets.datasets.images import IGNORED_ID, SEPARATOR, encode_png
+from cleanlab_assets.datasets.images import BACKGROUND, IGNORED_ID, SEPARATOR, encode_png
 from cleanlab_assets.families.segmentation.predictions import read_pair
 from cleanlab_assets.families.segmentation.regions import (
     FLAG_BELOW,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.datasets.images import AnnotatedImage
 
-BACKGROUND = "background"
 SOFTMIN_TEMPERATURE = 0.1
 """Temperature of cleanlab's score of an image, its default."""
 

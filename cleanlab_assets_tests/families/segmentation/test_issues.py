@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.datasets.images import AnnotatedImage, decode_mask, encode_png
-from cleanlab_assets.families.segmentation.mask_quality import BACKGROUND, find_mask_issues, score_softmin, with_mask
+from cleanlab_assets.datasets.images import BACKGROUND, AnnotatedImage, decode_mask, encode_png
+from cleanlab_assets.families.segmentation.mask_quality import find_mask_issues, score_softmin, with_mask
 from cleanlab_assets.families.segmentation.predictions import (
     measure_pixel_calibration,
     pack_probabilities,
