@@ -15,6 +15,7 @@ from cleanlab_assets.compat import latest_check_executions
 from cleanlab_assets.datasets.download import file_sha256
 from cleanlab_assets.families.raw_dataset import SOURCES, raw_dataset
 from cleanlab_assets.families.step import COMPARISON, MODEL
+from cleanlab_assets.language_models import NOT_CONFIGURED
 from cleanlab_assets.methods.provenance import PROVENANCE, catalogue_hash, display_hash, library_versions
 from cleanlab_assets.methods.result import Provenance
 from cleanlab_assets.models.catalogue import models_for
@@ -33,7 +34,7 @@ from cleanlab_assets.orchestration.partitions import Partition, upstream_partiti
 from cleanlab_assets.orchestration.review_statistics import review_statistics
 from cleanlab_assets.orchestration.reviews import LAST_ENTRY, corrections, find_last_entry
 from cleanlab_assets.orchestration.verification import find_fault
-from cleanlab_assets.reports.written_summary import NOT_CONFIGURED, explain_absence
+from cleanlab_assets.reports.written_summary import explain_absence
 from cleanlab_assets.reviews.audit_history import Audited
 
 if TYPE_CHECKING:

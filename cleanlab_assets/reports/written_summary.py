@@ -7,23 +7,17 @@ it, or anything else fails, the rules write the summary, and it says why.
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    HttpUrl,
-    JsonValue,
-    PositiveFloat,
-    PositiveInt,
-    SecretStr,
-    ValidationError,
+from pydantic import Field, JsonValue, PositiveFloat, PositiveInt, ValidationError
+
+from cleanlab_assets.language_models import (
+    LanguageModelSettings,
+    build_model,
+    choose_service,
+    explain_failure,
+    run_in_thread,
 )
-
-from cleanlab_assets.extras import explain_missing
 from cleanlab_assets.reports.audit_summary import (
     MOST_FINDINGS,
     MOST_STEPS,
@@ -38,24 +32,14 @@ from cleanlab_assets.reports.placeholders import find_refused, find_unknown_metr
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent
-    from pydantic_ai.messages import ModelResponse
     from pydantic_ai.models import Model
 
+    from cleanlab_assets.language_models import Service
     from cleanlab_assets.reports.audit_facts import AuditFacts
 
-OPENAI_MODEL = "gpt-4o-mini"
-ANTHROPIC_MODEL = "claude-haiku-4-5"
-OPENAI_URL = "https://api.openai.com/v1"
-ANTHROPIC_URL = "https://api.anthropic.com/"
-_DEFAULTS = {"openai": (OPENAI_MODEL, OPENAI_URL), "anthropic": (ANTHROPIC_MODEL, ANTHROPIC_URL)}
-NO_KEY = "no-key"
-"""Sent in place of a key to a server that needs none; else the client would take a key from the environment."""
-GRACE_SECONDS = 2.0
-"""How much longer than its bound a request may take to end, such as a name look-up that cannot be interrupted."""
 SIGNIFICANT_DIGITS = 6
-
 SWITCHED_OFF = "switched off (use_ai: false)"
-NOT_CONFIGURED = "no language model is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY"
+WANTED = "a summary by a language model"
 
 INSTRUCTIONS = f"""
 You are a senior data scientist. Report to a colleague what an automatic audit of a dataset found and what to do next.
@@ -80,36 +64,19 @@ The placeholders, whose texts `read_placeholders` gives:
 """
 
 
-class WriterSettings(BaseModel):
+class WriterSettings(LanguageModelSettings):
     """Who writes a summary, and within which bounds.
 
     Attributes:
         use_ai: whether a language model may write it.
-        model: ``openai:<name>``, ``anthropic:<name>``, or a bare name with ``base_url``; by default that of the
-            constants of this module which fits the key.
-        openai_api_key: key of OpenAI, or of the server at ``base_url``.
-        anthropic_api_key: key of Anthropic.
-        base_url: address of an OpenAI-compatible server, such as that of a local model, which may need no key; with a
-            model ``anthropic:<name>`` that of an Anthropic-compatible one.
         timeout_seconds: longest time for the whole summary.
-        request_timeout_seconds: longest time for a single request.
-        max_output_tokens: longest single answer.
         request_limit: most requests, including those that call tools or correct an answer.
         output_retries: how often an answer that is not accepted may be corrected.
         share_examples: whether the model may see the rows of lowest label quality; else it sees aggregates only.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
     use_ai: bool = True
-    model: str | None = None
-    openai_api_key: SecretStr | None = None
-    anthropic_api_key: SecretStr | None = None
-    base_url: str | None = None
-    anthropic_base_url: str | None = None
     timeout_seconds: PositiveFloat = 60.0
-    request_timeout_seconds: PositiveFloat = 30.0
-    max_output_tokens: PositiveInt = 1500
     request_limit: PositiveInt = 10
     output_retries: int = Field(2, ge=0)
     share_examples: bool = False
@@ -201,15 +168,6 @@ class FactDesk:
         return prose
 
 
-class _Service(NamedTuple):
-    """The language model to ask; the protocol is openai or anthropic."""
-
-    protocol: str
-    model: str
-    key: SecretStr
-    url: str
-
-
 def write_summary(facts: AuditFacts, *, writer: WriterSettings) -> AuditSummary:
     """Write the summary of an audit, by a language model if ``writer`` says so and all goes well, else by rules.
 
@@ -225,8 +183,7 @@ def write_summary(facts: AuditFacts, *, writer: WriterSettings) -> AuditSummary:
     service = _choose_service(writer)
     if isinstance(service, str):
         return summarize_by_rules(facts, fallback_reason=service)
-    name = service.model if writer.base_url else f"{service.protocol}:{service.model}"
-    return summarize_by_model(facts, _build_model(service), name=name, writer=writer)
+    return summarize_by_model(facts, build_model(service), name=service.name, writer=writer)
 
 
 def summarize_by_model(facts: AuditFacts, model: Model, *, name: str, writer: WriterSettings) -> AuditSummary:
@@ -255,79 +212,9 @@ def explain_absence(writer: WriterSettings) -> str | None:
     return service if isinstance(service, str) else None
 
 
-def _choose_service(writer: WriterSettings) -> _Service | str:
+def _choose_service(writer: WriterSettings) -> Service | str:
     """Return the language model to ask, or why there is none."""
-    if not writer.use_ai:
-        return SWITCHED_OFF
-    keys = {"openai": _reveal(writer.openai_api_key), "anthropic": _reveal(writer.anthropic_api_key)}
-    protocol, separator, model = (writer.model or "").partition(":")
-    if not separator or protocol not in keys:
-        if writer.model and not writer.base_url:
-            return f"model {writer.model!r} has no provider: expected openai:<name> or anthropic:<name>"
-        protocol, model = "openai" if writer.base_url or keys["openai"] else "anthropic", writer.model or ""
-    key, address = keys[protocol], {"openai": writer.base_url, "anthropic": writer.anthropic_base_url}[protocol]
-    if not key and not address:
-        return NOT_CONFIGURED
-    if obstacle := _find_obstacle(protocol, key):
-        return obstacle
-    default_model, default_url = _DEFAULTS[protocol]
-    try:
-        url = str(HttpUrl(address or default_url))
-    except ValidationError:
-        return "the address of the language model's server is not a web address"
-    return _Service(protocol, model or default_model, SecretStr(key or NO_KEY), url)
-
-
-def _find_obstacle(protocol: str, key: str) -> str:
-    """Say why a language model that is configured cannot be asked; empty where it can."""
-    if not (key.isascii() and key.isprintable()):
-        return f"the key of {protocol} contains characters that no key has"
-    return explain_missing("a summary by a language model", "pydantic_ai", protocol)
-
-
-def _reveal(key: SecretStr | None) -> str:
-    return "" if key is None else key.get_secret_value().strip()
-
-
-def _build_model(service: _Service) -> Model:
-    """Build the client: key and address are given to it, so that it takes none from the environment."""
-    if service.protocol == "anthropic":
-        from anthropic import AnthropicError
-        from pydantic_ai.models.anthropic import AnthropicModel
-        from pydantic_ai.providers.anthropic import AnthropicProvider
-
-        anthropic = AnthropicProvider(api_key=service.key.get_secret_value(), base_url=service.url)
-        return _guard(AnthropicModel(service.model, provider=anthropic), AnthropicError)
-    from openai import OpenAIError
-    from pydantic_ai.models.openai import OpenAIChatModel
-    from pydantic_ai.profiles.openai import OpenAIModelProfile
-    from pydantic_ai.providers.openai import OpenAIProvider
-
-    # Compatible servers know the older name of the bound of an answer; the newest models of OpenAI only the newer one.
-    profile = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=service.url == OPENAI_URL)
-    openai = OpenAIProvider(api_key=service.key.get_secret_value(), base_url=service.url)
-    return _guard(OpenAIChatModel(service.model, provider=openai, profile=profile), OpenAIError)
-
-
-def _guard(model: Model, client_error: type[Exception]) -> Model:
-    """Let a request fail with one kind of error, whatever a server sends.
-
-    On answers that are JSON of another shape (no choices, choices that are texts) pydantic-ai fails with the errors of
-    Python's own types. They are caught around the request alone, so that an error in a tool or a check still shows.
-    """
-    from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior
-    from pydantic_ai.models.wrapper import WrapperModel
-
-    class GuardedModel(WrapperModel):
-        async def request(self, *args: Any, **kwargs: Any) -> ModelResponse:
-            try:
-                return await super().request(*args, **kwargs)
-            except AgentRunError:
-                raise
-            except (client_error, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
-                raise UnexpectedModelBehavior("the response has no known shape") from error
-
-    return GuardedModel(model)
+    return choose_service(writer, wanted=WANTED) if writer.use_ai else SWITCHED_OFF
 
 
 def _build_agent(desk: FactDesk, model: Model, writer: WriterSettings) -> Agent[object, SummaryProse]:
@@ -363,7 +250,7 @@ def _build_agent(desk: FactDesk, model: Model, writer: WriterSettings) -> Agent[
 
 
 def _run(agent: Agent[object, SummaryProse], writer: WriterSettings) -> SummaryProse:
-    """Run the agent in a thread with an event loop of its own, since another one may run in this thread.
+    """Let the agent write.
 
     Raises:
         TimeoutError: the time for the whole summary is over.
@@ -374,38 +261,22 @@ def _run(agent: Agent[object, SummaryProse], writer: WriterSettings) -> SummaryP
         from pydantic_ai.usage import UsageLimits
 
         limits = UsageLimits(request_limit=writer.request_limit)
-        async with asyncio.timeout(writer.timeout_seconds), agent:
+        async with agent:
             return (await agent.run("Summarize the audit.", usage_limits=limits)).output
 
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit_summary")
-    try:
-        return pool.submit(lambda: asyncio.run(converse())).result(timeout=writer.timeout_seconds + GRACE_SECONDS)
-    finally:
-        pool.shutdown(wait=False)
+    return run_in_thread(converse, seconds=writer.timeout_seconds)
 
 
 def _describe_failure(error: Exception, desk: FactDesk, writer: WriterSettings) -> str:
     """Say in a sentence why the language model wrote nothing, without a word of the error or of the server."""
-    from pydantic_ai import exceptions
+    from pydantic_ai.exceptions import UnexpectedModelBehavior, UsageLimitExceeded
 
-    behaviour = "the answers of the language model do not have the expected form"
-    if desk.n_refused > writer.output_retries:
-        behaviour = "the language model kept writing figures of its own, or markup"
-    no_answer = f"the language model did not answer within {writer.request_timeout_seconds:g} s"
-    status = getattr(error, "status_code", None)
     reasons: list[tuple[type[Exception], str]] = [
-        (exceptions.ModelHTTPError, f"the server of the language model answered with status {status}"),
-        (exceptions.ModelTimeoutError, no_answer),
-        (exceptions.ModelRequestTimeout, no_answer),
-        (exceptions.ModelConnectionError, "the server of the language model could not be reached"),
-        (exceptions.ModelAPIError, "the server of the language model sent no usable answer"),
-        (exceptions.UsageLimitExceeded, f"the language model did not finish within {writer.request_limit} requests"),
-        (exceptions.IncompleteToolCall, f"the language model's answer exceeds {writer.max_output_tokens} tokens"),
-        (exceptions.UnexpectedModelBehavior, behaviour),
-        (TimeoutError, f"the language model did not finish within {writer.timeout_seconds:g} s"),
+        (UsageLimitExceeded, f"the language model did not finish within {writer.request_limit} requests"),
     ]
-    reason = next((text for kind, text in reasons if isinstance(error, kind)), "the language model could not be asked")
-    return f"{reason} ({type(error).__name__})"
+    if desk.n_refused > writer.output_retries:
+        reasons.append((UnexpectedModelBehavior, "the language model kept writing figures of its own, or markup"))
+    return explain_failure(error, writer, seconds=writer.timeout_seconds, reasons=reasons)
 
 
 def _round(facts: dict[str, Any]) -> dict[str, JsonValue]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from cleanlab_assets.language_models import ANTHROPIC_MODEL, NOT_CONFIGURED, OPENAI_MODEL
 from cleanlab_assets.reports.audit_facts import SliceFacts
 from cleanlab_assets.reports.audit_summary import (
     AuditSummary,
@@ -21,9 +22,6 @@ from cleanlab_assets.reports.audit_summary import (
     summarize_by_rules,
 )
 from cleanlab_assets.reports.written_summary import (
-    ANTHROPIC_MODEL,
-    NOT_CONFIGURED,
-    OPENAI_MODEL,
     SWITCHED_OFF,
     WriterSettings,
     summarize_by_model,
@@ -456,8 +454,7 @@ def test_garbage_ends_in_the_rules(server: ChatServer, body: bytes) -> None:
 
     summary = write_summary(FACTS, writer=configure(server))
 
-    is_json = body[:1] in (b"[", b'"', b"{", b"n")
-    assert_written_by_rules(summary, "do not have the expected form" if is_json else "sent no usable answer")
+    assert_written_by_rules(summary, "sent no usable answer")
 
 
 def test_calls_of_an_unknown_kind_end_in_the_rules(server: ChatServer) -> None:
@@ -466,13 +463,13 @@ def test_calls_of_an_unknown_kind_end_in_the_rules(server: ChatServer) -> None:
     completion["choices"][0]["message"]["tool_calls"] = [call]
     server.answer(Reply(body=json.dumps(completion).encode()))
 
-    assert_written_by_rules(write_summary(FACTS, writer=configure(server)), "do not have the expected form")
+    assert_written_by_rules(write_summary(FACTS, writer=configure(server)), "sent no usable answer")
 
 
 def test_a_page_in_place_of_an_answer_ends_in_the_rules(server: ChatServer) -> None:
     server.answer(Reply(body=b"<html>Sign in</html>", content_type="text/html"))
 
-    assert_written_by_rules(write_summary(FACTS, writer=configure(server)), "do not have the expected form")
+    assert_written_by_rules(write_summary(FACTS, writer=configure(server)), "sent no usable answer")
 
 
 def test_the_key_does_not_follow_a_redirect(server: ChatServer) -> None:
@@ -570,7 +567,7 @@ def test_the_model_is_told_which_figures_are_its_own(monkeypatch: pytest.MonkeyP
 def test_what_cannot_be_interrupted_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     from pydantic_ai.models.function import FunctionModel
 
-    monkeypatch.setattr("cleanlab_assets.reports.written_summary.GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("cleanlab_assets.language_models.GRACE_SECONDS", 0.1)
     released = threading.Event()
 
     def look_up_a_name(*_: object) -> ModelResponse:
