@@ -191,6 +191,7 @@ class Dataset:
     beyond those of the catalogue that a stored one of them may hold.
     ``slice_columns`` say who labelled a row, where it comes from, or what else part of the rows it belongs to.
     ``encoders`` names by kind of column what turns texts and pictures into vectors, where it is not the default.
+    ``class_descriptions`` says by the name of a class what belongs to it, for people and language models.
     ``load_with_notes`` stands beside ``load`` where there may be something to tell of how the files were read.
     """
 
@@ -207,6 +208,7 @@ class Dataset:
     columns: tuple[Column, ...]
     expected_rows: int | None
     class_names: tuple[str, ...] = ()
+    class_descriptions: Mapping[str, str] = field(default_factory=dict)
     label_separator: str | None = None
     numeric_label: NumericLabel | None = None
     time_column: str | None = None

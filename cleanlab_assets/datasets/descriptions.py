@@ -39,7 +39,7 @@ class OwnDataset(BaseModel):
     read. ``model`` is that of commands which name none; it, and ``models``, may name functions that build models of the
     user's own, and ``trusted_types`` the types that a stored one of them may hold. ``encoding`` is that of text files
     without a byte order mark, by Python's name of it; UTF-8 if absent. ``sha256`` says by the role of a file what its
-    content must be.
+    content must be. ``class_descriptions`` says by the name of a class what belongs to it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +53,7 @@ class OwnDataset(BaseModel):
     homepage: str = ""
     citation: str = ""
     class_names: tuple[str, ...] = ()
+    class_descriptions: dict[str, str] = Field(default_factory=dict)
     model: str = ""
     models: tuple[str, ...] = ()
     trusted_types: tuple[str, ...] = ()
@@ -68,6 +69,11 @@ class OwnDataset(BaseModel):
     @classmethod
     def _check_class_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return require_distinct(tuple(map(to_nfc, value)))
+
+    @field_validator("class_descriptions")
+    @classmethod
+    def _check_class_descriptions(cls, value: dict[str, str]) -> dict[str, str]:
+        return {to_nfc(name): text for name, text in value.items()}
 
     @field_validator("columns")
     @classmethod
@@ -117,7 +123,7 @@ class OwnDataset(BaseModel):
         """Make the catalogue entry; ``known`` are the fields of ``Dataset`` that the form of the data decides."""
         from cleanlab_assets.datasets.dataset import Dataset
 
-        said = ("name", "description", "homepage", "licence", "citation", "encoding")
+        said = ("name", "description", "homepage", "licence", "citation", "encoding", "class_descriptions")
         not_of_the_data = ("title", "model", "models", "trusted_types")
         content = self.model_dump_json(exclude={*said, *not_of_the_data} - {"encoding"})
         return Dataset(

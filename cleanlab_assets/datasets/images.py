@@ -329,6 +329,30 @@ def to_eight_bits(picture: PillowImage, white: int = WHITE_OF_16_BITS) -> Pillow
     return Image.fromarray(np.clip(np.round(values), 0, _MAX_BYTE).astype(np.uint8))
 
 
+def draw_for_screen(content: bytes, *, longest_side: int, smallest_side: int = 1) -> bytes:
+    """Return a picture as PNG of the colours that screens show, upright, neither tiny nor huge.
+
+    Args:
+        content: the picture as PNG, JPEG or what else Pillow reads.
+        longest_side: most pixels of a side; a larger picture is made smaller.
+        smallest_side: fewest pixels of the longer side; a smaller picture is enlarged by whole pixels.
+
+    Raises:
+        DAMAGED: it is no picture, or not a whole one.
+    """
+    from PIL import Image, ImageOps
+
+    with Image.open(io.BytesIO(content)) as picture:
+        turned = to_eight_bits(ImageOps.exif_transpose(picture))
+        shown = turned.convert("RGBA" if "A" in turned.getbands() or "transparency" in turned.info else "RGB")
+    shown.thumbnail((longest_side, longest_side))
+    factor = -(-smallest_side // max(shown.size))  # rounded up
+    stream = io.BytesIO()
+    enlarged = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.NEAREST)
+    enlarged.save(stream, format="PNG")
+    return stream.getvalue()
+
+
 def decode_mask(content: bytes) -> np.ndarray:
     """Return an encoded mask as int32 ids of shape (height, width); a palette image gives its indices."""
     from PIL import Image

@@ -137,4 +137,15 @@ def _describe(path: Path, formats: Mapping[str, Format]) -> Dataset:
             raise OwnDatasetError(f"{said}, expected a file in the same folder; a link in it may lead elsewhere")
         if any(len(os.fsencode(part)) > LONGEST_FILE_NAME for part in PurePath(file).parts):
             raise OwnDatasetError(f"{said}, expected a name of at most {LONGEST_FILE_NAME} bytes")
-    return form.describe(description, path.parent)
+    dataset = form.describe(description, path.parent)
+    _require_known_classes(description, dataset, path)
+    return dataset
+
+
+def _require_known_classes(description: OwnDataset, dataset: Dataset, path: Path) -> None:
+    """Refuse a description of a class that the dataset does not have."""
+    if unknown := [name for name in description.class_descriptions if name not in dataset.class_names]:
+        raise OwnDatasetError(
+            f"{path}: class_descriptions: found {quote(unknown[0])}, expected a class of the dataset: "
+            f"{cut(', '.join(dataset.class_names) or 'it has none', LONGEST_REASON)}"
+        )

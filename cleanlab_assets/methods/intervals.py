@@ -57,6 +57,27 @@ def estimate_count(n_found: int, n_drawn: int, n_all: int, *, level: float = LEV
     return Interval(estimate=n_all * n_found / n_drawn, low=low, high=beyond - 1)
 
 
+def estimate_share(n_found: int, n_drawn: int, *, level: float = LEVEL) -> Interval:
+    """Estimate how often something happens, from independent draws, with the exact interval of the binomial.
+
+    Source: Clopper and Pearson, The use of confidence or fiducial limits, Biometrika 26, 1934.
+
+    Args:
+        n_found: draws in which it happened.
+        n_drawn: all draws, at least 1.
+        level: how often the interval covers.
+
+    Raises:
+        ValueError: nothing was drawn, or it happened in more draws than there are.
+    """
+    if not 0 <= n_found <= n_drawn or n_drawn == 0:
+        raise ValueError(f"found {n_found} of {n_drawn}, expected at most as many, and one drawn")
+    from scipy.stats import binomtest
+
+    ends = binomtest(n_found, n_drawn).proportion_ci(confidence_level=level, method="exact")
+    return Interval(estimate=n_found / n_drawn, low=float(ends.low), high=float(ends.high))
+
+
 def _find_first(start: int, end: int, holds: Callable[[int], bool]) -> int:
     """Return the first number from a start on for which something holds, as it does for all others; else the end."""
     while start < end:

@@ -140,7 +140,10 @@ def catalogue_hash(dataset: Dataset) -> str:
 def display_hash(dataset: Dataset) -> str:
     """Hash what the catalogue says of a dataset that results only show: texts for people and the limits of gates."""
     texts = [dataset.title, dataset.description, dataset.homepage, dataset.licence, dataset.citation]
-    return hashlib.sha256(json.dumps([*texts, asdict(dataset.gates)]).encode()).hexdigest()[:16]
+    content = [*texts, asdict(dataset.gates)]
+    if dataset.class_descriptions:
+        content.append(dict(dataset.class_descriptions))
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def hash_result(result: Result[Any, Any], config: Mapping[str, Any]) -> str:

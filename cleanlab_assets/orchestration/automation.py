@@ -21,12 +21,13 @@ from cleanlab_assets.orchestration.partitions import Partition
 from cleanlab_assets.orchestration.review_report import review_report
 from cleanlab_assets.orchestration.review_statistics import review_statistics
 from cleanlab_assets.orchestration.reviews import LAST_ENTRY, corrected_dataset, corrections, find_last_entries
+from cleanlab_assets.orchestration.second_opinion import opinion_agreement
 from cleanlab_assets.settings import Settings
 
 _KEEP_SETTINGS = {KEEP_SETTINGS_TAG: "true"}
 _MADE_OF_DECISIONS: dict[Level, tuple[str, ...]] = {
     DATASET: (corrections.name, corrected_dataset.name),
-    MODEL: (review_statistics.name, review_report.name),
+    MODEL: (review_statistics.name, review_report.name, opinion_agreement.name),
 }
 """By level the assets that decisions alone make out of date; the first one says up to which entry it reaches."""
 SECONDS_BETWEEN_LOOKS = 60
@@ -143,7 +144,10 @@ def build_decision_sensor(families: Sequence[Family], settings: Settings) -> dg.
                             run_key=f"{family.name} {partition} entry {last}",
                             job_name=family.job_name(level),
                             partition_key=partition,
-                            asset_selection=keys,
+                            # An audit of an earlier version may lack some, and what they are made from.
+                            asset_selection=[
+                                key for key in keys if partition in context.instance.get_materialized_partitions(key)
+                            ],
                             tags=_KEEP_SETTINGS,
                         )
         if is_quiet:

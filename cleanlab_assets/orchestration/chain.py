@@ -17,6 +17,11 @@ from cleanlab_assets.orchestration.raw_dataset_checks import RAW_DATASET_CHECKS
 from cleanlab_assets.orchestration.review_report import review_report
 from cleanlab_assets.orchestration.review_statistics import precision_is_known, review_statistics
 from cleanlab_assets.orchestration.reviews import REVIEW_CHECKS, REVIEW_STEPS
+from cleanlab_assets.orchestration.second_opinion import (
+    opinion_agreement,
+    second_opinion,
+    verdicts_are_there_as_asked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +40,7 @@ def build_family(task: TaskFamily) -> Family:
         ValueError: two steps have one name, or a step or check takes a step that does not come before it.
     """
     raw_dataset, *others = steps_of(task)
-    of_reviews = (issue_changes, review_statistics, review_report)
+    of_reviews = (issue_changes, review_statistics, review_report, second_opinion, opinion_agreement)
     chain = (raw_dataset, *REVIEW_STEPS, *others, ai_summary, *of_reviews, *COMPARISON_STEPS)
     steps = _by_name(task.name, chain)
     shared = list_shared_steps(chain)
@@ -47,7 +52,7 @@ def build_family(task: TaskFamily) -> Family:
         *REVIEW_CHECKS,
         *checks_of(task),
         *AI_SUMMARY_CHECKS,
-        *(no_new_label_issues, precision_is_known),
+        *(no_new_label_issues, precision_is_known, verdicts_are_there_as_asked),
         *COMPARISON_CHECKS,
     )
     for check in checks:

@@ -33,6 +33,13 @@ from cleanlab_assets.orchestration.issue_changes import BASE, has_another_base, 
 from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
 from cleanlab_assets.orchestration.review_statistics import review_statistics
 from cleanlab_assets.orchestration.reviews import LAST_ENTRY, corrections, find_last_entry
+from cleanlab_assets.orchestration.second_opinion import (
+    NOBODY_ASKED,
+    SecondOpinionSettings,
+    explain_nobody_asked,
+    opinion_agreement,
+    second_opinion,
+)
 from cleanlab_assets.orchestration.verification import find_fault
 from cleanlab_assets.reports.written_summary import explain_absence
 from cleanlab_assets.reviews.audit_history import Audited
@@ -177,12 +184,14 @@ def _changes_elsewhere(
     """Yield what makes an asset out of date although its inputs and settings are as they were."""
     if step.name == raw_dataset.name:
         yield from _changed_files(dataset, latest, settings)
-    elif step.name in {corrections.name, review_statistics.name}:
+    elif step.name in {corrections.name, review_statistics.name, opinion_agreement.name}:
         yield from _new_decisions(dataset.name, latest, settings)
     elif step.name == issue_changes.name:
         yield from _accepted_audit(family.name, latest, settings)
     elif step.name == ai_summary.name:
         yield from _missed_language_model(record, latest, settings)
+    elif step.name == second_opinion.name:
+        yield from _missed_opinions(record, latest, settings)
     elif step is family.steps[COMPARISON][0]:
         yield from _changed_models(instance, family, dataset.name, latest, settings)
 
@@ -223,6 +232,16 @@ def _missed_language_model(record: Provenance, latest: dg.AssetMaterialization, 
         writer = build_writer(AiSummarySettings.model_validate(record.config), settings)
         if explain_absence(writer) is None:
             yield "written by rules, a language model is configured now"
+
+
+def _missed_opinions(record: Provenance, latest: dg.AssetMaterialization, settings: Settings) -> Iterator[str]:
+    """Yield that a language model would be asked for a second opinion now, where nobody could be asked.
+
+    Rows that were not asked of because a bound was met stay so: else every run would spend as much again.
+    """
+    asked = SecondOpinionSettings.model_validate(record.config)
+    if NOBODY_ASKED in latest.metadata and not explain_nobody_asked(asked, settings):
+        yield "nobody was asked for a second opinion, a language model can be asked now"
 
 
 def _changed_models(

@@ -23,6 +23,7 @@ from cleanlab_assets.reviews.audit_history import AuditHistory, open_audit_histo
 from cleanlab_assets.reviews.corrections import GIVEN, REVIEWED, STATES, correct_dataset, list_corrections
 from cleanlab_assets.reviews.decisions import find_standings
 from cleanlab_assets.reviews.ledger import Ledger, open_ledger
+from cleanlab_assets.reviews.opinion_cache import OpinionCache, open_opinion_cache
 from cleanlab_assets.reviews.row_keys import name_row_keys
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def open_audit_history_of(settings: Settings) -> AuditHistory:
     if explain_no_ledger(settings):
         return open_audit_history("sqlite://")
     return open_audit_history(_make_place(settings))
+
+
+def open_opinion_cache_of(settings: Settings, *, dataset: str, language_model: str) -> OpinionCache:
+    """Open the answers of a language model on a dataset, which lie in the database of the ledger."""
+    return open_opinion_cache(_make_place(settings), dataset=dataset, language_model=language_model)
 
 
 def explain_no_ledger(settings: Settings) -> str:

@@ -47,7 +47,7 @@ class ReviewedAudit:
     partition: Partition
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_tables", {})
+        object.__setattr__(self, "_values", {})
 
     @property
     def dataset(self) -> Dataset:
@@ -83,11 +83,16 @@ class ReviewedAudit:
 
     def find_table(self, step: str) -> pd.DataFrame | None:
         """Return the table of a step of the family; None where the family has no such step, or it was not made."""
-        tables: dict[str, pd.DataFrame | None] = self._tables  # type: ignore[attr-defined]
-        if step not in tables:
+        found: pd.DataFrame | None = self.find_value(step)
+        return found
+
+    def find_value(self, step: str) -> Any:
+        """Return the value of a step of the family; None where the family has no such step, or it was not made."""
+        values: dict[str, Any] = self._values  # type: ignore[attr-defined]
+        if step not in values:
             found = self._find_step(step)
-            tables[step] = None if found is None else self._read(found, self.partition)
-        return tables[step]
+            values[step] = None if found is None else self._read(found, self.partition)
+        return values[step]
 
     @cached_property
     def issues_by_model(self) -> Mapping[str, pd.DataFrame]:

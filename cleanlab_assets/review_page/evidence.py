@@ -19,15 +19,16 @@ from cleanlab_assets.reports.formatting import MISSING, NO_CLASS, format_number,
 from cleanlab_assets.review_page.item import (
     Candidate,
     Cell,
-    LabelKind,
     Opinion,
     OtherRow,
     Picture,
+    SecondOpinion,
     Token,
     Vote,
 )
 from cleanlab_assets.review_page.norms import find_norms
 from cleanlab_assets.reviews.elements import has_elements
+from cleanlab_assets.reviews.rows import find_label_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,15 +45,6 @@ MOST_VOTES = 50
 MOST_TOKENS = 400
 LONGEST_TEXT = 20_000
 ANNOTATED_IMAGE = "image"
-
-
-def find_label_kind(dataset: Dataset) -> LabelKind:
-    """Say what is decided of a row: its class, number or set of classes, or annotations of a picture as a whole."""
-    if has_elements(dataset):
-        return "annotations"
-    if dataset.numeric_label is not None:
-        return "number"
-    return "class" if dataset.label_separator is None else "set"
 
 
 def has_sentences(dataset: Dataset) -> bool:
@@ -234,6 +226,18 @@ class Evidence:
                 )
         return opinions
 
+    def find_second_opinion(self, key: str, given: Any) -> SecondOpinion | None:
+        """Return what a language model says of the given label of a row; None where it gave no verdict on it."""
+        said = self._verdicts.get((key, str(given)))
+        if said is None:
+            return None
+        return SecondOpinion(
+            is_given_defensible=bool(said["is_given_defensible"]),
+            label=self.show(said["likeliest_label"]),
+            confidence=float(said["confidence"]),
+            sentence=str(said["sentence"]),
+        )
+
     def show(self, label: Any) -> str:
         """Return a label as people read it."""
         if isinstance(label, list):
@@ -261,6 +265,15 @@ class Evidence:
             picture=next((picture.source for picture in self.list_pictures(place) if picture.source), ""),
             can_be_shown=self.is_audited(name),
         )
+
+    @cached_property
+    def _verdicts(self) -> Mapping[tuple[str, str], Mapping[Any, Any]]:
+        """The verdicts by row key and given label: one on another label than the row has now says nothing of it."""
+        table = self.find_table("second_opinion")
+        if table is None:
+            return {}
+        found = table[table["outcome"] == "verdict"].to_dict("records")
+        return {(said["row_key"], said["given_label"]): said for said in found}
 
     @cached_property
     def _place_in_issues(self) -> Mapping[str, int]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict
-
-LabelKind = Literal["class", "number", "set", "annotations"]
 
 
 class Part(BaseModel):
@@ -91,6 +87,15 @@ class Opinion(Part):
     quality: str
 
 
+class SecondOpinion(Part):
+    """What a language model says of the given label: whether it is defensible, how surely, and why in a sentence."""
+
+    is_given_defensible: bool
+    label: str
+    confidence: float
+    sentence: str
+
+
 class Element(Part):
     """A box or region of a picture, of which one may decide by itself.
 
@@ -163,6 +168,7 @@ class Item(Part):
         neighbors: nearest first.
         duplicates: rows that are nearly the same.
         opinions: of other models.
+        second_opinion: of a language model, which knows nothing of the audit; None where it has none.
         elements: boxes and regions that are decided by themselves, flagged ones first, worst first.
         n_more_elements: how many there are beside those.
         history: decisions, the latest first.
@@ -193,6 +199,7 @@ class Item(Part):
     neighbors: list[OtherRow] = []
     duplicates: list[OtherRow] = []
     opinions: list[Opinion] = []
+    second_opinion: SecondOpinion | None = None
     elements: list[Element] = []
     n_more_elements: int = 0
     history: list[Past] = []

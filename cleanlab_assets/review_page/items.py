@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cleanlab_assets.review_page.elements import Elements
-from cleanlab_assets.review_page.evidence import Evidence, find_label_kind
+from cleanlab_assets.review_page.evidence import Evidence
 from cleanlab_assets.review_page.item import Item, Past
 from cleanlab_assets.review_page.pictures import Pictures
 from cleanlab_assets.reviews.corrections import to_text
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Finding, describe_answer
+from cleanlab_assets.reviews.rows import find_label_kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,6 +96,7 @@ class Items:
             neighbors=evidence.list_neighbors(row_id),
             duplicates=evidence.list_duplicates(row_id),
             opinions=evidence.list_opinions(row_id),
+            second_opinion=evidence.find_second_opinion(key, seen),
             elements=elements,
             n_more_elements=len(names) - len(elements),
             history=[_tell(entry) for entry in entries],

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import io
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
-from cleanlab_assets.datasets.images import DAMAGED, to_eight_bits
+from cleanlab_assets.datasets.images import DAMAGED, draw_for_screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 LONGEST_SIDE = 1_200
 SMALL_SIDE = 240
-"""A smaller picture is enlarged by whole pixels."""
 KEPT_PICTURES = 64
 _NOT_TABLES = ("dataset", "row_id")
 
@@ -80,7 +78,7 @@ class Pictures:
         if not isinstance(content, bytes):
             raise NoPictureError(f"row {quote(row_id)} has no picture {quote(source)}")
         try:
-            return _to_png(content)
+            return draw_for_screen(content, longest_side=LONGEST_SIDE, smallest_side=SMALL_SIDE)
         except DAMAGED as error:
             raise NoPictureError(f"row {quote(row_id)}: the picture cannot be read: {error}") from error
 
@@ -94,18 +92,3 @@ class Pictures:
         names = [name for name in inspect.signature(function).parameters if name not in _NOT_TABLES]
         found = {name: table for name in names if (table := self.find_table(name)) is not None}
         return found if len(found) == len(names) else None
-
-
-def _to_png(content: bytes) -> bytes:
-    """Return a picture as PNG of the colours that screens show, upright, neither tiny nor huge."""
-    from PIL import Image, ImageOps
-
-    with Image.open(io.BytesIO(content)) as picture:
-        turned = to_eight_bits(ImageOps.exif_transpose(picture))
-        shown = turned.convert("RGBA" if "A" in turned.getbands() or "transparency" in turned.info else "RGB")
-    shown.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    factor = -(-SMALL_SIDE // max(shown.size))  # rounded up
-    stream = io.BytesIO()
-    enlarged = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.NEAREST)
-    enlarged.save(stream, format="PNG")
-    return stream.getvalue()

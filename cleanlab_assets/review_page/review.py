@@ -11,7 +11,6 @@ import pandas as pd
 
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.reports.formatting import format_share
-from cleanlab_assets.review_page.evidence import find_label_kind
 from cleanlab_assets.review_page.item import OtherRow
 from cleanlab_assets.review_page.items import Items
 from cleanlab_assets.review_page.messages import Place, Progress, QueueState, ReviewError, View
@@ -19,15 +18,19 @@ from cleanlab_assets.review_page.progress import LAST_DECISIONS, Outcome, advise
 from cleanlab_assets.review_page.search import Search
 from cleanlab_assets.reviews.corrections import to_text
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Finding, Seen, describe_answer
+from cleanlab_assets.reviews.opinion_agreement import explain_no_order
 from cleanlab_assets.reviews.queues import (
     CLASS_PAIR,
     DISAGREEMENTS,
     NEW_FLAGS,
     QUEUES,
     RANDOM_FLAGGED,
+    SECOND_OPINIONS,
     WORST_FIRST,
     QueuedRows,
 )
+from cleanlab_assets.reviews.rows import find_label_kind
+from cleanlab_assets.reviews.second_opinions import list_doubted
 from cleanlab_assets.reviews.standings import Standings
 
 if TYPE_CHECKING:
@@ -50,6 +53,8 @@ OUTCOMES = {
 }
 CHANGES_STEP, NEW_CHANGES = "issue_changes", ("new", "reopened")
 """The step that compares an audit with the one before, in a family that has it, and what it says of new flags."""
+SECOND_OPINION_STEP, AGREEMENT_STEP = "second_opinion", "opinion_agreement"
+"""The step of the second opinions, and the one that says whether they may order a queue."""
 LABELING_BATCH_STEP = "labeling_batch"
 """The step whose rows are the labelling batch, in a family that has it."""
 
@@ -84,7 +89,10 @@ class Review:
         batch_keys = None if batch is None else [self.keys[at] for at in self._find_all(batch["row_id"])]
         changes = audit.find_table(CHANGES_STEP)
         new_keys = None if changes is None else frozenset(changes.loc[changes["change"].isin(NEW_CHANGES), "row_key"])
-        self._queued = QueuedRows(self.issues, self.keys, new_keys=new_keys, batch=batch_keys)
+        opinions, agreement = audit.find_table(SECOND_OPINION_STEP), audit.find_value(AGREEMENT_STEP)
+        self._why_not_doubted = explain_no_order(agreement)
+        doubted = None if opinions is None or self._why_not_doubted else list_doubted(opinions)
+        self._queued = QueuedRows(self.issues, self.keys, new_keys=new_keys, batch=batch_keys, doubted=doubted)
         self._items = Items(audit, self.issues, self._places, self.keys)
         self._search = Search(self.rows, self._places, self.keys)
         self._standings = Standings(self.rows)
@@ -255,7 +263,11 @@ class Review:
         if name == CLASS_PAIR and self._queued.pairs:
             return QueueState(name=name, size=sum(pair.n_rows for pair in self._queued.pairs), open=None)
         if name not in self._queued.names:
-            absent = {NEW_FLAGS: NOT_KNOWN_YET, CLASS_PAIR: "no flagged row has another class suggested"}
+            absent = {
+                NEW_FLAGS: NOT_KNOWN_YET,
+                CLASS_PAIR: "no flagged row has another class suggested",
+                SECOND_OPINIONS: self._why_not_doubted,
+            }
             return QueueState(name=name, size=None, open=None, absent=absent.get(name, "this dataset has none"))
         order = self._order(Place(queue=name))
         return QueueState(name=name, size=len(order), open=int(self._is_open(order, Place(queue=name)).sum()))

@@ -94,7 +94,23 @@ ACCEPTED_AUDITS = sa.Table(
     sa.Column("note", sa.Text, nullable=False),
     sqlite_autoincrement=True,
 )
-_KEPT = (ENTRIES, RULES, AUDITS, AUDIT_FINDINGS, ACCEPTED_AUDITS)
+SECOND_OPINIONS = sa.Table(
+    "second_opinions",
+    _tables,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("made_at", sa.Text, nullable=False),
+    sa.Column("dataset", sa.Text, nullable=False),
+    sa.Column("row_key", sa.Text, nullable=False),
+    sa.Column("language_model", sa.Text, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),  # hash of all that the language model was shown
+    sa.Column("verdict", sa.Text, nullable=False),  # JSON, empty where there is none
+    sa.Column("reason", sa.Text, nullable=False),  # why there is none
+    sa.Column("input_tokens", sa.Integer, nullable=False),
+    sa.Column("output_tokens", sa.Integer, nullable=False),
+    sa.UniqueConstraint("dataset", "row_key", "language_model", "question", name="each_question_is_asked_once"),
+    sqlite_autoincrement=True,
+)
+_KEPT = (ENTRIES, RULES, AUDITS, AUDIT_FINDINGS, ACCEPTED_AUDITS, SECOND_OPINIONS)
 """The tables in which nothing is ever changed."""
 
 

@@ -27,7 +27,11 @@ RANDOM_UNFLAGGED = "random unflagged rows"
 CLASS_PAIR = "one class pair"
 DISAGREEMENTS = "reviewers disagree"
 LABELING_BATCH = "labelling batch"
-QUEUES = (WORST_FIRST, NEW_FLAGS, RANDOM_FLAGGED, RANDOM_UNFLAGGED, CLASS_PAIR, DISAGREEMENTS, LABELING_BATCH)
+SECOND_OPINIONS = "doubted by the second opinion"
+QUEUES = (
+    *(WORST_FIRST, NEW_FLAGS, RANDOM_FLAGGED, RANDOM_UNFLAGGED),
+    *(CLASS_PAIR, DISAGREEMENTS, LABELING_BATCH, SECOND_OPINIONS),
+)
 
 _LABELS = ("given_label", "suggested_label")
 
@@ -65,12 +69,14 @@ class QueuedRows:
         keys: row key of each of these rows, in their order.
         new_keys: keys of the rows that are flagged since the last audit; None where that is not known.
         batch: keys of the labelling batch in its order; None where the dataset has none.
+        doubted: keys of the rows with a second opinion, the most doubtful first; None where it may not order a queue.
     """
 
     issues: pd.DataFrame
     keys: pd.Series[str]
     new_keys: frozenset[str] | None = None
     batch: Sequence[str] | None = None
+    doubted: Sequence[str] | None = None
 
     def order(self, name: str, *, pair: tuple[str, str] | None = None, disputed: Collection[str] = ()) -> np.ndarray:
         """Return the rows of a queue in its order, decided ones among them.
@@ -99,6 +105,7 @@ class QueuedRows:
         """The queues that there are."""
         absent = {NEW_FLAGS} if self.new_keys is None else set()
         absent |= {LABELING_BATCH} if self.batch is None else set()
+        absent |= {SECOND_OPINIONS} if self.doubted is None else set()
         absent |= set() if self.pairs else {CLASS_PAIR}
         return tuple(name for name in QUEUES if name not in absent)
 
@@ -132,6 +139,8 @@ class QueuedRows:
             orders[NEW_FLAGS] = found[self.keys.isin(self.new_keys).to_numpy()[found]]
         if self.batch is not None:
             orders[LABELING_BATCH] = self._find(self.batch)
+        if self.doubted is not None:
+            orders[SECOND_OPINIONS] = self._find(self.doubted)
         return orders
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.reviews.corrections import check_decision, read_given_labels
@@ -26,6 +26,18 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.reviews.decisions import Value
+
+
+LabelKind = Literal["class", "number", "set", "annotations"]
+
+
+def find_label_kind(dataset: Dataset) -> LabelKind:
+    """Say what is decided of a row: its class, number or set of classes, or annotations of a picture as a whole."""
+    if has_elements(dataset):
+        return "annotations"
+    if dataset.numeric_label is not None:
+        return "number"
+    return "class" if dataset.label_separator is None else "set"
 
 
 @dataclass(frozen=True)

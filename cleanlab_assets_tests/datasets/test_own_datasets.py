@@ -128,6 +128,11 @@ def test_no_data_directory_means_no_own_datasets(tmp_path: Path) -> None:
         ("tickets", GOOD.replace("tickets.txt", "/etc/passwd"), "files.table: found '/etc/passwd'"),
         ("tickets", GOOD.replace("title", "titel"), "titel: Extra inputs are not permitted, found 'Tickets'"),
         ("tickets", "name = 'other'" + GOOD, "name: found 'other', but the folder name is the dataset name"),
+        (
+            "tickets",
+            f'{GOOD}[class_descriptions]\nfree = "costs nothing"',
+            "class_descriptions: found 'free', expected a class of the dataset: cheap, dear",
+        ),
         ("tickets", GOOD.partition("[files]")[0], "files: Field required"),
     ],
 )

@@ -7,7 +7,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from cleanlab_assets.methods.intervals import Interval, add_estimates, estimate_count, predict_count
+from cleanlab_assets.methods.intervals import (
+    Interval,
+    add_estimates,
+    estimate_count,
+    estimate_share,
+    predict_count,
+)
 
 N_DRAWS = 400
 estimate, predict = cache(estimate_count), cache(predict_count)
@@ -67,3 +73,23 @@ def test_the_interval_of_the_next_rows_holds_their_number() -> None:
         pairs = zip(predicted, following, strict=True)
         assert np.mean([interval.low <= number <= interval.high for interval, number in pairs]) >= 0.93
         assert np.mean([interval.estimate for interval in predicted]) == pytest.approx(100 * rate, abs=1.5)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_the_interval_of_a_share_covers(share: float) -> None:
+    found = np.random.default_rng(0).binomial(60, share, size=N_DRAWS)
+    intervals = {int(number): estimate_share(int(number), 60) for number in np.unique(found)}
+    assert np.mean([intervals[int(number)].low <= share <= intervals[int(number)].high for number in found]) >= 0.95
+
+
+def test_the_ends_of_a_share_are_the_exact_ones() -> None:
+    """By hand: of 10 draws none has it, so that the upper end has (1 - end)^10 = 0.025; and the other way round."""
+    end = 1 - 0.025**0.1
+    assert estimate_share(0, 10).model_dump() == pytest.approx({"estimate": 0, "low": 0, "high": end})
+    assert estimate_share(10, 10).model_dump() == pytest.approx({"estimate": 1, "low": 1 - end, "high": 1})
+
+
+@pytest.mark.parametrize(("n_found", "n_drawn"), [(0, 0), (2, 1), (-1, 4)])
+def test_a_share_of_impossible_numbers_is_refused(n_found: int, n_drawn: int) -> None:
+    with pytest.raises(ValueError, match=f"found {n_found} of {n_drawn}, expected"):
+        estimate_share(n_found, n_drawn)

@@ -16,12 +16,13 @@ from cleanlab_assets.orchestration.partitions import Partition
 from cleanlab_assets.orchestration.review_links import link_to_review
 from cleanlab_assets.orchestration.storage import ArtifactFormatError
 from cleanlab_assets.review_page.audit import NoAuditError, ReviewedAudit
-from cleanlab_assets.review_page.evidence import find_label_kind, has_sentences
+from cleanlab_assets.review_page.evidence import has_sentences
 from cleanlab_assets.review_page.messages import Answer, Place
 from cleanlab_assets.review_page.review import Review
 from cleanlab_assets.reviews.elements import has_elements
 from cleanlab_assets.reviews.ledger import open_ledger
 from cleanlab_assets.reviews.queues import LABELING_BATCH, RANDOM_FLAGGED, RANDOM_UNFLAGGED, WORST_FIRST
+from cleanlab_assets.reviews.rows import find_label_kind
 from cleanlab_assets_tests.orchestration.chains import Audited, mark_slow
 
 if TYPE_CHECKING:

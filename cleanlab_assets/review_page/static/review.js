@@ -261,6 +261,12 @@ function drawRest(item) {
   if (item.opinions.length) {
     card("Other models", table(["model", "says", "suggests", "quality"], item.opinions.map((one) => ({ cells: [one.model, one.is_flagged ? "flagged" : "not flagged", one.suggested, one.quality] }))));
   }
+  if (item.second_opinion) {
+    const said = item.second_opinion;
+    card("Second opinion, by a language model", make("div", {},
+      make("p", { text: `The given label is ${said.is_given_defensible ? "" : "not "}defensible (confidence ${said.confidence.toFixed(2)}); likeliest: ${said.label}` }),
+      make("p", { class: "small", text: said.sentence })));
+  }
   if (item.duplicates.length) card("Near duplicates", listRows(item.duplicates), hasMore(item.duplicates));
   if (item.history.length) {
     const ofElements = item.history.some((past) => past.element);
