@@ -103,6 +103,8 @@ def _check_settings(step: str, config_type: type[StepSettings], values: Mapping[
         first = error.errors()[0]
         setting = ".".join(cut(str(part)) for part in first["loc"])
         reason = first["msg"].removeprefix("Value error, ")
+        if not setting:  # settings that do not go together; the reason names them
+            raise RunConfigError(f"{step}.{reason}") from error
         raise RunConfigError(f"{step}.{setting} is {quote(first['input'])}: {reason}") from error
     except (ValueError, RecursionError) as error:
         raise RunConfigError(f"{step} holds a value within itself, or one that is nested too deep") from error

@@ -91,7 +91,7 @@ class _Ranking:
     def _pairs(self) -> np.ndarray:
         """1 where the error has the higher score, 0.5 where it has the same, shape (n_errors, n_right)."""
         errors, right = self.score[self.is_error, None], self.score[None, ~self.is_error]
-        return (errors > right) + 0.5 * (errors == right)
+        return np.asarray((errors > right) + 0.5 * (errors == right))
 
     def compute(self, weights: np.ndarray | None = None) -> dict[str, float]:
         drawn = np.ones(self.n_rows) if weights is None else weights
