@@ -108,7 +108,8 @@ def _check_decisions(chain: AuditedChain, flagged: list[str], unflagged: pd.Seri
         for queue, keys in decided.items():
             ledger.decide([rows.decide(key, "given is right", reviewer="ann", seen=Seen(queue=queue)) for key in keys])
     stale = find_stale(chain)
-    assert stale.keys() == {"corrections", "corrected_dataset", "review_statistics", "review_report"}
+    of_models = {"review_statistics", "review_report", "opinion_agreement"}
+    assert stale.keys() == {"corrections", "corrected_dataset", *of_models}
     assert stale["review_statistics"] == "the ledger has new decisions"
     family, context = chain.bench.family, dg.build_sensor_context(chain.bench.instance)
     sensor: Any = build_decision_sensor(all_families(), chain.bench.settings)
