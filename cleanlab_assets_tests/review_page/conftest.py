@@ -110,7 +110,7 @@ class KnownAudit:
     raw: pd.DataFrame
     issues: pd.DataFrame
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    values: dict[str, Any] = field(default_factory=dict)
+    known_values: dict[str, Any] = field(default_factory=dict)
     issues_by_model: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     pages: tuple[str, ...] = ("report",)
     data_version: str = "v1"
@@ -128,7 +128,7 @@ class KnownAudit:
 
     def find_value(self, step: str) -> Any:
         """Return the value of a step that is no table."""
-        return self.values.get(step)
+        return self.known_values.get(step)
 
     def read_page(self, step: str) -> str:
         """Return the page of a step."""

@@ -88,7 +88,7 @@ def test_a_queue_by_the_second_opinion_is_offered_once_it_has_proved_better(
     audit: KnownAudit, ledger: Ledger, agreement: OpinionAgreement | None, absent: str
 ) -> None:
     audit.tables["second_opinion"] = make_second_opinions(audit)
-    audit.values["opinion_agreement"] = agreement
+    audit.known_values["opinion_agreement"] = agreement
     review, place = open_review(audit, ledger), Place(queue=SECOND_OPINIONS)
     (queue,) = (queue for queue in review.describe()["queues"] if queue["name"] == SECOND_OPINIONS)
     assert queue["absent"] == absent
