@@ -85,7 +85,7 @@ class Review:
         changes = audit.find_table(CHANGES_STEP)
         new_keys = None if changes is None else frozenset(changes.loc[changes["change"].isin(NEW_CHANGES), "row_key"])
         self._queued = QueuedRows(self.issues, self.keys, new_keys=new_keys, batch=batch_keys)
-        self._items = Items(audit, self.issues, self._places, self.keys)
+        self._items = Items(audit, self.issues, self._places, self.keys, batch=batch)
         self._search = Search(self.rows, self._places, self.keys)
         self._standings = Standings(self.rows)
         self._outcomes = np.full(len(self.issues), Outcome.OPEN, dtype=np.int8)
