@@ -122,6 +122,8 @@ def accept(
 ) -> None:
     """Accept the latest audit of a dataset and model: later ones are compared with it.
 
+    One of corrected labels is made anew first, where reviewers decided something since.
+
     Example: cleanlab-demo accept -d adult_income -m random_forest --note 'all flags reviewed'
     """
     family, model = options.choose_model(dataset, model, family_name)
@@ -133,6 +135,7 @@ def accept(
 
     partition, key = partition_keys(dataset, model)[MODEL], family.key(issue_changes.name)
     with open_instance() as instance:
+        _audit_new_decisions(instance, family, dataset, model)
         accepted = accept_audit(instance, family, partition, load_settings(), name_reviewer(reviewer), note)
         if accepted is None:
             found = Partition.parse(partition)
@@ -148,6 +151,28 @@ def accept(
             materialize = prepare_runs(progress, instance, family, claims, configs=configs)
             others = frozenset(family.asset_keys(MODEL)) - {key, family.key(review_report.name)}
             end_on_failure(family, materialize(MODEL, partition, left_out=others))
+
+
+def _audit_new_decisions(instance: dg.DagsterInstance, family: Family, dataset: str, model: str) -> None:
+    """Make an audit of corrected labels anew, with the settings it had, where a decision has changed these labels."""
+    from cleanlab_assets.families.step import DATASET, MODEL
+    from cleanlab_assets.orchestration.corrected_labels import CORRECTED, LABELS
+    from cleanlab_assets.orchestration.freshness import find_stale_assets
+    from cleanlab_assets.orchestration.history import recorded_configs
+    from cleanlab_assets.orchestration.partitions import partition_keys
+
+    partitions, training_set = partition_keys(dataset, model), family.key("training_set")
+    configs = recorded_configs(
+        instance, {key: partitions[level] for level in (DATASET, MODEL) for key in family.asset_keys(level)}
+    )
+    if configs.get(training_set, {}).get(LABELS) != CORRECTED:
+        return
+    if training_set not in find_stale_assets(instance, family, DATASET, dataset, configs, load_settings()):
+        return
+    with hold_partitions(instance, family, dataset, [model], configs) as claims, RunProgress(dataset) as progress:
+        materialize = prepare_runs(progress, instance, family, claims, configs=configs)
+        for level in (DATASET, MODEL):
+            end_on_failure(family, materialize(level, partitions[level]))
 
 
 def _tell(report: GateReport, output_format: GateFormat) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.methods.shown import Shown
     from cleanlab_assets.models.catalogue import PipelineFactory
     from cleanlab_assets.models.encoding import FeatureKinds
+    from cleanlab_assets.reviews.corrected_labels import CorrectedLabels
 
 Level = Literal["dataset", "model", "comparison"]
 DATASET: Final = "dataset"
@@ -104,6 +105,8 @@ class StepContext:
         reserved_columns: Columns that the audit writes; no feature may have one of these names.
         parts: Where the step keeps its finished parts.
         vectors: Columns of the training set that texts and pictures became; only steps that see vectors have them.
+        corrected: What reviewers decided of the rows, where the step compares with that; None where they decided
+            nothing.
     """
 
     family: str
@@ -113,6 +116,7 @@ class StepContext:
     reserved_columns: frozenset[str] = frozenset()
     parts: Parts = field(default_factory=NoParts)
     vectors: tuple[str, ...] = ()
+    corrected: CorrectedLabels | None = None
 
     def pipeline_factory(
         self, seed: int, parameters: Mapping[str, Any], *, model: str | None = None
@@ -216,6 +220,7 @@ class Step:
         maximum_age: How old the result may be before the web UI says so; any age if absent.
         fits_model: Whether there is nothing to do where the model is not fitted, see ``Model``.
         sees_vectors: Whether its rows come with the vectors of texts and pictures, where the family has them.
+        read_where: Inputs that count only where a setting has a value: by input the setting and the value.
     """
 
     name: str
@@ -233,8 +238,14 @@ class Step:
     maximum_age: timedelta | None = None
     fits_model: bool = False
     sees_vectors: bool = False
+    read_where: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
     description: str = ""
     inputs: tuple[str, ...] = ()
+
+    def inputs_read(self, config: Mapping[str, Any]) -> list[str]:
+        """Return the inputs that count with these settings."""
+        unread = {name for name, (setting, value) in self.read_where.items() if config.get(setting) != value}
+        return [name for name in self.inputs if name not in unread]
 
     def find_why_not(self, family: str, model: str) -> str:
         """Say why there is nothing to do for a model; empty where there is."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeGuard, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 BASELINE = "baseline"
 """The variant that trains on every item as it is given."""
+REVIEWED = "reviewed"
+"""The variant that trains on the items as reviewers left them."""
+MINIMUM_REVIEWED = 50
+"""Reviewed test items from which they alone judge the variant that reviewers made."""
 
 Items = TypeVar("Items", bound=Sized)
 
@@ -126,6 +131,26 @@ class HeldOutFold(Generic[Items]):
     is_trusted: np.ndarray | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReviewedItems(Generic[Items]):
+    """What reviewers made of train and test items.
+
+    No fold has to choose this variant, and it is never chosen: whoever trusts the decisions audits and trains on the
+    corrected labels.
+
+    Attributes:
+        variant: the train items with their corrected labels, without those that are not to be used.
+        relabelled: its new labels, see ``VariantTask``.
+        test: the test items with their corrected labels.
+        is_reviewed: test items whose label a reviewer saw and that are to be used, bool of shape (n_test,).
+    """
+
+    variant: Variant
+    relabelled: Mapping[int, str | float]
+    test: Items
+    is_reviewed: np.ndarray
+
+
 class VariantResult(BaseModel):
     """One variant: what it changed, how it does on the test items, and its differences to the baseline.
 
@@ -153,7 +178,8 @@ class VariantComparison(BaseModel):
 
     ``chosen`` was chosen on a held-out fold of the train rows that took no part in the cleaning, never on the test
     rows; ``verdict`` is that of the chosen variant on ``primary_metric``, or that no cleaning was chosen, or that only
-    the baseline was fitted. ``n_blocks`` is the number of blocks of consecutive test rows that the bootstrap resamples
+    the baseline was fitted. ``n_reviewed_test`` is the number of test rows that reviewers saw, None where there is no
+    variant of theirs. ``n_blocks`` is the number of blocks of consecutive test rows that the bootstrap resamples
     where rows are a series or the words of sentences, None where it resamples single rows. ``is_used_as_published``
     says that the model learns nothing from the train rows, so that all variants are one model. ``why_not`` says why no
     variants were compared, where that is not by a setting.
@@ -170,6 +196,7 @@ class VariantComparison(BaseModel):
     verdict: Verdict
     variants: list[VariantResult]
     n_blocks: int | None = None
+    n_reviewed_test: int | None = None
     is_used_as_published: bool = False
     why_not: str = ""
 
@@ -204,6 +231,8 @@ class VariantComparison(BaseModel):
         notes = [USED_AS_PUBLISHED] if self.is_used_as_published else []
         if self.why_not:
             notes.append(f"no variants were compared: {self.why_not}")
+        if self.n_reviewed_test is not None:
+            notes.append(_say_who_judges(self.n_reviewed_test))
         if self.n_blocks is None:
             return notes
         notes += [
@@ -278,7 +307,8 @@ def compare_cleaned_variants(
     *,
     choose_on: HeldOutFold[Items] | Items | None,
     settings: ComparisonSettings,
-    baseline_on_test: Any | None = None,
+    baseline_on_test: Callable[[np.ndarray], Any] | None = None,
+    reviewed: ReviewedItems[Items] | None = None,
 ) -> VariantComparison:
     """Train a model on every variant of the train items and compare it with the baseline on the untouched test items.
 
@@ -289,9 +319,10 @@ def compare_cleaned_variants(
         choose_on: what the variant is chosen on: a fold of the train items, or items that no audit saw; None chooses
             the baseline.
         settings: how variants are compared.
-        baseline_on_test: predictions of the test items by a model trained on all train items, where the audit has them,
-            so that the baseline is not trained again; None trains it. Not with items to choose on, which it must
-            predict, too.
+        baseline_on_test: predictions of the test items that a mask keeps, by a model trained on all train items, where
+            the audit has them, so that the baseline is not trained again; None trains it. Not with items to choose on,
+            which it must predict, too.
+        reviewed: what reviewers made of the items, compared as cleaning is; None where they changed nothing.
 
     Returns:
         The comparison, with the chosen variant.
@@ -315,44 +346,48 @@ def compare_cleaned_variants(
     else:
         aside = choose_on
 
-    scored: dict[str, ScoredRows] = {}
-    scored_aside: dict[str, ScoredRows] = {}
-    seconds: dict[str, float] = {}
-    for name, variant in variants.items():
-        if name == BASELINE and baseline_on_test is not None:
-            scored[name] = task.score(test, baseline_on_test)
-            continue
-        started = perf_counter()
-        model = task.fit(train, variant)
-        seconds[name] = perf_counter() - started
-        scored[name] = task.score(test, task.predict(model, test))
-        if aside is not None and not variant.is_control:
-            scored_aside[name] = task.score(aside, task.predict(model, aside))
+    relabelled = {name: task.relabelled(variant) for name, variant in variants.items()}
+    if not settings.compare_cleaning:
+        reviewed = None
+    if reviewed is not None:
+        variants[REVIEWED], relabelled[REVIEWED] = reviewed.variant, reviewed.relabelled
+    scores = _fit_and_score(
+        task,
+        train,
+        test,
+        variants=variants,
+        aside=aside,
+        baseline_on_test=baseline_on_test,
+        reviewed=reviewed,
+    )
     if aside is not None:
-        differences = _compare(scored_aside, task.blocks(aside), settings)
-        validation, chosen = _choose(scored_aside, differences, differences, metric)
+        on_aside = _compare(scores.aside, task.blocks(aside), settings)
+        validation, chosen = _choose(scores.aside, on_aside, on_aside, metric)
 
     blocks = task.blocks(test)
-    differences = _compare(scored, blocks, settings)
+    differences = dict(_compare(scores.on_test, blocks, settings))
+    if _can_judge(reviewed):
+        seen_blocks = None if blocks is None else blocks[reviewed.is_reviewed]
+        differences |= _compare(scores.on_reviewed, seen_blocks, settings)
     ids = np.asarray(task.row_ids)
     results = [
         VariantResult(
             variant=name,
             n_train=int(variant.keep.sum()),
             removed_rows=ids[~variant.keep].tolist(),
-            relabelled_rows={str(ids[position]): label for position, label in task.relabelled(variant).items()},
-            metrics=scored[name].compute(),
+            relabelled_rows={str(ids[position]): label for position, label in relabelled[name].items()},
+            metrics=scores.on_test[name].compute(),
             differences=differences.get(name, []),
             verdict=_verdict(differences.get(name), metric),
             validation_score=validation.get(name),
-            fit_seconds=seconds.get(name),
+            fit_seconds=scores.seconds.get(name),
         )
         for name, variant in variants.items()
     ]
     without_cleaning: Verdict = "no effect shown" if settings.compare_cleaning else "not compared"
     return VariantComparison(
         primary_metric=metric,
-        lower_is_better=metric in scored[BASELINE].lower_is_better,
+        lower_is_better=metric in scores.on_test[BASELINE].lower_is_better,
         n_test=len(test),
         n_resamples=settings.n_resamples,
         seed=settings.seed,
@@ -360,6 +395,7 @@ def compare_cleaned_variants(
         verdict=_verdict(differences.get(chosen), metric) or without_cleaning,
         variants=results,
         n_blocks=None if blocks is None else len(np.unique(blocks)),
+        n_reviewed_test=None if reviewed is None else int(reviewed.is_reviewed.sum()),
     )
 
 
@@ -373,6 +409,63 @@ def to_differences_table(comparison: VariantComparison) -> pd.DataFrame:
         ],
         columns=["variant", *Difference.model_fields],
     )
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """How variants do on the test items, the reviewed ones and those that choose, and how long each took to fit."""
+
+    on_test: dict[str, ScoredRows] = field(default_factory=dict)
+    on_reviewed: dict[str, ScoredRows] = field(default_factory=dict)
+    aside: dict[str, ScoredRows] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def _fit_and_score(
+    task: VariantTask[Items],
+    train: Items,
+    test: Items,
+    *,
+    variants: Mapping[str, Variant],
+    aside: Items | None,
+    baseline_on_test: Callable[[np.ndarray], Any] | None,
+    reviewed: ReviewedItems[Items] | None,
+) -> _Scores:
+    """Train a model on each variant, one after the other, and score what it predicts."""
+    scores = _Scores()
+    for name, variant in variants.items():
+        if name == BASELINE and baseline_on_test is not None:
+            predict = baseline_on_test
+        else:
+            started = perf_counter()
+            model = task.fit(train, variant)
+            scores.seconds[name] = perf_counter() - started
+            predict = partial(_predict_some, task, model, test)
+        scores.on_test[name] = task.score(test, predict(np.ones(len(test), dtype=bool)))
+        if name in (BASELINE, REVIEWED) and _can_judge(reviewed):
+            seen = reviewed.is_reviewed
+            scores.on_reviewed[name] = task.score(task.select(reviewed.test, seen), predict(seen))
+        if aside is not None and name != REVIEWED and not variant.is_control:
+            scores.aside[name] = task.score(aside, task.predict(model, aside))
+    return scores
+
+
+def _can_judge(reviewed: ReviewedItems[Items] | None) -> TypeGuard[ReviewedItems[Items]]:
+    return reviewed is not None and bool(reviewed.is_reviewed.sum() >= MINIMUM_REVIEWED)
+
+
+def _say_who_judges(n_reviewed: int) -> str:
+    """Say by which test rows the variant of the reviewers is compared with the baseline."""
+    if n_reviewed >= MINIMUM_REVIEWED:
+        return f"{REVIEWED} is compared on the {n_reviewed:,} test rows that were reviewed, by their corrected labels"
+    return (
+        f"{REVIEWED} is compared on all test rows, by their given labels, right or wrong: {n_reviewed:,} of them were "
+        f"reviewed, and {MINIMUM_REVIEWED} are needed to judge alone"
+    )
+
+
+def _predict_some(task: VariantTask[Items], model: Any, items: Items, mask: np.ndarray) -> Any:
+    return task.predict(model, items if mask.all() else task.select(items, mask))
 
 
 def _take_all(task: VariantTask[Items], items: Items) -> Variant:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 CONFIG = "config"
 """Name of the metadata entry that holds the settings of the step."""
+CORRECTED_DATASET = "corrected_dataset"
+"""The asset that makes nothing refresh by itself: no audit is made again for each single decision."""
 GATHERS = "allow_missing_partitions"
 """Name of the metadata of an input that comes with all of its materialized models, by their name."""
 KEEP_SETTINGS_TAG = "cleanlab_assets/keep_settings"
@@ -162,7 +164,7 @@ def build_asset(
         description=step.description,
         pool="heavy" if step.is_heavy else None,
         required_resource_keys={"settings", "families", "process"},
-        automation_condition=refresh_when_changed(family.name, step.level, shared),
+        automation_condition=refresh_when_changed(family.name, step.level, shared, unwatched=CORRECTED_DATASET),
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=step.maximum_age) if step.maximum_age else None,
     )(materialize)
 

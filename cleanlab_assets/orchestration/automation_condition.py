@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Condition: TypeAlias = dg.AutomationCondition[Any]
 
 
-def refresh_when_changed(family: str, level: Level, shared: Sequence[str]) -> Condition:
+def refresh_when_changed(family: str, level: Level, shared: Sequence[str], *, unwatched: str) -> Condition:
     """Refresh a partition that was materialized before when what it is made from has changed.
 
     That is a new data version of an upstream partition, or a new code version of the asset itself. An upstream that was
@@ -33,15 +33,17 @@ def refresh_when_changed(family: str, level: Level, shared: Sequence[str]) -> Co
         family: task family of the asset.
         level: level of the chain that the asset lies on.
         shared: names of the assets of the dataset level that the models are made from.
+        unwatched: name of an asset whose changes are taken up by the next run that somebody asks for.
     """
     condition = dg.AutomationCondition
+    ignored = dg.AssetSelection.assets(dg.AssetKey([family, unwatched]))
     updated = condition.newly_updated()
-    new_input = condition.any_deps_match(condition.data_version_changed())
+    new_input = condition.any_deps_match(condition.data_version_changed()).ignore(ignored)
     changed = new_input | condition.code_version_changed()
     is_old = changed.since(updated)
     # Of an input and an own update that one evaluation finds together, only their times tell which came first; Dagster
     # knows those of updates, and that of a new version only when written in this way.
-    new_input_with_time = condition.any_deps_match(updated.since(~condition.data_version_changed()))
+    new_input_with_time = condition.any_deps_match(updated.since(~condition.data_version_changed())).ignore(ignored)
     is_refresh_due = is_old | new_input_with_time.since(updated)
     was_asked_for = condition.newly_requested().since(changed)
     failed_first_time = condition.execution_failed().since(~was_asked_for).newly_true()

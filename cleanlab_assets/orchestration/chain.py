@@ -10,6 +10,7 @@ from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL
 from cleanlab_assets.orchestration.ai_summary import AI_SUMMARY_CHECKS, ai_summary
 from cleanlab_assets.orchestration.assets import build_asset
 from cleanlab_assets.orchestration.checks import build_check
+from cleanlab_assets.orchestration.corrected_labels import join_corrected_labels
 from cleanlab_assets.orchestration.family import Family
 from cleanlab_assets.orchestration.issue_changes import issue_changes, no_new_label_issues
 from cleanlab_assets.orchestration.model_comparison import COMPARISON_CHECKS, COMPARISON_STEPS
@@ -39,7 +40,7 @@ def build_family(task: TaskFamily) -> Family:
     Raises:
         ValueError: two steps have one name, or a step or check takes a step that does not come before it.
     """
-    raw_dataset, *others = steps_of(task)
+    raw_dataset, *others = map(join_corrected_labels, steps_of(task))
     of_reviews = (issue_changes, review_statistics, review_report, second_opinion, opinion_agreement)
     chain = (raw_dataset, *REVIEW_STEPS, *others, ai_summary, *of_reviews, *COMPARISON_STEPS)
     steps = _by_name(task.name, chain)
@@ -68,12 +69,16 @@ def build_family(task: TaskFamily) -> Family:
 
 
 def list_shared_steps(chain: Sequence[Step]) -> list[str]:
-    """Name the steps of the dataset level that the model level is made from, directly or not."""
+    """Name the steps of the dataset level that the model level is made from, directly or not.
+
+    Those of decisions are none of them: no audit waits for a decision.
+    """
     needed: set[str] = set()
     for step in reversed(chain):
         if step.level != DATASET or step.name in needed:
             needed.update(step.inputs)
-    return [step.name for step in chain if step.level == DATASET and step.name in needed]
+    of_reviews = {step.name for step in REVIEW_STEPS}
+    return [step.name for step in chain if step.level == DATASET and step.name in needed - of_reviews]
 
 
 def _by_name(family: str, chain: Sequence[Step]) -> Mapping[str, Step]:

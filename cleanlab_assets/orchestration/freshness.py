@@ -32,7 +32,7 @@ from cleanlab_assets.orchestration.history import (
 from cleanlab_assets.orchestration.issue_changes import BASE, has_another_base, issue_changes
 from cleanlab_assets.orchestration.partitions import Partition, upstream_partitions
 from cleanlab_assets.orchestration.review_statistics import review_statistics
-from cleanlab_assets.orchestration.reviews import LAST_ENTRY, corrections, find_last_entry
+from cleanlab_assets.orchestration.reviews import LAST_ENTRY, corrected_dataset, corrections, find_last_entry
 from cleanlab_assets.orchestration.second_opinion import (
     NOBODY_ASKED,
     SecondOpinionSettings,
@@ -45,7 +45,8 @@ from cleanlab_assets.reports.written_summary import explain_absence
 from cleanlab_assets.reviews.audit_history import Audited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.families.step import Level, Step
@@ -65,6 +66,8 @@ def find_stale_assets(
     partition: str,
     configs: Mapping[dg.AssetKey, Mapping[str, Any]],
     settings: Settings,
+    *,
+    with_decisions: bool = True,
 ) -> dict[dg.AssetKey, str]:
     """Find the assets of one level that are missing or out of date, with the reason for each.
 
@@ -75,6 +78,7 @@ def find_stale_assets(
         partition: partition key of that level.
         configs: settings of steps that are wanted now; assets without settings may be absent.
         settings: those of the code location: where artifacts and source files lie, and who writes summaries.
+        with_decisions: whether decisions of reviewers make an audit out of date that was compared with them.
 
     Returns:
         Stale assets in the order of the chain; empty when nothing is to be done.
@@ -85,7 +89,11 @@ def find_stale_assets(
             if step.find_why_not(family.name, Partition.parse(partition).model):
                 continue
             key = family.key(step.name)
-            reason = next(_reasons(instance, family, step, partition, configs.get(key, {}), stale, settings), None)
+            passed_over = frozenset() if with_decisions else {corrected_dataset.name}
+            wanted = configs.get(key, {})
+            reason = next(
+                _reasons(instance, family, step, partition, wanted, stale, settings, passed_over=passed_over), None
+            )
             if reason is not None:
                 stale[key] = reason
     return stale
@@ -99,6 +107,8 @@ def _reasons(
     wanted: Mapping[str, Any],
     stale: Mapping[dg.AssetKey, str],
     settings: Settings,
+    *,
+    passed_over: AbstractSet[str],
 ) -> Iterator[str]:
     """Yield every reason to materialize a step's asset, the plainest first."""
     key = family.key(step.name)
@@ -115,7 +125,8 @@ def _reasons(
     changed = [name for name in wanted if record.config.get(name) != wanted[name]]
     if changed:
         yield "; ".join(f"{name} {record.config.get(name)!r} -> {wanted[name]!r}" for name in changed)
-    yield from _changed_inputs(instance, family, step, partition, record, stale)
+    inputs = [name for name in step.inputs_read({**record.config, **wanted}) if name not in passed_over]
+    yield from _changed_inputs(instance, family, inputs, partition, record, stale)
     if record.catalogue_hash != catalogue_hash(dataset):
         yield "the dataset's catalogue entry has changed"
     if step.shows_catalogue and record.display_hash != display_hash(dataset):
@@ -135,12 +146,12 @@ def _reasons(
 def _changed_inputs(
     instance: dg.DagsterInstance,
     family: Family,
-    step: Step,
+    inputs: Sequence[str],
     partition: str,
     record: Provenance,
     stale: Mapping[dg.AssetKey, str],
 ) -> Iterator[str]:
-    for upstream in step.inputs:
+    for upstream in inputs:
         key = family.key(upstream)
         name = key.to_user_string()
         if key in stale:
@@ -271,7 +282,7 @@ def _find_absent_models(
     last = family.key(family.steps[COMPARISON][0].inputs[0])
     for model in models_for(family.name, get_dataset(dataset)):
         partition = str(Partition(dataset, model))
-        stale = find_stale_assets(instance, family, MODEL, partition, {}, settings)
+        stale = find_stale_assets(instance, family, MODEL, partition, {}, settings, with_decisions=False)
         reason = next((reason for key, reason in stale.items() if key in compared), None)
         if reason is None:
             continue

@@ -73,6 +73,13 @@ def latest_materialization(
     return None if record is None else record.asset_materialization
 
 
+def recorded_configs(instance: dg.DagsterInstance, partitions: Mapping[dg.AssetKey, str]) -> dict[dg.AssetKey, Any]:
+    """Return the settings of the latest materializations of some assets, each of a partition, by their keys."""
+    with remember_records():
+        found = {key: latest_provenance(instance, key, partition) for key, partition in partitions.items()}
+    return {key: record.config for key, record in found.items() if record is not None and record.config}
+
+
 def latest_provenance(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> Provenance | None:
     """Return the provenance of a partition's latest materialization, or None."""
     latest = latest_materialization(instance, key, partition)

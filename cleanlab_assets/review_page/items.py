@@ -27,7 +27,15 @@ MAJORITY = "majority of the annotators"
 class Items:
     """Makes the items of an audit."""
 
-    def __init__(self, audit: ReviewedAudit, issues: pd.DataFrame, places: np.ndarray, keys: pd.Series[str]) -> None:
+    def __init__(
+        self,
+        audit: ReviewedAudit,
+        issues: pd.DataFrame,
+        places: np.ndarray,
+        keys: pd.Series[str],
+        *,
+        batch: pd.DataFrame | None = None,
+    ) -> None:
         """Take the rows that can be shown.
 
         Args:
@@ -35,7 +43,9 @@ class Items:
             issues: label issues of the rows that can be shown; of those that were not audited just the row id.
             places: their places in the raw table, int64 of shape (n_shown,).
             keys: their keys.
+            batch: the labelling batch with ``suggested_annotator`` and ``reason``, in a family that has it.
         """
+        self._asked_for = {} if batch is None else _list_asked_for(batch)
         self._audit, self._issues, self._places, self._keys = audit, issues, places, keys
         findings = audit.family.task.picture_findings
         self.pictures = Pictures(audit.rows, audit.find_table, findings)
@@ -83,6 +93,7 @@ class Items:
             rank=int(issue["rank"]) if is_known else None,
             is_flagged=bool(issue["is_label_issue"]),
             reason=str(issue["reason"]) if is_known and "reason" in issue else "",
+            asked_for=self._asked_for.get(row_id, ""),
             state=standings.states.get(finding, ""),
             candidates=evidence.list_candidates(row_id, at, text),
             probabilities=evidence.find_probabilities(row_id) if is_set else {},
@@ -112,6 +123,12 @@ class Items:
             return ""
         why = "an error that was planted on purpose" if is_planted else "the source has changed since"
         return f"the audit saw {seen}: {why}"
+
+
+def _list_asked_for(batch: pd.DataFrame) -> dict[str, str]:
+    """Return by row id whom the labelling batch asks, and why."""
+    columns = batch[["row_id", "suggested_annotator", "reason"]].astype(str).itertuples(index=False)
+    return {row_id: f"labelling batch: ask {annotator}, {reason}" for row_id, annotator, reason in columns}
 
 
 def _tell(entry: Entry) -> Past:

@@ -93,7 +93,7 @@ class Review:
         self._why_not_doubted = explain_no_order(agreement)
         doubted = None if opinions is None or self._why_not_doubted else list_doubted(opinions)
         self._queued = QueuedRows(self.issues, self.keys, new_keys=new_keys, batch=batch_keys, doubted=doubted)
-        self._items = Items(audit, self.issues, self._places, self.keys)
+        self._items = Items(audit, self.issues, self._places, self.keys, batch=batch)
         self._search = Search(self.rows, self._places, self.keys)
         self._standings = Standings(self.rows)
         self._outcomes = np.full(len(self.issues), Outcome.OPEN, dtype=np.int8)

@@ -116,3 +116,33 @@ def test_what_cannot_be_done_ends_with_one_line(home: Home, tickets: Path) -> No
         printed = home.run(*arguments)
         assert printed.exit_code == ExitCode.WRONG_USE, printed.output
         assert message in " ".join(printed.stderr.split())
+
+
+def test_an_audit_of_corrected_labels_is_made_anew_by_a_run_and_before_it_is_accepted(
+    home: Home,
+    tickets: Path,  # noqa: ARG001 - it was audited
+) -> None:
+    def run(*arguments: str) -> str:
+        printed = home.run_process("cleanlab-demo", *arguments)
+        assert printed.returncode == ExitCode.FINE, printed.stderr
+        return printed.stdout
+
+    def find_flagged() -> set[str]:
+        path = home.path / "result.json"
+        run("run", "-d", "tickets", *AS_BEFORE, "-o", str(path))
+        table = pd.read_parquet(json.loads(path.read_text())["assets"]["label_issues"]["path"])
+        return set(table.loc[table["is_label_issue"], "row_id"])
+
+    corrected = ("--set", "training_set.labels=corrected")
+    assert "tickets.csv:5" in find_flagged()
+    run("decide", "-d", "tickets", "T3", "label is", "billing", "--reviewer", "ann")
+    assert "training_set (" not in run("run", "-d", "tickets", *AS_BEFORE)
+
+    made = run("run", "-d", "tickets", *AS_BEFORE, *corrected)
+    assert "training_set (labels 'given' -> 'corrected')" in made
+    assert "1 of 80 rows have another label than the source, 0 are left out" in made
+    run("decide", "-d", "tickets", "T9", "exclude the row", "--reviewer", "ann")
+    made = run("accept", "-d", "tickets", "-m", "logistic_regression", "--reviewer", "ann")
+    assert "training_set (classification/corrected_dataset is out of date)" in made
+    assert "0 of 79 flagged" in made
+    assert "training_set (" not in run("accept", "-d", "tickets", "-m", "logistic_regression"), "nothing is new"

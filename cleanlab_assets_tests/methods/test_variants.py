@@ -12,8 +12,10 @@ import pytest
 
 from cleanlab_assets.methods.bootstrap import MINIMUM_BLOCKS
 from cleanlab_assets.methods.variants import (
+    MINIMUM_REVIEWED,
     ComparisonSettings,
     HeldOutFold,
+    ReviewedItems,
     Variant,
     VariantComparison,
     VariantTask,
@@ -239,8 +241,57 @@ def test_the_baseline_is_not_trained_where_the_audit_has_its_predictions_of_the_
         return compare_cleaned_variants(replace(task, fit=fit), TRAIN, TEST, choose_on=fold, settings=SETTINGS, **known)
 
     trained, n_fits = compare_with(), len(fitted)
-    taken = compare_with(baseline_on_test=np.full(len(TEST), np.mean(TRAIN)))
+    taken = compare_with(baseline_on_test=np.full(len(TEST), np.mean(TRAIN)).__getitem__)
 
     assert len(fitted) == n_fits - 1
     assert taken.content_hash() == trained.content_hash()
     assert (taken.result("baseline").fit_seconds, trained.result("baseline").fit_seconds is None) == (None, False)
+
+
+def compare_reviewed(
+    test: Sequence[float], reviewed: ReviewedItems[Sequence[float]], settings: ComparisonSettings
+) -> VariantComparison:
+    return compare_cleaned_variants(make_task({}), TRAIN, test, choose_on=None, settings=settings, reviewed=reviewed)
+
+
+@pytest.mark.parametrize("n_reviewed", [MINIMUM_REVIEWED - 1, MINIMUM_REVIEWED], ids=["too few", "enough"])
+def test_what_reviewers_made_is_compared_on_the_test_items_that_they_saw_where_these_are_enough(
+    n_reviewed: int,
+) -> None:
+    """Most given labels of the test items are wrong as those of the train items are: only reviewed ones can tell."""
+    test, mended = [9.0, 9.0, 1.0] * 20, [1.0] * 60
+    right = Variant(keep=~IS_WRONG, labels=np.array(TRAIN))
+    reviewed: ReviewedItems[Sequence[float]] = ReviewedItems(
+        variant=right, relabelled={2: 5.0}, test=mended, is_reviewed=np.arange(len(test)) < n_reviewed
+    )
+
+    comparison = compare_reviewed(test, reviewed, SETTINGS)
+
+    found = comparison.result("reviewed")
+    assert (comparison.chosen, comparison.n_reviewed_test) == ("baseline", n_reviewed)
+    assert found.relabelled_rows == {"item 2": 5.0}
+    assert len(found.removed_rows) == IS_WRONG.sum()
+    if n_reviewed < MINIMUM_REVIEWED:
+        assert found.verdict == "harms"
+        assert found.differences[0].difference == pytest.approx(2 / 3 * 2 - 1 / 3 * 2)
+        assert comparison.notes == [
+            f"reviewed is compared on all test rows, by their given labels, right or wrong: {n_reviewed} of them were "
+            f"reviewed, and {MINIMUM_REVIEWED} are needed to judge alone"
+        ]
+    else:
+        assert found.verdict == "improves"
+        assert found.differences[0].difference == pytest.approx(-2)
+        assert "on the 50 test rows that were reviewed, by their corrected labels" in comparison.notes[0]
+
+
+def test_what_reviewers_made_is_not_compared_where_no_cleaning_is() -> None:
+    variant = Variant(keep=~IS_WRONG, labels=np.array(TRAIN))
+    reviewed: ReviewedItems[Sequence[float]] = ReviewedItems(
+        variant=variant, relabelled={}, test=TEST, is_reviewed=np.ones(len(TEST), dtype=bool)
+    )
+    settings = replace(SETTINGS, compare_cleaning=False)
+
+    comparison = compare_reviewed(TEST, reviewed, settings)
+
+    assert [found.variant for found in comparison.variants] == ["baseline"]
+    assert (comparison.n_reviewed_test, comparison.notes) == (None, [])

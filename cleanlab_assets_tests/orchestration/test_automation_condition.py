@@ -418,8 +418,9 @@ def test_the_assets_that_models_share_are_those_that_they_wait_for(family: Famil
 
     shared = {key.path[-1] for key in read.intersection(family.asset_keys(DATASET))}
 
-    assert shared == set(list_shared_steps([step for steps in family.steps.values() for step in steps]))
-    assert {"raw_dataset", "training_set"} <= shared
+    of_reviews = {"corrections", "corrected_dataset"}
+    assert shared - of_reviews == set(list_shared_steps([step for steps in family.steps.values() for step in steps]))
+    assert {"raw_dataset", "training_set", *of_reviews} <= shared
 
 
 @pytest.mark.slow
@@ -446,6 +447,28 @@ def test_new_raw_content_refreshes_every_level_of_the_real_chain(family: Family)
     assert first == {dataset: set(downstream_of_raw)}
     assert second == {model: set(family.asset_keys(MODEL))}
     assert third == {dataset: set(family.asset_keys(COMPARISON))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_new_decisions_refresh_no_audit_and_hold_none_back(family: Family) -> None:
+    dataset = partitions_of(family.name, DATASET).get_partition_keys()[0]
+    model = f"{dataset}|{family.task.default_model}"
+    with dg.DagsterInstance.ephemeral() as instance:
+        record = RecordedChain(family, instance)
+        record.evaluate()
+        partitions: dict[Level, str] = {DATASET: dataset, MODEL: model, COMPARISON: dataset}
+        for level, partition in partitions.items():
+            record.materialize(family.asset_keys(level), partition, "1")
+        record.evaluate()
+        record.materialize([family.key("corrections"), family.key("corrected_dataset")], dataset, "2")
+        after_decisions = record.evaluate()
+        record.materialize([family.key("training_set")], dataset, "2")
+        after_a_run = record.evaluate()
+
+    assert after_decisions == {}
+    shared = family.downstream_of("training_set", DATASET) - {family.key("training_set")}
+    assert after_a_run == ({dataset: shared} if shared else {model: set(family.asset_keys(MODEL))})
 
 
 @dataclass

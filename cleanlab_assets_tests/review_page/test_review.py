@@ -224,7 +224,14 @@ def test_rows_of_the_labelling_batch_are_shown_though_nobody_audited_them(ledger
     )
     issues = audit.issues.iloc[:2].assign(row_id=["a", "b"])
     tables = {
-        "labeling_batch": pd.DataFrame({"row_id": ["waiting", "b"], "rank": [1, 2]}),
+        "labeling_batch": pd.DataFrame(
+            {
+                "row_id": ["waiting", "b"],
+                "rank": [1, 2],
+                "suggested_annotator": ["bob", SCRIPT],
+                "reason": ["has no label yet", "its annotators disagree"],
+            }
+        ),
         "annotator_quality": pd.DataFrame({"annotator": ["ann", "bob"], "annotator_quality": [0.9, 0.5]}),
     }
     review = open_review(KnownAudit(dataset, raw, issues, tables), ledger)
@@ -233,12 +240,14 @@ def test_rows_of_the_labelling_batch_are_shown_though_nobody_audited_them(ledger
     view = review.show_next(place)
     assert view.item is not None
     assert (view.item.rank, view.item.votes) == (None, [])
+    assert view.item.asked_for == "labelling batch: ask bob, has no label yet"
     assert row_of(decide(review, "waiting", "label is", "billing", queue=LABELING_BATCH)) == "b"
     assert walk(review, Place(queue=RANDOM_UNFLAGGED)) == [], "who was not audited is no part of the sample"
 
     shown = review.show("a", Place()).item
     assert shown is not None
     assert (shown.given, shown.given_name) == ("billing", "majority of the annotators")
+    assert shown.asked_for == "", "the batch does not ask for it"
     assert [(vote.annotator, vote.label, vote.quality) for vote in shown.votes] == [
         *(("ann", "billing", "0.9"), ("bob", "delivery", "0.5")),
         (SCRIPT, "billing", ""),

@@ -175,6 +175,6 @@ VARIANTS = FamilyVariants(
     lower_is_better=LOWER_IS_BETTER,
     compare=compare,
     fit=fit,
-    comparison_version="3",
+    comparison_version="4",
     model_version="2",
 )

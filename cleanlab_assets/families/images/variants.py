@@ -14,6 +14,7 @@ from cleanlab_assets.methods.folds import divide_rows
 from cleanlab_assets.methods.training_set import require_same_rows, test_rows, train_rows
 from cleanlab_assets.methods.variants import (
     HeldOutFold,
+    ReviewedItems,
     Variant,
     VariantTask,
     compare_cleaned_variants,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.step import PredictionsTable, StepContext
     from cleanlab_assets.methods.bootstrap import ScoredRows
     from cleanlab_assets.methods.variants import ComparisonSettings, VariantComparison
+    from cleanlab_assets.reviews.corrected_labels import CorrectedLabels
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class AuditedImages:
         test: untouched test images.
         corrections: issues of the train images, in the same order.
         build: returns a new model that is not trained.
+        reviewed: what reviewers made of the images; None where they changed no train image.
 
     Raises:
         ValueError: the issues are of other images.
@@ -63,6 +66,7 @@ class AuditedImages:
     test: Sequence[AnnotatedImage]
     corrections: Corrections
     build: Callable[[], Any]
+    reviewed: ReviewedItems[Sequence[AnnotatedImage]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse issues of other images."""
@@ -92,14 +96,33 @@ class AuditedImages:
         """
         names, rows = context.dataset.class_names, train_rows(training_set.value)
         require_same_rows(train_rows(predictions.value), rows, what="predictions")
-        train = read(rows, names)
+        train, of_test = read(rows, names), test_rows(training_set.value)
         return cls(
             train=train,
             folds=rows["fold"].to_numpy(),
-            test=read(test_rows(training_set.value), names),
+            test=read(of_test, names),
+            reviewed=_take_reviewed(context.corrected, rows, of_test, lambda of_split: read(of_split, names)),
             corrections=correct(train),
             build=context.pipeline_factory(training_set.facts.seed, predictions.facts.model_parameters),
         )
+
+
+def _take_reviewed(
+    corrected: CorrectedLabels | None,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    read: Callable[[pd.DataFrame], Sequence[AnnotatedImage]],
+) -> ReviewedItems[Sequence[AnnotatedImage]] | None:
+    if corrected is None or not corrected.changes(train):
+        return None
+    new = corrected.correct(train)
+    changed = np.flatnonzero(corrected.find_changed(train))
+    return ReviewedItems(
+        variant=Variant(keep=corrected.find_usable(train), labels=read(new)),
+        relabelled={int(position): str(new["given_label"].iloc[position]) for position in changed},
+        test=read(corrected.correct(test)),
+        is_reviewed=corrected.find_reviewed(test) & corrected.find_usable(test),
+    )
 
 
 def clean_images(
@@ -140,7 +163,7 @@ def compare_image_variants(
     score: Callable[[Sequence[AnnotatedImage], Any], ScoredRows],
     out_of_sample: Callable[[np.ndarray], Any],
     audit: Callable[[Sequence[AnnotatedImage], np.ndarray], Corrections],
-    baseline_on_test: Any | None = None,
+    baseline_on_test: Callable[[np.ndarray], Any] | None = None,
 ) -> VariantComparison:
     """Train a model on every variant of the train images and compare it with the baseline on the test images.
 
@@ -153,7 +176,7 @@ def compare_image_variants(
         score: scores what the model predicts against the given annotations.
         out_of_sample: predictions of the train images that a mask keeps, by models that never saw them.
         audit: audits images on their folds.
-        baseline_on_test: predictions of the test images, see ``compare_cleaned_variants``.
+        baseline_on_test: predictions of the test images that a mask keeps, see ``compare_cleaned_variants``.
 
     Returns:
         The comparison, with the chosen variant.
@@ -193,7 +216,13 @@ def compare_image_variants(
     )
     choose_on = first_fold if settings.compare_cleaning else None
     return compare_cleaned_variants(
-        task, images, audited.test, choose_on=choose_on, settings=settings, baseline_on_test=baseline_on_test
+        task,
+        images,
+        audited.test,
+        choose_on=choose_on,
+        settings=settings,
+        baseline_on_test=baseline_on_test,
+        reviewed=audited.reviewed,
     )
 
 

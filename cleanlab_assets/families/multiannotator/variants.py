@@ -137,6 +137,6 @@ VARIANTS = FamilyVariants(
     lower_is_better=LOWER_IS_BETTER,
     compare=compare,
     fit=fit,
-    comparison_version="2",
+    comparison_version="3",
     model_version="2",
 )

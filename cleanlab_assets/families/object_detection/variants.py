@@ -126,6 +126,6 @@ VARIANTS = FamilyVariants(
     fit=fit,
     storage="safetensors",
     kind="torch",
-    comparison_version="2",
+    comparison_version="3",
     model_version="2",
 )

@@ -141,6 +141,6 @@ VARIANTS = FamilyVariants(
     lower_is_better=ScoredValues.lower_is_better,
     compare=compare,
     fit=fit,
-    comparison_version="3",
+    comparison_version="4",
     model_version="2",
 )

@@ -28,7 +28,7 @@ from cleanlab_assets.families.segmentation.training_set import read_masked_image
 from cleanlab_assets.methods.training_set import test_rows, train_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     import pandas as pd
@@ -73,10 +73,15 @@ def compare_mask_variants(
         settings,
         metrics=METRICS,
         score=score_masks,
-        out_of_sample=lambda mask: map(unpack_probabilities, compress(out_of_sample, mask)),
+        out_of_sample=partial(_unpack, out_of_sample),
         audit=audit,
-        baseline_on_test=None if baseline_on_test is None else map(unpack_probabilities, baseline_on_test),
+        baseline_on_test=None if baseline_on_test is None else partial(_unpack, baseline_on_test),
     )
+
+
+def _unpack(packed: Sequence[bytes], mask: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the predictions that a mask keeps, one by one: all at once would take much memory."""
+    return map(unpack_probabilities, compress(packed, mask))
 
 
 class VariantComparisonSettings(images_shared.VariantComparisonSettings):
@@ -134,6 +139,6 @@ VARIANTS = FamilyVariants(
     fit=fit,
     storage="safetensors",
     kind="torch",
-    comparison_version="3",
+    comparison_version="4",
     model_version="2",
 )

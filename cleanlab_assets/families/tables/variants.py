@@ -18,6 +18,7 @@ from cleanlab_assets.methods.folds import divide_rows, group_equal_rows
 from cleanlab_assets.methods.training_set import require_same_rows, row_weights, test_rows, train_rows
 from cleanlab_assets.methods.variants import (
     HeldOutFold,
+    ReviewedItems,
     Variant,
     VariantComparison,
     VariantTask,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.step import AnyTable, Comparison, PredictionsTable, StepContext, TrainingSetTable
     from cleanlab_assets.methods.bootstrap import ScoredRows
     from cleanlab_assets.methods.variants import ComparisonSettings
+    from cleanlab_assets.reviews.corrected_labels import CorrectedLabels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,7 @@ class AuditedTable:
         build: returns a new unfitted pipeline.
         predictions_of_test: predictions of the test rows, in the same order, by a model fitted on all train rows; None
             where they are not at hand.
+        corrected: what reviewers made of the rows; None where nobody decided anything.
     """
 
     train: pd.DataFrame
@@ -56,6 +59,7 @@ class AuditedTable:
     features: list[str]
     build: Callable[[], Pipeline]
     predictions_of_test: pd.DataFrame | None = None
+    corrected: CorrectedLabels | None = None
 
     @classmethod
     def of(
@@ -84,6 +88,7 @@ class AuditedTable:
             predictions_of_test=predictions_of_test,
             features=build.features,
             build=build,
+            corrected=context.corrected,
         )
 
     def hold_out_first_fold(
@@ -162,7 +167,7 @@ def compare_table_variants(
         decode: such labels as people read them.
         predict: what ``score`` takes, from a fitted pipeline and features.
         blocks: block of each row, see ``VariantTask``; by default ``time_block`` where rows are a series.
-        baseline_on_test: what ``score`` takes of the test rows, see ``compare_cleaned_variants``.
+        baseline_on_test: what ``score`` takes, of all test rows, see ``compare_cleaned_variants``.
 
     Returns:
         The comparison, with the chosen variant.
@@ -177,7 +182,7 @@ def compare_table_variants(
     def labels(rows: pd.DataFrame) -> np.ndarray:
         return encode(rows["given_label"])
 
-    def relabelled(variant: Variant) -> dict[int, str | float]:
+    def find_relabelled(variant: Variant) -> dict[int, str | float]:
         changed = np.flatnonzero((variant.labels != labels(train)).reshape(len(train), -1).any(axis=1))
         return dict(zip(changed.tolist(), decode(variant.labels[changed]), strict=True))
 
@@ -192,7 +197,7 @@ def compare_table_variants(
         metrics=metrics,
         row_ids=row_ids,
         clean=lambda: clean(audited.label_issues),
-        relabelled=relabelled,
+        relabelled=find_relabelled,
         select=lambda rows, mask: rows[mask].reset_index(drop=True),
         labels=labels,
         halve=halve,
@@ -202,7 +207,33 @@ def compare_table_variants(
         blocks=blocks or _time_blocks,
     )
     return compare_cleaned_variants(
-        task, train, audited.test, choose_on=choose_on, settings=settings, baseline_on_test=baseline_on_test
+        task,
+        train,
+        audited.test,
+        choose_on=choose_on,
+        settings=settings,
+        baseline_on_test=None if baseline_on_test is None else baseline_on_test.__getitem__,
+        reviewed=_take_reviewed(audited, labels, find_relabelled),
+    )
+
+
+def _take_reviewed(
+    audited: AuditedTable,
+    labels: Callable[[pd.DataFrame], np.ndarray],
+    find_relabelled: Callable[[Variant], Mapping[int, str | float]],
+) -> ReviewedItems[pd.DataFrame] | None:
+    """Return the rows as reviewers left them; None where these train rows are as they were."""
+    corrected = audited.corrected
+    if corrected is None or not corrected.changes(audited.train):
+        return None
+    keep, decided = corrected.find_usable(audited.train), labels(corrected.correct(audited.train)).copy()
+    decided[~keep] = labels(audited.train)[~keep]
+    variant = Variant(keep=keep, labels=decided)
+    return ReviewedItems(
+        variant=variant,
+        relabelled=find_relabelled(variant),
+        test=corrected.correct(audited.test),
+        is_reviewed=corrected.find_reviewed(audited.test) & corrected.find_usable(audited.test),
     )
 
 

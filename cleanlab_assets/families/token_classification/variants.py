@@ -85,6 +85,6 @@ VARIANTS = FamilyVariants(
     lower_is_better=ScoredTokens.lower_is_better,
     compare=compare,
     fit=fit,
-    comparison_version="2",
+    comparison_version="3",
     model_version="2",
 )
