@@ -170,6 +170,8 @@ def test_other_limits_make_only_what_tells_them_stale(audited: Workbench, monkey
         "audit_facts": "the dataset's texts or limits have changed",
         "ai_summary": "classification/audit_facts is out of date",
         "review_report": "the dataset's texts or limits have changed",
+        "second_opinion": "the dataset's texts or limits have changed",
+        "opinion_agreement": "classification/second_opinion is out of date",
     }
 
 
