@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from cleanlab_assets.methods.intervals import Interval, add_estimates, estimate_count, predict_count
+from cleanlab_assets.methods.intervals import Interval, add_estimates, bound_shares, estimate_count, predict_count
 
 N_DRAWS = 400
 estimate, predict = cache(estimate_count), cache(predict_count)
@@ -67,3 +67,22 @@ def test_the_interval_of_the_next_rows_holds_their_number() -> None:
         pairs = zip(predicted, following, strict=True)
         assert np.mean([interval.low <= number <= interval.high for interval, number in pairs]) >= 0.93
         assert np.mean([interval.estimate for interval in predicted]) == pytest.approx(100 * rate, abs=1.5)
+
+
+@pytest.mark.parametrize("n", [3, 20, 400])
+@pytest.mark.parametrize("share", [0.3, 0.8, 0.97])
+def test_the_intervals_of_shares_cover_on_average(share: float, n: int) -> None:
+    shares = np.random.default_rng(3).beta(share * 10, (1 - share) * 10, size=4000)
+    hits = np.random.default_rng(4).binomial(n, shares)
+    low, high = bound_shares(hits, np.full(len(hits), n))
+    assert ((low <= shares) & (shares <= high)).mean() > 0.92
+    assert (low <= hits / n).all()
+    assert (hits / n <= high).all()
+
+
+def test_the_interval_of_a_share_narrows_with_its_count_and_reaches_0_and_1() -> None:
+    low, high = bound_shares(np.array([2.5, 25.0, 0.0, 4.0]), np.array([5, 50, 4, 4]))
+    assert (high - low)[1] < (high - low)[0] / 2
+    assert (low[2], high[3]) == (0, 1)
+    with pytest.raises(ValueError, match=r"found 3\.0 of 2, expected from 0 to the count"):
+        bound_shares(np.array([3.0]), np.array([2]))
