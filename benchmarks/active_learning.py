@@ -1,6 +1,6 @@
-"""What a consensus and active learning are worth where the truth is known: the panel of digits, drawn anew by seed.
+"""What active learning is worth where the truth is known: the panel of digits.
 
-Run: ``python benchmarks/active_learning.py [--panels 10] [--curve-seeds 4]``
+Run: ``python benchmarks/active_learning.py [--curve-seeds 4]``
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from measurements import describe_machine
 
 from cleanlab_assets.datasets.digits_panel import DATASET, PANEL_SEED, load_digits_panel
@@ -22,12 +21,6 @@ from cleanlab_assets.families.multiannotator.annotations import (
     select_annotations,
     to_label_matrix,
 )
-from cleanlab_assets.families.multiannotator.crowdlab import (
-    METHODS,
-    build_annotator_quality,
-    build_consensus,
-    score_labels,
-)
 from cleanlab_assets.families.multiannotator.learning_curve import (
     CURVE_MODEL,
     CURVE_PARAMETERS,
@@ -36,15 +29,14 @@ from cleanlab_assets.families.multiannotator.learning_curve import (
     compare_curves,
     simulate_curves,
 )
-from cleanlab_assets.families.multiannotator.metrics import measure_annotator_ranking, measure_consensus
-from cleanlab_assets.methods.class_codes import encode_labels
-from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
 from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.models.catalogue import BuildContext, PipelineFactory
 from cleanlab_assets.models.encoding import FeatureKinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
 FAMILY = "multiannotator"
 FOLDS = 5
@@ -57,40 +49,6 @@ def read_panel(files: Mapping[str, Path], *, panel_seed: int, seed: int) -> tupl
     selected = select_annotations(raw, DATASET, PanelLimits()).table
     built = build_panel_training_set(selected, raw, DATASET, test_fraction=TEST_FRACTION, folds=FOLDS, seed=seed)
     return built.table, selected
-
-
-def measure_panel(files: Mapping[str, Path], panel_seed: int, build: PipelineFactory) -> dict[str, float]:
-    """Measure every consensus of one panel against the truth."""
-    table, annotations = read_panel(files, panel_seed=panel_seed, seed=panel_seed)
-    rows = train_rows(table)
-    predicted = predict_out_of_sample(
-        rows[build.features], encode_labels(rows["given_label"]), rows["fold"].to_numpy(), n_classes=10, build=build
-    )
-    predictions = to_predictions_table(rows, predicted.probabilities, DATASET.class_names)
-    scored = score_labels(predictions, annotations)
-    consensus = build_consensus(predictions, annotations, scored.table)
-    truth = dict(zip(rows["row_id"], rows["true_label"], strict=True))
-    flagged = (consensus["crowdlab_label"].astype(str) != consensus["majority_vote_label"].astype(str)).mean()
-    ranking = measure_annotator_ranking(build_annotator_quality(scored.annotators, scored.table, truth))
-    return measure_consensus(consensus, rows["true_label"]) | {"flagged": float(flagged), "spearman": ranking}
-
-
-def measure_consensus_of_panels(files: Mapping[str, Path], n_panels: int, build: PipelineFactory) -> None:
-    """Print the accuracy of every consensus, one line for each panel, and how often CROWDLAB is the best."""
-    columns = [*(f"accuracy_{method}" for method in METHODS), "consensus_quality_auroc", "spearman", "flagged"]
-    heads = [*(method.replace("_", " ") for method in METHODS), "AUROC of its quality", "Spearman", "votes flagged"]
-    print("| panel seed | " + " | ".join(heads) + " | CPU s |", "| --- |" + " ---: |" * (len(heads) + 1), sep="\n")
-    found = []
-    for panel_seed in range(PANEL_SEED, PANEL_SEED + n_panels):
-        started = process_time()
-        found.append(measure_panel(files, panel_seed, build))
-        cells = [f"{found[-1][name]:.3f}" for name in columns]
-        print(f"| {panel_seed} | {' | '.join(cells)} | {process_time() - started:.0f} |", flush=True)
-    table = pd.DataFrame(found)
-    print("| mean | " + " | ".join(f"{table[name].mean():.3f}" for name in columns) + " | |")
-    other = table[["accuracy_majority_vote", "accuracy_model_alone"]].max(axis=1)
-    n_best = int((table["accuracy_crowdlab"] >= other).sum())
-    print(f"CROWDLAB at least as right as vote and model: {n_best} of {n_panels} panels", flush=True)
 
 
 def measure_curves(files: Mapping[str, Path], seeds: int) -> None:
@@ -120,15 +78,13 @@ def _factory(parameters: Mapping[str, float]) -> PipelineFactory:
 
 
 def main() -> None:
-    """Print both tables in Markdown."""
+    """Print the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--panels", type=int, default=10)
     parser.add_argument("--curve-seeds", type=int, default=4)
     arguments = parser.parse_args()
     print(describe_machine())
     with tempfile.TemporaryDirectory() as directory:
         files = resolve_source_files(DATASET, Path(directory))
-        measure_consensus_of_panels(files, arguments.panels, _factory({}))
         measure_curves(files, arguments.curve_seeds)
 
 

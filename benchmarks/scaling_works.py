@@ -24,7 +24,7 @@ from cleanlab_assets.families.multiannotator.annotations import (
     select_annotations,
     vote_by_majority,
 )
-from cleanlab_assets.families.multiannotator.crowdlab import (
+from cleanlab_assets.families.multiannotator.consensus import (
     build_annotator_quality,
     build_consensus,
     find_consensus_issues,
@@ -546,7 +546,7 @@ def _audit_panel(examples: int, annotators: int, classes: int, labels: int) -> C
     by_example = dict(zip(predictions["row_id"], known, strict=True))
 
     def call() -> object:
-        scored = score_labels(predictions, annotations)
+        scored = score_labels(predictions, annotations, has_model=True)
         consensus = build_consensus(predictions, annotations, scored.table)
         build_annotator_quality(scored.annotators, scored.table, by_example)
         measure_consensus(consensus, known)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+from cleanlab_assets.methods.requirements import require_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -121,3 +124,29 @@ def predict_count(n_found: int, n_seen: int, n_next: int, *, level: float = LEVE
     hits, misses = n_found + 0.5, n_seen - n_found + 0.5
     low, high = betabinom.ppf([(1 - level) / 2, (1 + level) / 2], n_next, hits, misses)
     return Interval(estimate=n_next * hits / (hits + misses), low=float(low), high=float(high))
+
+
+def bound_shares(hits: np.ndarray, counts: np.ndarray, *, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Return the low and high ends of the intervals of shares, of which any may be of few items.
+
+    The interval is that of Jeffreys' prior, with the ends 0 and 1 where none or all hit. Source: Brown, Cai and
+    DasGupta, Interval estimation for a binomial proportion, Statistical Science 16, 2001.
+
+    Args:
+        hits: items that have the property, or how many are expected to have it, shape (n,).
+        counts: items that were looked at, at least 1, shape (n,).
+        level: how often the interval covers.
+
+    Raises:
+        ValueError: a count is below 1 or its hits, hits are negative, either is no number, or they are of other items.
+    """
+    from scipy.stats import beta
+
+    require_rows(len(hits), counts=counts)
+    is_sound = np.isfinite(counts) & (counts >= 1) & (hits >= 0) & (hits <= counts)
+    if not is_sound.all():
+        place = int(np.flatnonzero(~is_sound)[0])
+        raise ValueError(f"found {hits[place]} of {counts[place]}, expected from 0 to the count, which is at least 1")
+    tail = (1 - level) / 2
+    low, high = beta.ppf([[tail], [1 - tail]], hits + 0.5, counts - hits + 0.5)
+    return np.where(hits == 0, 0.0, low), np.where(hits == counts, 1.0, high)

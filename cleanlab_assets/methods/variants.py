@@ -122,6 +122,8 @@ class HeldOutFold(Generic[Items]):
             folds; None trains the baseline on the other folds.
         is_trusted: train items whose labels may judge, bool of shape (n_items,), where predictions are an array; None
             trusts all.
+        judges: the train items with labels that judge better than the given ones, made without a model of the items;
+            None judges by the given labels.
     """
 
     folds: np.ndarray
@@ -129,6 +131,7 @@ class HeldOutFold(Generic[Items]):
     audit_and_clean: Callable[[Items, np.ndarray], Mapping[str, Variant]]
     out_of_sample: Callable[[np.ndarray], Any] | None = None
     is_trusted: np.ndarray | None = None
+    judges: Items | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -477,7 +480,8 @@ def _choose_on_fold(
 ) -> tuple[Mapping[str, float], str]:
     """Return the score of each candidate on the held-out fold, by its trusted items, and the variant chosen there."""
     is_held_out = fold.folds == fold.number
-    judges, trusted_judges = task.select(train, is_held_out), None
+    judges = task.select(train if fold.judges is None else fold.judges, is_held_out)
+    trusted_judges = None
     if fold.is_trusted is not None:
         trusted = fold.is_trusted[is_held_out]
         if trusted.any() and not trusted.all():

@@ -10,6 +10,7 @@ import pytest
 from cleanlab_assets.methods.intervals import (
     Interval,
     add_estimates,
+    bound_shares,
     estimate_count,
     estimate_share,
     predict_count,
@@ -93,3 +94,22 @@ def test_the_ends_of_a_share_are_the_exact_ones() -> None:
 def test_a_share_of_impossible_numbers_is_refused(n_found: int, n_drawn: int) -> None:
     with pytest.raises(ValueError, match=f"found {n_found} of {n_drawn}, expected"):
         estimate_share(n_found, n_drawn)
+
+
+@pytest.mark.parametrize("n", [3, 20, 400])
+@pytest.mark.parametrize("share", [0.3, 0.8, 0.97])
+def test_the_intervals_of_shares_cover_on_average(share: float, n: int) -> None:
+    shares = np.random.default_rng(3).beta(share * 10, (1 - share) * 10, size=4000)
+    hits = np.random.default_rng(4).binomial(n, shares)
+    low, high = bound_shares(hits, np.full(len(hits), n))
+    assert ((low <= shares) & (shares <= high)).mean() > 0.92
+    assert (low <= hits / n).all()
+    assert (hits / n <= high).all()
+
+
+def test_the_interval_of_a_share_narrows_with_its_count_and_reaches_0_and_1() -> None:
+    low, high = bound_shares(np.array([2.5, 25.0, 0.0, 4.0]), np.array([5, 50, 4, 4]))
+    assert (high - low)[1] < (high - low)[0] / 2
+    assert (low[2], high[3]) == (0, 1)
+    with pytest.raises(ValueError, match=r"found 3\.0 of 2, expected from 0 to the count"):
+        bound_shares(np.array([3.0]), np.array([2]))

@@ -141,6 +141,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "folds.divide_by_time": {"times": NUMBERS, "shares": [0.5, 0.5]},
     "folds.divide_groups_by_time": {"times": NUMBERS, "groups": np.arange(N_ROWS), "shares": [0.5, 0.5]},
     "folds.bin_by_quantile": {"values": NUMBERS, "n_bins": 3},
+    "intervals.bound_shares": {"hits": PROBABILITIES[:, 0], "counts": np.ones(N_ROWS)},
     "label_issues.find_label_issues": {
         "predictions": TABLE.assign(**{f"probability_{name}": PROBABILITIES[:, i] for i, name in enumerate("abc")}),
         "features": TABLE[["x"]],

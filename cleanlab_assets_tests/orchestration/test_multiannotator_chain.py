@@ -44,9 +44,14 @@ def test_planted_labels_were_right_before(panel: Audited) -> None:
     assert (planted["true_label"].astype(str) == planted["example"].map(truth)).all()
 
 
-def test_crowdlab_is_at_least_as_right_as_vote_and_model(panel: Audited) -> None:
-    found = panel.facts("consensus_labels").with_truth
-    assert found["accuracy_crowdlab"] >= max(found["accuracy_majority_vote"], found["accuracy_model_alone"])
+def test_the_leading_consensus_is_at_least_as_right_as_all_others(panel: Audited) -> None:
+    facts = panel.facts("consensus_labels")
+    found = facts.with_truth
+    assert facts.leading_method == "dawid_skene_with_model"
+    assert facts.agreement["dawid_skene_with_model"] == 1
+    assert 0.5 < facts.agreement["majority_vote"] < facts.agreement["crowdlab"] < 1
+    assert found["accuracy_dawid_skene_with_model"] >= max(value for name, value in found.items() if "accuracy" in name)
+    assert panel.facts("label_quality").has_converged
     assert found["accuracy_dawid_skene"] > found["accuracy_majority_vote"]
     assert found["consensus_quality_auroc"] > 0.7
 
@@ -56,6 +61,8 @@ def test_spammers_rank_last_and_quality_follows_skill(panel: Audited) -> None:
     assert set(annotators["annotator"].head(len(SPAMMERS))) == set(SPAMMERS)
     assert panel.facts("annotator_quality").spearman > 0.85
     assert (annotators["n_labels"] > 0).all()
+    is_covered = annotators["true_accuracy"].between(annotators["quality_low"], annotators["quality_high"])
+    assert is_covered.mean() > 0.8
 
 
 def test_every_label_has_a_quality_worst_first(panel: Audited) -> None:
@@ -78,7 +85,7 @@ def test_the_batch_names_examples_annotators_and_reasons_lowest_score_first(pane
 
 def test_variants_facts_and_report_tell_of_the_panel(panel: Audited) -> None:
     variants = [item.variant for item in panel.read("variant_comparison").variants]
-    assert variants == ["baseline", "crowdlab", "dawid_skene", "pruned", "random_removal"]
+    assert variants == ["baseline", "leading_consensus", "crowdlab", "pruned", "random_removal"]
     assert "test rows are judged by the known truth" in panel.read("audit_facts").notes
     page = panel.read("audit_report")
     for text in (SPAMMERS[0], "Dawid-Skene", "What to label next", "deliberately corrupted"):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from cleanlab_assets.families.detection_power import judge_detection_power
 from cleanlab_assets.families.multiannotator.annotations import panel_of, put_votes
-from cleanlab_assets.families.multiannotator.model import build_panel_model
+from cleanlab_assets.families.multiannotator.consensus import METHOD_NAMES
+from cleanlab_assets.families.multiannotator.model import build_panel_model, has_model
 from cleanlab_assets.families.multiannotator.plant import plant_and_audit_annotations
 from cleanlab_assets.families.step import CheckResult, PlainTable, PredictionsTable, StepContext, check, gate
 from cleanlab_assets.methods.shown import Json, keep_finite
@@ -68,22 +69,37 @@ def detection_power(
     if "planted_error" in known:
         known = known.assign(given_label=known["true_label"])
         train = put_votes(train, known)
-    power = plant_and_audit_annotations(train, known, features=build.features, build=build, seed=seed)
+    power = plant_and_audit_annotations(
+        train, known, features=build.features, build=build, has_model=has_model(context), seed=seed
+    )
     # Of tastes a detector can know little: that is no fault of its own.
     return judge_detection_power(power, severity="warn" if panel_of(context.dataset).is_preference else "error")
 
 
 @check("consensus_labels")
 def consensus_not_worse_than_majority(context: StepContext, consensus_labels: ConsensusTable) -> CheckResult:
-    """Where the truth is known, CROWDLAB's consensus is at least as accurate as majority vote and model alone."""
-    found = consensus_labels.facts.with_truth
+    """Where the truth is known, the leading consensus is at least as accurate as majority vote and model alone."""
+    found, method = consensus_labels.facts.with_truth, consensus_labels.facts.leading_method
     if found is None:
         return gate(passed=True, description="no truth is known to measure with")
-    crowdlab, vote, model = (found[f"accuracy_{name}"] for name in ("crowdlab", "majority_vote", "model_alone"))
+    leading, vote, model = (found[f"accuracy_{name}"] for name in (method, "majority_vote", "model_alone"))
     return gate(
-        passed=crowdlab >= max(vote, model),
-        description=f"accuracy {crowdlab:.3f}; majority vote {vote:.3f}, model alone {model:.3f}",
+        passed=leading >= max(vote, model),
+        description=f"accuracy {leading:.3f} of {METHOD_NAMES[method]}; majority vote {vote:.3f}, model alone "
+        f"{model:.3f}",
         figures=keep_finite(found),
+    )
+
+
+@check("label_quality")
+def consensus_has_converged(context: StepContext, label_quality: LabelQualityTable) -> CheckResult:
+    """The rounds of the leading consensus ended because its probabilities stood still."""
+    found = label_quality.facts
+    return gate(
+        passed=found.has_converged,
+        description=f"{found.n_rounds:,} rounds of {METHOD_NAMES[found.leading_method]}"
+        + ("" if found.has_converged else "; its probabilities still change: take the consensus as provisional"),
+        figures={"n_rounds": found.n_rounds},
     )
 
 

@@ -6,6 +6,7 @@ from cleanlab_assets.families.family import TaskFamily
 from cleanlab_assets.families.multiannotator.checks import (
     active_learning_beats_random,
     annotators_agree_beyond_chance,
+    consensus_has_converged,
     consensus_not_worse_than_majority,
     detection_power,
     no_annotator_is_guessing,
@@ -48,6 +49,7 @@ MULTIANNOTATOR = TaskFamily(
         active_learning_beats_random,
         probabilities_are_valid,
         detection_power,
+        consensus_has_converged,
         consensus_not_worse_than_majority,
         no_annotator_is_guessing,
         something_to_label,
@@ -58,7 +60,8 @@ MULTIANNOTATOR = TaskFamily(
     columns={
         "n_annotations": "How many annotators labelled the example.",
         "annotator_agreement": "Share of the labels that are the majority vote.",
-        "dawid_skene_label": "Consensus by Dawid and Skene's method.",
+        "crowdlab_label": "Consensus by CROWDLAB.",
+        "crowdlab_quality": "Quality by CROWDLAB, of a label, a consensus or an annotator.",
         "active_learning_score": "How much a further label of the example is worth; lower is more.",
         "suggested_annotator": "Whom to ask for the next label of the example.",
     },

@@ -20,14 +20,16 @@ from cleanlab_assets.families.contracts import (
 from cleanlab_assets.families.label_issues import show_planted, store_label_issues
 from cleanlab_assets.families.multiannotator.active_learning import choose_batch, score_examples_to_label
 from cleanlab_assets.families.multiannotator.annotations import annotations_of, panel_of, to_label_matrix
-from cleanlab_assets.families.multiannotator.crowdlab import (
+from cleanlab_assets.families.multiannotator.consensus import (
+    METHOD_NAMES,
+    METHODS,
     build_annotator_quality,
     build_consensus,
     find_consensus_issues,
     score_labels,
 )
 from cleanlab_assets.families.multiannotator.metrics import measure_annotator_ranking, measure_consensus
-from cleanlab_assets.families.multiannotator.model import build_panel_model
+from cleanlab_assets.families.multiannotator.model import build_panel_model, has_model
 from cleanlab_assets.families.multiannotator.plant import score_annotation_detection_power
 from cleanlab_assets.families.multiannotator.plots import plot_annotators
 from cleanlab_assets.families.step import (
@@ -45,7 +47,7 @@ from cleanlab_assets.methods.class_predictions import predict_all_classes, to_pr
 from cleanlab_assets.methods.detection_power import PlantedDetection
 from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
-from cleanlab_assets.methods.shown import WORST_ROWS, Plots, TableView, keep_finite
+from cleanlab_assets.methods.shown import WORST_ROWS, Json, Plots, TableView, keep_finite
 from cleanlab_assets.methods.training_set import read_features, require_same_rows, train_rows
 from cleanlab_assets.reports.plots import plot_label_quality
 
@@ -56,25 +58,30 @@ if TYPE_CHECKING:
     )
     from cleanlab_assets.methods.shown import Shown
 
-FLAG_RULE = "CROWDLAB's consensus, where it is another class than the majority vote"
+FLAG_RULE = "the consensus by Dawid and Skene's method, where it is another class than the majority vote"
 
 
 class AnnotatorFigures(Facts):
     """What CROWDLAB says of one annotator."""
 
     annotator: str
-    annotator_quality: float
-    agreement_with_consensus: float
-    worst_class: str
-    weight: float
+    crowdlab_quality: float
+    crowdlab_weight: float
 
 
 class LabelQualityFacts(Facts):
-    """How single labels were judged: the annotators' figures, the model's weight, and how planted errors were found."""
+    """How single labels were judged: the leading method, CROWDLAB's figures, and how planted errors were found.
+
+    ``n_rounds``, ``has_converged`` and ``model_temperature`` are those of the leading method, see ``DawidSkene``.
+    """
 
     seed: int
+    leading_method: str
+    n_rounds: int
+    has_converged: bool
+    model_temperature: float | None
     annotators: list[AnnotatorFigures]
-    model_weight: float
+    crowdlab_model_weight: float
     planted: PlantedDetection | None = None
 
 
@@ -82,8 +89,13 @@ LabelQualityTable: TypeAlias = Result[pd.DataFrame, LabelQualityFacts]
 
 
 class ConsensusFacts(Facts):
-    """How right each consensus is, by metric; None where no truth is known."""
+    """Which method leads, how it agrees with each method, and how right each is; None where no truth is known.
 
+    ``agreement`` is the share of the examples on which a method has the class of the leading consensus, by method.
+    """
+
+    leading_method: str
+    agreement: dict[str, float]
     with_truth: dict[str, float] | None = None
 
 
@@ -101,7 +113,7 @@ AnnotatorQualityTable: TypeAlias = Result[pd.DataFrame, AnnotatorQualityFacts]
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     facts=LabelQualityFacts,
     contract=TableContract(
         "AnnotationQuality",
@@ -110,6 +122,7 @@ AnnotatorQualityTable: TypeAlias = Result[pd.DataFrame, AnnotatorQualityFacts]
             ROW_ID,
             *filled("example", "annotator", "given_label", "suggested_label", "is_label_issue", "example_rank"),
             LABEL_QUALITY,
+            share("crowdlab_quality"),
             share("consensus_quality"),
             RANK,
         ),
@@ -121,9 +134,9 @@ def label_quality(
     annotations: AnnotationsTable,
     predictions: PredictionsTable,
 ) -> LabelQualityTable:
-    """Every single label, worst first, with its quality and that of its example's consensus, by CROWDLAB."""
+    """Every single label, worst first, with its quality and that of its example's consensus, by the leading method."""
     require_same_rows(predictions.value, train_rows(training_set.value), what="predictions")
-    scored = score_labels(predictions.value, annotations.value)
+    scored = score_labels(predictions.value, annotations.value, has_model=has_model(context))
     table = scored.table
     planted = None
     if "planted_error" in table:
@@ -131,11 +144,15 @@ def label_quality(
         planted = PlantedDetection(overall=score_annotation_detection_power(table, reference), by_kind=[])
     facts = LabelQualityFacts(
         seed=training_set.facts.seed,
+        leading_method=scored.leading_method,
+        n_rounds=scored.leading.n_rounds,
+        has_converged=scored.leading.has_converged,
+        model_temperature=scored.leading.temperature,
         annotators=[
             AnnotatorFigures(**{name: record[name] for name in AnnotatorFigures.model_fields})
             for record in scored.annotators.to_dict("records")
         ],
-        model_weight=scored.model_weight,
+        crowdlab_model_weight=scored.crowdlab_model_weight,
         planted=planted,
     )
 
@@ -146,7 +163,11 @@ def label_quality(
             "n_labels": len(table),
             "n_flagged_labels": n_flagged,
             "flagged_rate": n_flagged / len(table),
-            "model_weight": facts.model_weight,
+            "leading_method": METHOD_NAMES[facts.leading_method],
+            "n_rounds": facts.n_rounds,
+            "has_converged": facts.has_converged,
+            **keep_finite({"model_temperature": facts.model_temperature}),
+            "crowdlab_model_weight": facts.crowdlab_model_weight,
             "worst_labels": TableView(table, WORST_ROWS, columns),
             **({} if planted is None else show_planted(planted)),
         }
@@ -156,15 +177,16 @@ def label_quality(
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     facts=ConsensusFacts,
     contract=TableContract(
         "ConsensusLabels",
-        "The consensus label of every train example by every method, with CROWDLAB's quality.",
+        "The consensus label of every train example by every method; quality of the leading one and of CROWDLAB's.",
         (
             ROW_ID,
-            *filled("consensus_label", "majority_vote_label", "dawid_skene_label", "crowdlab_without_model_label"),
+            *filled("consensus_label", *(f"{method}_label" for method in METHODS)),
             share("consensus_quality"),
+            share("crowdlab_quality"),
             share("annotator_agreement"),
             count("n_annotations", 1),
         ),
@@ -177,27 +199,36 @@ def consensus_labels(
     predictions: PredictionsTable,
     label_quality: LabelQualityTable,
 ) -> ConsensusTable:
-    """One label for each train example by majority vote, CROWDLAB and Dawid-Skene, with and without the model."""
+    """One label for each train example by Dawid and Skene's method, which leads, by CROWDLAB and by majority vote.
+
+    Dawid-Skene and CROWDLAB are listed with and without the model. ``consensus_label`` is that of the leading method:
+    with the model where it looks at features, else without.
+    """
     table = build_consensus(predictions.value, annotations.value, label_quality.value)
     rows, with_truth = train_rows(training_set.value), None
+    leading_method, leading = label_quality.facts.leading_method, table["consensus_label"].astype(str)
+    agreement = {method: float((table[f"{method}_label"].astype(str) == leading).mean()) for method in METHODS}
     if "true_label" in rows:
         table["true_label"] = rows["true_label"]
         with_truth = measure_consensus(table, rows["true_label"])
 
     def show() -> dict[str, Shown]:
-        columns = ("row_id", "consensus_label", "consensus_quality", "majority_vote_label", "dawid_skene_label")
+        columns = ("row_id", "consensus_label", "consensus_quality", "majority_vote_label", "crowdlab_label")
         return {
-            "share_unlike_majority_vote": float((table["crowdlab_label"] != table["majority_vote_label"]).mean()),
+            "leading_method": METHOD_NAMES[leading_method],
+            "share_unlike_majority_vote": 1 - agreement["majority_vote"],
+            "agreement_with_leading_method": Json(agreement),
             "preview": TableView(table.sort_values("consensus_quality"), columns=columns),
             **keep_finite(with_truth or {}),
         }
 
-    return Result(value=table, facts=ConsensusFacts(with_truth=with_truth), show=show)
+    facts = ConsensusFacts(leading_method=leading_method, agreement=agreement, with_truth=with_truth)
+    return Result(value=table, facts=facts, show=show)
 
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     facts=AnnotatorQualityFacts,
     contract=TableContract(
         "AnnotatorQuality",
@@ -206,16 +237,23 @@ def consensus_labels(
             *filled("annotator"),
             RANK,
             share("annotator_quality"),
+            share("quality_low"),
+            share("quality_high"),
             share("agreement_with_consensus"),
             *filled("worst_class"),
             count("n_labels", 1),
+            share("crowdlab_quality"),
         ),
     ),
 )
 def annotator_quality(
     context: StepContext, training_set: PanelTrainingSetTable, label_quality: LabelQualityTable
 ) -> AnnotatorQualityTable:
-    """Every annotator, worst first: quality, agreement with the consensus, worst class and number of labels."""
+    """Every annotator, worst first: quality with its 95 % interval, agreement with the consensus, and worst class.
+
+    The quality is the share of the annotator's labels that is expected to be right by the leading method; of few labels
+    the interval is wide. CROWDLAB's quality stands beside it.
+    """
     rows = train_rows(training_set.value)
     truth = dict(zip(rows["row_id"], rows["true_label"], strict=True)) if "true_label" in rows else None
     figures = pd.DataFrame.from_records([item.model_dump() for item in label_quality.facts.annotators])
@@ -233,7 +271,7 @@ def annotator_quality(
     return Result(value=table, facts=AnnotatorQualityFacts(spearman=spearman), show=show)
 
 
-@step("cleanlab", code_version="3", facts=LabelIssuesFacts, contract=CLASS_LABEL_ISSUES)
+@step("cleanlab", code_version="4", facts=LabelIssuesFacts, contract=CLASS_LABEL_ISSUES)
 def label_issues(
     context: StepContext,
     training_set: PanelTrainingSetTable,
@@ -241,10 +279,10 @@ def label_issues(
     label_quality: LabelQualityTable,
     consensus_labels: ConsensusTable,
 ) -> LabelIssuesTable:
-    """Every train example with its majority vote, CROWDLAB's consensus, label quality, flag and rank (1 = worst).
+    """Every train example with its majority vote, the leading consensus, label quality, flag and rank (1 = worst).
 
-    Test examples are not audited: they carry the truth where it is known, and CROWDLAB weighs annotators and model by
-    all the labels that it is given, so that theirs would change what is found of the train examples.
+    Test examples are not audited: they carry the truth where it is known, and annotators and model are weighed by all
+    labels at hand, so that theirs would change what is found of the train examples.
     """
     dataset, panel = context.dataset, panel_of(context.dataset)
     rows = train_rows(training_set.value)
@@ -275,7 +313,7 @@ class LabelingBatchSettings(Settings):
 
 @step(
     "cleanlab",
-    code_version="2",
+    code_version="3",
     contract=TableContract(
         "LabelingBatch",
         "The examples to label next, lowest active learning score first, each with an annotator to ask.",

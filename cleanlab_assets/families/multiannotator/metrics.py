@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.families.multiannotator.crowdlab import METHODS
+from cleanlab_assets.families.multiannotator.consensus import METHODS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +20,9 @@ def measure_consensus(consensus_labels: pd.DataFrame, truth: pd.Series) -> dict[
         truth: true class of each example, in the same order.
 
     Returns:
-        ``accuracy_<method>`` for every method, and ``consensus_quality_auroc``: how well CROWDLAB's quality of the
-        consensus tells right from wrong consensus labels; NaN where all are right or all wrong.
+        ``accuracy_<method>`` for every method; ``consensus_quality_auroc``: how well the quality of the leading
+        consensus tells right from wrong consensus labels, NaN where all are right or all wrong; and
+        ``crowdlab_quality_auroc``, the same of CROWDLAB's consensus and quality.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -30,10 +31,13 @@ def measure_consensus(consensus_labels: pd.DataFrame, truth: pd.Series) -> dict[
         f"accuracy_{method}": float((consensus_labels[f"{method}_label"].astype(str).to_numpy() == true).mean())
         for method in METHODS
     }
-    is_right = consensus_labels["consensus_label"].astype(str).to_numpy() == true
-    is_defined = 0 < is_right.sum() < len(is_right)
-    quality = consensus_labels["consensus_quality"].to_numpy()
-    found["consensus_quality_auroc"] = float(roc_auc_score(is_right, quality)) if is_defined else float("nan")
+    for name, label, quality in (
+        ("consensus_quality_auroc", "consensus_label", "consensus_quality"),
+        ("crowdlab_quality_auroc", "crowdlab_label", "crowdlab_quality"),
+    ):
+        is_right = consensus_labels[label].astype(str).to_numpy() == true
+        is_defined = 0 < is_right.sum() < len(is_right)
+        found[name] = float(roc_auc_score(is_right, consensus_labels[quality].to_numpy())) if is_defined else np.nan
     return found
 
 

@@ -15,6 +15,11 @@ NO_MODEL = "annotators_only"
 """The model that looks at no features."""
 
 
+def has_model(context: StepContext) -> bool:
+    """Whether the model of the partition looks at features of the examples."""
+    return context.model != NO_MODEL
+
+
 def check_panel_model(dataset: Dataset, model: str) -> None:
     """Refuse, before anything runs, a model that needs features where the dataset has none.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.families.multiannotator.annotations import annotations_of, put_votes
-from cleanlab_assets.families.multiannotator.crowdlab import score_labels
+from cleanlab_assets.families.multiannotator.consensus import score_labels
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
 from cleanlab_assets.methods.detection_power import DetectionPower, score_detection_power
@@ -79,6 +79,7 @@ def plant_and_audit_annotations(
     *,
     features: list[str],
     build: Callable[[], Pipeline],
+    has_model: bool,
     fraction: float = 0.1,
     seed: int,
 ) -> DetectionPower:
@@ -92,6 +93,7 @@ def plant_and_audit_annotations(
         annotations: their annotations, without planted errors.
         features: names of the feature columns.
         build: returns a new unfitted pipeline.
+        has_model: whether it looks at features, see ``choose_leading_method``.
         fraction: share of the labels to corrupt.
         seed: seed of the errors.
     """
@@ -108,5 +110,6 @@ def plant_and_audit_annotations(
         n_classes=len(names),
         build=build,
     )
-    quality = score_labels(to_predictions_table(rows, predicted.probabilities, names), planted).table
+    predictions = to_predictions_table(rows, predicted.probabilities, names)
+    quality = score_labels(predictions, planted, has_model=has_model).table
     return score_annotation_detection_power(quality, reference)

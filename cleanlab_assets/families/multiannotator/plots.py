@@ -31,11 +31,11 @@ STRATEGY_STYLES = {
 
 
 def plot_annotators(annotators: pd.DataFrame) -> bytes:
-    """Draw quality and agreement of each annotator as dots on a line, worst first; the worst 30 of many.
+    """Draw quality with its interval and agreement of each annotator on a line, worst first; the worst 30 of many.
 
     Args:
-        annotators: ``annotator``, ``annotator_quality``, ``agreement_with_consensus``, and ``true_accuracy`` where it
-            is known, worst first.
+        annotators: ``annotator``, ``annotator_quality``, ``quality_low``, ``quality_high``,
+            ``agreement_with_consensus``, and ``true_accuracy`` where it is known, worst first.
 
     Returns:
         A PNG.
@@ -54,6 +54,7 @@ def plot_annotators(annotators: pd.DataFrame) -> bytes:
         "true_accuracy": ("|", MUTED, MUTED, "true accuracy"),
     }
     axes.hlines(positions, 0, 1, color=RULE, linewidth=1, zorder=1)
+    axes.hlines(positions, shown["quality_low"], shown["quality_high"], color=BLUE, linewidth=2, zorder=2)
     for column, (marker, colour, face, name) in drawn.items():
         if column in shown:
             axes.plot(shown[column], positions, marker, color=colour, markerfacecolor=face, markersize=6, label=name)

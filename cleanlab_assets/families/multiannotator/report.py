@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.families.multiannotator.annotations import panel_of
-from cleanlab_assets.families.multiannotator.crowdlab import METHODS
+from cleanlab_assets.families.multiannotator.consensus import METHOD_NAMES, METHODS
 from cleanlab_assets.families.multiannotator.plots import plot_annotators, plot_learning_curve
 from cleanlab_assets.families.report import build_report, describe_origin, store_page
 from cleanlab_assets.families.step import LabelIssuesTable, Page, PlainTable, StepContext, step
@@ -32,20 +32,13 @@ if TYPE_CHECKING:
         PanelTrainingSetTable,
     )
 
-METHOD_NAMES = {
-    "majority_vote": "majority vote",
-    "crowdlab": "CROWDLAB: annotators and model",
-    "crowdlab_without_model": "CROWDLAB with class frequencies in place of the model",
-    "dawid_skene": "Dawid-Skene: annotators only",
-    "dawid_skene_with_model": "Dawid-Skene with the model as one more annotator",
-    "model_alone": "model alone",
-}
+LABEL_COLUMNS = ("given_label", "suggested_label", "crowdlab_label")
 TOP_ROWS = 25
 MOST_VOTES = 12
 """Votes of an example that are written out."""
 
 
-@step(storage="html", code_version="2", value=str, shows_catalogue=True)
+@step(storage="html", code_version="3", value=str, shows_catalogue=True)
 def audit_report(
     context: StepContext,
     training_set: PanelTrainingSetTable,
@@ -115,19 +108,26 @@ def _describe_annotators(annotators: pd.DataFrame, label_quality: pd.DataFrame, 
     return Section(
         key="annotators",
         title="Annotators",
-        explanation="Quality is how likely an annotator's labels are right, by the labels of the others and the model. "
-        "Annotators who answer at random end up first in this list.",
+        explanation="Quality is the share of an annotator's labels that is expected to be right by the leading "
+        "consensus, with a 95 % interval from low to high, which is wide where labels are few. CROWDLAB's quality is "
+        "beside it. Annotators who answer at random end up first in this list.",
         advice={
             "What to do": f"Look at the labels of {worst['annotator']} first; talk to annotators whose worst class "
             "is the same, since the instructions may be unclear there."
         },
         badge=f"{len(annotators):,}",
-        figures=[Figure("Annotators, worst first", plot_annotators(annotators), "Dots of quality and agreement.")],
+        figures=[
+            Figure(
+                "Annotators, worst first",
+                plot_annotators(annotators),
+                "Dots of quality and agreement, lines of the intervals.",
+            )
+        ],
         tables=[
             Table(
                 "All annotators",
                 table,
-                "Worst first. The worst class is the one where the annotator is least often like the consensus.",
+                "Worst first. The worst class is the one whose labels are least often right.",
                 full_table=artifacts.format("annotator_quality"),
                 shares=[
                     name for name in ("agreement_with_consensus", "unlike_consensus", "true_accuracy") if name in table
@@ -139,21 +139,23 @@ def _describe_annotators(annotators: pd.DataFrame, label_quality: pd.DataFrame, 
 
 def _describe_consensus(result: ConsensusTable, label_issues: pd.DataFrame) -> Section:
     consensus, found = result.value, result.facts.with_truth
-    vote = consensus["majority_vote_label"].astype(str)
+    vote, leading = consensus["majority_vote_label"].astype(str), METHOD_NAMES[result.facts.leading_method]
     rows = pd.DataFrame(
         {
             "method": [METHOD_NAMES[name] for name in METHODS],
+            "agrees_with_leading": [result.facts.agreement[name] for name in METHODS],
             "unlike_majority_vote": [
                 float((consensus[f"{name}_label"].astype(str) != vote).mean()) for name in METHODS
             ],
         }
     )
-    notes = []
+    notes = [f"Leading method: {leading}. Suggested labels, flags and the quality of labels follow from it."]
     if found:
         rows["accuracy"] = [found[f"accuracy_{name}"] for name in METHODS]
         notes.append(
             f"By the known truth, the quality of the consensus tells right from wrong labels with an AUROC of "
-            f"{format_number(found['consensus_quality_auroc'])}."
+            f"{format_number(found['consensus_quality_auroc'])}; CROWDLAB's of its own consensus with "
+            f"{format_number(found['crowdlab_quality_auroc'])}."
         )
     else:
         notes.append("No truth is known, so that the accuracy of the methods cannot be measured.")
@@ -163,10 +165,17 @@ def _describe_consensus(result: ConsensusTable, label_issues: pd.DataFrame) -> S
     return Section(
         key="consensus",
         title="Consensus",
-        explanation="One label for each example, by six methods. CROWDLAB weighs each annotator and the model by how "
-        "well they agree with the others; Dawid-Skene estimates how each annotator confuses the classes.",
+        explanation="One label for each example, by six methods. Dawid-Skene estimates how each annotator confuses the "
+        "classes, and how sure the model may be; CROWDLAB weighs each annotator and the model by how well they agree "
+        "with the others.",
         figures=[Figure("Quality of the majority votes", figure, "Histogram of label quality.")],
-        tables=[Table("Methods", rows, shares=[name for name in ("unlike_majority_vote", "accuracy") if name in rows])],
+        tables=[
+            Table(
+                "Methods",
+                rows,
+                shares=[name for name in ("agrees_with_leading", "unlike_majority_vote", "accuracy") if name in rows],
+            )
+        ],
         notes=notes,
     )
 
@@ -180,10 +189,18 @@ def _list_examples(
     is_preference: bool,
 ) -> Section:
     n_issues = int(label_issues["is_label_issue"].sum())
-    columns = ["row_id", *titles, "given_label", "suggested_label", "label_quality", "annotator_agreement"]
+    columns = [
+        "row_id",
+        *titles,
+        "given_label",
+        "suggested_label",
+        "crowdlab_label",
+        "label_quality",
+        "annotator_agreement",
+    ]
     table = label_issues.sort_values("rank").head(TOP_ROWS)
     table = table.join(_write_votes(label_quality[label_quality["example"].isin(table["row_id"])]), on="row_id")
-    meaning = "Given is the majority vote, suggested is CROWDLAB's consensus; they are worst first."
+    meaning = "Given is the majority vote, suggested is the leading consensus; they are worst first."
     if is_preference:
         meaning += " Labels are tastes here: a low quality says that people differ, not that someone is wrong."
     return Section(
@@ -283,7 +300,7 @@ def _describe_agreement(agreement: Mapping[str, float | None], dataset: Dataset,
         tiles.append(
             Tile("Ordinal agreement", _write_alpha(agreement["ordinal_agreement"]), "near classes count as near")
         )
-        notes.append(f"The classes have an order ({' < '.join(dataset.class_names)}); CROWDLAB does not know it.")
+        notes.append(f"The classes have an order ({' < '.join(dataset.class_names)}); the consensus does not know it.")
     if is_preference:
         notes.append(
             "These labels are preferences. There is no true class: the consensus is the typical taste, and annotators "

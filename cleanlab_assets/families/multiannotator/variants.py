@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,14 @@ import numpy as np
 from pydantic import Field
 
 from cleanlab_assets.families.family import FamilyVariants, FittedModel
-from cleanlab_assets.families.multiannotator.annotations import annotations_of
-from cleanlab_assets.families.multiannotator.crowdlab import build_consensus, find_consensus_issues, score_labels
+from cleanlab_assets.families.multiannotator.annotations import annotations_of, to_label_matrix
+from cleanlab_assets.families.multiannotator.consensus import build_consensus, find_consensus_issues, score_labels
+from cleanlab_assets.families.multiannotator.dawid_skene import estimate_dawid_skene
+from cleanlab_assets.families.multiannotator.model import has_model
 from cleanlab_assets.families.tables import variants as tables
-from cleanlab_assets.families.tables.settings import ClassVariantSettings
+from cleanlab_assets.families.tables.settings import ClassMetric, ClassVariantSettings
 from cleanlab_assets.families.tables.variants import AuditedTable, compare_class_variants
-from cleanlab_assets.methods.class_codes import encode_labels
+from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_metrics import LOWER_IS_BETTER, METRICS, ScoredPredictions
 from cleanlab_assets.methods.class_predictions import (
     predict_out_of_sample,
@@ -36,11 +39,11 @@ if TYPE_CHECKING:
 def choose_training_labels(label_issues: pd.DataFrame, *, prune_fraction: float, seed: int) -> dict[str, Variant]:
     """Decide for every variant but the baseline, the majority votes, which examples it trains on, with which labels.
 
-    ``crowdlab`` and ``dawid_skene`` take the consensus of these methods; ``pruned`` removes the examples whose vote is
-    worst, and ``random_removal`` as many random ones.
+    ``leading_consensus`` and ``crowdlab`` take the consensus of the leading method and of CROWDLAB; ``pruned`` removes
+    the examples whose vote is worst, and ``random_removal`` as many random ones.
 
     Args:
-        label_issues: label issues of all train rows, with ``dawid_skene_label``.
+        label_issues: label issues of all train rows, with ``crowdlab_label``.
         prune_fraction: share of the rows to prune, from 0 to 1.
         seed: seed of the random removal.
     """
@@ -50,25 +53,32 @@ def choose_training_labels(label_issues: pd.DataFrame, *, prune_fraction: float,
         everything, label_issues["rank"].to_numpy(), prune_fraction=prune_fraction, seed=seed
     )
     return {
-        "crowdlab": Variant(keep=everything, labels=encode_labels(label_issues["suggested_label"])),
-        "dawid_skene": Variant(keep=everything, labels=encode_labels(label_issues["dawid_skene_label"])),
+        "leading_consensus": Variant(keep=everything, labels=encode_labels(label_issues["suggested_label"])),
+        "crowdlab": Variant(keep=everything, labels=encode_labels(label_issues["crowdlab_label"])),
         "pruned": Variant(keep=without_worst, labels=votes),
         "random_removal": Variant(keep=without_random, labels=votes, is_control=True),
     }
 
 
 def compare_consensus_variants(
-    audited: AuditedTable, annotations: pd.DataFrame, out_of_sample: np.ndarray, *, settings: ComparisonSettings
+    audited: AuditedTable,
+    annotations: pd.DataFrame,
+    out_of_sample: np.ndarray,
+    *,
+    has_model: bool,
+    settings: ComparisonSettings,
 ) -> VariantComparison:
     """Compare the variants with the majority vote, see ``compare_table_variants``.
 
-    The variant is chosen on the first fold of the train rows, by their majority votes: the truth is only looked at to
-    measure how the variants do.
+    The variant is chosen on the first fold of the train rows: the truth is only looked at to measure how the variants
+    do. This fold is judged by the consensus of the annotators alone, which is right more often than the votes and knows
+    no model's opinion: docs/benchmarks.md (j).
 
     Args:
         audited: the audited examples; test rows are judged by the truth where it is known, else by the majority vote.
         annotations: the annotations of the train rows.
         out_of_sample: predicted probabilities of the train rows, shape (n_train, n_classes).
+        has_model: whether the model looks at features, see ``choose_leading_method``.
         settings: how variants are compared.
     """
     names, features = list(audited.train["given_label"].cat.categories), audited.features
@@ -78,14 +88,17 @@ def compare_consensus_variants(
         votes = encode_labels(rows["given_label"])
         predicted = predict_out_of_sample(rows[features], votes, folds, n_classes=len(names), build=audited.build)
         predictions = to_predictions_table(rows, predicted.probabilities, names)
-        quality = score_labels(predictions, annotations).table
+        quality = score_labels(predictions, annotations, has_model=has_model).table
         consensus = build_consensus(predictions, annotations, quality)
         return clean(find_consensus_issues(predictions, quality, consensus, rows[features]))
 
+    labels = to_label_matrix(annotations, audited.train["row_id"])
+    by_annotators = estimate_dawid_skene(labels, n_classes=len(names)).consensus
+    judged = audited.train.assign(given_label=decode_labels(by_annotators, audited.train["given_label"]))
     return compare_class_variants(
         audited,
         settings,
-        choose_on=audited.hold_out_first_fold(audit_and_clean, out_of_sample),
+        choose_on=replace(audited.hold_out_first_fold(audit_and_clean, out_of_sample), judges=judged),
         metrics=METRICS,
         clean=clean,
         score=ScoredPredictions,
@@ -96,6 +109,10 @@ class VariantComparisonSettings(ClassVariantSettings):
     """The experiment that shows whether a better consensus helps a model."""
 
     prune_fraction: float = Field(0.02, ge=0.0, le=0.2, description="Share of the train examples pruned.")
+    # Probabilities of a model that learnt wrong votes fit such votes best, which metrics of probabilities reward.
+    primary_metric: ClassMetric = Field(
+        "accuracy", description="Metric of the verdict and of the choice of the final model."
+    )
 
 
 def compare(
@@ -108,14 +125,15 @@ def compare(
 ) -> VariantComparison:
     """Does a better consensus help? Models trained on each consensus against majority votes, on untouched test rows.
 
-    Variants: majority vote (baseline), CROWDLAB, Dawid-Skene, the worst votes pruned, and as many random rows removed.
-    Test rows are judged by the truth where it is known, else by their majority vote.
+    Variants: majority vote (baseline), the leading consensus, CROWDLAB, the worst votes pruned, and as many random rows
+    removed. Test rows are judged by the truth where it is known, else by their majority vote.
     """
     audited = AuditedTable.of(context, training_set, predictions, label_issues)
     return compare_consensus_variants(
         audited,
         annotations_of(annotations.value, audited.train["row_id"]),
         to_probabilities(predictions.value),
+        has_model=has_model(context),
         settings=settings.of(training_set.facts.seed),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -52,9 +52,12 @@ class DatalabIssuesSettings(Settings):
     issue_types: list[str] | None = Field(None, description="Datalab issue types; all of the family if absent.")
 
 
+ClassMetric: TypeAlias = Literal["roc_auc", "accuracy", "macro_f1", "weighted_f1", "weighted_precision", "log_loss"]
+
+
 class ClassVariantSettings(VariantComparisonSettings):
     """The experiment that shows whether cleaning helps a classifier, and the metric that decides."""
 
-    primary_metric: Literal["roc_auc", "accuracy", "macro_f1", "weighted_f1", "weighted_precision", "log_loss"] = Field(
+    primary_metric: ClassMetric = Field(
         "roc_auc", description="Metric of the verdict and of the choice of the final model."
     )

@@ -17,7 +17,7 @@ from cleanlab_assets.families.multiannotator.annotations import (
     select_annotations,
     vote_by_majority,
 )
-from cleanlab_assets.families.multiannotator.crowdlab import (
+from cleanlab_assets.families.multiannotator.consensus import (
     build_annotator_quality,
     build_consensus,
     find_consensus_issues,
@@ -102,7 +102,7 @@ def test_a_tie_goes_to_the_class_that_is_given_more_often() -> None:
 def test_dawid_skene_sees_through_an_annotator_who_swaps_two_classes() -> None:
     labels, truth = _simulate([0.9, 0.85, 0.8, 0.8], n_examples=800, n_classes=3, seed=1)
     with_swapper = np.column_stack([labels, np.array([1, 0, 2])[truth]])
-    right = (estimate_dawid_skene(with_swapper, n_classes=3).argmax(axis=1) == truth).mean()
+    right = (estimate_dawid_skene(with_swapper, n_classes=3).consensus == truth).mean()
     vote = (vote_by_majority(with_swapper, n_classes=3) == truth).mean()
     assert right > vote + 0.05
 
@@ -110,7 +110,7 @@ def test_dawid_skene_sees_through_an_annotator_who_swaps_two_classes() -> None:
 def test_dawid_skene_returns_probabilities_and_refuses_foreign_codes() -> None:
     labels, _ = _simulate([0.9, 0.6], n_examples=50, n_classes=2, seed=2)
     found = estimate_dawid_skene(labels, n_classes=2)
-    np.testing.assert_allclose(found.sum(axis=1), 1)
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
     with pytest.raises(ValueError, match="expected codes from 0 to 1"):
         estimate_dawid_skene(labels + 2, n_classes=2)
 
@@ -155,41 +155,47 @@ def test_labels_are_counted_by_the_file_that_their_row_id_names() -> None:
     assert found == {"labels.csv": 2, "new_labels_b.csv": 1, "digits.csv.gz": 1}
 
 
+def audit_panel(
+    labels: np.ndarray, probabilities: np.ndarray, names: tuple[str, ...]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predictions and annotations of examples that each have a label."""
+    example, annotator = np.nonzero(labels >= 0)
+    annotations = pd.DataFrame(
+        {
+            "row_id": [f"labels.csv:{line}" for line in range(2, len(example) + 2)],
+            "example": [f"e{number}" for number in example],
+            "annotator": pd.Categorical([f"w{number:02d}" for number in annotator]),
+            "given_label": pd.Categorical(np.array(names)[labels[example, annotator]], categories=list(names)),
+        }
+    )
+    given = pd.Categorical(np.array(names)[vote_by_majority(labels, n_classes=len(names))], categories=list(names))
+    row_ids = [f"e{number}" for number in range(len(labels))]
+    rows = pd.DataFrame({"row_id": row_ids, "split": name_splits(len(labels)), "given_label": given})
+    return to_predictions_table(rows, probabilities, names), annotations
+
+
 @pytest.fixture
 def labelled() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predictions and annotations of 60 examples, of whose three annotators the last one answers at random."""
     rng = np.random.default_rng(0)
     truth = np.arange(60) % 2
     labels = np.column_stack([truth, np.where(rng.random(60) < 0.9, truth, 1 - truth), rng.integers(2, size=60)])
-    examples = [f"e{number}" for number in range(60)]
-    annotations = pd.DataFrame(
-        {
-            "row_id": [f"labels.csv:{line}" for line in range(2, 182)],
-            "example": np.repeat(examples, 3),
-            "annotator": pd.Categorical(["x", "y", "z"] * 60),
-            "given_label": pd.Categorical(np.array(CLASSES)[labels.ravel()], categories=list(CLASSES)),
-        }
-    )
-    votes = vote_by_majority(labels, n_classes=2)
-    given = pd.Categorical(np.array(CLASSES)[votes], categories=list(CLASSES))
-    rows = pd.DataFrame({"row_id": examples, "split": name_splits(len(examples)), "given_label": given})
-    probabilities = np.where(truth[:, None] == [0, 1], 0.85, 0.15)
-    return to_predictions_table(rows, probabilities, CLASSES), annotations
+    return audit_panel(labels, np.where(truth[:, None] == [0, 1], 0.85, 0.15), CLASSES)
 
 
 def test_labels_are_flagged_that_are_unlike_the_consensus(labelled: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    table = score_labels(*labelled).table
+    table = score_labels(*labelled, has_model=True).table
 
     assert (table["is_label_issue"] == (table["given_label"] != table["suggested_label"])).all()
     assert 0.1 < table["is_label_issue"].mean() < 0.4
-    assert table.loc[table["annotator"] == "z", "is_label_issue"].mean() > 0.3
+    assert table.loc[table["annotator"] == "w02", "is_label_issue"].mean() > 0.3
 
 
 def test_the_quality_of_a_vote_is_that_of_the_labels_that_agree_with_it(
     labelled: tuple[pd.DataFrame, pd.DataFrame],
 ) -> None:
     predictions, annotations = labelled
-    quality = score_labels(predictions, annotations).table
+    quality = score_labels(predictions, annotations, has_model=True).table
     consensus = build_consensus(predictions, annotations, quality)
 
     issues = find_consensus_issues(predictions, quality, consensus, predictions[["row_id"]].rename(columns=str.upper))
@@ -200,17 +206,79 @@ def test_the_quality_of_a_vote_is_that_of_the_labels_that_agree_with_it(
     assert (quality.groupby("example")["label_quality"].min().loc[issues["row_id"]] < expected.to_numpy()).any()
 
 
-def test_annotators_of_equal_quality_are_ranked_by_their_agreement() -> None:
-    figures = pd.DataFrame(
+@pytest.mark.parametrize(("has_model", "method"), [(True, "dawid_skene_with_model"), (False, "dawid_skene")])
+def test_labels_flags_and_quality_follow_from_the_leading_method(
+    labelled: tuple[pd.DataFrame, pd.DataFrame], *, has_model: bool, method: str
+) -> None:
+    predictions, annotations = labelled
+    scored = score_labels(predictions, annotations, has_model=has_model)
+    consensus = build_consensus(predictions, annotations, scored.table)
+    issues = find_consensus_issues(
+        predictions, scored.table, consensus, predictions[["row_id"]].rename(columns=str.upper)
+    )
+
+    assert scored.leading_method == method
+    assert consensus["consensus_label"].tolist() == consensus[f"{method}_label"].tolist()
+    assert (consensus["consensus_quality"] >= 0.5).all(), "the likelier one of two classes"
+    assert issues["suggested_label"].tolist() == consensus["consensus_label"].tolist()
+    assert (issues["is_label_issue"] == (issues["label_quality"] < 0.5)).all()
+    assert issues.sort_values("rank")["label_quality"].is_monotonic_increasing
+    flagged = scored.table["is_label_issue"]
+    assert scored.table.loc[flagged, "label_quality"].max() <= scored.table.loc[~flagged, "label_quality"].min()
+
+
+def test_the_quality_of_an_annotator_is_the_expected_share_of_right_labels_and_lies_in_its_interval() -> None:
+    figures = pd.DataFrame({"annotator": ["x", "y"], "crowdlab_quality": [0.5, 0.6], "crowdlab_weight": [0.3, 0.4]})
+    labels = pd.DataFrame(
         {
-            "annotator": ["x", "y", "z"],
-            "annotator_quality": [0.5, 0.5, 0.4],
-            "agreement_with_consensus": [0.9, 0.6, 0.95],
-            "worst_class": "cat",
-            "weight": 0.3,
+            "annotator": ["x"] * 40 + ["y"] * 2,
+            "example": [f"e{number}" for number in range(42)],
+            "given_label": ["cat"] * 20 + ["dog"] * 22,
+            "label_quality": np.array([0.25] * 20 + [1.0] * 22, dtype=np.float32),
+            "is_label_issue": [True] * 20 + [False] * 22,
         }
     )
-    labels = pd.DataFrame({"annotator": ["x", "y", "z"]})
+    truth = dict.fromkeys(labels["example"], "dog")
+
+    found = build_annotator_quality(figures, labels, truth).set_index("annotator")
+
+    assert found.index.tolist() == ["x", "y"]
+    assert found["annotator_quality"].tolist() == pytest.approx([(20 * 0.25 + 20) / 40, 1.0])
+    assert found["n_labels"].tolist() == [40, 2]
+    assert found["worst_class"].tolist() == ["cat", "dog"]
+    assert found["agreement_with_consensus"].tolist() == found["true_accuracy"].tolist() == [0.5, 1.0]
+    assert found["crowdlab_quality"].tolist() == [0.5, 0.6]
+    low, high = found["quality_low"].tolist(), found["quality_high"].tolist()
+    assert 0.4 < low[0] < 0.625 < high[0] < 0.8
+    assert low[1] < 0.4, "two labels say little"
+    assert high[1] == 1
+
+
+def test_intervals_of_annotators_of_few_labels_cover_their_accuracy() -> None:
+    rng = np.random.default_rng(4)
+    accuracy, truth = rng.uniform(0.5, 0.95, 60), rng.integers(3, size=900)
+    others = (truth[:, None] + rng.integers(1, 3, size=(900, 60))) % 3
+    labels = np.where(rng.random((900, 60)) < accuracy, truth[:, None], others)
+    labels = np.where(rng.random((900, 60)) < 0.08, labels, -1)
+    labels = labels[(labels >= 0).any(axis=1)]
+    panel = audit_panel(labels, np.full((len(labels), 3), 1 / 3), ("a", "b", "c"))
+    scored = score_labels(*panel, has_model=False)
+    found = build_annotator_quality(scored.annotators, scored.table)
+    skill = found["annotator"].str[1:].astype(int).map(pd.Series(accuracy))
+    assert skill.between(found["quality_low"], found["quality_high"]).mean() > 0.85
+    assert (found["quality_high"] - found["quality_low"]).max() < 0.35
+
+
+def test_annotators_of_equal_quality_are_ranked_by_crowdlabs() -> None:
+    figures = pd.DataFrame({"annotator": ["x", "y", "z"], "crowdlab_quality": [0.9, 0.6, 0.95], "crowdlab_weight": 0.3})
+    labels = pd.DataFrame(
+        {
+            "annotator": ["x", "y", "z"],
+            "given_label": ["cat"] * 3,
+            "label_quality": np.array([0.5, 0.5, 0.25], dtype=np.float32),
+            "is_label_issue": [False, False, True],
+        }
+    )
     assert build_annotator_quality(figures, labels)["annotator"].tolist() == ["z", "y", "x"]
 
 

@@ -102,7 +102,9 @@ def test_the_audit_finds_what_was_planted_in_a_panel_that_is_mostly_right() -> N
     def build() -> LogisticRegression:
         return LogisticRegression(max_iter=500)
 
-    power = plant_and_audit_annotations(train, annotations, features=["x"], build=build, fraction=0.1, seed=3)
+    power = plant_and_audit_annotations(
+        train, annotations, features=["x"], build=build, has_model=True, fraction=0.1, seed=3
+    )
 
     right = (annotations["given_label"].astype(str) == annotations["example"].map(reference)).sum()
     assert power.n_planted == round(0.1 * right)

@@ -11,7 +11,15 @@ from cleanlab_assets_tests.drawn import draw_axes, legend_of, line_of, points_of
 def make_annotators(n: int) -> pd.DataFrame:
     quality = np.linspace(0.25, 0.75, n)
     names = [f"annotator {number}" for number in range(n)]
-    return pd.DataFrame({"annotator": names, "annotator_quality": quality, "agreement_with_consensus": quality + 0.25})
+    return pd.DataFrame(
+        {
+            "annotator": names,
+            "annotator_quality": quality,
+            "quality_low": quality / 2,
+            "quality_high": (1 + quality) / 2,
+            "agreement_with_consensus": quality + 0.25,
+        }
+    )
 
 
 def test_quality_and_agreement_of_each_annotator_are_dots_worst_first() -> None:

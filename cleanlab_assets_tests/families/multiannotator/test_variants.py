@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cleanlab_assets.families.multiannotator.annotations import put_votes
-from cleanlab_assets.families.multiannotator.crowdlab import build_consensus, find_consensus_issues, score_labels
+from cleanlab_assets.families.multiannotator.annotations import put_votes, to_label_matrix
+from cleanlab_assets.families.multiannotator.consensus import build_consensus, find_consensus_issues, score_labels
+from cleanlab_assets.families.multiannotator.dawid_skene import estimate_dawid_skene
 from cleanlab_assets.families.multiannotator.variants import choose_training_labels, compare_consensus_variants
 from cleanlab_assets.families.tables.variants import AuditedTable
 from cleanlab_assets.methods.class_codes import encode_labels
@@ -47,7 +48,7 @@ class Audited:
             train=self.train, test=self.test, label_issues=self.issues, features=self.features, build=self.build
         )
         return compare_consensus_variants(
-            table, self.annotations, self.out_of_sample, settings=replace(SETTINGS, **changed)
+            table, self.annotations, self.out_of_sample, has_model=True, settings=replace(SETTINGS, **changed)
         )
 
 
@@ -71,7 +72,7 @@ def audited() -> Audited:
     votes, folds = encode_labels(train["given_label"]), train["fold"].to_numpy()
     predicted = predict_out_of_sample(train[features], votes, folds, n_classes=len(names), build=build).probabilities
     predictions = to_predictions_table(train, predicted, names)
-    quality = score_labels(predictions, annotations).table
+    quality = score_labels(predictions, annotations, has_model=True).table
     consensus = build_consensus(predictions, annotations, quality)
     issues = find_consensus_issues(predictions, quality, consensus, train[features])
     test = rows[N_TRAIN:].reset_index(drop=True)
@@ -88,17 +89,17 @@ def test_variants_take_the_labels_of_each_method_or_leave_out_the_worst_votes() 
         {
             "given_label": pd.Categorical(["a", "a", "b", "b"]),
             "suggested_label": pd.Categorical(["a", "b", "b", "b"]),
-            "dawid_skene_label": pd.Categorical(["b", "a", "b", "b"]),
+            "crowdlab_label": pd.Categorical(["b", "a", "b", "b"]),
             "rank": [3, 1, 4, 2],
         }
     )
 
     variants = choose_training_labels(issues, prune_fraction=0.5, seed=0)
 
-    assert variants["crowdlab"].labels.tolist() == [0, 1, 1, 1]
-    assert variants["dawid_skene"].labels.tolist() == [1, 0, 1, 1]
+    assert variants["leading_consensus"].labels.tolist() == [0, 1, 1, 1]
+    assert variants["crowdlab"].labels.tolist() == [1, 0, 1, 1]
+    assert variants["leading_consensus"].keep.all()
     assert variants["crowdlab"].keep.all()
-    assert variants["dawid_skene"].keep.all()
     assert variants["pruned"].keep.tolist() == [True, False, True, False]
     assert variants["pruned"].labels.tolist() == variants["random_removal"].labels.tolist() == [0, 0, 1, 1]
     assert variants["random_removal"].keep.sum() == 2
@@ -112,9 +113,9 @@ def test_a_better_consensus_is_shown_to_help_and_random_removal_is_not(
     right_consensus = (encode_labels(audited.issues["suggested_label"]) == audited.truth).mean()
     assert right_consensus > right_votes + 0.1, "the data are as this test means them to be"
 
-    baseline, crowdlab = comparison.result("baseline"), comparison.result("crowdlab")
-    assert crowdlab.verdict == "improves"
-    assert crowdlab.metrics["accuracy"] > baseline.metrics["accuracy"]
+    baseline, leading = comparison.result("baseline"), comparison.result("leading_consensus")
+    assert leading.verdict == "improves"
+    assert leading.metrics["accuracy"] > baseline.metrics["accuracy"]
     assert comparison.result("random_removal").verdict != "improves"
     assert (baseline.verdict, baseline.n_train, baseline.relabelled_rows) == (None, N_TRAIN, {})
 
@@ -122,7 +123,7 @@ def test_a_better_consensus_is_shown_to_help_and_random_removal_is_not(
 def test_changed_examples_are_named_with_the_label_of_the_method(
     audited: Audited, comparison: VariantComparison
 ) -> None:
-    for name, column in (("crowdlab", "suggested_label"), ("dawid_skene", "dawid_skene_label")):
+    for name, column in (("leading_consensus", "suggested_label"), ("crowdlab", "crowdlab_label")):
         is_changed = audited.issues[column].astype(str) != audited.issues["given_label"].astype(str)
         changed = audited.issues[is_changed]
         assert comparison.result(name).relabelled_rows == dict(zip(changed["row_id"], changed[column], strict=True))
@@ -133,12 +134,13 @@ def test_changed_examples_are_named_with_the_label_of_the_method(
 
 
 @pytest.mark.slow
-def test_the_variant_is_chosen_by_the_votes_of_the_first_fold_and_never_by_the_truth(
+def test_the_variant_is_chosen_by_the_annotators_on_the_first_fold_and_never_by_the_truth(
     audited: Audited, comparison: VariantComparison
 ) -> None:
     first = (audited.train["fold"] == 0).to_numpy()
-    votes = encode_labels(audited.train["given_label"])
-    right = audited.out_of_sample[first].argmax(axis=1) == votes[first]
+    labels = to_label_matrix(audited.annotations, audited.train["row_id"])
+    judges = estimate_dawid_skene(labels, n_classes=10).consensus
+    right = audited.out_of_sample[first].argmax(axis=1) == judges[first]
     assert comparison.result("baseline").validation_score == pytest.approx(right.mean())
     assert comparison.result("random_removal").validation_score is None
 
