@@ -20,7 +20,11 @@ from cleanlab_assets.families.images.variants import (
 from cleanlab_assets.families.object_detection.box_quality import correct_boxes, find_box_issues
 from cleanlab_assets.families.object_detection.calibration import calibrate_scores_out_of_fold
 from cleanlab_assets.families.object_detection.metrics import METRICS, ScoredDetections
-from cleanlab_assets.families.object_detection.predictions import predict_boxes_out_of_sample, read_predictions_table
+from cleanlab_assets.families.object_detection.predictions import (
+    cut_to_pictures,
+    predict_boxes_out_of_sample,
+    read_predictions_table,
+)
 from cleanlab_assets.families.object_detection.training_set import read_boxed_images
 from cleanlab_assets.methods.training_set import train_rows
 
@@ -45,6 +49,7 @@ def compare_detection_variants(
 
     def audit(others: Sequence[AnnotatedImage], inner: np.ndarray) -> Corrections:
         predicted = predict_boxes_out_of_sample(others, inner, build=audited.build).predictions
+        predicted, _ = cut_to_pictures(others, predicted)
         found = find_box_issues(others, calibrate_scores_out_of_fold(others, predicted, inner))
         return suggest_boxes(others, found.table, found.boxes)
 
@@ -52,7 +57,7 @@ def compare_detection_variants(
         audited,
         settings,
         metrics=METRICS,
-        score=ScoredDetections,
+        score=lambda items, predicted: ScoredDetections(items, cut_to_pictures(items, predicted)[0]),
         out_of_sample=lambda mask: list(compress(out_of_sample, mask)),
         audit=audit,
     )
