@@ -81,8 +81,7 @@ def test_objects_too_large_or_small_are_found_where_classes_are_confused(scenes:
     )
 
     for kind in ("dilated_object", "eroded_object"):
-        chance = found.loc[kind, "chance"]
-        assert by_cleanlab.loc[kind, "average_precision"] < 5 * chance < found.loc[kind, "average_precision"]
+        assert by_cleanlab["average_precision"][kind] < 5 * found["chance"][kind] < found["average_precision"][kind]
 
 
 def choose(scenes: list[AnnotatedImage], predictions: list[bytes]) -> ScoreChoice:
