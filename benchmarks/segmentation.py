@@ -48,7 +48,8 @@ def main() -> None:
     is_planted = kinds.notna().to_numpy()
     flags = issues.table["is_label_issue"].to_numpy(dtype=bool)
     scores = {
-        "cleanlab's softmin, temperature 0.1 (what ranks)": issues.table["label_quality"],
+        "how clearly the model contradicts the mask (what ranks)": issues.table["contradiction_quality"],
+        "cleanlab's softmin, temperature 0.1": issues.table["softmin_quality"],
         "share of pixel issues": 1 - issues.table["issue_share"],
         "largest region of pixel issues": -issues.pixels["region_pixels"],
         "worst object: soft overlap with what is predicted": issues.table["object_quality"],
@@ -59,7 +60,7 @@ def main() -> None:
         rows.append([name, f"{measured.average_precision:.3f}", f"{measured.auroc:.3f}", ""])
     quality = issues.table["label_quality"].to_numpy(dtype=np.float64)
     for power in score_detection_power_by_kind(quality, flags, kinds):
-        name = f"softmin, {power.kind} ({power.n_planted}; chance {power.chance:.3f})"
+        name = f"what ranks, {power.kind} ({power.n_planted}; chance {power.chance:.3f})"
         rows.append([name, f"{power.average_precision:.3f}", f"{power.auroc:.3f}", f"{power.recall:.2f}"])
     flagged = score_detection_power(quality, flags, is_planted)
     notes = (

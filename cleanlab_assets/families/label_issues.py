@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cleanlab_assets.methods.detection_power import PlantedDetection, TruthDetection
+    from cleanlab_assets.methods.score_choice import ScoreChoice
     from cleanlab_assets.methods.shown import Shown
 
 WORST_COLUMNS = ("rank", "row_id", OWN_ID, "split", "given_label", "suggested_label", "label_quality", "is_label_issue")
@@ -63,6 +64,7 @@ def store_label_issues(
             "flagged_by_split": say_by_split(count_by_split(table)),
             **({} if facts.estimated_errors is None else {"estimated_errors": facts.estimated_errors}),
             "flag_rule": facts.flag_rule,
+            **({} if facts.ranked_by is None else show_ranking(facts.ranked_by)),
             "worst_rows": TableView.worst(table, [name for name in columns if name in table]),
             "notes": Notes(facts.notes),
             **show(table),
@@ -71,6 +73,13 @@ def store_label_issues(
         return shown if facts.planted is None else shown | show_planted(facts.planted)
 
     return Result(value=table, facts=facts, show=show_all)
+
+
+def show_ranking(ranked_by: ScoreChoice) -> dict[str, Shown]:
+    """Show which score ranks, and how well each finds planted errors."""
+    if not ranked_by.figures:
+        return {"ranked_by": f"{ranked_by.chosen}; {ranked_by.note}"}
+    return {"ranked_by": ranked_by.chosen, "scores": TableView.whole(ranked_by.to_table())}
 
 
 def show_truth(found: TruthDetection) -> dict[str, Shown]:

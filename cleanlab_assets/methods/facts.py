@@ -9,6 +9,7 @@ from pydantic import Field
 from cleanlab_assets.methods.calibration import ReliabilityCurve
 from cleanlab_assets.methods.detection_power import PlantedDetection, TruthDetection
 from cleanlab_assets.methods.result import Facts
+from cleanlab_assets.methods.score_choice import ScoreChoice
 
 
 class TrainingSetFacts(Facts):
@@ -48,7 +49,8 @@ class LabelIssuesFacts(Facts):
     ``flag_rule`` says in words how rows are flagged; ``estimated_errors`` estimates the number of label errors among
     the train rows, None where the family has no estimate; ``planted`` says how well planted errors were found, None
     without any; ``by_truth`` how well wrong labels were found where the source states true ones, None where it states
-    none; ``looks_in_sample`` is that of the predictions.
+    none; ``looks_in_sample`` is that of the predictions; ``ranked_by`` says which of several scores ranks, None where
+    there is one.
     """
 
     seed: int
@@ -59,3 +61,4 @@ class LabelIssuesFacts(Facts):
     planted: PlantedDetection | None = None
     by_truth: TruthDetection | None = None
     looks_in_sample: str = ""
+    ranked_by: ScoreChoice | None = None

@@ -117,6 +117,12 @@ def _build_tagger(context: BuildContext) -> Pipeline:
     return to_pipeline(estimator, FunctionTransformer(to_context_features))
 
 
+def _build_crf(context: BuildContext) -> Pipeline:
+    from cleanlab_assets.models.tagging.crf_tagger import CRFTagger
+
+    return to_pipeline(CRFTagger(random_state=context.seed))
+
+
 def _build_ridge(context: BuildContext) -> Pipeline:
     from sklearn.linear_model import Ridge
 
@@ -146,6 +152,12 @@ _FOREST_TYPES = frozenset({"sklearn.tree._tree.Tree"})
 _boost_classes = _boost("HistGradientBoostingClassifier")
 
 MODELS = (
+    Model(
+        name="crf",
+        description="Linear model of a word's context and of which tags follow each other: as fast, and stronger.",
+        builders={"token_classification": _build_crf},
+        trusted_types=frozenset({"cleanlab_assets.models.tagging.crf_tagger.CRFTagger"}),
+    ),
     Model(
         name="annotators_only",
         description="No model: predicts how frequent the classes are, so that the annotators' agreement alone decides.",

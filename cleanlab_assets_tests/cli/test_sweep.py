@@ -158,7 +158,7 @@ def test_tagged_sentences_are_swept_with_a_sample_of_them(home: Home) -> None:
     options = ("--max-rows", "150", "--planted-errors", "0.1", "--folds", "2", "--no-prune")
     printed = home.run("sweep", "grammar_sentences", *options)
     assert printed.exit_code == ExitCode.FINE, printed.output
-    for model in ("bilstm", "logistic_regression"):
+    for model in ("bilstm", "crf", "logistic_regression"):
         assert "kept baseline" in _find_row(printed, model)
     issues = home.artifacts / "token_classification/consensus_issues/grammar_sentences.parquet"
     rows = pd.read_parquet(home.artifacts / "token_classification/training_set/grammar_sentences.parquet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,16 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes
+from cleanlab_assets.datasets.images import make_image_table
 from cleanlab_assets.families.images.checks import no_equal_images_across_splits
+from cleanlab_assets.families.images.steps import ImagesTrainingSetFacts
 from cleanlab_assets.families.multilabel import checks as multilabel
 from cleanlab_assets.families.object_detection.checks import boxes_are_valid
-from cleanlab_assets.families.object_detection.predictions import to_predictions_table as to_box_table
+from cleanlab_assets.families.object_detection.predictions import predictions as box_predictions
 from cleanlab_assets.families.regression.checks import values_are_valid
 from cleanlab_assets.families.segmentation import checks as segmentation
 from cleanlab_assets.families.segmentation.predictions import pack_probabilities
+from cleanlab_assets.families.settings import PredictionsSettings
 from cleanlab_assets.families.standard_checks import each_row_predicted_once
 from cleanlab_assets.families.step import StepContext
 from cleanlab_assets.families.tables.checks import no_row_in_both_splits, probabilities_are_valid
@@ -27,6 +31,9 @@ from cleanlab_assets_tests.datasets.known_scenes import make_scenes
 from cleanlab_assets_tests.known_data import make_dataset
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cleanlab_assets.datasets.images import AnnotatedImage
     from cleanlab_assets.families.step import Check, CheckResult
 
 CONTEXT = StepContext(family="toy", dataset=make_dataset([], ["x", "y"]), data_dir=Path())
@@ -151,19 +158,37 @@ def test_predicted_boxes_have_an_area_inside_their_image(box: tuple[float, ...],
     assert invalid_rows(found) == ([] if is_valid else ["other"])
 
 
-def test_boxes_that_a_detector_stores_are_valid() -> None:
-    scenes = make_scenes(3)
-    predicted = [
-        ScoredBoxes(
-            boxes=scene.boxes, codes=np.zeros(len(scene.boxes), dtype=np.int64), scores=np.ones(len(scene.boxes))
-        )
-        for scene in scenes
+class CarelessDetector:
+    """Predicts the given boxes, and in each picture one of no width and one outside of it."""
+
+    def fit(self, _: Sequence[AnnotatedImage]) -> CarelessDetector:
+        return self
+
+    def predict(self, images: Sequence[AnnotatedImage]) -> list[ScoredBoxes]:
+        found = []
+        for image in images:
+            boxes = np.vstack([image.boxes, [[5, 5, 5, 9], [image.width + 5, 5, image.width + 9, 9]]])
+            scores = np.append(np.full(len(image.boxes), 0.9), [0.0005, 0.4])
+            found.append(ScoredBoxes(boxes=boxes, codes=np.zeros(len(boxes), dtype=np.int64), scores=scores))
+        return found
+
+
+def test_boxes_without_width_or_outside_the_picture_are_counted_and_stop_no_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scenes = make_scenes(4)
+    rows = make_image_table(scenes).assign(split="train", fold=[0, 1, 0, 1], given_label="")
+    training_set = Result(value=rows, facts=ImagesTrainingSetFacts(seed=1, folds=2, notes=[], planted=[]))
+    monkeypatch.setattr(StepContext, "pipeline_factory", lambda *_: CarelessDetector)
+
+    predicted = box_predictions.run(SCENES, PredictionsSettings(), training_set)
+
+    assert predicted.facts.n_dropped_boxes == 8
+    assert "8 predicted boxes" in predicted.facts.notes[0]
+    assert [len(json.loads(text)) for text in predicted.value["predicted_boxes"]] == [
+        len(scene.boxes) for scene in scenes
     ]
-    table = to_box_table(scenes, [""] * 3, predicted)
-    rows = pd.DataFrame([{"row_id": scene.row_id, "width": scene.width, "height": scene.height} for scene in scenes])
-
-    found = judge(boxes_are_valid, SCENES, predictions=table, training_set=rows.assign(split="train"))
-
+    found = judge(boxes_are_valid, SCENES, predictions=predicted.value, training_set=rows)
     assert invalid_rows(found) == []
 
 

@@ -155,6 +155,12 @@ CALLS: dict[str, dict[str, Any]] = {
     },
     "planted_errors.class_pair_confusion": {"encoded": PROBABILITIES, "labels": CODES, "n_classes": 3},
     "telling_features.find_telling_features": {"rows": TABLE, "features": ["x"], "labels": CODES, "seed": 0},
+    "score_choice.choose_score": {
+        "scores": {"usual": NUMBERS, "other": 1 - NUMBERS},
+        "is_planted": FLAGS,
+        "default": "usual",
+        "seed": 0,
+    },
     "variants.remove_worst_and_random": {"is_issue": FLAGS, "rank": NUMBERS, "prune_fraction": 0.1, "seed": 0},
 }
 """A sound call of every function of ``methods`` that takes numbers, labels or features of rows."""

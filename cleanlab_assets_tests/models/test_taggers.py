@@ -11,7 +11,7 @@ from cleanlab_assets.models.encoding import FeatureKinds
 from cleanlab_assets.models.trained_model import TrainedModel
 
 CONTEXT = BuildContext(kinds=FeatureKinds.of(GRAMMAR.columns), n_classes=len(GRAMMAR.class_names), seed=1)
-SMALL = {"bilstm": {"word_size": 24, "letter_size": 8, "hidden_size": 32}, "logistic_regression": {}}
+SMALL = {"bilstm": {"word_size": 24, "letter_size": 8, "hidden_size": 32}, "crf": {}, "logistic_regression": {}}
 every_tagger = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name == "bilstm" else ()) for name in SMALL]
 )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.datasets.dataset import Dataset, Gates
     from cleanlab_assets.datasets.images import AnnotatedImage
+    from cleanlab_assets.methods.score_choice import ScoreChoice
 
 MONTAGE_IMAGES = 12
 TITLES = {
@@ -226,6 +227,7 @@ class ImageAudit:
         facts: How the audit was made, for the last section.
         extra_sections: Further sections, such as that of the image checks.
         full_table: Where the whole tables lie, in words.
+        ranked_by: Which score ranks the images; None where there is one.
     """
 
     dataset: Dataset
@@ -236,6 +238,7 @@ class ImageAudit:
     facts: Mapping[str, object]
     extra_sections: Sequence[Section] = ()
     full_table: str = ""
+    ranked_by: ScoreChoice | None = None
 
     @property
     def n_flagged(self) -> int:
@@ -292,8 +295,30 @@ class ImageAudit:
                 *last_tiles,
             ],
             notes=notes,
-            sections=[*sections, *_describe_detection(detection_by_kind, rest), *self.extra_sections],
+            sections=[
+                *sections,
+                *([] if self.ranked_by is None else [_describe_ranking(self.ranked_by)]),
+                *_describe_detection(detection_by_kind, rest),
+                *self.extra_sections,
+            ],
         )
+
+
+def _describe_ranking(ranked_by: ScoreChoice) -> Section:
+    """Tell which score ranks the images, and why."""
+    table = Table(
+        "Scores",
+        ranked_by.to_table(),
+        "Average precision of errors planted in a copy of the train annotations, and its difference to that of the "
+        "first score, which ranks unless the whole interval of another one's difference lies above zero.",
+    )
+    return Section(
+        key="ranking",
+        title="What ranks the images",
+        explanation=f"Images are ranked by the score {ranked_by.chosen}. {ranked_by.note}".rstrip(),
+        badge=ranked_by.chosen,
+        tables=[table] if ranked_by.figures else [],
+    )
 
 
 def _describe_detection(by_kind: pd.DataFrame, rest: str) -> list[Section]:

@@ -189,4 +189,5 @@ def read_image_audit(
         facts=describe_origin(context, training_set, label_issues),
         extra_sections=[about_images],
         full_table=full_table,
+        ranked_by=label_issues.facts.ranked_by,
     )

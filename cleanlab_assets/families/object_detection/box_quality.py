@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.boxes import SAME_OBJECT_IOU, codes_of, find_overlaps, match_pairs
+from cleanlab_assets.families.images.score_choice import rank_by_score
 from cleanlab_assets.families.object_detection.lean_objectlab import score_with_objectlab
 from cleanlab_assets.methods.ranking import rank_by_quality
 from cleanlab_assets.methods.training_set import judge_beside_train_rows
@@ -42,6 +43,9 @@ LEAST_PROBABILITY = 0.1
 """Probability below which a predicted box is no sign of an overlooked object."""
 FLAG_BELOW = 0.5
 """Box quality below which a box is flagged: more likely wrong than right."""
+WORST_BOX, OBJECTLAB = "worst_box", "objectlab"
+BOX_SCORES = (WORST_BOX, OBJECTLAB)
+"""The scores of an image, each in the column ``<name>_quality``; the first one ranks unless the other is chosen."""
 BOX_COLUMNS = (
     "row_id",
     "box",
@@ -113,7 +117,7 @@ def sum_up_images(
     *,
     is_train: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Sum up the judged boxes of each image, whose quality is that of its worst box.
+    """Sum up the judged boxes of each image; images rank by their worst box, see ``rank_by_score`` for other scores.
 
     Args:
         images: annotated images.
@@ -125,8 +129,8 @@ def sum_up_images(
     Returns:
         One row for each image, in order: ``row_id``, ``given_label`` (the classes of the given boxes),
         ``suggested_label`` (with the flagged boxes corrected), ``label_quality``, ``is_label_issue`` (any box is
-        flagged), ``rank``, ``n_boxes``, for each kind of issue ``n_<kind>``, and ``objectlab_quality``, the score of
-        ``cleanlab.object_detection.rank.get_label_quality_scores`` for comparison.
+        flagged), ``rank``, ``n_boxes``, for each kind of issue ``n_<kind>``, and the scores: ``worst_box_quality``, and
+        ``objectlab_quality``, that of ``cleanlab.object_detection.rank.get_label_quality_scores``.
     """
     flagged = boxes[boxes["is_box_issue"]]
     counts = pd.crosstab(flagged["row_id"], flagged["issue"])
@@ -141,9 +145,7 @@ def sum_up_images(
             "row_id": ids,
             "given_label": [_name_boxes(image) for image in images],
             "suggested_label": [_name_boxes(image) for image in corrected],
-            "label_quality": quality,
             "is_label_issue": np.isin(ids, flagged["row_id"].unique()),
-            "rank": rank_by_quality(quality),
             "n_boxes": [len(image.boxes) for image in images],
         }
     )
@@ -155,9 +157,12 @@ def sum_up_images(
     (objectlab_quality,) = judge_beside_train_rows(
         score, np.ones(len(ids), dtype=bool) if is_train is None else is_train
     )
-    return table.assign(
-        **{f"n_{kind}": counts[kind].to_numpy() for kind in BOX_ISSUE_KINDS}, objectlab_quality=objectlab_quality
+    table = table.assign(
+        **{f"n_{kind}": counts[kind].to_numpy() for kind in BOX_ISSUE_KINDS},
+        worst_box_quality=quality,
+        objectlab_quality=objectlab_quality,
     )
+    return rank_by_score(table, WORST_BOX)
 
 
 def arrange_for_cleanlab(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def boxes_are_valid(
     context: StepContext, predictions: PredictionsTable, training_set: ImagesTrainingSetTable
 ) -> CheckResult:
-    """Predicted boxes are finite, have an area and lie in their image; probabilities are between 0 and 1."""
+    """Stored boxes are finite, have an area and lie in their image; those that a detector predicts else are dropped."""
     table, names = predictions.value, context.dataset.class_names
     sizes = training_set.value.set_index("row_id")[["width", "height"]]
     wrong = []

@@ -1,4 +1,4 @@
-"""How well issues of boxes find planted errors, kind by kind."""
+"""How well issues of boxes find planted errors, kind by kind, and by which score images with errors rank worst."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.boxes import box_iou
+from cleanlab_assets.families.images.score_choice import choose_image_score
 from cleanlab_assets.families.object_detection.box_quality import (
     BADLY_LOCATED,
+    BOX_SCORES,
     EXTRA,
     OVERLOOKED,
     SWAPPED,
+    WORST_BOX,
     find_box_issues,
 )
 from cleanlab_assets.families.object_detection.plant import plant_box_errors
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.datasets.boxes import ScoredBoxes
     from cleanlab_assets.datasets.images import AnnotatedImage
+    from cleanlab_assets.methods.score_choice import ScoreChoice
 
 ISSUE_OF_KIND: Mapping[str, str] = {
     "dropped_box": OVERLOOKED,
@@ -109,6 +113,22 @@ def plant_and_audit_boxes(
     """
     planted, truth = plant_box_errors(images, fraction=fraction, seed=seed)
     return score_box_detection_power(find_box_issues(planted, predictions).boxes, truth)
+
+
+def choose_box_score(images: Sequence[AnnotatedImage], predictions: Sequence[ScoredBoxes], *, seed: int) -> ScoreChoice:
+    """Choose the score that ranks images by errors planted in a copy of their boxes, see ``choose_score``.
+
+    Args:
+        images: train images with their given boxes; errors that these already hold count as right.
+        predictions: out-of-sample predictions of each image.
+        seed: seed of planted errors and resamples.
+    """
+
+    def score(planted: Sequence[AnnotatedImage], _: np.ndarray) -> dict[str, np.ndarray]:
+        table = find_box_issues(planted, predictions).table
+        return {name: table[f"{name}_quality"].to_numpy(dtype=np.float64) for name in BOX_SCORES}
+
+    return choose_image_score(images, plant=plant_box_errors, score=score, default=WORST_BOX, seed=seed)
 
 
 def _lie_on_dropped(unseen: pd.DataFrame, dropped: pd.DataFrame) -> np.ndarray:

@@ -18,16 +18,19 @@ from cleanlab_assets.families.contracts import (
     count,
     filled,
     flag,
+    share,
     text,
 )
+from cleanlab_assets.families.images.score_choice import rank_by_score
 from cleanlab_assets.families.label_issues import store_label_issues
 from cleanlab_assets.families.object_detection.box_quality import (
     BOX_ISSUE_KINDS,
+    BOX_SCORES,
     OVERLOOKED,
     judge_boxes,
     sum_up_images,
 )
-from cleanlab_assets.families.object_detection.detection_power import score_box_detection_power
+from cleanlab_assets.families.object_detection.detection_power import choose_box_score, score_box_detection_power
 from cleanlab_assets.families.object_detection.overlays import draw_worst_images
 from cleanlab_assets.families.object_detection.predictions import read_predictions_table
 from cleanlab_assets.families.object_detection.training_set import read_boxed_images
@@ -126,7 +129,7 @@ def box_issues(
 
 @step(
     "cleanlab",
-    code_version="4",
+    code_version="5",
     facts=LabelIssuesFacts,
     contract=TableContract(
         "BoxLabelIssues",
@@ -137,6 +140,7 @@ def box_issues(
             GIVEN_LABEL,
             *filled("suggested_label"),
             LABEL_QUALITY,
+            *(share(f"{name}_quality") for name in BOX_SCORES),
             IS_LABEL_ISSUE,
             RANK,
             count(f"n_{OVERLOOKED}"),
@@ -151,18 +155,24 @@ def label_issues(
 ) -> LabelIssuesTable:
     """Every image with its split, label quality, flag and rank (1 is the worst), and how many boxes have which issue.
 
-    Lower quality is worse. An image is flagged where one of its boxes is. Test images are judged by the model and the
+    Lower quality is worse: that of the worst box, unless ObjectLab's score is shown to find more errors planted in a
+    copy of the train images. An image is flagged where one of its boxes is. Test images are judged by the model and the
     calibration of the train images, and change nothing of what is found of these.
     """
     names, rows = context.dataset.class_names, audited_rows(training_set.value)
     predicted = read_predictions_table(predictions.value, names)
     images = read_boxed_images(rows, names)
-    table = sum_up_images(images, predicted, box_issues.value, is_train=is_train_row(rows))
+    is_train = is_train_row(rows)
+    table = sum_up_images(images, predicted, box_issues.value, is_train=is_train)
+    n_train = int(is_train.sum())
+    ranked_by = choose_box_score(images[:n_train], predicted[:n_train], seed=training_set.facts.seed)
+    table = rank_by_score(table, ranked_by.chosen)
     table.insert(1, "split", rows["split"])
     facts = LabelIssuesFacts(
         seed=training_set.facts.seed,
         model_parameters=predictions.facts.model_parameters,
         flag_rule=FLAG_RULE,
         notes=[],
+        ranked_by=ranked_by,
     )
     return store_label_issues(table, training_set.value, facts)

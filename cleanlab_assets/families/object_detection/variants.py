@@ -10,6 +10,7 @@ from pydantic import Field
 
 from cleanlab_assets.families.family import FamilyVariants, FittedModel
 from cleanlab_assets.families.images import settings as images_shared
+from cleanlab_assets.families.images.score_choice import rank_by_score
 from cleanlab_assets.families.images.variants import (
     AuditedImages,
     Corrections,
@@ -17,10 +18,14 @@ from cleanlab_assets.families.images.variants import (
     compare_image_variants,
     train_final_network,
 )
-from cleanlab_assets.families.object_detection.box_quality import correct_boxes, find_box_issues
+from cleanlab_assets.families.object_detection.box_quality import WORST_BOX, correct_boxes, find_box_issues
 from cleanlab_assets.families.object_detection.calibration import calibrate_scores_out_of_fold
 from cleanlab_assets.families.object_detection.metrics import METRICS, ScoredDetections
-from cleanlab_assets.families.object_detection.predictions import predict_boxes_out_of_sample, read_predictions_table
+from cleanlab_assets.families.object_detection.predictions import (
+    cut_to_pictures,
+    predict_boxes_out_of_sample,
+    read_predictions_table,
+)
 from cleanlab_assets.families.object_detection.training_set import read_boxed_images
 from cleanlab_assets.methods.training_set import train_rows
 
@@ -39,20 +44,32 @@ if TYPE_CHECKING:
 
 
 def compare_detection_variants(
-    audited: AuditedImages, settings: ComparisonSettings, *, out_of_sample: Sequence[ScoredBoxes]
+    audited: AuditedImages,
+    settings: ComparisonSettings,
+    *,
+    out_of_sample: Sequence[ScoredBoxes],
+    score: str = WORST_BOX,
 ) -> VariantComparison:
-    """Compare the variants, see ``compare_image_variants``; ``out_of_sample`` are predicted boxes of train images."""
+    """Compare the variants, see ``compare_image_variants``.
+
+    Args:
+        audited: the audited images.
+        settings: how variants are compared.
+        out_of_sample: predicted boxes of the train images.
+        score: the one that ranks images.
+    """
 
     def audit(others: Sequence[AnnotatedImage], inner: np.ndarray) -> Corrections:
         predicted = predict_boxes_out_of_sample(others, inner, build=audited.build).predictions
+        predicted, _ = cut_to_pictures(others, predicted)
         found = find_box_issues(others, calibrate_scores_out_of_fold(others, predicted, inner))
-        return suggest_boxes(others, found.table, found.boxes)
+        return suggest_boxes(others, rank_by_score(found.table, score), found.boxes)
 
     return compare_image_variants(
         audited,
         settings,
         metrics=METRICS,
-        score=ScoredDetections,
+        score=lambda items, predicted: ScoredDetections(items, cut_to_pictures(items, predicted)[0]),
         out_of_sample=lambda mask: list(compress(out_of_sample, mask)),
         audit=audit,
     )
@@ -91,7 +108,12 @@ def compare(
     """
     audited = _read_audit(context, training_set, predictions, box_issues, label_issues)
     out_of_sample = read_predictions_table(train_rows(predictions.value), context.dataset.class_names)
-    compare_variants = partial(compare_detection_variants, out_of_sample=out_of_sample)
+    ranked_by = label_issues.facts.ranked_by
+    compare_variants = partial(
+        compare_detection_variants,
+        out_of_sample=out_of_sample,
+        score=ranked_by.chosen if ranked_by else WORST_BOX,
+    )
     return compare_if_it_learns(context, settings, training_set.facts.seed, audited, compare_variants)
 
 

@@ -15,6 +15,7 @@ from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.images.steps import ImagesTrainingSetTable
+    from cleanlab_assets.families.segmentation.issues import PixelIssuesTable
 
 
 @check("predictions", is_blocking=True)
@@ -37,7 +38,10 @@ def probabilities_are_valid(
 
 @check("label_issues", is_heavy=True)
 def detection_power(
-    context: StepContext, training_set: ImagesTrainingSetTable, predictions: PredictionsTable
+    context: StepContext,
+    training_set: ImagesTrainingSetTable,
+    predictions: PredictionsTable,
+    pixel_issues: PixelIssuesTable,
 ) -> CheckResult:
     """Errors planted in the masks rank far worse than by chance, each kind for itself: the detector has signal.
 
@@ -50,5 +54,6 @@ def detection_power(
         read_masked_images(rows, context.dataset.class_names),
         train_rows(predictions.value)["probabilities"].tolist(),
         seed=training_set.facts.seed,
+        score=pixel_issues.facts.ranked_by.chosen,
     )
     return judge_detection_power_by_kind(power)

@@ -21,8 +21,10 @@ from cleanlab_assets.families.contracts import (
     share,
     text,
 )
+from cleanlab_assets.families.images.score_choice import rank_by_score
 from cleanlab_assets.families.label_issues import store_label_issues
-from cleanlab_assets.families.segmentation.mask_quality import find_mask_issues
+from cleanlab_assets.families.segmentation.detection_power import choose_mask_score
+from cleanlab_assets.families.segmentation.mask_quality import MASK_SCORES, find_mask_issues
 from cleanlab_assets.families.segmentation.overlays import draw_worst_masks
 from cleanlab_assets.families.segmentation.region_issues import list_region_issues
 from cleanlab_assets.families.segmentation.regions import (
@@ -33,6 +35,7 @@ from cleanlab_assets.families.segmentation.training_set import read_masked_image
 from cleanlab_assets.families.step import LabelIssuesTable, PlainTable, PredictionsTable, StepContext, step
 from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
+from cleanlab_assets.methods.score_choice import ScoreChoice
 from cleanlab_assets.methods.shown import WORST_ROWS, Plots, TableView
 from cleanlab_assets.methods.training_set import audited_rows, is_train_row, require_same_rows
 
@@ -51,7 +54,13 @@ REGION_COLUMNS = (
 )
 OVERLAYS = 4
 FLAG_RULE = f"a region of at least {LEAST_PIXELS} pixels where another class is more probable by {SURE_MARGIN:g}"
-_MASK_QUALITY = (*filled("suggested_label"), LABEL_QUALITY, share("object_quality"), IS_LABEL_ISSUE, RANK)
+_MASK_QUALITY = (
+    *filled("suggested_label"),
+    LABEL_QUALITY,
+    *(share(f"{name}_quality") for name in MASK_SCORES),
+    IS_LABEL_ISSUE,
+    RANK,
+)
 _CONFUSION_TYPES = {
     "given_class": "object",
     "suggested_class": "object",
@@ -87,10 +96,14 @@ class ClassConfusion(Facts):
 
 
 class PixelIssuesFacts(Facts):
-    """What was found of each class, and the pairs of classes among the pixel issues, most frequent first."""
+    """What was found of each class, and the pairs of classes among the pixel issues, most frequent first.
+
+    ``ranked_by`` says which score ranks the masks, and how well each finds planted errors.
+    """
 
     classes: list[ClassPixels]
     confusions: list[ClassConfusion]
+    ranked_by: ScoreChoice
 
 
 PixelIssuesTable: TypeAlias = Result[pd.DataFrame, PixelIssuesFacts]
@@ -98,7 +111,7 @@ PixelIssuesTable: TypeAlias = Result[pd.DataFrame, PixelIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="3",
+    code_version="4",
     facts=PixelIssuesFacts,
     contract=TableContract(
         "PixelIssues",
@@ -116,17 +129,26 @@ def pixel_issues(
     How probable a pixel issue is at most is estimated from the train images, and test images are judged by it. For each
     image also the share of these pixels, the box of their largest region with its given and suggested class, and the
     quality of its worst object.
+
+    Masks rank as those of ``label_issues`` do.
     """
     rows = audited_rows(training_set.value)
     require_same_rows(predictions.value, rows, what="predictions")
     images = read_masked_images(rows, context.dataset.class_names)
-    found = find_mask_issues(images, predictions.value["probabilities"].tolist(), is_train=is_train_row(rows))
-    table = pd.concat([found.table, found.pixels.drop(columns=["row_id", "issue_share"])], axis=1)
+    packed, is_train = predictions.value["probabilities"].tolist(), is_train_row(rows)
+    found, n_train = find_mask_issues(images, packed, is_train=is_train), int(is_train.sum())
+    ranked_by = choose_mask_score(
+        images[:n_train], packed[:n_train], found.table[:n_train], seed=training_set.facts.seed
+    )
+    table = pd.concat(
+        [rank_by_score(found.table, ranked_by.chosen), found.pixels.drop(columns=["row_id", "issue_share"])], axis=1
+    )
     table["given_label"] = rows["given_label"].to_numpy()
     table.insert(1, "split", rows["split"])
     facts = PixelIssuesFacts(
         classes=[ClassPixels(**record) for record in json.loads(found.classes.to_json(orient="records"))],
         confusions=[ClassConfusion(**record) for record in json.loads(found.confusions.to_json(orient="records"))],
+        ranked_by=ranked_by,
     )
 
     def show() -> dict[str, Shown]:
@@ -142,7 +164,7 @@ def pixel_issues(
 
 @step(
     "cleanlab",
-    code_version="3",
+    code_version="4",
     facts=LabelIssuesFacts,
     contract=TableContract(
         "MaskLabelIssues",
@@ -158,8 +180,9 @@ def label_issues(
 ) -> LabelIssuesTable:
     """Every image with its split, label quality, flag and rank (1 is the worst); labels are the classes of the mask.
 
-    Lower quality is worse: cleanlab's score of the pixels. An image is flagged where the model is sure of another class
-    over a whole region.
+    Lower quality is worse: how clearly the model contradicts the mask, unless another score is shown to find more
+    errors planted in a copy of the train masks. An image is flagged where the model is sure of another class over a
+    whole region.
     """
     require_same_rows(pixel_issues.value, audited_rows(training_set.value), what="pixel_issues")
     shown = [name for name in pixel_issues.value.columns if name not in ("issue_mask", "suggested_mask")]
@@ -168,6 +191,7 @@ def label_issues(
         model_parameters=predictions.facts.model_parameters,
         flag_rule=FLAG_RULE,
         notes=[],
+        ranked_by=pixel_issues.facts.ranked_by,
     )
     return store_label_issues(pixel_issues.value[shown].copy(), training_set.value, facts)
 

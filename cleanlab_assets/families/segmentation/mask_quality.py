@@ -15,6 +15,7 @@ import pandas as pd
 
 from cleanlab_assets.compat import softmin
 from cleanlab_assets.datasets.images import BACKGROUND, IGNORED_ID, SEPARATOR, encode_png
+from cleanlab_assets.families.images.score_choice import rank_by_score
 from cleanlab_assets.families.segmentation.predictions import read_pair
 from cleanlab_assets.families.segmentation.regions import (
     FLAG_BELOW,
@@ -23,7 +24,6 @@ from cleanlab_assets.families.segmentation.regions import (
     find_sure_regions,
     largest_region,
 )
-from cleanlab_assets.methods.ranking import rank_by_quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 
 SOFTMIN_TEMPERATURE = 0.1
 """Temperature of cleanlab's score of an image, its default."""
+OBJECT_RATIO, CLASS_RATIO = 5.0, 20.0
+"""A model contradicts what is given where it says so many times more probably otherwise: whether there is an object at
+all, and which class it is. Chosen by planted errors on digit scenes, as ``OBJECT_WEIGHT`` is."""
+OBJECT_WEIGHT = 2.0
+"""How much more it counts whether there is an object than of which class it is."""
+CONTRADICTION, SOFTMIN, OBJECT = "contradiction", "softmin", "object"
+MASK_SCORES = (CONTRADICTION, SOFTMIN, OBJECT)
+"""The scores of a mask, each in the column ``<name>_quality``; the first one ranks unless another is chosen."""
+_LEAST_PROBABILITY = 1e-3
+"""Smaller probabilities are stored as 0, whose logarithm is infinite."""
 
 
 def with_mask(image: AnnotatedImage, class_mask: np.ndarray) -> AnnotatedImage:
@@ -61,8 +71,8 @@ def find_mask_issues(
 
     Pixel issues are those of ``cleanlab.segmentation.filter.find_label_issues``: as many pixels of lowest probability
     of the given class as confident learning estimates to be wrong, and predicted to be of another class; here for
-    images of different sizes, one at a time. The label quality of an image is cleanlab's, see ``score_softmin``; the
-    quality of its worst object, see ``mask_regions``, stands beside it.
+    images of different sizes, one at a time. The label quality of an image is that of ``score_contradiction``; all
+    scores of ``score_mask`` stand beside it, and ``rank_by_score`` ranks by another one.
 
     Args:
         images: images with given class masks.
@@ -90,7 +100,7 @@ def find_mask_issues(
         predicted = probabilities.argmax(axis=0)
         is_issue = (given_probability <= cut) & (predicted != given)
         regions = find_regions(given, probabilities)
-        worst = min(regions, key=lambda region: region.quality, default=None)
+        worst = _find_worst(regions)
         is_sure = find_sure_regions(given, probabilities)
         flagged = [region for region in regions if region.quality < FLAG_BELOW and is_sure[region.place].any()]
         suggested = np.where(is_sure, predicted, _suggest_mask(given, predicted, flagged))
@@ -100,9 +110,8 @@ def find_mask_issues(
                 "row_id": image.row_id,
                 "given_label": _name_classes(given, class_names),
                 "suggested_label": _name_classes(suggested, class_names),
-                "label_quality": _bound(score_softmin(given_probability)),
                 "is_label_issue": bool(is_sure.any()),
-                "object_quality": _bound(worst.quality if worst else 1.0),
+                **{f"{name}_quality": quality for name, quality in _score(given, probabilities, worst).items()},
                 "n_objects": len(regions),
                 "n_object_issues": len(flagged),
                 "issue_share": float(is_issue.mean()),
@@ -113,14 +122,70 @@ def find_mask_issues(
         kept = np.where(image.find_ignored_pixels(), IGNORED_ID, suggested)
         described = _describe_pixels(is_issue, given, predicted, kept, class_names)
         pixel_records.append({"row_id": image.row_id, **described})
-    table = pd.DataFrame.from_records(records)
-    table.insert(5, "rank", rank_by_quality(table["label_quality"].to_numpy(dtype=np.float64)))
+    table = rank_by_score(pd.DataFrame.from_records(records), CONTRADICTION)
     return MaskIssues(
         table=table,
         pixels=pd.DataFrame.from_records(pixel_records),
         classes=sums.sum_up_classes(class_names),
         confusions=sums.list_confusions(class_names),
     )
+
+
+def score_mask(image: AnnotatedImage, content: bytes) -> dict[str, float]:
+    """Score a given mask by the packed probabilities of its pixels.
+
+    Returns:
+        For each of ``MASK_SCORES`` the quality in [0, 1], lower is worse: for ``contradiction`` see
+        ``score_contradiction``, for ``softmin`` ``score_softmin``; ``object`` is that of the worst object, see
+        ``find_regions``.
+    """
+    given, probabilities = read_pair(image, content)
+    return _score(given, probabilities, _find_worst(find_regions(given, probabilities)))
+
+
+def _find_worst(regions: Sequence[Region]) -> Region | None:
+    return min(regions, key=lambda region: region.quality, default=None)
+
+
+def _score(given: np.ndarray, probabilities: np.ndarray, worst: Region | None) -> dict[str, float]:
+    scores = {
+        CONTRADICTION: score_contradiction(given, probabilities),
+        SOFTMIN: score_softmin(np.take_along_axis(probabilities, given[None], axis=0)),
+        OBJECT: worst.quality if worst else 1.0,
+    }
+    return {name: min(1.0, max(0.0, score)) for name, score in scores.items()}
+
+
+def score_contradiction(given: np.ndarray, probabilities: np.ndarray) -> float:
+    """Score a mask by the pixels where the model clearly says otherwise.
+
+    Along outlines a model is unsure, and of many objects it is unsure which class they are: neither speaks against a
+    mask. Two questions are asked of each pixel, whether there is an object at all and which class there is. Each counts
+    by the logarithm of how many times more probable the model's answer is than the given one, where that is above
+    ``OBJECT_RATIO`` or ``CLASS_RATIO``: objects that are drawn too large or too small then stand out, whatever the
+    model takes them for.
+
+    Args:
+        given: given class ids, 0 = background, shape (height, width).
+        probabilities: shape (n_classes + 1, height, width).
+
+    Returns:
+        The quality in (0, 1]: the exponential of minus the mean over all pixels of the sum of both logarithms, the
+        first one times ``OBJECT_WEIGHT``.
+    """
+    is_object = 1 - probabilities[0]
+    there = _contradict(
+        np.where(given > 0, is_object, 1 - is_object), np.maximum(is_object, 1 - is_object), OBJECT_RATIO
+    )
+    of_given = np.take_along_axis(probabilities, given[None], axis=0)[0]
+    against = OBJECT_WEIGHT * there + _contradict(of_given, probabilities.max(axis=0), CLASS_RATIO)
+    return float(np.exp(-against / given.size))
+
+
+def _contradict(of_given: np.ndarray, of_answer: np.ndarray, least_ratio: float) -> float:
+    """Sum the logarithms of how many times more probable the answer is than what is given, where it clearly is."""
+    ratio = (of_answer + _LEAST_PROBABILITY) / (of_given + _LEAST_PROBABILITY)
+    return float(np.log(ratio[ratio > least_ratio], dtype=np.float64).sum())
 
 
 def score_softmin(given_probability: np.ndarray, temperature: float = SOFTMIN_TEMPERATURE) -> float:
@@ -185,10 +250,6 @@ def _describe_pixels(
 
 def _name_classes(mask: np.ndarray, class_names: Sequence[str]) -> str:
     return SEPARATOR.join(class_names[code] for code in np.unique(mask) if code > 0)
-
-
-def _bound(score: float) -> float:
-    return min(1.0, max(0.0, score))
 
 
 class _ClassSums:

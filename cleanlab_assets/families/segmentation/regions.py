@@ -1,8 +1,8 @@
 """The objects of class masks, and how well the predicted probabilities agree with each of them.
 
-They say where to look and what to suggest. Masks are not ranked by them: a model that takes one digit for another in
-every second image makes the worst object of most images bad, while cleanlab's score weighs how sure it is and over how
-many pixels. ``benchmarks/segmentation.py`` compares the scores.
+They say where to look and what to suggest. Masks are ranked by them only where planted errors show it to be better: a
+model that takes one digit for another in every second image makes the worst object of most images bad, while other
+scores weigh how sure it is and over how many pixels. ``benchmarks/segmentation.py`` compares the scores.
 """
 
 from __future__ import annotations

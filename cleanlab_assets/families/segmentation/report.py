@@ -112,7 +112,7 @@ def _show_images(
     table = Table(
         "Flagged images",
         flagged[list(LABEL_COLUMNS)].reset_index(drop=True),
-        "Worst first. Labels are the classes of the mask; label_quality is cleanlab's score of all pixels, "
+        "Worst first. Labels are the classes of the mask; label_quality is the score that ranks, "
         "object_quality how far the worst object agrees with what is predicted in its place.",
         max_rows=25,
         full_table=full_table,

@@ -11,6 +11,7 @@ from pydantic import Field
 from cleanlab_assets.datasets.images import decode_mask
 from cleanlab_assets.families.family import FamilyVariants, FittedModel
 from cleanlab_assets.families.images import settings as images_shared
+from cleanlab_assets.families.images.score_choice import rank_by_score
 from cleanlab_assets.families.images.variants import (
     AuditedImages,
     Corrections,
@@ -18,7 +19,7 @@ from cleanlab_assets.families.images.variants import (
     compare_image_variants,
     train_final_network,
 )
-from cleanlab_assets.families.segmentation.mask_quality import find_mask_issues, with_mask
+from cleanlab_assets.families.segmentation.mask_quality import CONTRADICTION, find_mask_issues, with_mask
 from cleanlab_assets.families.segmentation.metrics import METRICS, score_masks
 from cleanlab_assets.families.segmentation.predictions import (
     predict_masks_out_of_sample,
@@ -52,6 +53,7 @@ def compare_mask_variants(
     settings: ComparisonSettings,
     *,
     out_of_sample: Sequence[bytes],
+    score: str = CONTRADICTION,
     baseline_on_test: Sequence[bytes] | None = None,
 ) -> VariantComparison:
     """Compare the variants, see ``compare_image_variants``.
@@ -60,13 +62,15 @@ def compare_mask_variants(
         audited: the audited images.
         settings: how variants are compared.
         out_of_sample: packed predictions of the train images.
+        score: the one that ranks masks.
         baseline_on_test: packed predictions of the test images, see ``compare_cleaned_variants``.
     """
 
     def audit(others: Sequence[AnnotatedImage], inner: np.ndarray) -> Corrections:
         predicted = predict_masks_out_of_sample(others, inner, build=audited.build)
         found = find_mask_issues(others, predicted.predictions)
-        return suggest_masks(others, found.table.assign(suggested_mask=found.pixels["suggested_mask"]))
+        ranked = rank_by_score(found.table, score)
+        return suggest_masks(others, ranked.assign(suggested_mask=found.pixels["suggested_mask"]))
 
     return compare_image_variants(
         audited,
@@ -106,7 +110,12 @@ def compare(
     """
     audited = _read_audit(context, training_set, predictions, pixel_issues)
     of_train, of_test = (rows(predictions.value)["probabilities"].tolist() for rows in (train_rows, test_rows))
-    compare_variants = partial(compare_mask_variants, out_of_sample=of_train, baseline_on_test=of_test)
+    compare_variants = partial(
+        compare_mask_variants,
+        out_of_sample=of_train,
+        score=pixel_issues.facts.ranked_by.chosen,
+        baseline_on_test=of_test,
+    )
     return compare_if_it_learns(context, settings, training_set.facts.seed, audited, compare_variants)
 
 

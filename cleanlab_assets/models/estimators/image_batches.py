@@ -111,7 +111,7 @@ def to_arrays(found: Mapping[str, torch.Tensor], *names: str) -> list[np.ndarray
 
 
 def to_scored_boxes(found: Mapping[str, torch.Tensor], categories: Sequence[int]) -> ScoredBoxes:
-    """Return the boxes that have an area and are of a class.
+    """Return the boxes that are of a class.
 
     Args:
         found: what ``find_objects`` yields: best boxes first.
@@ -122,7 +122,7 @@ def to_scored_boxes(found: Mapping[str, torch.Tensor], categories: Sequence[int]
     boxes, labels, scores = to_arrays(found, "boxes", "labels", "scores")
     labels = labels.astype(np.int64)
     codes = np.where(labels < len(code_of), code_of[labels.clip(max=len(code_of) - 1)], -1)
-    keep = (codes >= 0) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    keep = codes >= 0
     return ScoredBoxes(
         boxes=boxes[keep].astype(np.float64), codes=codes[keep], scores=scores[keep].astype(np.float64).clip(0, 1)
     )

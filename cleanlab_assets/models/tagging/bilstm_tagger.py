@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor, nn
 
 from cleanlab_assets.models.estimators.torch_training import load_weights, pick_device, seeded
+from cleanlab_assets.models.tagging.sentences import split_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             labels: class codes or names, shape (n_rows,).
         """
         self.classes_, targets = np.unique(labels, return_inverse=True)
-        sentences, owner, place = _split_sentences(rows)
+        sentences, owner, place = split_sentences(rows)
         words, counts = np.unique([word.lower() for words in sentences for word in words], return_counts=True)
         self.words_ = words
         self.letters_ = np.unique(list("".join(word for words in sentences for word in words)))
@@ -124,7 +125,7 @@ class BiLSTMTagger(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
         """Return the probability of each class, float64 of shape (n_rows, n_classes), in the order of ``classes_``."""
-        sentences, owner, place = _split_sentences(rows)
+        sentences, owner, place = split_sentences(rows)
         device = pick_device()
         network = load_weights(self._build_network(), self.weights_).to(device).eval()
         inputs = self._encode(sentences)
@@ -250,20 +251,6 @@ def _pad(parts: list[np.ndarray], value: int) -> np.ndarray:
     for row, part in enumerate(parts):
         padded[row, : len(part)] = part
     return padded
-
-
-def _split_sentences(rows: pd.DataFrame) -> tuple[list[list[str]], np.ndarray, np.ndarray]:
-    """Return the words of each sentence, and for each row its sentence and place (from 0) in it.
-
-    The n-th row of one place of one text belongs to its n-th copy: sentences of equal text stay apart.
-    """
-    sentences = rows["sentence"].astype("category").cat.remove_unused_categories()
-    text = sentences.cat.codes.to_numpy(dtype=np.int64)
-    place = rows["position"].to_numpy(dtype=np.int64) - 1
-    copy = rows.groupby([text, place], sort=False).cumcount().to_numpy()
-    pairs, owner = np.unique(np.stack([text, copy], axis=1), axis=0, return_inverse=True)
-    words = [str(category).split(" ") for category in sentences.cat.categories]
-    return [words[code] for code, _ in pairs], owner.reshape(-1), place
 
 
 @contextmanager

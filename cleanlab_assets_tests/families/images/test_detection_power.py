@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 
@@ -12,15 +13,15 @@ from cleanlab_assets.datasets.boxes import ScoredBoxes
 from cleanlab_assets.families.detection_power import judge_detection_power_by_kind
 from cleanlab_assets.families.object_detection.detection_power import plant_and_audit_boxes
 from cleanlab_assets.families.object_detection.plant import BOX_ERROR_KINDS
-from cleanlab_assets.families.segmentation.detection_power import plant_and_audit_masks
+from cleanlab_assets.families.segmentation.detection_power import choose_mask_score, plant_and_audit_masks
+from cleanlab_assets.families.segmentation.mask_quality import CONTRADICTION, OBJECT, SOFTMIN, score_mask
 from cleanlab_assets.families.segmentation.plant import MASK_ERROR_KINDS
-from cleanlab_assets.families.segmentation.predictions import pack_probabilities
+from cleanlab_assets.families.segmentation.predictions import pack_probabilities, unpack_probabilities
 from cleanlab_assets_tests.datasets.known_scenes import make_scenes
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from cleanlab_assets.datasets.images import AnnotatedImage
+    from cleanlab_assets.methods.score_choice import ScoreChoice
 
 N_IDS = 11
 
@@ -55,6 +56,50 @@ def test_every_kind_of_wrong_mask_ranks_worst_for_a_model_that_sees(scenes: list
     assert measured["chance"].tolist() == pytest.approx([5 / 80] * 5)
     assert has_power(measured)
     assert (measured["average_precision"] > 0.7).all(), measured
+
+
+def confuse_classes(scenes: list[AnnotatedImage]) -> list[bytes]:
+    """Unsure along outlines, and of every second scene rather sure of another class for each object."""
+    rng = np.random.default_rng(0)
+    packed = []
+    for scene in scenes:
+        seen = (np.arange(N_IDS)[:, None, None] == scene.class_mask).astype(np.float32)
+        if rng.random() < 1 / 2:
+            seen[1:] = 0.05 * seen[1:] + 0.95 * np.roll(seen[1:], 1, axis=0)
+        packed.append(pack_probabilities(0.99 * gaussian_filter(seen, (0, 2, 2)) + 0.01 / N_IDS))
+    return packed
+
+
+@pytest.mark.slow
+def test_objects_too_large_or_small_are_found_where_classes_are_confused(scenes: list[AnnotatedImage]) -> None:
+    """Cleanlab's score takes the scenes of confused classes for worse."""
+    predictions = confuse_classes(scenes)
+
+    found, by_cleanlab = (
+        plant_and_audit_masks(scenes, predictions, seed=3, score=score).set_index("kind")
+        for score in (CONTRADICTION, SOFTMIN)
+    )
+
+    for kind in ("dilated_object", "eroded_object"):
+        assert by_cleanlab["average_precision"][kind] < 5 * found["chance"][kind] < found["average_precision"][kind]
+
+
+def choose(scenes: list[AnnotatedImage], predictions: list[bytes]) -> ScoreChoice:
+    scores = pd.DataFrame([score_mask(*pair) for pair in zip(scenes, predictions, strict=True)])
+    return choose_mask_score(scenes, predictions, scores.add_suffix("_quality"), seed=3)
+
+
+def test_the_score_that_finds_more_planted_mask_errors_ranks(scenes: list[AnnotatedImage]) -> None:
+    """A model that is never sure contradicts no mask: then the scores rank that ask for less."""
+    seen = [unpack_probabilities(content) for content in see_masks(scenes, rim=1)]
+    assert choose(scenes, [pack_probabilities(found) for found in seen]).chosen == CONTRADICTION
+
+    unsure = choose(scenes, [pack_probabilities(0.5 * found + 0.5 / N_IDS) for found in seen])
+
+    assert unsure.chosen in (SOFTMIN, OBJECT)
+    figures = {one.score: one for one in unsure.figures}
+    assert figures[unsure.chosen].average_precision > figures[CONTRADICTION].average_precision + 0.1
+    assert unsure.n_planted == 25
 
 
 def blind_to_masks(scenes: list[AnnotatedImage], how: str) -> list[bytes]:

@@ -29,6 +29,7 @@ from cleanlab_assets.families.object_detection.calibration import (
 from cleanlab_assets.families.object_detection.detection_power import average_precision, score_box_detection_power
 from cleanlab_assets.families.object_detection.plant import plant_box_errors
 from cleanlab_assets.families.object_detection.predictions import (
+    cut_to_pictures,
     predict_boxes_out_of_sample,
     read_predictions_table,
     to_predictions_table,
@@ -365,14 +366,33 @@ def test_predictions_come_back_from_their_table(images: list[AnnotatedImage]) ->
         np.testing.assert_array_equal(after.codes, before.codes)
 
 
-def test_a_box_that_has_no_area_at_two_decimals_is_not_stored(images: list[AnnotatedImage]) -> None:
-    boxes = np.array([[10.0, 10.0, 20.0, 20.0], [5.001, 5.0, 5.004, 9.0]])
-    found = ScoredBoxes(boxes=boxes, codes=np.array([0, 1]), scores=np.array([0.9, 0.2]))
-
+@pytest.mark.parametrize(
+    ("box", "kept"),
+    [
+        pytest.param((5, 5, 5, 9), None, id="no width"),
+        pytest.param((5, 9, 9, 5), None, id="no height"),
+        pytest.param((-9, 5, -2, 9), None, id="left of the picture"),
+        pytest.param((5, 900, 9, 950), None, id="below the picture"),
+        pytest.param((5, np.nan, 9, 9), None, id="not a number"),
+        pytest.param((5, 5, np.inf, 9), None, id="infinite"),
+        pytest.param((5.001, 5, 5.004, 9), None, id="no width at two decimals"),
+        pytest.param((-3, -3, 9, 9), (0, 0, 9, 9), id="beyond the edge"),
+    ],
+)
+def test_what_is_no_box_is_dropped_and_counted_and_stops_no_run(
+    images: list[AnnotatedImage], box: tuple[float, ...], kept: tuple[float, ...] | None
+) -> None:
+    sound = (10.0, 10.0, 20.0, 20.0)
+    found = ScoredBoxes(boxes=np.array([sound, box]), codes=np.array([0, 1]), scores=np.array([0.9, 0.0005]))
     (back,) = read_predictions_table(to_predictions_table(images[:1], ["x"], [found]), NAMES)
 
-    np.testing.assert_array_equal(back.boxes, boxes[:1])
-    assert (back.codes.tolist(), back.scores.tolist()) == ([0], [0.9])
+    (left,), n_dropped = cut_to_pictures(images[:1], [back])
+
+    expected = [sound] if kept is None else [sound, kept]
+    np.testing.assert_array_equal(left.boxes, expected)
+    assert left.scores.tolist() == [0.9, 0.0005][: len(expected)]
+    assert left.codes.tolist() == [0, 1][: len(expected)]
+    assert n_dropped == 2 - len(expected)
 
 
 def test_average_precision_agrees_with_scikit_learn_where_all_are_ranked() -> None:

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.images import BACKGROUND, AnnotatedImage, decode_mask, encode_png
-from cleanlab_assets.families.segmentation.mask_quality import find_mask_issues, score_softmin, with_mask
+from cleanlab_assets.families.segmentation.mask_quality import (
+    find_mask_issues,
+    score_contradiction,
+    score_softmin,
+    with_mask,
+)
 from cleanlab_assets.families.segmentation.predictions import (
     measure_pixel_calibration,
     pack_probabilities,
@@ -94,7 +99,30 @@ def test_pixel_issues_and_scores_are_those_of_cleanlab() -> None:
     # Pixels of equal score at the cut may be chosen one way or the other.
     assert (masks != expected).sum() <= 0.001 * expected.sum()
     scores, _ = get_label_quality_scores(labels, probabilities, n_jobs=1, verbose=False)
-    assert found.table["label_quality"].to_numpy() == pytest.approx(scores, abs=1e-6)
+    assert found.table["softmin_quality"].to_numpy() == pytest.approx(scores, abs=1e-6)
+
+
+def test_a_mask_is_contradicted_where_the_model_clearly_says_otherwise() -> None:
+    given = np.zeros((10, 10), dtype=np.int32)
+    given[2:6, 2:6] = 1
+    sure = to_certain(given, certainty=0.98)
+    assert score_contradiction(given, sure) == 1
+
+    def lay(probabilities: tuple[float, float, float], rows: slice) -> np.ndarray:
+        found = sure.copy()
+        found[:, rows, 2:6] = np.array(probabilities, dtype=np.float32)[:, None, None]
+        return found
+
+    # Unsure whether there is an object, or which class it is, even by far: no word against the mask.
+    assert score_contradiction(given, lay((0.8, 0.1, 0.1), slice(5, 6))) == 1
+    assert score_contradiction(given, lay((0.01, 0.09, 0.9), slice(2, 6))) == 1
+    # Four pixels of background that are given as an object, 98 to 2, which counts double, and as its class, 98 to 1.
+    too_large = score_contradiction(given, lay((0.98, 0.01, 0.01), slice(5, 6)))
+    against = 4 * (2 * np.log(0.981 / 0.021) + np.log(0.981 / 0.011))
+    assert too_large == pytest.approx(np.exp(-against / 100), rel=1e-4)
+    # An object where none is given is no better for being of several likely classes.
+    too_small = score_contradiction(given, lay((0.02, 0.49, 0.49), slice(6, 7)))
+    assert too_small == pytest.approx(np.exp(-4 * (2 * np.log(0.981 / 0.021) + np.log(0.491 / 0.021)) / 100), rel=1e-4)
 
 
 def test_masks_of_test_images_change_nothing_of_what_is_found_of_train_images() -> None:
@@ -145,7 +173,7 @@ def test_padding_or_size_never_enters_a_score() -> None:
     alone = find_mask_issues([small], packed[:1]).table.iloc[0]
 
     given = np.take_along_axis(unpack_probabilities(packed[0]), draw_square(20, 24)[None], axis=0)
-    assert together["label_quality"] == pytest.approx(score_softmin(given))
+    assert together["softmin_quality"] == pytest.approx(score_softmin(given))
     assert together["label_quality"] == alone["label_quality"]
     assert together["object_quality"] == alone["object_quality"]
 

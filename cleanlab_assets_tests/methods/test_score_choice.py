@@ -1,0 +1,73 @@
+"""The choice among scores follows planted errors, and only where it is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cleanlab_assets.methods.score_choice import LEAST_PLANTED, choose_score
+
+
+def draw_scores(n_rows: int, n_planted: int, seed: int, **sharpness: float) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Scores that tell planted errors apart by so many standard deviations each."""
+    rng = np.random.default_rng(seed)
+    is_planted = np.arange(n_rows) < n_planted
+    return {name: rng.normal(0, 1, n_rows) - by * is_planted for name, by in sharpness.items()}, is_planted
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_score_that_finds_far_more_planted_errors_is_chosen(seed: int) -> None:
+    scores, is_planted = draw_scores(400, 60, seed, usual=0.5, sharper=1.5, sharpest=4.0)
+
+    choice = choose_score(scores, is_planted, default="usual", seed=1)
+
+    assert choice.chosen == "sharpest"
+    by_name = {figures.score: figures for figures in choice.figures}
+    assert list(by_name) == ["usual", "sharper", "sharpest"]
+    assert by_name["usual"].difference is None
+    for name in ("sharper", "sharpest"):
+        found = by_name[name]
+        assert found.low is not None
+        assert found.difference is not None
+        assert found.high is not None
+        assert 0 < found.low < found.difference < found.high
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_default_stays_where_no_other_score_is_shown_to_be_better(seed: int) -> None:
+    scores, is_planted = draw_scores(400, 60, seed, usual=2.0, alike=2.0, worse=0.0)
+    assert choose_score(scores, is_planted, default="usual", seed=1).chosen == "usual"
+
+
+def test_few_planted_errors_choose_nothing_however_well_they_rank() -> None:
+    scores, is_planted = draw_scores(400, LEAST_PLANTED - 1, 0, usual=0.0, sharp=9.0)
+
+    choice = choose_score(scores, is_planted, default="usual", seed=1)
+
+    assert (choice.chosen, choice.figures) == ("usual", [])
+    assert "9 of 400 rows" in choice.note
+    one_more = np.arange(400) < LEAST_PLANTED
+    assert choose_score({"usual": scores["usual"], "sharp": -1.0 * one_more}, one_more, default="usual", seed=1).figures
+
+
+@pytest.mark.parametrize("n_levels", [3, 1000])
+def test_average_precision_is_that_of_scikit_learn(n_levels: int) -> None:
+    from sklearn.metrics import average_precision_score
+
+    rng = np.random.default_rng(2)
+    quality, is_planted = rng.integers(n_levels, size=200) / n_levels, rng.random(200) < 0.2
+    (figures,) = choose_score({"only": quality}, is_planted, default="only", seed=0).figures
+    assert figures.average_precision == pytest.approx(average_precision_score(is_planted, -quality))
+
+
+def test_equal_input_and_seed_give_equal_figures() -> None:
+    scores, is_planted = draw_scores(200, 30, 4, usual=1.0, other=1.5)
+    first, second = (choose_score(scores, is_planted, default="usual", seed=5) for _ in range(2))
+    assert first == second
+    assert first != choose_score(scores, is_planted, default="usual", seed=6)
+
+
+def test_a_default_that_is_no_score_is_refused() -> None:
+    scores, is_planted = draw_scores(50, 20, 0, usual=1.0)
+    with pytest.raises(ValueError, match="found the scores usual, expected the default other among them"):
+        choose_score(scores, is_planted, default="other", seed=0)
