@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.reviews.decisions import Entry
 
 
-@step("sqlalchemy", storage="json", code_version="1", value=ReviewStatistics)
+@step("sqlalchemy", storage="json", code_version="2", value=ReviewStatistics)
 def review_statistics(
     context: ChainContext, raw_dataset: RawDatasetTable, label_issues: LabelIssuesTable
 ) -> Result[ReviewStatistics, NoFacts]:
@@ -71,7 +71,7 @@ def measure_audit(rows: ReviewedRows, label_issues: LabelIssuesTable, entries: S
         list_corrections(rows.dataset, rows.raw, rows.keys, standings),
         entries,
         standings,
-        errors_by_model=label_issues.facts.estimated_errors,
+        errors_by_model=label_issues.facts.error_bracket,
     )
 
 

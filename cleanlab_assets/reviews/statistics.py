@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.methods.agreement import krippendorff_alpha
+from cleanlab_assets.methods.error_bracket import ErrorBracket
 from cleanlab_assets.methods.intervals import Interval, add_estimates, estimate_count, predict_count
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE
 from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, order_randomly
@@ -138,7 +139,7 @@ class ReviewStatistics(BaseModel):
         precision: of the flags, by issue type.
         unflagged: what was read of the random queue of rows that are not flagged.
         errors: estimated number of errors among all rows; None until both random queues were read.
-        errors_by_model: the audit's own estimate, of the train rows; None where it makes none.
+        errors_by_model: the bracket that the audit itself has of the train rows; None where it has none.
         agreement: of the reviewers.
         curve: errors found by rows read, the worst first.
         next_rows: what to expect of the next ones; None where nothing was decided or nothing is left.
@@ -150,7 +151,7 @@ class ReviewStatistics(BaseModel):
     precision: list[Precision]
     unflagged: RandomSample
     errors: Interval | None
-    errors_by_model: int | None
+    errors_by_model: ErrorBracket | None
     agreement: Agreement
     curve: list[CurvePoint]
     next_rows: NextRows | None
@@ -172,7 +173,7 @@ def measure_reviews(
     entries: Sequence[Entry],
     standings: Mapping[Finding, Standing],
     *,
-    errors_by_model: int | None = None,
+    errors_by_model: ErrorBracket | None = None,
 ) -> ReviewStatistics:
     """Measure what the decisions on a dataset say of an audit of it.
 
@@ -181,7 +182,7 @@ def measure_reviews(
         corrections: how each decided finding stands, see ``list_corrections``; outdated ones do not count.
         entries: of the dataset, in the order of the ledger.
         standings: by finding, see ``find_standings``.
-        errors_by_model: the audit's own estimate of the number of errors.
+        errors_by_model: the bracket that the audit itself has of the number of errors.
     """
     outcomes = find_outcomes(
         corrections, dict(zip(audited["row_key"], audited["given_label"].astype(str), strict=True))

@@ -84,7 +84,7 @@ def _describe_errors(found: ReviewStatistics) -> str:
     own = (
         ""
         if found.errors_by_model is None
-        else f"; the model's own estimate of the train rows: {found.errors_by_model:,}"
+        else f"; the model's own bracket of the train rows: {found.errors_by_model.describe()}"
     )
     if found.errors is None:
         flagged = found.flags.sample

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.dataset import Column
+from cleanlab_assets.methods.error_bracket import order_ends
 from cleanlab_assets.reviews.corrections import list_corrections
 from cleanlab_assets.reviews.decisions import Entry, Seen, find_standings
 from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, WORST_FIRST, order_randomly
@@ -77,7 +78,8 @@ class Reviewed:
         )
         standings = find_standings(self.entries)
         corrections = list_corrections(DATASET, raw, pd.Series(self.keys), standings)
-        return measure_reviews(audited, corrections, self.entries, standings, errors_by_model=17)
+        bracket = order_ends((17, "confident joint"), (40, "expected disagreements"))
+        return measure_reviews(audited, corrections, self.entries, standings, errors_by_model=bracket)
 
 
 def draw_errors(rng: np.random.Generator, reviewed: Reviewed, precision: float, n_missed: int) -> None:
@@ -137,7 +139,7 @@ def test_the_sample_is_what_stands_before_the_last_row_decided_in_its_queue() ->
     told = "\n".join(describe_reviews(found))
     assert "67% of the flags are right" in told
     assert "by 3 random flags of 20; beside them 1 to be excluded, 1 unclear, 1 in conflict, 1 skipped" in told
-    assert "no row of the random queue of unflagged rows was decided; the model's own estimate" in told
+    assert "no row of the random queue of unflagged rows was decided; the model's own bracket" in told
 
 
 def test_a_decision_that_was_taken_back_or_is_outdated_does_not_count() -> None:
