@@ -14,12 +14,14 @@ from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.methods.training_set import NO_FOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 N_BINS = 10
 LARGEST_FIT = 50_000
 """Rows that a temperature is fitted on at most: one number needs no more."""
 _PROBABILITY_FLOOR = 1e-7
+_LOGIT_FLOOR = 1e-4
+"""Forests and neighbours give probabilities of 0 and 1, whose logits are infinite."""
 _LOG_TEMPERATURES = (-3.0, 5.0)
 
 
@@ -204,6 +206,41 @@ def calibrate_by_temperature(
         temperature=fit(in_a_fold), error_before=measure_error(probabilities), error_after=measure_error(calibrated)
     )
     return CalibratedProbabilities(probabilities=calibrated, calibration=calibration)
+
+
+def fit_platt(
+    probabilities: np.ndarray, is_true: np.ndarray, weights: np.ndarray | None = None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit a logistic regression on the logit of probabilities of a yes or no.
+
+    Source: Platt, Probabilistic Outputs for Support Vector Machines, 1999.
+
+    Args:
+        probabilities: predicted probabilities, in [0, 1], shape (n_rows,).
+        is_true: what they are of, bool of shape (n_rows,); both values occur.
+        weights: how much each row counts, shape (n_rows,); None weighs all alike.
+
+    Returns:
+        A function that calibrates probabilities of shape (n,).
+
+    Raises:
+        ValueError: a number is not finite, or one is of other rows.
+    """
+    require_rows(len(probabilities), is_true=is_true)
+    require_finite("predicted probabilities", probabilities)
+    require_weights(len(probabilities), weights)
+    from sklearn.linear_model import LogisticRegression
+
+    # Hardly regularized: two parameters need no shrinking.
+    model = LogisticRegression(C=1e4, solver="newton-cholesky")
+    model.fit(_to_logit(probabilities), is_true, sample_weight=weights)
+    return lambda values: np.asarray(model.predict_proba(_to_logit(values))[:, 1])
+
+
+def _to_logit(probabilities: np.ndarray) -> np.ndarray:
+    clipped = np.clip(probabilities.astype(np.float64), _LOGIT_FLOOR, 1 - _LOGIT_FLOOR)
+    logits: np.ndarray = np.log(clipped / (1 - clipped))[:, None]
+    return logits
 
 
 def _to_logits(probabilities: np.ndarray) -> np.ndarray:

@@ -47,6 +47,8 @@ def review_statistics(
             shown |= {"precision": share.estimate, "precision_low": share.low, "precision_high": share.high}
         if (errors := found.errors) is not None:
             shown |= {"errors": errors.estimate, "errors_low": errors.low, "errors_high": errors.high}
+        if (refitted := found.refitted) is not None:
+            shown["refitted_error_probabilities"] = Json(refitted.model_dump())
         curve = plot_budget_curve([point.n_read for point in found.curve], [point.n_errors for point in found.curve])
         return {
             **shown,

@@ -116,6 +116,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "probabilities": PROBABILITIES,
         "folds": np.arange(N_ROWS) % 2,
     },
+    "calibration.fit_platt": {"probabilities": NUMBERS, "is_true": FLAGS, "weights": NUMBERS},
     "calibration.fit_temperature": {"labels": CODES, "probabilities": PROBABILITIES, "weights": NUMBERS},
     "calibration.scale_by_temperature": {"probabilities": PROBABILITIES, "temperature": 2.0},
     "calibration.measure_reliability": {"confidence": NUMBERS, "is_right": FLAGS},
