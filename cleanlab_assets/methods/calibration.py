@@ -191,10 +191,9 @@ def calibrate_by_temperature(
         some = order[rows[order]][:LARGEST_FIT]
         return fit_temperature(labels[some], probabilities[some])
 
-    calibrated = np.empty(probabilities.shape, dtype=np.float64)
+    calibrated, in_a_fold = np.empty(probabilities.shape, dtype=np.float64), folds != NO_FOLD
     for fold in hold_out_each_fold(folds):
         calibrated[fold.held_out] = scale_by_temperature(probabilities[fold.held_out], fit(fold.others))
-    in_a_fold = folds != NO_FOLD
 
     def measure_error(values: np.ndarray) -> float:
         known = values[in_a_fold]
