@@ -166,7 +166,9 @@ def run_directly(dataset: Dataset, *, max_rows: int | None) -> Run:
     known, probabilities = labels[: len(train)], to_probabilities(of_train)
     ScoredPredictions(known, probabilities).compute()
     measure_calibration(known, probabilities)
-    issues = find_label_issues(predictions, rows[kinds.names], **_default_settings(dataset, "label_issues"))
+    issues = find_label_issues(
+        predictions, rows[kinds.names], rows["fold"].to_numpy(), **_default_settings(dataset, "label_issues")
+    )
     found = find_datalab_issues(read_classes(of_train), train[kinds.names], graph_table, seed=seed)
     # The report takes the columns as they are read from storage.
     duplicate_sets = list_duplicate_sets(found.table, issues.table).astype({"duplicate_set": "int64"})
@@ -180,7 +182,7 @@ def run_directly(dataset: Dataset, *, max_rows: int | None) -> Run:
         duplicate_sets=duplicate_sets,
         facts={},
     )
-    render_report(build_classification_report(results))
+    render_report(build_classification_report(results, {}))
     correct_rates = {name: float(issues.noise_matrix.loc[name, name]) for name in issues.noise_matrix.index}
     settings = _default_settings(dataset, "variant_comparison")
     audited = AuditedTable(

@@ -65,7 +65,7 @@ def build_audit_facts(family: TaskFamily) -> Step:
         "command line.",
         value=AuditFacts,
         storage="json",
-        code_version="5",
+        code_version="6",
         kinds=frozenset({"pydantic", "json"}),
         shows_catalogue=True,
     )

@@ -62,7 +62,7 @@ def store_label_issues(
             "n_label_issues": n_issues,
             "label_issue_rate": n_issues / len(table),
             "flagged_by_split": say_by_split(count_by_split(table)),
-            **({} if facts.estimated_errors is None else {"estimated_errors": facts.estimated_errors}),
+            **({} if facts.error_bracket is None else facts.error_bracket.to_facts()),
             "flag_rule": facts.flag_rule,
             **({} if facts.ranked_by is None else show_ranking(facts.ranked_by)),
             "worst_rows": TableView.worst(table, [name for name in columns if name in table]),

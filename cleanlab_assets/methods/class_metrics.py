@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.methods.calibration import measure_reliability
-from cleanlab_assets.methods.requirements import require_codes, require_finite, require_rows, require_weights
+from cleanlab_assets.methods.calibration import (
+    fit_temperature,
+    measure_reliability,
+    require_probabilities_of,
+    scale_by_temperature,
+)
+from cleanlab_assets.methods.requirements import require_finite, require_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.methods.calibration import ReliabilityCurve
@@ -38,7 +43,7 @@ class ScoredPredictions:
         Raises:
             ValueError: a probability is not finite, a code is that of no class, or the two are of different rows.
         """
-        _require_predictions_of(labels, probabilities)
+        require_probabilities_of(labels, probabilities)
         self.n_rows, self.n_classes = probabilities.shape
         self._labels, self._predicted = labels, probabilities.argmax(axis=1)
         self._hits = np.flatnonzero(self._labels == self._predicted)
@@ -77,12 +82,6 @@ class ScoredPredictions:
             "log_loss": float((self._row_loss * weights).sum() / total),
             "roc_auc": float(np.mean(defined)) if defined else float("nan"),
         }
-
-
-def _require_predictions_of(labels: np.ndarray, probabilities: np.ndarray) -> None:
-    require_rows(len(labels), probabilities=probabilities)
-    require_finite("predicted probabilities", probabilities)
-    require_codes(labels, probabilities.shape[1])
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def measure_calibration(labels: np.ndarray, probabilities: np.ndarray) -> Reliab
     Raises:
         ValueError: a probability is not finite, a code is that of no class, or the two are of different rows.
     """
-    _require_predictions_of(labels, probabilities)
+    require_probabilities_of(labels, probabilities)
     return measure_reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
 
 
@@ -156,16 +155,6 @@ def calibrated_log_loss(labels: np.ndarray, probabilities: np.ndarray, weights: 
     Raises:
         ValueError: a number is not finite, a code is that of no class, or one is of other rows.
     """
-    _require_predictions_of(labels, probabilities)
-    require_weights(len(labels), weights)
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
-    logits = np.log(np.clip(probabilities.astype(np.float64), _LOG_FLOOR, 1.0))
-    rows = np.arange(len(labels))
-
-    def loss(log_temperature: float) -> float:
-        losses = -log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels]
-        return float(np.average(losses, weights=weights))
-
-    return float(minimize_scalar(loss, bounds=(-3.0, 5.0), method="bounded").fun)
+    temperature = fit_temperature(labels, probabilities, weights)
+    of_label = scale_by_temperature(probabilities, temperature)[np.arange(len(labels)), labels]
+    return float(np.average(-np.log(np.maximum(of_label, np.finfo(np.float64).tiny)), weights=weights))

@@ -38,6 +38,7 @@ COLUMN_DESCRIPTIONS = {
     "rank": "Rank by label quality; 1 is the worst.",
     "given_label_probability": "Out-of-sample predicted probability of the given label.",
     "suggested_label_probability": "Out-of-sample predicted probability of the suggested label.",
+    "error_probability": "Estimated probability that the given label is wrong, by calibrated probabilities.",
     "reason": "Why the row is flagged, or why something did not run.",
     "neighbor_1": "Nearest train row: its position among the train rows.",
     "distance_1": "Euclidean distance to the nearest train row, after robust scaling.",

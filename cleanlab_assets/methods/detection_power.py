@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
 from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample, group_equal_rows
-from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
+from cleanlab_assets.methods.label_issues import FindIssues, find_label_issues
 from cleanlab_assets.methods.planted_errors import PLANTED_COLUMNS, plant_label_errors, uniform_confusion
 from cleanlab_assets.methods.requirements import require_finite, require_rows
 from cleanlab_assets.methods.training_set import TRUE_LABEL, row_weights, train_rows
@@ -232,7 +232,7 @@ def plant_and_audit_classes(
     max_rows: int = 3000,
     folds: int = 3,
     seed: int,
-    find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues] = find_label_issues,
+    find_issues: FindIssues = find_label_issues,
     keep_together: list[str] | None = None,
 ) -> DetectionPower:
     """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
@@ -267,7 +267,7 @@ def plant_and_audit_classes(
         copy[features], planted.labels, fold, n_classes=n_classes, build=build, weights=row_weights(copy)
     )
     predictions = to_predictions_table(copy, predicted.probabilities, names)
-    issues = find_issues(predictions, copy[features]).table
+    issues = find_issues(predictions, copy[features], fold).table
     return score_detection_power(
         issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), planted.is_planted
     )

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from cleanlab_assets.methods.calibration import ReliabilityCurve
 from cleanlab_assets.methods.detection_power import PlantedDetection, TruthDetection
+from cleanlab_assets.methods.error_bracket import EstimatedErrors
 from cleanlab_assets.methods.result import Facts
 from cleanlab_assets.methods.score_choice import ScoreChoice
 
@@ -43,11 +44,11 @@ class PredictionsFacts(Facts):
     looks_in_sample: str = ""
 
 
-class LabelIssuesFacts(Facts):
+class LabelIssuesFacts(EstimatedErrors, Facts):
     """How labels were judged.
 
-    ``flag_rule`` says in words how rows are flagged; ``estimated_errors`` estimates the number of label errors among
-    the train rows, None where the family has no estimate; ``planted`` says how well planted errors were found, None
+    ``flag_rule`` says in words how rows are flagged; the estimated number of label errors is one among
+    the train rows; ``planted`` says how well planted errors were found, None
     without any; ``by_truth`` how well wrong labels were found where the source states true ones, None where it states
     none; ``looks_in_sample`` is that of the predictions; ``ranked_by`` says which of several scores ranks, None where
     there is one.
@@ -57,7 +58,6 @@ class LabelIssuesFacts(Facts):
     model_parameters: dict[str, Any]
     flag_rule: str
     notes: list[str]
-    estimated_errors: int | None = None
     planted: PlantedDetection | None = None
     by_truth: TruthDetection | None = None
     looks_in_sample: str = ""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.reviews.decisions import Entry
 
 
-@step("sqlalchemy", storage="json", code_version="1", value=ReviewStatistics)
+@step("sqlalchemy", storage="json", code_version="2", value=ReviewStatistics)
 def review_statistics(
     context: ChainContext, raw_dataset: RawDatasetTable, label_issues: LabelIssuesTable
 ) -> Result[ReviewStatistics, NoFacts]:
@@ -47,6 +47,8 @@ def review_statistics(
             shown |= {"precision": share.estimate, "precision_low": share.low, "precision_high": share.high}
         if (errors := found.errors) is not None:
             shown |= {"errors": errors.estimate, "errors_low": errors.low, "errors_high": errors.high}
+        if (refitted := found.refitted) is not None:
+            shown["refitted_error_probabilities"] = Json(refitted.model_dump())
         curve = plot_budget_curve([point.n_read for point in found.curve], [point.n_errors for point in found.curve])
         return {
             **shown,
@@ -71,7 +73,7 @@ def measure_audit(rows: ReviewedRows, label_issues: LabelIssuesTable, entries: S
         list_corrections(rows.dataset, rows.raw, rows.keys, standings),
         entries,
         standings,
-        errors_by_model=label_issues.facts.estimated_errors,
+        errors_by_model=label_issues.facts.error_bracket,
     )
 
 

@@ -19,8 +19,8 @@ def digest_audit(facts: AuditFacts) -> list[str]:
     shown = [f"{name_metric(name)} {facts.cross_validation[name]:.3f}" for name in metrics[:METRICS_SHOWN]]
     estimate = (
         ""
-        if facts.estimated_errors is None
-        else f"; estimated among the train {facts.unit}s: {facts.estimated_errors:,}"
+        if facts.error_bracket is None
+        else f"; errors among the train {facts.unit}s: {facts.error_bracket.describe()}"
     )
     lines = [f"warning: {UNTRUSTED}: {facts.cannot_find_errors}"] if facts.cannot_find_errors else []
     lines += [f"warning: {facts.looks_in_sample}"] if facts.looks_in_sample else []

@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from cleanlab_assets.methods.detection_power import TruthDetection
+from cleanlab_assets.methods.error_bracket import EstimatedErrors
 from cleanlab_assets.methods.shown import keep_finite
 from cleanlab_assets.methods.slices import measure_issue_rates
 from cleanlab_assets.methods.split_counts import SplitCounts, count_by_split
@@ -109,19 +110,19 @@ class WorstRow(_Facts):
     label_quality: float
 
 
-class AuditFacts(_Facts):
+class AuditFacts(EstimatedErrors, _Facts):
     """What an audit of one dataset with one model found, in aggregates.
 
     ``cross_validation`` and the variants' ``metrics`` are by metric name; the latter are of the untouched test rows.
     ``expected_calibration_error`` is that of the out-of-sample predictions of the train rows. ``n_label_issues`` and
-    ``label_issue_rate`` are of all audited rows, ``by_split`` counts those of each split. ``estimated_errors`` is an
-    estimate of the number of label errors among the train rows, None where the family has none. ``flag_rule`` says in
-    words how rows are flagged. ``label_distribution`` describes the given labels of the train rows: rows per class, or
-    quantiles of a number. ``limits`` are the thresholds of the dataset's gates. ``chosen`` is the variant that was kept
-    as the final model, ``verdict`` whether cleaning was shown to help. ``detection`` is None unless errors were
-    planted, ``by_truth`` unless the source states true labels. ``is_used_as_published`` says that the model learns
-    nothing from the train rows, ``why_not_compared`` why no variants were compared, where that is not by a setting, and
-    ``looks_in_sample`` why predictions of the user's own look as if no label error could be found by them.
+    ``label_issue_rate`` are of all audited rows, ``by_split`` counts those of each split. The estimated number of label
+    errors is one among the train rows. ``flag_rule`` says in words how rows are flagged. ``label_distribution``
+    describes the given labels of the train rows: rows per class, or quantiles of a number. ``limits`` are the
+    thresholds of the dataset's gates. ``chosen`` is the variant that was kept as the final model, ``verdict``
+    whether cleaning was shown to help. ``detection`` is None unless errors were planted, ``by_truth`` unless the
+    source states true labels. ``is_used_as_published`` says that the model learns nothing from the train rows,
+    ``why_not_compared`` why no variants were compared, where that is not by a setting, and ``looks_in_sample`` why
+    predictions of the user's own look as if no label error could be found by them.
     ``cannot_find_errors`` says how badly planted errors were found where that was hardly better than by chance: then
     flags mean nothing. ``slices`` are the parts of the rows by the dataset's ``slice_columns``. ``unit`` is what
     carries a label; ``report_asset`` and ``duplicates_asset`` are the assets that advice refers to, the latter None
@@ -145,7 +146,6 @@ class AuditFacts(_Facts):
     n_label_issues: int
     label_issue_rate: float
     by_split: dict[str, SplitCounts]
-    estimated_errors: int | None
     flag_rule: str
     label_distribution: dict[str, float]
     issue_types: list[IssueTypeFacts]
@@ -248,7 +248,7 @@ def collect_facts(
         n_label_issues=n_issues,
         label_issue_rate=n_issues / len(issues),
         by_split=count_by_split(issues),
-        estimated_errors=judged.estimated_errors,
+        **({} if judged.error_bracket is None else judged.error_bracket.to_facts()),
         flag_rule=judged.flag_rule,
         label_distribution=_describe_labels(train["given_label"], dataset),
         issue_types=[_describe_issue_type(record) for record in data_issues.summary.to_dict("records")]

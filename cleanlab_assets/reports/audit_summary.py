@@ -240,7 +240,8 @@ def list_key_figures(facts: AuditFacts) -> dict[str, float]:
         "n_label_issues": facts.n_label_issues,
         **{f"n_flagged_{split}": found.n_flagged for split, found in facts.by_split.items()},
         "label_issue_rate": facts.label_issue_rate,
-        "estimated_errors": facts.estimated_errors,
+        "estimated_errors_low": facts.estimated_errors_low,
+        "estimated_errors_high": facts.estimated_errors_high,
         **{f"cross_validated_{name}": value for name, value in facts.cross_validation.items()},
         "expected_calibration_error": facts.expected_calibration_error,
         **{f"n_{item.issue_type}": item.n_issues for item in facts.issue_types if item.issue_type != "label"},
@@ -334,8 +335,8 @@ def _judge_labels(facts: AuditFacts) -> Finding:
         severity = "critical" if rate > CRITICAL_FACTOR * limit else "warning" if rate > limit else "info"
         evidence += f"; the limit is {format_share(limit)}"
     evidence += f". Flagged are {say_by_split(facts.by_split, facts.unit)}"
-    if facts.estimated_errors is not None:
-        evidence += f". Estimated number of errors in the train {facts.unit}s: {facts.estimated_errors:,}"
+    if facts.error_bracket is not None:
+        evidence += f". Number of errors in the train {facts.unit}s, a bracket: {facts.error_bracket.describe()}"
     title = "Likely label errors" if facts.n_label_issues else "No likely label errors"
     return Finding(title=title, evidence=f"{evidence}.", severity=severity)
 

@@ -135,7 +135,10 @@ def _list_counts(facts: AuditFacts) -> Entries:
     for split, found in facts.by_split.items():
         yield f"n_flagged_{split}", _count(found.n_flagged), f"{split} labels among them"
     yield "label_issue_rate", _share(facts.label_issue_rate), "share of the audited labels that are flagged"
-    yield "estimated_errors", _count(facts.estimated_errors), f"estimated number of errors in train {facts.unit}s"
+    for end, bound in (("low", "lower"), ("high", "upper")):
+        name = f"estimated_errors_{end}"
+        meaning = f"{bound} end of the bracket of the number of errors in train {facts.unit}s"
+        yield name, _count(getattr(facts, name)), meaning
     for item in facts.issue_types:
         if item.issue_type == "label":
             continue

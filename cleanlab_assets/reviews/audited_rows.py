@@ -20,8 +20,8 @@ def name_audited_rows(rows: ReviewedRows, label_issues: pd.DataFrame) -> pd.Data
         label_issues: the label issues of an audit of it, one row for each audited row, image or example.
 
     Returns:
-        ``row_key``, ``issue_type``, ``row_id``, ``given_label`` as text, ``quality``, ``is_label_issue`` and ``rank``,
-        in the order of the label issues.
+        ``row_key``, ``issue_type``, ``row_id``, ``given_label`` as text, ``quality``, ``is_label_issue``, ``rank`` and
+        ``error_probability`` (missing where the family has none), in the order of the label issues.
     """
     ids = label_issues["row_id"].astype(str)
     if rows.dataset.panel is None:
@@ -38,5 +38,8 @@ def name_audited_rows(rows: ReviewedRows, label_issues: pd.DataFrame) -> pd.Data
             "quality": label_issues["label_quality"].to_numpy(dtype="float64"),
             "is_label_issue": label_issues["is_label_issue"].to_numpy(dtype=bool),
             "rank": label_issues["rank"].to_numpy(),
+            "error_probability": label_issues["error_probability"].to_numpy(dtype="float64")
+            if "error_probability" in label_issues
+            else float("nan"),
         }
     )

@@ -15,6 +15,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from cleanlab_assets.methods.agreement import krippendorff_alpha
+from cleanlab_assets.methods.calibration import fit_platt
+from cleanlab_assets.methods.error_bracket import ErrorBracket
 from cleanlab_assets.methods.intervals import Interval, add_estimates, estimate_count, predict_count
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE
 from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, order_randomly
@@ -29,6 +31,9 @@ OUTCOMES: tuple[Outcome, ...] = ("error", "conflict", "unclear", "excluded", "ri
 """What came of a row; of a row with several elements the first one of these that came of any of them."""
 ENOUGH_ROWS = 50
 """Random flagged rows with a decision from which on the precision of the flags is known well enough."""
+ENOUGH_TO_REFIT = 100
+"""Random rows with a definite decision from which on the error probabilities are fitted again."""
+REFITTED_POINTS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 N_NEXT = 100
 N_LIKE = 100
 """How many decided rows near the next ones say what these hold."""
@@ -130,6 +135,22 @@ class NextRows(BaseModel):
     n_errors_like: int
 
 
+class RefittedProbabilities(BaseModel):
+    """Error probabilities of an audit, fitted again by what random rows turned out to be.
+
+    Attributes:
+        n_rows: rows of both random queues that are errors or right; each counts as many rows as it stands for.
+        points: pairs of an error probability of the audit and what it is by the reviews.
+        expected_errors: sum of the refitted probabilities of all rows.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    n_rows: int
+    points: list[tuple[float, float]]
+    expected_errors: float
+
+
 class ReviewStatistics(BaseModel):
     """What the decisions that hold say of an audit.
 
@@ -138,7 +159,9 @@ class ReviewStatistics(BaseModel):
         precision: of the flags, by issue type.
         unflagged: what was read of the random queue of rows that are not flagged.
         errors: estimated number of errors among all rows; None until both random queues were read.
-        errors_by_model: the audit's own estimate, of the train rows; None where it makes none.
+        errors_by_model: the bracket that the audit itself has of the train rows; None where it has none.
+        refitted: error probabilities by the reviews; None where fewer than ``ENOUGH_TO_REFIT`` random rows were
+            decided, all were alike, or the audit has none.
         agreement: of the reviewers.
         curve: errors found by rows read, the worst first.
         next_rows: what to expect of the next ones; None where nothing was decided or nothing is left.
@@ -150,7 +173,8 @@ class ReviewStatistics(BaseModel):
     precision: list[Precision]
     unflagged: RandomSample
     errors: Interval | None
-    errors_by_model: int | None
+    errors_by_model: ErrorBracket | None
+    refitted: RefittedProbabilities | None
     agreement: Agreement
     curve: list[CurvePoint]
     next_rows: NextRows | None
@@ -172,16 +196,17 @@ def measure_reviews(
     entries: Sequence[Entry],
     standings: Mapping[Finding, Standing],
     *,
-    errors_by_model: int | None = None,
+    errors_by_model: ErrorBracket | None = None,
 ) -> ReviewStatistics:
     """Measure what the decisions on a dataset say of an audit of it.
 
     Args:
-        audited: the audited rows: ``row_key``, ``is_label_issue``, ``rank`` and ``given_label``.
+        audited: the audited rows: ``row_key``, ``is_label_issue``, ``rank``, ``given_label`` and, missing where there
+            is none, ``error_probability``.
         corrections: how each decided finding stands, see ``list_corrections``; outdated ones do not count.
         entries: of the dataset, in the order of the ledger.
         standings: by finding, see ``find_standings``.
-        errors_by_model: the audit's own estimate of the number of errors.
+        errors_by_model: the bracket that the audit itself has of the number of errors.
     """
     outcomes = find_outcomes(
         corrections, dict(zip(audited["row_key"], audited["given_label"].astype(str), strict=True))
@@ -201,6 +226,7 @@ def measure_reviews(
         unflagged=unflagged,
         errors=add_estimates(known) if len(known) == len(parts) else None,
         errors_by_model=errors_by_model,
+        refitted=_refit(audited, outcomes, seen),
         agreement=measure_reviewers(corrections, standings),
         curve=_draw_curve(by_rank),
         next_rows=_expect_next(by_rank, ranked["is_label_issue"].to_numpy(dtype=bool)),
@@ -250,10 +276,7 @@ def read_sample(keys: Iterable[str], outcomes: Mapping[str, Outcome], seen: set[
         seen: keys of the rows that were decided in this queue.
     """
     order = order_randomly(keys)
-    end = max((place + 1 for place, key in enumerate(order) if key in seen), default=0)
-    if all(key in outcomes for key in order):
-        end = len(order)
-    counts = Counter(outcomes.get(key) for key in order[:end])
+    counts = Counter(outcomes.get(key) for key in _take_read(order, outcomes, seen))
     return RandomSample(
         n_rows=len(order),
         n_errors=counts["error"],
@@ -262,6 +285,44 @@ def read_sample(keys: Iterable[str], outcomes: Mapping[str, Outcome], seen: set[
         n_unclear=counts["unclear"],
         n_conflicts=counts["conflict"],
         n_skipped=counts[None],
+    )
+
+
+def _take_read(order: Sequence[str], outcomes: Mapping[str, Outcome], seen: set[str]) -> Sequence[str]:
+    """Return the keys of a random queue up to the last row that was decided in it, or all where every row was."""
+    end = max((place + 1 for place, key in enumerate(order) if key in seen), default=0)
+    return order if all(key in outcomes for key in order) else order[:end]
+
+
+def _refit(
+    audited: pd.DataFrame, outcomes: Mapping[str, Outcome], seen: Mapping[str, set[str]]
+) -> RefittedProbabilities | None:
+    """Fit the error probabilities again by the rows of both random queues.
+
+    Rows that were read worst first do not count: they were chosen by what is judged. Each row counts as many rows of
+    its queue as it stands for.
+    """
+    probabilities = audited.set_index("row_key")["error_probability"]
+    if probabilities.isna().any():
+        return None
+    is_flagged = audited["is_label_issue"].to_numpy(dtype=bool)
+    known: list[tuple[str, bool, float]] = []
+    for queue, chosen in ((RANDOM_FLAGGED, is_flagged), (RANDOM_UNFLAGGED, ~is_flagged)):
+        keys = audited["row_key"][chosen]
+        read = _take_read(order_randomly(keys), outcomes, seen[queue])
+        definite = [key for key in read if outcomes.get(key) in ("error", "right")]
+        if len(keys) and not definite:
+            return None
+        known += [(key, outcomes[key] == "error", len(keys) / len(definite)) for key in definite]
+    is_error = np.array([error for _, error, _ in known], dtype=bool)
+    if len(known) < ENOUGH_TO_REFIT or is_error.all() or not is_error.any():
+        return None
+    judged = probabilities.loc[[key for key, _, _ in known]].to_numpy()
+    refit = fit_platt(judged, is_error, np.array([weight for _, _, weight in known]))
+    return RefittedProbabilities(
+        n_rows=len(known),
+        points=[(point, float(refit(np.array([point]))[0])) for point in REFITTED_POINTS],
+        expected_errors=float(refit(probabilities.to_numpy()).sum()),
     )
 
 

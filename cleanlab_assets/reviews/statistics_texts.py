@@ -44,6 +44,9 @@ def describe_reviews(found: ReviewStatistics) -> list[str]:
     lines = [f"{found.n_decided:,} rows are reviewed: {told}"]
     lines += [_describe_precision(precision) for precision in found.precision]
     lines.append(_describe_errors(found))
+    if found.refitted is not None:
+        again = ", ".join(f"{before:g} is {after:.2g}" for before, after in found.refitted.points)
+        lines.append(f"error probabilities by {found.refitted.n_rows:,} random rows: {again}")
     if found.agreement.n_findings:
         shared = found.agreement
         alpha = "" if shared.alpha is None else f"; Krippendorff's alpha {shared.alpha:.2f}"
@@ -84,7 +87,7 @@ def _describe_errors(found: ReviewStatistics) -> str:
     own = (
         ""
         if found.errors_by_model is None
-        else f"; the model's own estimate of the train rows: {found.errors_by_model:,}"
+        else f"; the model's own bracket of the train rows: {found.errors_by_model.describe()}"
     )
     if found.errors is None:
         flagged = found.flags.sample

@@ -35,7 +35,7 @@ def judge_classes(damage: float | None, features: pd.DataFrame) -> Any:
     table["probability_a"], table["probability_b"] = 0.9 - 0.8 * truth, 0.1 + 0.8 * truth
     if damage is not None:
         table.loc[7, ["probability_a", "probability_b"]] = damage
-    return find_label_issues(table, features)
+    return find_label_issues(table, features, np.arange(N_ROWS) // 2 % 2)
 
 
 def judge_sets(damage: float | None, features: pd.DataFrame) -> Any:
@@ -111,6 +111,14 @@ CALLS: dict[str, dict[str, Any]] = {
         "n_resamples": 2,
         "seed": 0,
     },
+    "calibration.calibrate_by_temperature": {
+        "labels": CODES,
+        "probabilities": PROBABILITIES,
+        "folds": np.arange(N_ROWS) % 2,
+    },
+    "calibration.fit_platt": {"probabilities": NUMBERS, "is_true": FLAGS, "weights": NUMBERS},
+    "calibration.fit_temperature": {"labels": CODES, "probabilities": PROBABILITIES, "weights": NUMBERS},
+    "calibration.scale_by_temperature": {"probabilities": PROBABILITIES, "temperature": 2.0},
     "calibration.measure_reliability": {"confidence": NUMBERS, "is_right": FLAGS},
     "class_codes.decode_labels": {"codes": CODES, "like": LABELS},
     "class_codes.encode_labels": {"labels": LABELS},
@@ -134,6 +142,8 @@ CALLS: dict[str, dict[str, Any]] = {
         "is_flagged": FLAGS,
         "kinds": pd.Series(["swapped" if flag else None for flag in FLAGS]),
     },
+    "error_bracket.count_sure_contradictions": {"labels": CODES, "probabilities": PROBABILITIES},
+    "error_bracket.find_sure_contradictions": {"labels": CODES, "probabilities": PROBABILITIES},
     "fitting.fit_pipeline": {"build": _build, "features": TABLE[["x"]], "targets": CODES, "weights": NUMBERS},
     "fitting.combine_weights": {"first": NUMBERS, "second": NUMBERS},
     "folds.divide_rows": {"labels": CODES, "groups": np.arange(N_ROWS), **SHARES},
@@ -145,6 +155,16 @@ CALLS: dict[str, dict[str, Any]] = {
     "label_issues.find_label_issues": {
         "predictions": TABLE.assign(**{f"probability_{name}": PROBABILITIES[:, i] for i, name in enumerate("abc")}),
         "features": TABLE[["x"]],
+        "folds": np.arange(N_ROWS) % 2,
+    },
+    "label_issues.count_flags_by_rule": {
+        "predictions": TABLE.assign(**{f"probability_{name}": PROBABILITIES[:, i] for i, name in enumerate("abc")}),
+        "folds": np.arange(N_ROWS) % 2,
+    },
+    "label_issues.find_error_probabilities": {
+        "labels": CODES,
+        "probabilities": PROBABILITIES,
+        "noise_matrix": np.eye(3),
     },
     "label_set_folds.divide_label_sets": {"indicators": INDICATORS, "groups": np.arange(N_ROWS), **SHARES},
     "planted_errors.plant_label_errors": {

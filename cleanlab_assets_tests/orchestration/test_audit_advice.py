@@ -64,7 +64,6 @@ def make_bad_facts(family: Family, issue_type: str, verdict: str) -> AuditFacts:
         cross_validation={"map_50": 0.7123},
         n_label_issues=5000,
         label_issue_rate=5000 / 9600,
-        estimated_errors=None,
         expected_calibration_error=0.9,
         issue_types=[make_issue_type(issue_type, 5000)],
         variants=[make_variant("baseline", "map_50", 0.7)],

@@ -271,7 +271,7 @@ def test_test_labels_change_nothing_of_what_is_found_of_train_rows(audits: Audit
     # A detector that learnt little gives every image the worst quality: then the boxes that it doubts are counted.
     judged = aside.columns.intersection(["label_quality", "n_extra"])
     assert not aside[judged].equals(other.loc[aside.index, judged]), "test labels are judged"
-    for fact in ("planted", "estimated_errors", "flag_rule", "notes"):
+    for fact in ("planted", "estimated_errors_low", "flag_rule", "notes"):
         assert getattr(made.facts, fact) == getattr(first.facts, fact), fact
 
 

@@ -102,7 +102,9 @@ def test_the_facts_hold_quantiles_of_the_label_and_lower_is_better(values: Audit
     assert facts.flag_rule.endswith(" of right labels")
     rate = facts.by_split["train"].n_flagged / facts.n_train
     assert f" {rate:.1%} " in facts.flag_rule, "all that is flagged of the train rows bounds what right labels are"
-    assert 0 < facts.estimated_errors < 2 * facts.detection.n_planted
+    bracket = facts.error_bracket
+    assert bracket is not None
+    assert 0 <= bracket.low <= bracket.high < 2 * facts.detection.n_planted
 
 
 def test_datalab_finds_the_outliers_that_were_planted_and_is_compared_with_other_detectors(values: Audited) -> None:

@@ -86,7 +86,7 @@ class Audited:
             **{"facts": {"Seed": "0"}, **options},
         )
         with empty_plots():
-            return build_classification_report(results)
+            return build_classification_report(results, {"Rule of the flags": "odds above 2 to 1"})
 
     def with_planted_errors(self, row_ids: list[str]) -> Audited:
         is_planted = self.training_set["row_id"].isin(row_ids)

@@ -31,7 +31,6 @@ FACTS = AuditFacts(
     n_label_issues=12,
     label_issue_rate=0.008,
     by_split={"train": SplitCounts(n_audited=1200, n_flagged=9), "test": SplitCounts(n_audited=300, n_flagged=3)},
-    estimated_errors=None,
     flag_rule="a cut that flags 1.00% of right labels",
     label_distribution={"minimum": 0.0, "maximum": 90.0},
     issue_types=[

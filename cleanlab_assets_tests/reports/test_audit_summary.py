@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from cleanlab_assets.methods.error_bracket import order_ends
 from cleanlab_assets.reports.audit_digest import digest_audit
 from cleanlab_assets.reports.audit_facts import AuditFacts, DetectionFacts, IssueTypeFacts, VariantFacts, WorstRow
 from cleanlab_assets.reports.audit_summary import (
@@ -83,7 +84,7 @@ def make_facts(**changes: Any) -> AuditFacts:
         "n_label_issues": 313,
         "label_issue_rate": 313 / 12000,
         "by_split": {"train": {"n_audited": 9600, "n_flagged": 301}, "test": {"n_audited": 2400, "n_flagged": 12}},
-        "estimated_errors": 356,
+        **order_ends((300, "confident joint"), (410, "expected disagreements")).to_facts(),
         "flag_rule": "cleanlab's rule prune_by_noise_rate",
         "label_distribution": {"cat": 5300.0, "dog": 3340.0, "owl": 960.0},
         "issue_types": [
@@ -116,7 +117,8 @@ def make_regression_facts(**changes: Any) -> AuditFacts:
         "primary_metric": "rmse",
         "lower_is_better": True,
         "cross_validation": {"r2": 0.8077, "mae": 27.37, "rmse": 44.11},
-        "estimated_errors": None,
+        "estimated_errors_low": None,
+        "estimated_errors_high": None,
         "label_distribution": {"minimum": 1.0, "lower quartile": 40.0, "median": 142.0, "maximum": 977.0},
         "variants": [
             make_variant("baseline", "rmse", 44.11),

@@ -42,7 +42,6 @@ def make_facts(
         "n_label_issues": 2,
         "label_issue_rate": 2 / N_TRAIN,
         "by_split": {"train": {"n_audited": N_TRAIN, "n_flagged": 2}},
-        "estimated_errors": None,
         "flag_rule": "a rule",
         "label_distribution": {},
         "issue_types": [],

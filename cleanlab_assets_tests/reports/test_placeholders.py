@@ -157,11 +157,13 @@ def test_undefined_figures_have_no_placeholder() -> None:
     facts = make_facts(
         cross_validation={"roc_auc": math.nan},
         expected_calibration_error=math.inf,
-        estimated_errors=None,
+        estimated_errors_low=None,
+        estimated_errors_high=None,
         issue_types=[make_issue_type("outlier", None)],
         variants=[make_variant("baseline", "roc_auc", math.nan)],
     )
-    undefined = ["cross_validated_roc_auc", "expected_calibration_error", "estimated_errors", "n_outlier"]
+    undefined = ["cross_validated_roc_auc", "expected_calibration_error", "n_outlier"]
+    undefined += ["estimated_errors_low", "estimated_errors_high"]
     undefined += ["share_outlier", "test_baseline", "difference_baseline", "interval_baseline", "n_planted"]
 
     assert not list_placeholders(facts).keys() & set(undefined)

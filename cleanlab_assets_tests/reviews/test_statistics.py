@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.dataset import Column
+from cleanlab_assets.methods.error_bracket import order_ends
 from cleanlab_assets.reviews.corrections import list_corrections
 from cleanlab_assets.reviews.decisions import Entry, Seen, find_standings
 from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, WORST_FIRST, order_randomly
@@ -73,11 +74,13 @@ class Reviewed:
                 "is_label_issue": np.arange(self.n_rows) < self.n_flagged,
                 "rank": range(1, self.n_rows + 1),
                 "given_label": labels,
+                "error_probability": np.linspace(0.999, 0.001, self.n_rows),
             }
         )
         standings = find_standings(self.entries)
         corrections = list_corrections(DATASET, raw, pd.Series(self.keys), standings)
-        return measure_reviews(audited, corrections, self.entries, standings, errors_by_model=17)
+        bracket = order_ends((17, "confident joint"), (40, "expected disagreements"))
+        return measure_reviews(audited, corrections, self.entries, standings, errors_by_model=bracket)
 
 
 def draw_errors(rng: np.random.Generator, reviewed: Reviewed, precision: float, n_missed: int) -> None:
@@ -137,7 +140,7 @@ def test_the_sample_is_what_stands_before_the_last_row_decided_in_its_queue() ->
     told = "\n".join(describe_reviews(found))
     assert "67% of the flags are right" in told
     assert "by 3 random flags of 20; beside them 1 to be excluded, 1 unclear, 1 in conflict, 1 skipped" in told
-    assert "no row of the random queue of unflagged rows was decided; the model's own estimate" in told
+    assert "no row of the random queue of unflagged rows was decided; the model's own bracket" in told
 
 
 def test_a_decision_that_was_taken_back_or_is_outdated_does_not_count() -> None:
@@ -231,3 +234,26 @@ def test_an_audit_that_flags_nothing_has_no_precision_and_may_have_errors() -> N
     assert found.errors is not None
     assert found.errors.low <= 1 <= found.errors.high
     assert "no row is flagged" in describe_reviews(found)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_error_probabilities_are_fitted_again_by_random_rows_alone(seed: int) -> None:
+    """The audit says 0.5 in the middle of the ranking, where hardly a row is wrong; the worst ones are read besides."""
+    rng, reviewed = np.random.default_rng(seed), Reviewed(1_000, 200, name=f"{seed}:")
+    told = np.linspace(0.999, 0.001, 1_000)
+    truth = 1 / (1 + np.exp(-(np.log(told / (1 - told)) - 3)))
+    reviewed.wrong = {key for key, wrong in zip(reviewed.keys, rng.random(1_000) < truth, strict=True) if wrong}
+    reviewed.read(reviewed.keys[:50], "")
+    reviewed.read(order_randomly(reviewed.flagged)[:100], RANDOM_FLAGGED)
+    assert reviewed.measure().refitted is None, "no unflagged row was read"
+    reviewed.read(order_randomly(reviewed.unflagged)[:100], RANDOM_UNFLAGGED)
+
+    found = reviewed.measure()
+
+    assert found.refitted is not None
+    assert 180 < found.refitted.n_rows <= 300
+    points = dict(found.refitted.points)
+    assert points[0.5] == pytest.approx(1 / (1 + np.exp(3)), abs=0.06)
+    assert points[0.9] == pytest.approx(1 / (1 + np.exp(3 - np.log(9))), abs=0.12)
+    assert found.refitted.expected_errors == pytest.approx(len(reviewed.wrong), rel=0.4)
+    assert any(line.startswith("error probabilities by") for line in describe_reviews(found))

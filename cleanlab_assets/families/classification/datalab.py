@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,18 @@ from cleanlab_assets.methods.class_predictions import to_probabilities
 if TYPE_CHECKING:
     from cleanlab_assets.families.step import PredictionsTable
     from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
-    from cleanlab_assets.methods.label_issues import FilterRule
+    from cleanlab_assets.methods.label_issues import CleanlabRule
 
 
-def read_classes(predictions: pd.DataFrame, filter_by: FilterRule = "prune_by_noise_rate") -> AuditedLabels:
+def read_classes(
+    predictions: pd.DataFrame, filter_by: CleanlabRule = "prune_by_noise_rate", **flagged: Any
+) -> AuditedLabels:
     """Read what Datalab needs for every issue type.
 
     Args:
         predictions: predictions table (``row_id``, ``given_label``, ``probability_<class>``).
-        filter_by: rule of the ``label`` type, that of the label issues.
+        filter_by: cleanlab's rule of the ``label`` type, that of the label issues.
+        flagged: flags of the label issues and their rule, where that is none of cleanlab's, see ``AuditedLabels``.
     """
     given = predictions["given_label"]
     all_probabilities = to_probabilities(predictions)
@@ -42,11 +45,16 @@ def read_classes(predictions: pd.DataFrame, filter_by: FilterRule = "prune_by_no
         predictions=probabilities,
         label_parameters={"clean_learning_kwargs": {"find_label_issues_kwargs": rule}},
         predicted=pd.Series(decode_labels(all_probabilities.argmax(axis=1), given), name="predicted_label"),
+        **flagged,
     )
 
 
 def _read(predictions: PredictionsTable, label_issues: ClassLabelIssuesTable) -> AuditedLabels:
-    return read_classes(predictions.value, label_issues.facts.filter_by)
+    facts = label_issues.facts
+    if facts.filter_by != "odds":
+        return read_classes(predictions.value, facts.filter_by)
+    flags = label_issues.value["is_label_issue"].to_numpy(dtype=bool)
+    return read_classes(predictions.value, label_flags=flags, label_rule={"filter_by": "odds", "odds": facts.odds})
 
 
 datalab_issues = build_datalab_issues(_read, is_heavy=True)

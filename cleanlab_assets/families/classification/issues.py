@@ -17,7 +17,7 @@ from cleanlab_assets.families.tables.class_labels import (
 
 
 @step(
-    "cleanlab", code_version="3", facts=ClassLabelIssuesFacts, contract=CLASS_LABEL_ISSUES, settings=LabelIssuesSettings
+    "cleanlab", code_version="4", facts=ClassLabelIssuesFacts, contract=CLASS_LABEL_ISSUES, settings=LabelIssuesSettings
 )
 def label_issues(
     context: StepContext, settings: LabelIssuesSettings, training_set: TrainingSetTable, predictions: PredictionsTable
@@ -26,9 +26,8 @@ def label_issues(
 
     Test rows are audited beside the train rows, and change nothing of what is found of these. Lower quality is worse.
     The row id says file and line, so that the label can be corrected at its source. Rank and flag follow different
-    rules: the flags estimate how many labels of each class are wrong, so that a row of low quality in a clean class may
-    not be flagged.
+    rules: a row is flagged where another class is likelier by some odds, whatever the quality of other rows.
     """
     found, facts = audit_class_labels(context, settings, training_set, predictions)
-    show = partial(show_class_issues, noise_matrix=found.noise_matrix)
+    show = partial(show_class_issues, facts=facts, noise_matrix=found.noise_matrix)
     return store_label_issues(found.table, training_set.value, facts, show=show)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cleanlab_assets.families.step import Page, PlainTable, StepContext, TrainingSetTable, step
+from cleanlab_assets.families.tables.class_labels import describe_class_audit
 from cleanlab_assets.families.tables.report import (
     AuditResults,
     TabularAudit,
@@ -30,6 +31,8 @@ from cleanlab_assets.reports.issue_texts import ISSUE_TEXTS
 from cleanlab_assets.reports.plots import plot_class_balance, plot_noise_matrix
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
     from cleanlab_assets.families.tables.steps import DatalabTable
 
@@ -38,7 +41,7 @@ SMALLEST_MATRIX = 3
 MOST_LABEL_PAIRS = 10
 
 
-@step(storage="html", code_version="4", value=str, shows_catalogue=True)
+@step(storage="html", code_version="5", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -60,11 +63,16 @@ def datalab_report(
         suggested_labels=suggested_labels,
         full_table=full_table,
     )
-    return store_report(build_classification_report(results), datalab_summary)
+    report = build_classification_report(results, describe_class_audit(label_issues.facts))
+    return store_report(report, datalab_summary)
 
 
-def build_classification_report(results: AuditResults) -> Report:
+def build_classification_report(results: AuditResults, about_audit: Mapping[str, str]) -> Report:
     """Build the audit report of one dataset and model: the labels of all rows, other issues of the train rows.
+
+    Args:
+        results: What the audit found.
+        about_audit: How labels were judged, in words by name.
 
     Returns:
         The report; ``render_report`` makes a page of it.
@@ -77,7 +85,7 @@ def build_classification_report(results: AuditResults) -> Report:
     return assemble_report(
         audit,
         tiles_about_labels=[_tile_rarest_class(audit)],
-        sections=[_build_section(audit, name) for name in shown],
+        sections=[_build_section(audit, name, about_audit) for name in shown],
     )
 
 
@@ -90,12 +98,14 @@ def _tile_rarest_class(audit: TabularAudit) -> Tile:
     return Tile("Share of the rarest class", format_share(float(rarest["share"])), hint, tone)
 
 
-def _build_section(audit: TabularAudit, issue_type: str) -> Section:
+def _build_section(audit: TabularAudit, issue_type: str, about_audit: Mapping[str, str]) -> Section:
     if issue_type == "class_imbalance":
         return _build_class_balance(audit)
     if issue_type == "label":
         audit = audit.about_labels
     section = build_issue_section(audit, issue_type)
+    if issue_type == "label":
+        section = replace(section, facts=dict(about_audit))
     if not audit.is_finding(issue_type):
         return section
     tabulate = {"label": _tabulate_label_pairs, "underperforming_group": _tabulate_group, "non_iid": _tabulate_blocks}

@@ -23,12 +23,12 @@ from cleanlab_assets.methods.class_predictions import (
     to_predictions_table,
     to_probabilities,
 )
-from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
+from cleanlab_assets.methods.label_issues import FindIssues, find_label_issues
 from cleanlab_assets.methods.training_set import row_weights, train_rows
 from cleanlab_assets.methods.variants import ComparisonSettings, Variant, VariantComparison
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import pandas as pd
     from sklearn.pipeline import Pipeline
@@ -76,7 +76,7 @@ def compare_variants(
     *,
     correct_rates: Mapping[str, float],
     settings: ComparisonSettings,
-    find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues] = find_label_issues,
+    find_issues: FindIssues = find_label_issues,
 ) -> VariantComparison:
     """Compare the variants, see ``compare_table_variants``; one is chosen on the first fold of the train rows.
 
@@ -86,7 +86,7 @@ def compare_variants(
             predictions of the validation fold.
         correct_rates: see ``clean_rows``.
         settings: how variants are compared.
-        find_issues: takes predictions and features of some rows and returns their label issues; audits the rows
+        find_issues: takes predictions, features and folds of some rows and returns their label issues; audits the rows
             outside the validation fold.
     """
     names, features = list(audited.train["given_label"].cat.categories), audited.features
@@ -98,7 +98,7 @@ def compare_variants(
         predicted = predict_out_of_sample(
             rows[features], labels, folds, n_classes=len(names), build=audited.build, weights=row_weights(rows)
         )
-        issues = find_issues(to_predictions_table(rows, predicted.probabilities, names), rows[features])
+        issues = find_issues(to_predictions_table(rows, predicted.probabilities, names), rows[features], folds)
         matrix = issues.noise_matrix
         return clean(issues.table, correct_rates=dict(zip(matrix.columns, np.diagonal(matrix), strict=True)))
 

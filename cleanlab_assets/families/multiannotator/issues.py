@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -45,6 +46,7 @@ from cleanlab_assets.families.tables.class_labels import CLASS_LABEL_ISSUES
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_predictions import predict_all_classes, to_probabilities
 from cleanlab_assets.methods.detection_power import PlantedDetection
+from cleanlab_assets.methods.error_bracket import order_ends
 from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import WORST_ROWS, Json, Plots, TableView, keep_finite
@@ -289,10 +291,15 @@ def label_issues(
     hidden = {panel.example, panel.annotator, dataset.label, panel.truth}
     shown = rows[[column.name for column in dataset.columns if column.name not in hidden]]
     table = find_consensus_issues(predictions.value, label_quality.value, consensus_labels.value, shown)
+    bracket = order_ends(
+        (int(table["is_label_issue"].sum()), "votes that CROWDLAB overrules"),
+        (ceil((1 - table["label_quality"].to_numpy(dtype=np.float64)).sum()), "expected errors by CROWDLAB"),
+    )
     facts = LabelIssuesFacts(
         seed=training_set.facts.seed,
         model_parameters=predictions.facts.model_parameters,
         flag_rule=FLAG_RULE,
+        **bracket.to_facts(),
         notes=[],
         planted=label_quality.facts.planted,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,14 +25,22 @@ def _read(predictions: LabelSetPredictionsTable, label_issues: LabelSetIssuesTab
     table = predictions.value
     names, probabilities = class_names_of(table), to_label_set_probabilities(table).astype(np.float64)
     aggregation = {"method": "softmin", "temperature": SOFTMIN_TEMPERATURE}
+    facts = label_issues.facts
+    rule, flagged = facts.filter_by, dict[str, Any]()
+    if rule == "odds":
+        rule = "confident_learning"
+        flags = label_issues.value["is_label_issue"].to_numpy(dtype=bool)
+        settings = {"filter_by": "odds", "expected_precision": facts.expected_precision}
+        flagged = {"label_flags": flags, "label_rule": settings}
     return AuditedLabels(
         task="multilabel",
         issue_types=MULTILABEL_ISSUE_TYPES,
         rows=table,
         labels=to_label_lists(encode_given_labels(table, names)),
         predictions=probabilities,
-        label_parameters={"filter_by": label_issues.facts.filter_by, "n_jobs": 1, "aggregator_kwargs": aggregation},
+        label_parameters={"filter_by": rule, "n_jobs": 1, "aggregator_kwargs": aggregation},
         predicted=pd.Series(decode_label_sets(probabilities >= LIKELY, names), name="predicted_label"),
+        **flagged,
     )
 
 

@@ -25,8 +25,10 @@ from cleanlab_assets.families.contracts import (
 )
 from cleanlab_assets.families.label_issues import store_label_issues
 from cleanlab_assets.families.multilabel.label_set_quality import (
+    EXPECTED_PRECISION,
     Aggregation,
     LabelSetIssues,
+    count_flagged_sets_by_rule,
     find_label_set_issues,
     list_class_issues,
 )
@@ -35,7 +37,7 @@ from cleanlab_assets.families.step import PlainTable, Settings, StepContext, Tra
 from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
-from cleanlab_assets.methods.shown import Plots, TableView
+from cleanlab_assets.methods.shown import Json, Plots, TableView
 from cleanlab_assets.methods.training_set import audited_rows, require_same_rows
 from cleanlab_assets.reports.plots import plot_label_quality
 
@@ -55,7 +57,14 @@ WORST_COLUMNS = (
 class LabelIssuesSettings(Settings):
     """How label issues are flagged and ranked."""
 
-    filter_by: FilterRule = Field("confident_learning", description="cleanlab's rule for the flags of each class.")
+    filter_by: FilterRule = Field(
+        "odds",
+        description="Rule of the flags of each class: odds that are high enough for a wanted share of right flags, or "
+        "one of cleanlab's.",
+    )
+    expected_precision: float = Field(
+        EXPECTED_PRECISION, gt=0.0, lt=1.0, description="Share of right flags that the rule odds expects."
+    )
     quality_method: QualityMethod = Field("self_confidence", description="cleanlab's score of each class of a row.")
     aggregation: Aggregation = Field(
         "softmin",
@@ -84,6 +93,8 @@ class LabelSetIssuesFacts(LabelIssuesFacts):
     """How label sets were judged, what calibration changed, and what was found of each class."""
 
     filter_by: FilterRule
+    expected_precision: float
+    flags_by_rule: dict[FilterRule, int]
     quality_method: QualityMethod
     aggregation: Aggregation
     calibration_method: CalibrationMethod
@@ -98,6 +109,7 @@ class LabelSetIssuesFacts(LabelIssuesFacts):
         return partial(
             find_label_set_issues,
             filter_by=self.filter_by,
+            expected_precision=self.expected_precision,
             quality_method=self.quality_method,
             aggregation=self.aggregation,
         )
@@ -112,7 +124,7 @@ LabelSetIssuesTable: TypeAlias = Result[pd.DataFrame, LabelSetIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="4",
+    code_version="5",
     facts=LabelSetIssuesFacts,
     contract=TableContract(
         "LabelSetIssues",
@@ -122,6 +134,7 @@ LabelSetIssuesTable: TypeAlias = Result[pd.DataFrame, LabelSetIssuesFacts]
             SPLIT,
             *(text(name) for name in ("given_label", "suggested_label", "missing_labels", "extra_labels")),
             LABEL_QUALITY,
+            share("error_probability"),
             IS_LABEL_ISSUE,
             RANK,
         ),
@@ -150,7 +163,9 @@ def label_issues(
     facts = LabelSetIssuesFacts(
         seed=training_set.facts.seed,
         model_parameters=predicted.model_parameters,
-        flag_rule=f"cleanlab's rule {settings.filter_by} for one class at least",
+        flag_rule=_describe_rule(settings),
+        **issues.n_errors.to_facts(),
+        flags_by_rule=count_flagged_sets_by_rule(predictions.value, expected_precision=settings.expected_precision),
         notes=[*predicted.notes, *issues.notes],
         looks_in_sample=predicted.looks_in_sample,
         **rules,
@@ -166,6 +181,7 @@ def label_issues(
         plot = plot_label_quality(quality, table["is_label_issue"].to_numpy(dtype=bool))
         return {
             "label_issue_rate_before_calibration": facts.uncalibrated_flag_rate,
+            "flagged_train_rows_by_rule": Json(dict(facts.flags_by_rule)),
             "by_class": TableView(by_class, len(by_class)),
             "plots": Plots({"Label quality": plot}),
         }
@@ -173,9 +189,18 @@ def label_issues(
     return store_label_issues(issues.table, training_set.value, facts, columns=WORST_COLUMNS, show=show)
 
 
+def _describe_rule(settings: LabelIssuesSettings) -> str:
+    if settings.filter_by != "odds":
+        return f"cleanlab's rule {settings.filter_by} for one class at least"
+    return (
+        f"odds of one class at least so high that {settings.expected_precision:.0%} of the flags are expected to be "
+        "right, on calibrated probabilities"
+    )
+
+
 @step(
     "cleanlab",
-    code_version="3",
+    code_version="4",
     contract=TableContract(
         "LabelIssuesByClass",
         "Every class of every audited row: whether the label names it, its probability, quality, flag and rank in the "
@@ -187,6 +212,7 @@ def label_issues(
             flag("is_given"),
             share("probability"),
             LABEL_QUALITY,
+            share("error_probability"),
             IS_LABEL_ISSUE,
             count("rank", 1),
         ),
@@ -198,7 +224,12 @@ def label_issues_by_class(
     """Every class of every audited row: whether the label names it, its probability, quality, flag and rank."""
     require_same_rows(predictions.value, label_issues.value, what="predictions")
     judged = label_issues.facts
-    table = list_class_issues(predictions.value, filter_by=judged.filter_by, quality_method=judged.quality_method)
+    table = list_class_issues(
+        predictions.value,
+        filter_by=judged.filter_by,
+        expected_precision=judged.expected_precision,
+        quality_method=judged.quality_method,
+    )
     flagged = table[table["is_label_issue"]].sort_values("label_quality")
     return Result(
         value=table,

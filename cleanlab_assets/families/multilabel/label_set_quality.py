@@ -14,16 +14,25 @@ from cleanlab_assets.families.multilabel.predictions import (
     class_names_of,
     to_label_set_probabilities,
 )
-from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod, check_choice
+from cleanlab_assets.methods.error_bracket import (
+    bracket_errors,
+    count_sure_contradictions,
+    find_sure_contradictions,
+)
+from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod, check_choice, find_error_probabilities
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, to_label_lists
 from cleanlab_assets.methods.ranking import rank_by_quality
 from cleanlab_assets.methods.requirements import require_features_of, require_finite
-from cleanlab_assets.methods.training_set import is_train_row, judge_beside_train_rows
+from cleanlab_assets.methods.training_set import is_train_row, judge_beside_train_rows, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cleanlab_assets.methods.error_bracket import ErrorBracket
 
+EXPECTED_PRECISION = 0.5
+LARGEST_ERROR_RATE = 0.45
+"""At one half a label would say nothing of its class."""
 Aggregation = Literal["softmin", "exponential_moving_average", "minimum", "mean"]
 SOFTMIN_TEMPERATURE = 0.1
 """cleanlab's own: how much more the worst class of a row counts than the others."""
@@ -39,11 +48,15 @@ REASONS = (
 
 @dataclass(frozen=True)
 class ClassIssues:
-    """Quality and flag of each class of each row, shape (n_rows, n_classes), for a class that a label names or not."""
+    """Quality, flag and error probability of each class of each row, shape (n_rows, n_classes).
+
+    They are of whether a label names the class or not.
+    """
 
     is_named: np.ndarray
     quality: np.ndarray
     is_issue: np.ndarray
+    error_probability: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -51,11 +64,13 @@ class LabelSetIssues:
     """The label issues of a dataset.
 
     ``table`` has one row for each predicted row, in the same order; ``by_class`` one row for each class, see
-    ``summarize_classes``; ``notes`` says what limits the flags.
+    ``summarize_classes``; ``n_errors`` is the bracket of the number of train rows with an error in one class at least;
+    ``notes`` says what limits the flags.
     """
 
     table: pd.DataFrame
     by_class: pd.DataFrame
+    n_errors: ErrorBracket
     notes: tuple[str, ...]
 
 
@@ -64,12 +79,15 @@ def find_class_issues(
     probabilities: np.ndarray,
     *,
     is_train: np.ndarray,
-    filter_by: FilterRule = "confident_learning",
+    filter_by: FilterRule = "odds",
+    expected_precision: float = EXPECTED_PRECISION,
     quality_method: QualityMethod = "self_confidence",
 ) -> ClassIssues:
     """Score and flag every class of every row: whether the label should name it, or should not.
 
-    Each class is a binary problem of its own. A class that all labels name, or none, has no flags. Of rows that are no
+    Each class is a binary problem of its own. A class that all labels name, or none, has no flags. The rule ``odds``
+    flags a class of a row where the odds that the label should say the opposite are beyond a threshold, the lowest one
+    of all classes from which on the mean error probability of the flags is ``expected_precision``. Of rows that are no
     train rows see ``judge_beside_train_rows``.
 
     Source: ``cleanlab.multilabel_classification.filter.find_multilabel_issues_per_class`` and
@@ -81,10 +99,11 @@ def find_class_issues(
         probabilities: out-of-sample probabilities, shape (n_rows, n_classes).
         is_train: train rows, bool of shape (n_rows,).
         filter_by: rule that decides which classes of a row are flagged.
+        expected_precision: share of right flags that ``odds`` expects, from 0 to 1; only these odds need it.
         quality_method: score of a class of a row.
 
     Returns:
-        Quality in [0, 1] (lower is worse) and flag of each class of each row.
+        Quality in [0, 1] (lower is worse), flag and error probability of each class of each row.
 
     Raises:
         ValueError: ``filter_by`` or ``quality_method`` is none of the allowed values.
@@ -95,11 +114,16 @@ def find_class_issues(
     check_choice("filter_by", filter_by, get_args(FilterRule))
     check_choice("quality_method", quality_method, get_args(QualityMethod))
 
-    def judge(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def judge(chosen: np.ndarray) -> tuple[np.ndarray, ...]:
         named, exact = is_named[chosen], probabilities[chosen].astype(np.float64)
         varies = named.any(axis=0) & ~named.all(axis=0)
-        is_issue = np.zeros(named.shape, dtype=bool)
-        if varies.any():
+        wrong, is_issue = np.zeros(named.shape), np.zeros(named.shape, dtype=bool)
+        wrong[:, varies] = _find_error_probabilities(named[:, varies], exact[:, varies])
+        if filter_by == "odds":
+            is_issue[:, varies] = _flag_by_odds(
+                named[:, varies], exact[:, varies], wrong[:, varies], expected_precision=expected_precision
+            )
+        elif varies.any():
             with warnings.catch_warnings():
                 # A class that a single row has, or lacks: said in the notes.
                 warnings.filterwarnings("ignore", message="May not flag all label issues in class")
@@ -107,10 +131,87 @@ def find_class_issues(
                     to_label_lists(named[:, varies]), exact[:, varies], filter_by=filter_by, n_jobs=1
                 )
         quality = get_label_quality_scores_per_class(to_label_lists(named), exact, method=quality_method)
-        return quality.clip(0.0, 1.0), is_issue
+        return quality.clip(0.0, 1.0), is_issue, wrong
 
-    quality, is_issue = judge_beside_train_rows(judge, is_train)
-    return ClassIssues(is_named=is_named, quality=quality, is_issue=is_issue)
+    quality, is_issue, error_probability = judge_beside_train_rows(judge, is_train)
+    return ClassIssues(is_named=is_named, quality=quality, is_issue=is_issue, error_probability=error_probability)
+
+
+def _find_error_probabilities(is_named: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the probability that each class of each row is wrongly named, or left out: shape (n_rows, n_classes).
+
+    How often that happens is taken to be the same for all classes, since few rows have each: it is how often labels
+    contradict the surest predictions.
+    """
+    codes = is_named.reshape(-1).astype(np.int64)
+    if not len(codes):
+        return np.zeros(is_named.shape)
+    both = _of_both(probabilities.reshape(-1))
+    extra, missing = find_sure_contradictions(codes, both).clip(0.0, LARGEST_ERROR_RATE)
+    noise_matrix = np.array([[1 - extra, missing], [extra, 1 - missing]])
+    return find_error_probabilities(codes, both, noise_matrix).reshape(is_named.shape)
+
+
+def _flag_by_odds(
+    is_named: np.ndarray, probabilities: np.ndarray, wrong: np.ndarray, *, expected_precision: float
+) -> np.ndarray:
+    """Flag the classes of rows of the highest odds, as many as are expected to be right often enough."""
+    of_given = np.where(is_named, probabilities, 1 - probabilities).reshape(-1)
+    by_odds = np.argsort(of_given, kind="stable")
+    by_odds = by_odds[of_given[by_odds] < 1 / 2]  # else the given label itself is the likelier one
+    expected = np.cumsum(wrong.reshape(-1)[by_odds]) / np.arange(1, len(by_odds) + 1)
+    n_flagged = int(np.flatnonzero(expected >= expected_precision).max(initial=-1)) + 1
+    is_issue = np.zeros(of_given.shape, dtype=bool)
+    is_issue[by_odds[:n_flagged]] = True
+    return is_issue.reshape(is_named.shape)
+
+
+def _of_both(probabilities: np.ndarray) -> np.ndarray:
+    """Return the probabilities that a class does not and does belong to a label, shape (n, 2)."""
+    return np.column_stack([1 - probabilities, probabilities])
+
+
+def bracket_wrong_sets(is_named: np.ndarray, probabilities: np.ndarray) -> ErrorBracket:
+    """Return the bracket of the number of rows whose label is wrong in one class at least, see ``bracket_errors``.
+
+    The lower end is that of the class with most errors: those of other classes may lie on the same rows.
+
+    Args:
+        is_named: which classes each label names, bool of shape (n_rows, n_classes).
+        probabilities: calibrated out-of-sample probabilities, shape (n_rows, n_classes).
+    """
+    from cleanlab.count import num_label_issues
+
+    varies = is_named.any(axis=0) & ~is_named.all(axis=0)
+    joint, sure = [0], [0]
+    for codes, of_class in zip(is_named.T[varies].astype(np.int64), probabilities.T[varies], strict=True):
+        both = _of_both(of_class.astype(np.float64))
+        joint.append(int(num_label_issues(codes, both)))
+        sure.append(count_sure_contradictions(codes, both))
+    is_right = np.where(is_named, probabilities, 1 - probabilities).astype(np.float64).prod(axis=1)
+    return bracket_errors(
+        confident_joint=max(joint), sure_contradictions=max(sure), expected_disagreements=float((1 - is_right).sum())
+    )
+
+
+def count_flagged_sets_by_rule(predictions: pd.DataFrame, *, expected_precision: float) -> dict[FilterRule, int]:
+    """Count how many of the train rows each rule of the flags would flag in one class at least."""
+    rows = train_rows(predictions)
+    is_named, probabilities = encode_given_labels(rows, class_names_of(rows)), to_label_set_probabilities(rows)
+    return {
+        rule: int(
+            find_class_issues(
+                is_named,
+                probabilities,
+                is_train=is_train_row(rows),
+                filter_by=rule,
+                expected_precision=expected_precision,
+            )
+            .is_issue.any(axis=1)
+            .sum()
+        )
+        for rule in get_args(FilterRule)
+    }
 
 
 def aggregate_quality(quality: np.ndarray, aggregation: Aggregation) -> np.ndarray:
@@ -143,7 +244,8 @@ def find_label_set_issues(
     predictions: pd.DataFrame,
     features: pd.DataFrame,
     *,
-    filter_by: FilterRule = "confident_learning",
+    filter_by: FilterRule = "odds",
+    expected_precision: float = EXPECTED_PRECISION,
     quality_method: QualityMethod = "self_confidence",
     aggregation: Aggregation = "softmin",
     calibrated: bool = True,
@@ -155,6 +257,7 @@ def find_label_set_issues(
             ``uncalibrated_<class>``).
         features: feature columns of the same rows, in the same order.
         filter_by: rule that decides which classes of a row are flagged; a row is flagged if one of its classes is.
+        expected_precision: see ``find_class_issues``.
         quality_method: score of a class of a row.
         aggregation: how the scores of a row's classes become that of the row, see ``aggregate_quality``.
         calibrated: whether calibrated probabilities are used, or those of the models.
@@ -162,7 +265,8 @@ def find_label_set_issues(
     Returns:
         Table with ``row_id``, ``split``, ``given_label``, ``suggested_label``, ``missing_labels`` and ``extra_labels``
         (texts, may be empty), ``label_quality`` in [0, 1] (lower is worse), ``is_label_issue``, ``rank`` (1 = worst),
-        ``reason`` and the features; with the summary of the classes.
+        ``error_probability`` (of one class at least, if classes err independently), ``reason`` and the features; with
+        the summary of the classes.
 
     Raises:
         ValueError: ``filter_by``, ``quality_method`` or ``aggregation`` is none of the allowed values, a probability is
@@ -174,7 +278,12 @@ def find_label_set_issues(
     require_finite("predicted probabilities", probabilities, predictions["row_id"].tolist())
     require_features_of(features, len(predictions))
     found = find_class_issues(
-        is_named, probabilities, is_train=is_train, filter_by=filter_by, quality_method=quality_method
+        is_named,
+        probabilities,
+        is_train=is_train,
+        filter_by=filter_by,
+        expected_precision=expected_precision,
+        quality_method=quality_method,
     )
     quality = aggregate_quality(found.quality, aggregation)
     missing, extra = found.is_issue & ~is_named, found.is_issue & is_named
@@ -191,6 +300,7 @@ def find_label_set_issues(
             "label_quality": quality.astype(np.float32),
             "is_label_issue": has_missing | has_extra,
             "rank": rank_by_quality(quality),
+            "error_probability": (1 - (1 - found.error_probability).prod(axis=1)).clip(0.0, 1.0).astype(np.float32),
             "reason": pd.Categorical(reason, categories=list(REASONS)),
         }
     )
@@ -204,6 +314,7 @@ def find_label_set_issues(
     return LabelSetIssues(
         table=pd.concat([table, features.reset_index(drop=True)], axis=1),
         by_class=summarize_classes(found, names),
+        n_errors=bracket_wrong_sets(is_named[is_train], probabilities[is_train]),
         notes=tuple(notes),
     )
 
@@ -235,7 +346,11 @@ def summarize_classes(found: ClassIssues, class_names: Sequence[str]) -> pd.Data
 
 
 def list_class_issues(
-    predictions: pd.DataFrame, *, filter_by: FilterRule, quality_method: QualityMethod
+    predictions: pd.DataFrame,
+    *,
+    filter_by: FilterRule,
+    quality_method: QualityMethod,
+    expected_precision: float = EXPECTED_PRECISION,
 ) -> pd.DataFrame:
     """List every class of every row with its quality, flag and rank among the rows of its class.
 
@@ -243,11 +358,12 @@ def list_class_issues(
         predictions: predictions table.
         filter_by: rule of the flags.
         quality_method: score of a class of a row.
+        expected_precision: see ``find_class_issues``.
 
     Returns:
         Table with ``row_id``, ``split``, ``class_name``, ``is_given``, ``probability`` (that the class belongs to the
-        label), ``label_quality``, ``is_label_issue`` and ``rank`` (1 = worst of its class), row by row, classes in
-        order.
+        label), ``label_quality``, ``error_probability``, ``is_label_issue`` and ``rank`` (1 = worst of its class),
+        row by row, classes in order.
     """
     names = class_names_of(predictions)
     probabilities = to_label_set_probabilities(predictions)
@@ -256,6 +372,7 @@ def list_class_issues(
         probabilities,
         is_train=is_train_row(predictions),
         filter_by=filter_by,
+        expected_precision=expected_precision,
         quality_method=quality_method,
     )
     ranks = np.column_stack([rank_by_quality(quality) for quality in found.quality.T])
@@ -268,6 +385,7 @@ def list_class_issues(
             "is_given": found.is_named.reshape(-1),
             "probability": probabilities.reshape(-1),
             "label_quality": found.quality.astype(np.float32).reshape(-1),
+            "error_probability": found.error_probability.astype(np.float32).reshape(-1),
             "is_label_issue": found.is_issue.reshape(-1),
             "rank": ranks.reshape(-1),
         }

@@ -17,6 +17,7 @@ from cleanlab_assets.families.multilabel.metrics import ScoredLabelSets, measure
 from cleanlab_assets.families.predictions import store_predictions, tell_unused_weights
 from cleanlab_assets.families.step import StepContext, TrainingSetTable, step
 from cleanlab_assets.methods.bootstrap import weigh
+from cleanlab_assets.methods.calibration import fit_platt
 from cleanlab_assets.methods.class_predictions import PROBABILITY_PREFIX
 from cleanlab_assets.methods.cross_validation import fit_seconds_of, hold_out_each_fold
 from cleanlab_assets.methods.facts import PredictionsFacts
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 UNCALIBRATED_PREFIX = "uncalibrated_"
 CalibrationMethod = Literal["platt", "isotonic", "none"]
 _LIKELY = 0.5
-_LOGIT_FLOOR = 1e-4
-"""Forests and neighbours give probabilities of 0 and 1, whose logits are infinite."""
 
 
 @dataclass(frozen=True)
@@ -152,21 +151,10 @@ def calibrate_out_of_fold(
         for code in range(indicators.shape[1]):
             known = indicators[fold.others, code]
             if known.any() and not known.all():
-                fitted = _fit_platt if method == "platt" else _fit_isotonic
+                fitted = fit_platt if method == "platt" else _fit_isotonic
                 calibrate = fitted(probabilities[fold.others, code], known, counts)
                 calibrated[fold.held_out, code] = calibrate(probabilities[fold.held_out, code])
     return calibrated
-
-
-def _fit_platt(
-    probabilities: np.ndarray, is_named: np.ndarray, weights: np.ndarray | None
-) -> Callable[[np.ndarray], np.ndarray]:
-    from sklearn.linear_model import LogisticRegression
-
-    # Hardly regularized: two parameters need no shrinking.
-    model = LogisticRegression(C=1e4, solver="newton-cholesky")
-    model.fit(_to_logit(probabilities), is_named, sample_weight=weights)
-    return lambda values: np.asarray(model.predict_proba(_to_logit(values))[:, 1])
 
 
 def _fit_isotonic(
@@ -177,12 +165,6 @@ def _fit_isotonic(
     model = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
     model.fit(probabilities.astype(np.float64), is_named.astype(np.float64), sample_weight=weights)
     return lambda values: np.asarray(model.predict(values.astype(np.float64)))
-
-
-def _to_logit(probabilities: np.ndarray) -> np.ndarray:
-    clipped = np.clip(probabilities.astype(np.float64), _LOGIT_FLOOR, 1 - _LOGIT_FLOOR)
-    logits: np.ndarray = np.log(clipped / (1 - clipped))[:, None]
-    return logits
 
 
 def _cross_validate(class_names: Sequence[str], build: PipelineFactory, rows: pd.DataFrame) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cleanlab_assets.families.step import Page, PlainTable, StepContext, TrainingSetTable, step
+from cleanlab_assets.families.tables.class_labels import describe_bracket, describe_counts
 from cleanlab_assets.families.tables.report import (
     AuditResults,
     TabularAudit,
@@ -138,7 +139,12 @@ def _build_label_section(audit: TabularAudit, judged: LabelSetIssuesFacts, class
         section,
         tiles=tiles,
         tables=[*tables, *section.tables],
-        facts={"Flagging rule": judged.filter_by, "Quality of a row": f"{judged.aggregation} of its classes"},
+        facts={
+            "Rule of the flags": judged.flag_rule,
+            "Train rows that each rule would flag": describe_counts(judged.flags_by_rule),
+            **describe_bracket(judged),
+            "Quality of a row": f"{judged.aggregation} of its classes",
+        },
     )
 
 
@@ -173,7 +179,7 @@ def _build_class_balance(audit: TabularAudit, classes: pd.DataFrame) -> Section:
     )
 
 
-@step(storage="html", code_version="4", value=str, shows_catalogue=True)
+@step(storage="html", code_version="5", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,

@@ -26,6 +26,7 @@ from cleanlab_assets.families.regression.predictions import take_predicted_value
 from cleanlab_assets.families.regression.training_set import VALUE
 from cleanlab_assets.families.regression.value_quality import FlagRule, ValueIssues, find_value_issues
 from cleanlab_assets.families.step import Settings, StepContext, TrainingSetTable, step
+from cleanlab_assets.methods.error_bracket import ErrorBracket, order_ends
 from cleanlab_assets.methods.facts import LabelIssuesFacts
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Plots
@@ -141,9 +142,9 @@ def label_issues(
             *issues.notes,
             f"{predictions.facts.n_left_out:,} rows with doubtful labels took no part in training the models behind "
             "the cross-validated metrics",
-            "the estimated number of label errors is an upper one: where the model is wrong, right labels count too",
+            "the higher number of label errors is an upper one: where the model is wrong, right labels count too",
         ],
-        estimated_errors=round(calibrated.estimated_error_share * len(train)),
+        **_bracket_errors(issues.table, calibrated).to_facts(),
         flag_by=settings.flag_by,
         false_flag_rate=settings.false_flag_rate,
         cleanlab_cut=issues.cleanlab_cut,
@@ -179,6 +180,20 @@ def _show_issues(table: pd.DataFrame, *, facts: ValueLabelIssuesFacts, unit: str
         "cleanlab_cut_recall_of_planted": calibrated.cleanlab_recall,
         "plots": Plots({"Given against predicted": given_against_predicted, "Label quality": quality}),
     }
+
+
+def _bracket_errors(label_issues: pd.DataFrame, calibrated: CalibratedCut) -> ErrorBracket:
+    """Return the bracket of the number of errors among the train rows.
+
+    From the rows below the calibrated cut that its false-flag rate does not explain, to the share of errors that the
+    calibration finds in the rows as they came.
+    """
+    is_below = train_rows(label_issues)["is_below_calibrated_cut"].to_numpy(dtype=bool)
+    unexplained = is_below.sum() - calibrated.measured_false_flag_rate * len(is_below)
+    return order_ends(
+        (max(0, round(unexplained)), "flags beyond the false-flag rate"),
+        (round(calibrated.estimated_error_share * len(is_below)), "share of errors by the calibration"),
+    )
 
 
 def _describe_rule(flag_by: str, calibrated: CalibratedCut, flagged_share: float) -> str:

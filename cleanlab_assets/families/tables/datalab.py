@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -66,6 +66,8 @@ class AuditedLabels:
     ``task`` is Datalab's kind of label and ``issue_types`` are those that make sense for it, some of ``ISSUE_TYPES``.
     ``rows`` is the predictions table of the train rows. ``labels`` and ``predictions`` are in the form that Datalab
     judges, ``label_parameters`` those of its ``label`` type; ``predicted`` is the prediction as a named column.
+    ``label_flags`` are the flags of the train rows by a rule that Datalab does not know, in place of its own, and
+    ``label_rule`` the settings of that rule; None and empty where Datalab has the rule itself.
     """
 
     task: Task
@@ -75,6 +77,8 @@ class AuditedLabels:
     predictions: np.ndarray
     label_parameters: Mapping[str, Any]
     predicted: pd.Series
+    label_flags: np.ndarray | None = None
+    label_rule: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_datalab_issues(
@@ -119,6 +123,9 @@ def find_datalab_issues(
     all_parameters = _choose_parameters(graph, k=k, seed=seed, label_parameters=audited.label_parameters)
     parameters = {issue_type: all_parameters[issue_type] for issue_type in asked}
     issues, scores, failures = _run_datalab(audited, features, graph, parameters)
+    if audited.label_flags is not None and "label" in asked and "label" not in failures:
+        issues = issues.assign(is_label_issue=audited.label_flags)
+        parameters["label"] = dict(audited.label_rule)
 
     table = pd.DataFrame({"row_id": train_ids, "given_label": audited.rows["given_label"].array})
     table[audited.predicted.name] = audited.predicted

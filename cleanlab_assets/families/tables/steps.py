@@ -175,7 +175,7 @@ def build_datalab_issues(
     made = step(
         "cleanlab",
         name="datalab_issues",
-        code_version="2",
+        code_version="3",
         facts=DatalabFacts,
         contract=contract,
         settings=DatalabIssuesSettings,

@@ -21,6 +21,7 @@ from cleanlab_assets.families.contracts import (
     TableContract,
     count,
     filled,
+    share,
     text,
 )
 from cleanlab_assets.families.label_issues import store_label_issues
@@ -122,7 +123,7 @@ WORST_COLUMNS = (
 
 @step(
     "cleanlab",
-    code_version="3",
+    code_version="4",
     facts=ClassLabelIssuesFacts,
     contract=TableContract(
         "TokenLabelIssues",
@@ -136,6 +137,7 @@ WORST_COLUMNS = (
             GIVEN_LABEL,
             *filled("suggested_label"),
             LABEL_QUALITY,
+            share("error_probability"),
             IS_LABEL_ISSUE,
             RANK,
         ),
@@ -154,7 +156,7 @@ def label_issues(
     rows, table = audited_rows(training_set.value), found.table
     table.insert(1, "sentence_id", rows["sentence_id"].array)
     table["context"] = describe_contexts(rows)
-    show = partial(show_class_issues, noise_matrix=found.noise_matrix)
+    show = partial(show_class_issues, facts=facts, noise_matrix=found.noise_matrix)
     return store_label_issues(table, training_set.value, facts, columns=WORST_COLUMNS, show=show)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cleanlab_assets.families.report import describe_origin, store_page
 from cleanlab_assets.families.step import Page, PlainTable, PredictionsTable, StepContext, TrainingSetTable, step
+from cleanlab_assets.families.tables.class_labels import describe_class_audit
 from cleanlab_assets.families.token_classification.issues import describe_contexts
 from cleanlab_assets.families.token_classification.metrics import TAG_F1_PREFIX
 from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
@@ -29,7 +30,7 @@ _MARKS = (MARK_BEGIN, MARK_END)
 _LABELS = ("given_label", "suggested_label")
 
 
-@step(storage="html", code_version="4", value=str, shows_catalogue=True)
+@step(storage="html", code_version="5", value=str, shows_catalogue=True)
 def token_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -113,9 +114,8 @@ def _describe_tokens(result: ClassLabelIssuesTable, full_table: str) -> Section:
         figures=[Figure("Label quality of all tokens", png, alt)],
         tables=[table],
         facts={
-            "Flagging rule": judged.filter_by,
             "Label quality": judged.quality_method,
-            "Estimated tag errors in train tokens": f"{judged.estimated_errors:,}",
+            **describe_class_audit(judged, unit="token"),
         },
     )
 

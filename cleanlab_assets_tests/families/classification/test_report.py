@@ -140,7 +140,7 @@ def test_near_duplicates_without_sets_are_shown_as_rows(audited: Audited) -> Non
 
 def test_each_setting_is_stated_once_and_in_words(report: Report) -> None:
     assert section(report, "outlier").facts == {"Distance": "euclidean", "Neighbours (k)": "10", "Threshold": "0.37"}
-    assert section(report, "label").facts == {"Minimum rows left in a class": "1"}
+    assert section(report, "label").facts == {"Rule of the flags": "odds above 2 to 1"}
 
 
 def test_facts_are_stated_once_and_a_mapping_is_written_in_words(audited: Audited) -> None:

@@ -11,7 +11,7 @@ from cleanlab_assets.families.classification.variants import clean_rows, compare
 from cleanlab_assets.families.tables.variants import AuditedTable, fit_rows
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
-from cleanlab_assets.methods.label_issues import LabelIssues, find_label_issues
+from cleanlab_assets.methods.label_issues import FindIssues, LabelIssues, find_label_issues
 from cleanlab_assets.methods.planted_errors import plant_errors_in_training_set
 from cleanlab_assets.methods.training_set import TrainingSet, build_training_set, train_rows
 from cleanlab_assets.methods.training_set import test_rows as held_out_rows
@@ -55,7 +55,7 @@ class Audited:
 
     def compare(
         self,
-        find_issues: Callable[[pd.DataFrame, pd.DataFrame], LabelIssues] = find_label_issues,
+        find_issues: FindIssues = find_label_issues,
         **changed: Any,
     ) -> VariantComparison:
         return compare_variants(
@@ -87,7 +87,8 @@ def audit(name: str, model: str, *, planted: float, n_rows: int | None = None, s
         build=build,
     ).probabilities
     predictions = to_predictions_table(train, out_of_sample, data.class_names)
-    return Audited(train, test, out_of_sample, find_label_issues(predictions, train[features]), features, build)
+    issues = find_label_issues(predictions, train[features], train["fold"].to_numpy())
+    return Audited(train, test, out_of_sample, issues, features, build)
 
 
 @pytest.fixture(scope="module")
@@ -235,9 +236,9 @@ def test_the_choice_never_looks_at_the_test_rows(noisy_digits: Audited, noisy_co
 def test_the_validation_fold_takes_no_part_in_the_cleaning_that_it_judges(noisy_digits: Audited) -> None:
     audited_rows: list[str] = []
 
-    def find_issues(predictions: pd.DataFrame, features: pd.DataFrame) -> LabelIssues:
+    def find_issues(predictions: pd.DataFrame, features: pd.DataFrame, folds: np.ndarray) -> LabelIssues:
         audited_rows.extend(predictions["row_id"])
-        return find_label_issues(predictions, features)
+        return find_label_issues(predictions, features, folds)
 
     noisy_digits.compare(find_issues=find_issues, n_resamples=2)
 
