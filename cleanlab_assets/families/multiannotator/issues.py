@@ -291,9 +291,11 @@ def label_issues(
     hidden = {panel.example, panel.annotator, dataset.label, panel.truth}
     shown = rows[[column.name for column in dataset.columns if column.name not in hidden]]
     table = find_consensus_issues(predictions.value, label_quality.value, consensus_labels.value, shown)
+    # CROWDLAB's quality of a vote is the probability that it is right.
+    table["error_probability"] = 1 - table["label_quality"]
     bracket = order_ends(
         (int(table["is_label_issue"].sum()), "votes that CROWDLAB overrules"),
-        (ceil((1 - table["label_quality"].to_numpy(dtype=np.float64)).sum()), "expected errors by CROWDLAB"),
+        (ceil(table["error_probability"].to_numpy(dtype=np.float64).sum()), "expected errors by CROWDLAB"),
     )
     facts = LabelIssuesFacts(
         seed=training_set.facts.seed,
