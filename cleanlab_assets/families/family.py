@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.settings import VariantComparisonSettings
     from cleanlab_assets.families.step import Check, Step, StorageFormat
     from cleanlab_assets.methods.result import Result
+    from cleanlab_assets.methods.stacking import StackedModels
     from cleanlab_assets.methods.variants import VariantComparison
     from cleanlab_assets.reports.audit_facts import DataIssues, Unit
 
@@ -134,6 +135,8 @@ class TaskFamily:
         libraries: Packages that decide its results, beside those that decide the results of all families, and those of
             its models.
         columns: What the columns mean that only its tables have, by name.
+        stack: Makes ``StackedModels`` of the training set, and of predictions and label issues by model; None where
+            models predict what cannot be weighed together.
         picture_findings: What was found within the pictures of its rows; None where rows are no annotated pictures.
         element_issues: The step whose table judges the parts of a row that reviews decide of, such as boxes: one row
             for each, with ``row_id``, ``element``, ``suggestion`` (JSON of its label) and ``rank``; empty where a row
@@ -153,6 +156,7 @@ class TaskFamily:
     sample_setting: str = "training_set.max_rows"
     libraries: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    stack: Callable[..., StackedModels] | None = None
     picture_findings: PictureFindings | None = None
     element_issues: str = ""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 PAIR_COLUMNS = ("model_a", "model_b", "n_a", "n_b", "n_both", "jaccard")
+STACK_COLUMNS = ("stack_label_quality", "flagged_by_stack")
 TRUTH_COLUMNS = ("planted_error", "true_label")
 _TYPES = {
     "row_id": "object",
@@ -35,7 +36,7 @@ def list_findings(models: Iterable[str]) -> list[str]:
     """Return the columns of the consensus issues that are findings, in order; all others are features."""
     names = list(models)
     by_model = [f"{kind}_{model}" for kind in ("quality", "flagged") for model in names]
-    return [*_TYPES, *by_model, *TRUTH_COLUMNS]
+    return [*_TYPES, *STACK_COLUMNS, *by_model, *TRUTH_COLUMNS]
 
 
 def collect_flags(label_issues: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -80,11 +81,14 @@ def measure_pairwise_jaccard(flags: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(pairs, columns=list(PAIR_COLUMNS))
 
 
-def build_consensus_issues(label_issues: Mapping[str, pd.DataFrame], *, features: Sequence[str]) -> pd.DataFrame:
-    """Rank the rows by how many models flag them, then by the mean of the models' label quality.
+def build_consensus_issues(
+    label_issues: Mapping[str, pd.DataFrame], *, features: Sequence[str], stacked: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Rank the rows by what the stack of the models finds, else by how many models flag them.
 
-    The mean is that of the scores as they are. Where the models' scores spread differently, the model that spreads
-    them widest weighs most; it only orders rows that equally many models flag.
+    Without a stack, rows that equally many models flag are ordered by the mean of the models' label quality. The mean
+    is that of the scores as they are. Where the models' scores spread differently, the model that spreads them widest
+    weighs most; it only orders rows that equally many models flag.
 
     Args:
         label_issues: label issues of the same rows by model: ``row_id``, ``split``, ``given_label`` and
@@ -92,6 +96,8 @@ def build_consensus_issues(label_issues: Mapping[str, pd.DataFrame], *, features
             the features, and ``planted_error`` with ``true_label`` where errors were planted. Ties between suggested
             labels go to the model that comes first.
         features: names of the feature columns.
+        stacked: label issues by the stack of the models: ``row_id``, ``suggested_label``, ``label_quality``,
+            ``is_label_issue`` and ``rank``; None where the models are not weighed together.
 
     Returns:
         One row for each row, in the order of the first model; empty without a model. ``suggested_label`` is the most
@@ -99,7 +105,8 @@ def build_consensus_issues(label_issues: Mapping[str, pd.DataFrame], *, features
         their median, which of an even number of models can lie between two suggestions. ``n_models_suggesting`` says
         how many of all models suggest exactly this label; numeric labels have no such column. ``rank`` 1 is the worst
         row; ties keep the row order. ``quality_<model>`` and ``flagged_<model>`` come next, planted errors and
-        features last. A feature that is named like a finding gets ``feature_`` in front.
+        features last. A feature that is named like a finding gets ``feature_`` in front. With a stack there are also
+        ``stack_label_quality`` and ``flagged_by_stack``, and the suggested label is that of the stack.
 
     Raises:
         ValueError: a row id occurs twice, or the models are not about the same rows with the same given labels.
@@ -113,7 +120,7 @@ def build_consensus_issues(label_issues: Mapping[str, pd.DataFrame], *, features
     n_flagging, mean_quality = flags.sum(axis=1), quality.mean(axis=1)
     counted = flags | (n_flagging == 0)[:, None]
     suggestions = [table["suggested_label"] for table in tables.values()]
-    findings = {
+    findings: dict[str, object] = {
         "row_id": first["row_id"],
         "split": first["split"],
         "given_label": first["given_label"],
@@ -126,10 +133,25 @@ def build_consensus_issues(label_issues: Mapping[str, pd.DataFrame], *, features
         **{f"flagged_{model}": flags[:, position] for position, model in enumerate(models)},
         **{name: first[name] for name in TRUTH_COLUMNS if name in first},
     }
+    if stacked is not None:
+        findings |= _take_stack(stacked, first["row_id"], suggestions)
     known = list_findings(models)
     table = pd.DataFrame(findings)[[name for name in known if name in findings]]
     renamed = first[list(features)].rename(columns={name: f"feature_{name}" for name in features if name in known})
     return pd.concat([table, renamed], axis=1)
+
+
+def _take_stack(stacked: pd.DataFrame, row_ids: pd.Series[str], suggestions: Sequence[pd.Series]) -> dict[str, object]:
+    """Return what the stack finds, and how many models suggest its label, in the order of the rows."""
+    found = stacked.set_index("row_id").loc[row_ids.tolist()].reset_index()
+    suggested = _read_values(found["suggested_label"])
+    return {
+        "suggested_label": found["suggested_label"],
+        "n_models_suggesting": np.sum([_read_values(one) == suggested for one in suggestions], axis=0),
+        "rank": found["rank"],
+        "stack_label_quality": found["label_quality"],
+        "flagged_by_stack": found["is_label_issue"],
+    }
 
 
 def _align_rows(label_issues: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cleanlab_assets.methods.requirements import require_codes, require_finite, require_rows
+from cleanlab_assets.methods.result import Facts
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
+
 SMALLEST_PROBABILITY = 1e-6
 """What a smaller probability counts as: a model that is sure and wrong must not outweigh all others."""
 MOST_ROWS = 50_000
 """Rows that the weights are fitted on: a few weights are known well by then."""
+
+
+STACK = "stack"
+"""How the models of a dataset are called where they judge as one."""
+
+
+class StackFacts(Facts):
+    """How the models were weighed, and whether they are better together; log loss is that of the train rows.
+
+    Attributes:
+        weights: of the log-probabilities, by model.
+        log_loss: of the stack, out of sample but for the weights.
+        best_model: the model with the least log loss.
+        best_log_loss: its log loss.
+        planted: average precision of planted errors by model, the stack among them; empty where none were planted.
+    """
+
+    weights: dict[str, float]
+    log_loss: float
+    best_model: str
+    best_log_loss: float
+    planted: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackedModels:
+    """What several models find as one, and how they were weighed.
+
+    Attributes:
+        table: label issues: ``row_id``, ``suggested_label``, ``label_quality``, ``is_label_issue`` and ``rank``.
+        facts: the weights, and what they gain.
+    """
+
+    table: pd.DataFrame
+    facts: StackFacts
 
 
 def fit_stack_weights(

@@ -12,15 +12,17 @@ from cleanlab_assets.families.step import (
     CheckResult,
     LabelIssuesTable,
     Page,
-    PlainTable,
+    PredictionsTable,
     StepContext,
+    TrainingSetTable,
     check,
     gate,
     step,
 )
 from cleanlab_assets.methods.model_agreement import build_consensus_issues
-from cleanlab_assets.methods.result import NoFacts, Result
+from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import Json, Plots, TableView
+from cleanlab_assets.methods.stacking import StackFacts
 from cleanlab_assets.orchestration.freshness import NOT_COMPARED, find_absent_models
 from cleanlab_assets.reports.comparison_plots import plot_cv_and_test
 from cleanlab_assets.reports.comparison_report import build_comparison_report
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cleanlab_assets.methods.shown import Shown
+    from cleanlab_assets.methods.stacking import StackedModels
     from cleanlab_assets.orchestration.assets import ChainContext
     from cleanlab_assets.reports.audit_facts import AuditFacts
     from cleanlab_assets.reports.model_comparison import NotCompared
@@ -45,7 +48,15 @@ CONSENSUS_COLUMNS = (
     "suggested_label",
     "n_models_flagging",
     "mean_label_quality",
+    "stack_label_quality",
+    "flagged_by_stack",
 )
+
+
+class ConsensusFacts(Facts):
+    """How the models were weighed; None where they are not weighed together."""
+
+    stack: StackFacts | None
 
 
 @step("pydantic", level=COMPARISON, storage="json", code_version="4", value=ModelComparison, shows_catalogue=True)
@@ -102,39 +113,64 @@ def model_comparison(
 @step(
     "pandas",
     level=COMPARISON,
-    code_version="3",
+    code_version="4",
+    facts=ConsensusFacts,
     contract=TableContract(
         "ConsensusIssues",
-        "Every audited row with how many models flag it, ranked by agreement, then by mean label quality.",
+        "Every audited row with how many models flag it, ranked by their stack, else by agreement.",
         (ROW_ID, SPLIT, GIVEN_LABEL, count("n_models_flagging"), share("mean_label_quality"), RANK),
     ),
 )
 def consensus_issues(
-    context: StepContext,
+    context: ChainContext,
+    training_set: TrainingSetTable,
     model_comparison: Result[ModelComparison, NoFacts],
     label_issues: Mapping[str, LabelIssuesTable],
-) -> PlainTable:
-    """Every audited row with how many models flag it, ranked by agreement, then by mean label quality."""
-    issues = {result.model: label_issues[result.model].value for result in model_comparison.value.compared}
+    predictions: Mapping[str, PredictionsTable],
+) -> Result[pd.DataFrame, ConsensusFacts]:
+    """Every audited row with how many models flag it, and what they find as one.
+
+    Where models predict class probabilities, they are weighed together so that the given labels become most likely, and
+    the rows are ranked by what this stack says; else by how many models flag a row, then by the mean label quality.
+    """
+    compared = [result.model for result in model_comparison.value.compared]
+    issues = {model: label_issues[model].value for model in compared}
     # Images are features too, and are not repeated in the tables of their issues.
     repeated = [name for name in context.features if all(name in table for table in issues.values())]
-    consensus = build_consensus_issues(issues, features=repeated)
+    stack = context.dagster.resources.families[context.family].task.stack
+    stacked: StackedModels | None = None
+    if stack is not None and len(compared) > 1:
+        of_models = ({model: results[model] for model in compared} for results in (predictions, label_issues))
+        stacked = stack(training_set, *of_models)
+    consensus = build_consensus_issues(issues, features=repeated, stacked=None if stacked is None else stacked.table)
     n_flagging = consensus["n_models_flagging"]
-    return Result(
-        value=consensus,
-        facts=NoFacts(),
-        show=lambda: {
+
+    def show() -> dict[str, Shown]:
+        return {
             "n_models": len(issues),
             "n_flagged_by_any": int((n_flagging > 0).sum()),
             "n_flagged_by_all": int((n_flagging == len(issues)).sum()),
-            "worst_rows": TableView.worst(consensus, CONSENSUS_COLUMNS),
-        },
-    )
+            **({} if stacked is None else _show_stack(stacked.facts, consensus)),
+            "worst_rows": TableView.worst(consensus, [name for name in CONSENSUS_COLUMNS if name in consensus]),
+        }
+
+    return Result(value=consensus, facts=ConsensusFacts(stack=None if stacked is None else stacked.facts), show=show)
 
 
-@step(level=COMPARISON, storage="html", code_version="2", value=str, shows_catalogue=True)
+def _show_stack(facts: StackFacts, consensus: pd.DataFrame) -> dict[str, Shown]:
+    is_flagged = consensus["flagged_by_stack"]
+    return {
+        "n_flagged_by_stack": int(is_flagged.sum()),
+        "n_flagged_by_stack_alone": int((is_flagged & (consensus["n_models_flagging"] == 0)).sum()),
+        "stack": Json(facts.model_dump()),
+    }
+
+
+@step(level=COMPARISON, storage="html", code_version="3", value=str, shows_catalogue=True)
 def comparison_report(
-    context: StepContext, model_comparison: Result[ModelComparison, NoFacts], consensus_issues: PlainTable
+    context: StepContext,
+    model_comparison: Result[ModelComparison, NoFacts],
+    consensus_issues: Result[pd.DataFrame, ConsensusFacts],
 ) -> Page:
     """A self-contained HTML page that compares the models and lists the rows that most of them flag."""
     record = consensus_issues.origin
@@ -142,6 +178,7 @@ def comparison_report(
         model_comparison.value,
         consensus_issues.value,
         dataset=context.dataset,
+        stack=consensus_issues.facts.stack,
         facts={"Compared": record.started, **record.versions},
         full_table=context.path_of("consensus_issues", of_dataset=True),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.methods.model_agreement import PAIR_COLUMNS, list_findings
+from cleanlab_assets.methods.model_agreement import PAIR_COLUMNS, TRUTH_COLUMNS, list_findings
 from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
 from cleanlab_assets.methods.training_set import train_rows
 from cleanlab_assets.reports.comparison_plots import plot_agreement, plot_cv_and_test, plot_flag_counts
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.methods.stacking import StackFacts
     from cleanlab_assets.reports.model_comparison import ModelComparison
 
 SHARES = ("label_issue_rate", "share_of_models", "share_planted")
@@ -42,6 +43,7 @@ def build_comparison_report(
     *,
     dataset: Dataset,
     facts: Mapping[str, object],
+    stack: StackFacts | None = None,
     top_rows: int = 25,
     full_table: str = "",
 ) -> Report:
@@ -52,6 +54,7 @@ def build_comparison_report(
         consensus: The consensus issues of the compared models, as ``build_consensus_issues`` returns them.
         dataset: The catalogue entry.
         facts: How the comparison was made, for the last section of the page.
+        stack: How the models were weighed; None where they were not weighed together.
         top_rows: Most rows of the table of rows that the models flag.
         full_table: Where the table with every row lies, in words; shown where the table is cut.
 
@@ -74,6 +77,7 @@ def build_comparison_report(
     if comparison.compared:
         sections += [
             _describe_agreement(comparison, consensus),
+            *([] if stack is None else [_describe_stack(stack, consensus, top_rows)]),
             _list_rows(comparison, consensus, top_rows, full_table),
             _explain_reading(comparison),
         ]
@@ -278,18 +282,60 @@ def _tabulate_planted(consensus: pd.DataFrame) -> Table:
     return Table("Agreement and planted errors", table, caption, max_rows=len(table), shares=SHARES)
 
 
+def _describe_stack(stack: StackFacts, consensus: pd.DataFrame, top_rows: int) -> Section:
+    """Say how the models are weighed together, what that gains, and which rows no model flags by itself."""
+    is_flagged, n_models = consensus["flagged_by_stack"].to_numpy(dtype=bool), consensus["n_models_flagging"]
+    alone = consensus[is_flagged & (n_models == 0).to_numpy()].sort_values("rank")
+    gain = f"{format_number(stack.log_loss)}, that of {stack.best_model} {format_number(stack.best_log_loss)}"
+    tiles = [
+        Tile("Rows flagged by the stack", f"{int(is_flagged.sum()):,}", f"{len(alone):,} of them by no single model"),
+        Tile("Log loss of the stack", format_number(stack.log_loss), f"best model: {gain.partition(', that of ')[2]}"),
+    ]
+    columns = {"weight": pd.Series(stack.weights)}
+    if stack.planted:
+        columns["planted_average_precision"] = pd.Series(stack.planted)
+    weights = pd.DataFrame(columns).rename_axis("model").reset_index().sort_values("weight", ascending=False)
+    shown = ["row_id", "rank", "split", "given_label", "suggested_label", "stack_label_quality", *TRUTH_COLUMNS]
+    tables = [
+        Table("Weights", weights, "Of the logarithms of the predicted probabilities.", max_rows=len(weights)),
+        Table(
+            "Rows that only the stack flags",
+            alone[[name for name in shown if name in alone]].head(top_rows),
+            "No model flags them by itself; together they doubt the label.",
+            max_rows=top_rows,
+            total_rows=len(alone),
+        ),
+    ]
+    return Section(
+        key="stack",
+        title="The models as one",
+        explanation=(
+            "The probabilities of the models are multiplied, each to the power of its weight, so that the given labels "
+            f"of the train rows become most likely. Log loss of the stack: {gain}; less is better."
+        ),
+        tiles=tiles,
+        tables=tables if len(alone) else tables[:1],
+        notes=[] if len(alone) else ["Every row that the stack flags is flagged by a model, too."],
+    )
+
+
 def _list_rows(comparison: ModelComparison, consensus: pd.DataFrame, top_rows: int, full_table: str) -> Section:
     models = [result.model for result in comparison.compared]
     known = list_findings(models)
     features = [str(name) for name in consensus.columns if name not in known]
-    flagged = consensus[consensus["n_models_flagging"] > 0].sort_values("rank")
+    has_stack, is_flagged = "flagged_by_stack" in consensus, consensus["n_models_flagging"] > 0
+    if has_stack:
+        is_flagged |= consensus["flagged_by_stack"]
+    flagged = consensus[is_flagged].sort_values("rank")
     worst = flagged.head(top_rows)
     flags = worst[[f"flagged_{model}" for model in models]].to_numpy(dtype=bool)
     names = ["all models" if row.all() else ", ".join(np.asarray(models)[row]) for row in flags]
     columns = ["row_id", "rank", "split", "given_label", "suggested_label", "n_models_flagging", "n_models_suggesting"]
-    columns += ["mean_label_quality", "flagged_by", "planted_error", "true_label"]
+    columns += ["stack_label_quality", "flagged_by_stack", "mean_label_quality", "flagged_by", *TRUTH_COLUMNS]
     shown = worst.assign(flagged_by=names)
     caption = "Most models first, then lowest mean label quality."
+    if has_stack:
+        caption = "Lowest label quality of the stack first."
     if features:
         caption += " The shaded columns are the row's features; scroll sideways to see them all."
     table = Table(
@@ -306,9 +352,13 @@ def _list_rows(comparison: ModelComparison, consensus: pd.DataFrame, top_rows: i
         key="rows",
         title="Rows that models flag",
         explanation=(
-            "The rows that a model flags, ranked by how many models do. The suggested label is the one that most of "
-            "the flagging models suggest; for numbers it is the median. Some model flags "
-            f"{say_by_split(count_by_split(of_any))}."
+            (
+                "The rows that a model or the stack flags, ranked by the stack, whose label is suggested."
+                if has_stack
+                else "The rows that a model flags, ranked by how many models do. The suggested label is the one that "
+                "most of the flagging models suggest; for numbers it is the median."
+            )
+            + f" Some model flags {say_by_split(count_by_split(of_any))}."
         ),
         badge=f"{len(flagged):,}" if len(flagged) else "none",
         tables=[table],

@@ -18,6 +18,7 @@ from cleanlab_assets.families.tables.checks import (
     probabilities_are_valid,
 )
 from cleanlab_assets.families.tables.embeddings import embeddings
+from cleanlab_assets.families.tables.stack import stack_class_models
 from cleanlab_assets.families.tables.steps import (
     collect_data_issues,
     datalab_summary,
@@ -56,6 +57,7 @@ CLASSIFICATION = TaskFamily(
         detection_power,
     ),
     variants=VARIANTS,
+    stack=stack_class_models,
     data_issues=collect_data_issues,
     reports=("label_issues", "datalab_report", "retrained_model"),
 )

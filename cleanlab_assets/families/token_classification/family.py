@@ -5,6 +5,7 @@ from __future__ import annotations
 from cleanlab_assets.families.family import TaskFamily
 from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
 from cleanlab_assets.families.tables.checks import probabilities_are_valid
+from cleanlab_assets.families.tables.stack import stack_class_models
 from cleanlab_assets.families.token_classification.checks import (
     detection_power,
     every_class_in_every_part,
@@ -29,6 +30,7 @@ TOKEN_CLASSIFICATION = TaskFamily(
         detection_power,
     ),
     variants=VARIANTS,
+    stack=stack_class_models,
     reports=("label_issues", "token_report", "retrained_model"),
     sample_setting="training_set.max_sentences",
 )
