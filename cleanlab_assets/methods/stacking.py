@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-SMALLEST_PROBABILITY = 1e-6
+SMALLEST_PROBABILITY = 1e-3
 """What a smaller probability counts as: a model that is sure and wrong must not outweigh all others."""
+MOST_ERRORS, FIRST_SHARE = 0.5, 0.05
+"""Largest share of wrong labels that the fit may assume, and where it starts."""
 MOST_ROWS = 50_000
 """Rows that the weights are fitted on: a few weights are known well by then."""
 
@@ -27,17 +29,19 @@ STACK = "stack"
 
 
 class StackFacts(Facts):
-    """How the models were weighed, and whether they are better together; log loss is that of the train rows.
+    """How the models were weighed, and whether they are better together; see ``StackFit``.
 
     Attributes:
         weights: of the log-probabilities, by model.
-        log_loss: of the stack, out of sample but for the weights.
-        best_model: the model with the least log loss.
-        best_log_loss: its log loss.
+        share_wrong: share of the train labels that is taken to be wrong.
+        log_loss: of the stack.
+        best_model: the model with the least log loss by itself.
+        best_log_loss: its log loss, with a weight and a share of wrong labels of its own.
         planted: average precision of planted errors by model, the stack among them; empty where none were planted.
     """
 
     weights: dict[str, float]
+    share_wrong: float
     log_loss: float
     best_model: str
     best_log_loss: float
@@ -57,15 +61,28 @@ class StackedModels:
     facts: StackFacts
 
 
-def fit_stack_weights(
-    probabilities: Mapping[str, np.ndarray], labels: np.ndarray, *, seed: int = 0
-) -> dict[str, float]:
-    """Weigh the log-probabilities of models so that the given labels become most likely.
+@dataclass(frozen=True, kw_only=True)
+class StackFit:
+    """Weights of models, and how likely the given labels become.
+
+    Attributes:
+        weights: of the log-probabilities, by model.
+        share_wrong: share of the labels that is taken to be drawn by the frequencies of the classes alone.
+        log_loss: mean negative log of the probability of the given labels, such a share of them wrong.
+    """
+
+    weights: dict[str, float]
+    share_wrong: float
+    log_loss: float
+
+
+def fit_stack(probabilities: Mapping[str, np.ndarray], labels: np.ndarray, *, seed: int = 0) -> StackFit:
+    """Weigh the log-probabilities of models so that the given labels become most likely, some of which are wrong.
 
     The stacked probability of class k is proportional to the product of the models' probabilities of k, each to the
-    power of its weight: a logarithmic opinion pool. The likelihood is concave in the weights, so that there is one
-    optimum; weights are at least 0 and need not sum to 1, which also calibrates the pool. A handful of weights hardly
-    adapts to wrong labels.
+    power of its weight: a logarithmic opinion pool. Weights are at least 0 and need not sum to 1, which also calibrates
+    the pool. A share of the labels, which is fitted, too, is taken to be drawn by the frequencies of the classes alone:
+    without it a model that is sure of errors, and right, would be punished for each of them.
 
     Source: Genest and Zidek, Combining Probability Distributions, Statistical Science 1986; Wolpert, Stacked
     Generalization, Neural Networks 1992.
@@ -76,7 +93,7 @@ def fit_stack_weights(
         seed: seed of the sample of ``MOST_ROWS`` that the weights are fitted on where there are more rows.
 
     Returns:
-        The weight of each model.
+        The weight of each model, and how well they do; out of sample but for these few numbers.
 
     Raises:
         ValueError: there is no model or no row, a probability is not finite, a code is that of no class, or
@@ -93,22 +110,29 @@ def fit_stack_weights(
     if n_rows > MOST_ROWS:
         chosen = seed_generator(seed, "stack weights").choice(n_rows, MOST_ROWS, replace=False)
         logs, labels = logs[:, chosen], labels[chosen]
-    of_given = logs[:, np.arange(len(labels)), labels]
+    rows = np.arange(len(labels))
+    of_given = logs[:, rows, labels]
+    by_chance = (np.bincount(labels, minlength=n_classes) / len(labels))[labels]
 
-    def measure(weights: np.ndarray) -> tuple[float, np.ndarray]:
+    def measure(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the mean negative log-likelihood of the given labels, and its gradient."""
-        pooled = np.tensordot(weights, logs, axes=1)
-        pooled -= pooled.max(axis=1, keepdims=True)
-        odds = np.exp(pooled)
-        total = odds.sum(axis=1)
-        loss = np.log(total).mean() - (pooled[np.arange(len(labels)), labels]).mean()
-        expected = np.einsum("mrk,rk->mr", logs, odds / total[:, None])
-        return float(loss), (expected - of_given).mean(axis=1)
+        weights, wrong = parameters[:-1], parameters[-1]
+        pooled = _pool(weights, logs)
+        given = pooled[rows, labels]
+        likelihood = (1 - wrong) * given + wrong * by_chance
+        steepness = (1 - wrong) * given / likelihood
+        of_weights = (steepness * (np.einsum("mrk,rk->mr", logs, pooled) - of_given)).mean(axis=1)
+        of_wrong = ((given - by_chance) / likelihood).mean()
+        return float(-np.log(likelihood).mean()), np.append(of_weights, of_wrong)
 
-    found = minimize(
-        measure, np.full(n_models, 1 / n_models), jac=True, method="L-BFGS-B", bounds=[(0, None)] * n_models
+    start = np.append(np.full(n_models, 1 / n_models), FIRST_SHARE)
+    bounds = [(0.0, None)] * n_models + [(0.0, MOST_ERRORS)]
+    found = minimize(measure, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    return StackFit(
+        weights=dict(zip(probabilities, found.x[:-1].tolist(), strict=True)),
+        share_wrong=float(found.x[-1]),
+        log_loss=float(found.fun),
     )
-    return dict(zip(probabilities, found.x.tolist(), strict=True))
 
 
 def stack_probabilities(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
@@ -122,32 +146,19 @@ def stack_probabilities(probabilities: Mapping[str, np.ndarray], weights: Mappin
         float64 array of shape (n_rows, n_classes) whose rows sum to 1.
 
     Raises:
-        ValueError: see ``fit_stack_weights``.
+        ValueError: see ``fit_stack``.
         KeyError: a model has no weight.
     """
-    pooled = np.tensordot([weights[model] for model in probabilities], _stack_logs(probabilities), axes=1)
+    return _pool(np.array([weights[model] for model in probabilities]), _stack_logs(probabilities))
+
+
+def _pool(weights: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    """Return the pooled probabilities, float64 of shape (n_rows, n_classes)."""
+    pooled = np.tensordot(weights, logs, axes=1)
     pooled -= pooled.max(axis=1, keepdims=True)
     odds = np.exp(pooled)
-    stacked: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
-    return stacked
-
-
-def measure_log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean negative log of the probability that the given class has.
-
-    Args:
-        probabilities: predicted probabilities, shape (n_rows, n_classes); smaller ones than ``SMALLEST_PROBABILITY``
-            count as that.
-        labels: given class codes from 0, shape (n_rows,).
-
-    Raises:
-        ValueError: a probability is not finite, a code is that of no class, or they are of other rows.
-    """
-    require_rows(len(probabilities), labels=labels)
-    require_finite("predicted probabilities", probabilities)
-    require_codes(labels, probabilities.shape[1])
-    given = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(given, SMALLEST_PROBABILITY)).mean())
+    probabilities: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def _stack_logs(probabilities: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -311,7 +311,8 @@ def _describe_stack(stack: StackFacts, consensus: pd.DataFrame, top_rows: int) -
         title="The models as one",
         explanation=(
             "The probabilities of the models are multiplied, each to the power of its weight, so that the given labels "
-            f"of the train rows become most likely. Log loss of the stack: {gain}; less is better."
+            f"of the train rows become most likely, {format_share(stack.share_wrong)} of them taken to be wrong. Log "
+            f"loss of the stack: {gain}; less is better."
         ),
         tiles=tiles,
         tables=tables if len(alone) else tables[:1],

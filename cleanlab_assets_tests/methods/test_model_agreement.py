@@ -8,6 +8,7 @@ import pytest
 
 from cleanlab_assets.methods.detection_power import score_detection_power
 from cleanlab_assets.methods.model_agreement import (
+    STACK_COLUMNS,
     build_consensus_issues,
     collect_flags,
     list_findings,
@@ -157,7 +158,8 @@ def test_truth_comes_after_the_findings_and_features_come_last() -> None:
 
     table = build_consensus_issues(issues, features=["weight"])
 
-    assert list(table.columns) == [*list_findings(["a", "b"]), "weight"]
+    findings = [name for name in list_findings(["a", "b"]) if name not in STACK_COLUMNS]
+    assert list(table.columns) == [*findings, "weight"]
     assert table["planted_error"].tolist() == [True, False]
 
 
@@ -221,3 +223,26 @@ def test_the_consensus_of_independent_models_ranks_planted_errors_better_than_ea
 
     single = max(measure(-frame["label_quality"]) for frame in issues.values())
     assert measure(-table["rank"]) > single + 0.1
+
+
+def test_the_stack_ranks_and_suggests_where_there_is_one_and_its_rows_are_joined_by_id() -> None:
+    issues = {name: label_issues("x.") for name in ("a", "b")}
+    first = issues["a"]
+    stacked = pd.DataFrame(
+        {
+            "row_id": first["row_id"].tolist()[::-1],
+            "suggested_label": [first["suggested_label"].tolist()[1], "another"],
+            "label_quality": [0.9, 0.1],
+            "is_label_issue": [False, True],
+            "rank": [2, 1],
+        }
+    )
+
+    table = build_consensus_issues(issues, features=[], stacked=stacked)
+
+    assert table["rank"].tolist() == [1, 2]
+    assert table["stack_label_quality"].tolist() == [0.1, 0.9]
+    assert table["flagged_by_stack"].tolist() == [True, False]
+    assert table["suggested_label"].tolist()[0] == "another"
+    assert table["n_models_suggesting"].tolist() == [0, 2]
+    assert [name for name in list_findings(["a", "b"]) if name in table] == list(table.columns)

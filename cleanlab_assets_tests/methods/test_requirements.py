@@ -101,9 +101,8 @@ def _build() -> Any:
 
 SHARES = {"shares": [0.5, 0.5], "seed": 0}
 CALLS: dict[str, dict[str, Any]] = {
-    "stacking.fit_stack_weights": {"probabilities": {"a": PROBABILITIES}, "labels": CODES},
+    "stacking.fit_stack": {"probabilities": {"a": PROBABILITIES}, "labels": CODES},
     "stacking.stack_probabilities": {"probabilities": {"a": PROBABILITIES}, "weights": {"a": 1.0}},
-    "stacking.measure_log_loss": {"probabilities": PROBABILITIES, "labels": CODES},
     "bootstrap.weigh": {"rows": ScoredPredictions(CODES, PROBABILITIES), "weights": NUMBERS},
     "bootstrap.compare_to_baseline": {
         "baseline": ScoredPredictions(CODES, PROBABILITIES),

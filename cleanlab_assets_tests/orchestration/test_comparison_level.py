@@ -14,6 +14,7 @@ from cleanlab_assets_tests.conftest import build_workbench, open_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import pandas as pd
 
@@ -174,3 +175,28 @@ def test_the_comparison_is_fresh_until_a_model_changes_and_tells_a_model_of_anot
     assert comparison.result("ridge").status == "compared"
     assert comparison.result("knn").status == "out of date"
     assert comparison.selected == "ridge"
+
+
+def test_models_that_predict_classes_judge_as_one(tmp_path: Path) -> None:
+    """Planted errors are ranked by the stack at least about as well as by the best model, and its facts say how."""
+    planted = {"ops": {"classification__training_set": {"config": {"folds": 3, "planted_error_fraction": 0.1}}}}
+    baseline = {"classification__variant_comparison": {"config": {"compare_cleaning": False, "resamples": 100}}}
+    models = ("logistic_regression", "knn")
+    with open_instance(tmp_path) as instance:
+        bench = build_workbench(tmp_path, instance)
+        assert bench.materialize("dataset", "breast_cancer", planted).success
+        for model in models:
+            assert bench.materialize("model", f"breast_cancer|{model}", {"ops": baseline}).success
+        assert bench.materialize("comparison", "breast_cancer").success
+        consensus, facts = (
+            bench.read("consensus_issues", "breast_cancer"),
+            bench.facts("consensus_issues", "breast_cancer"),
+        )
+        page = bench.read("comparison_report", "breast_cancer")
+
+    assert set(facts.stack.weights) == set(models)
+    assert facts.stack.log_loss <= facts.stack.best_log_loss
+    assert 0.04 < facts.stack.share_wrong < 0.25
+    assert facts.stack.planted["stack"] > max(facts.stack.planted[model] for model in models) - 0.02
+    assert (consensus.sort_values("rank")["stack_label_quality"].diff().dropna() >= 0).all()
+    assert "The models as one" in page

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.dataset import Column, Dataset
 from cleanlab_assets.methods.model_agreement import build_consensus_issues
+from cleanlab_assets.methods.stacking import StackFacts
 from cleanlab_assets.reports.comparison_report import build_comparison_report
 from cleanlab_assets.reports.html import render_report
 from cleanlab_assets.reports.model_comparison import compare_models
@@ -14,8 +16,6 @@ from cleanlab_assets_tests.reports.test_model_comparison import make_facts, make
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
     from cleanlab_assets.reports.html import Report, Section, Table
     from cleanlab_assets.reports.model_comparison import ModelComparison, NotCompared
@@ -212,3 +212,42 @@ def test_a_consensus_of_other_models_or_rows_is_refused() -> None:
         build_comparison_report(comparison, consensus.drop(columns="flagged_knn"), **options)
     with pytest.raises(ValueError, match="consensus is not that of the comparison"):
         build_comparison_report(comparison, consensus.head(3), **options)
+
+
+def test_the_page_says_how_models_are_weighed_and_which_rows_only_they_together_find() -> None:
+    issues = {model: make_issues(rows, colour=[ATTACK] * 6) for model, rows in FLAGS.items()}
+    first = issues["forest"]
+    stacked = pd.DataFrame(
+        {
+            "row_id": first["row_id"],
+            "suggested_label": first["suggested_label"],
+            "label_quality": [0.2, 0.9, 0.9, 0.9, 0.9, 0.1],
+            "is_label_issue": [True, False, False, False, False, True],
+            "rank": [2, 3, 4, 5, 6, 1],
+        }
+    )
+    comparison, _ = compare_flags(FLAGS, {}, {})
+    facts = StackFacts(
+        weights={"forest": 0.8, "knn": 0.3, "ridge": 0.0},
+        share_wrong=0.1,
+        log_loss=0.3,
+        best_model="forest",
+        best_log_loss=0.4,
+        planted={"forest": 0.5, "stack": 0.6},
+    )
+    with empty_plots():
+        report = build_comparison_report(
+            comparison,
+            build_consensus_issues(issues, features=["colour"], stacked=stacked),
+            dataset=DATASET,
+            facts={},
+            stack=facts,
+        )
+
+    weights = table(report, "stack", "Weights").frame
+    assert weights["model"].tolist() == ["forest", "knn", "ridge", "stack"]
+    assert weights["planted_average_precision"].tolist()[-1] == 0.6
+    assert table(report, "stack", "Rows that only the stack flags").frame["row_id"].tolist() == ["pets.csv:7"]
+    rows = table(report, "rows", "Rows to look at first").frame
+    assert rows["row_id"].tolist()[:2] == ["pets.csv:7", "pets.csv:2"], "ranked by the stack"
+    assert ATTACK not in render_report(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,8 +14,7 @@ from cleanlab_assets.methods.stacking import (
     STACK,
     StackedModels,
     StackFacts,
-    fit_stack_weights,
-    measure_log_loss,
+    fit_stack,
     stack_probabilities,
 )
 from cleanlab_assets.methods.training_set import audited_rows, is_train_row, require_same_rows, train_rows
@@ -45,16 +45,18 @@ def stack_class_models(
     labels, is_train = encode_labels(rows["given_label"]), is_train_row(rows)
     probabilities = {model: to_probabilities(predictions[model].value) for model in models}
     known = {model: values[is_train] for model, values in probabilities.items()}
-    weights = fit_stack_weights(known, labels[is_train], seed=judged.facts.seed)
-    stacked = stack_probabilities(probabilities, weights)
+    fit = partial(fit_stack, labels=labels[is_train], seed=judged.facts.seed)
+    together = fit(known)
+    stacked = stack_probabilities(probabilities, together.weights)
     names = list(rows["given_label"].cat.categories)
     no_features, folds = pd.DataFrame(index=rows.index), rows["fold"].to_numpy()
     table = judged.facts.same_audit(to_predictions_table(rows, stacked, names), no_features, folds).table
-    losses = {model: measure_log_loss(values, labels[is_train]) for model, values in known.items()}
+    losses = {model: fit({model: values}).log_loss for model, values in known.items()}
     best = min(losses, key=lambda model: losses[model])
     facts = StackFacts(
-        weights=weights,
-        log_loss=measure_log_loss(stacked[is_train], labels[is_train]),
+        weights=together.weights,
+        share_wrong=together.share_wrong,
+        log_loss=together.log_loss,
         best_model=best,
         best_log_loss=losses[best],
         planted=_measure_planted({model: label_issues[model].value for model in models}, table),
