@@ -124,7 +124,7 @@ def build_panel_training_set(
         annotations: selected annotations.
         raw: raw table, for features, descriptive columns and truth of each example.
         dataset: its catalogue entry.
-        test_fraction: share of the examples put aside as test rows.
+        test_fraction: share of the examples put aside as test rows; 0 puts none aside.
         folds: folds of the train rows.
         seed: seed of the split and the folds.
         reserved: columns that the audit writes; no feature may have one of these names.
@@ -151,7 +151,9 @@ def build_panel_training_set(
     groups = group_equal_rows(table[features]) if features else np.arange(len(table))
     table = put_votes(table, annotations)
     codes = encode_labels(table["given_label"])
-    is_test = divide_rows(codes, groups, [test_fraction, 1 - test_fraction], seed=seed) == 0
+    is_test = np.zeros(len(table), dtype=bool)
+    if test_fraction > 0:
+        is_test = divide_rows(codes, groups, [test_fraction, 1 - test_fraction], seed=seed) == 0
     fold = np.full(len(table), NO_FOLD, dtype=np.int16)
     fold[~is_test] = divide_rows(codes[~is_test], groups[~is_test], [1 / folds] * folds, seed=seed + 1)
     notes = ["the given label of an example is the majority vote; ties go to the class that is given more often"]
@@ -162,8 +164,9 @@ def build_panel_training_set(
             raise ValueError(f"{dataset.name}: example {row!r} has no {panel.truth} among {dataset.allowed_labels}")
         table["true_label"] = truth
         table.loc[is_test, "given_label"] = table.loc[is_test, "true_label"]
+    if is_test.any() and panel.truth is not None:
         notes.append("test rows are judged by the known truth")
-    else:
+    elif is_test.any():
         notes.append("no truth is known: test rows are judged by the majority vote, which has errors of its own")
     table["split"] = pd.Categorical(np.where(is_test, TEST, TRAIN), categories=[TRAIN, TEST])
     table["fold"] = fold

@@ -282,7 +282,7 @@ def test_annotators_of_equal_quality_are_ranked_by_crowdlabs() -> None:
     assert build_annotator_quality(figures, labels)["annotator"].tolist() == ["z", "y", "x"]
 
 
-def build_known_panel(*, seed: int = 0) -> pd.DataFrame:
+def build_known_panel(*, seed: int = 0, test_fraction: float = 0.25) -> pd.DataFrame:
     """Sixty examples whose truth the source knows; three annotators call every third one by the wrong name."""
     columns = [Column(name=name, kind="categorical", is_feature=False) for name in ("example", "annotator", "truth")]
     dataset = replace(_dataset(), columns=(Column(name="size", kind="numeric"), *columns), panel=Panel(truth="truth"))
@@ -294,7 +294,9 @@ def build_known_panel(*, seed: int = 0) -> pd.DataFrame:
     raw = pd.DataFrame(rows, columns=["example", "annotator", "label", "truth", "size"])
     raw.insert(0, "row_id", [f"labels.csv:{line}" for line in range(2, len(raw) + 2)])
     selection = select_annotations(raw, dataset, PanelLimits())
-    return build_panel_training_set(selection.table, raw, dataset, test_fraction=0.25, folds=3, seed=seed).table
+    return build_panel_training_set(
+        selection.table, raw, dataset, test_fraction=test_fraction, folds=3, seed=seed
+    ).table
 
 
 def test_train_rows_carry_the_vote_and_test_rows_the_known_truth() -> None:
@@ -305,6 +307,15 @@ def test_train_rows_carry_the_vote_and_test_rows_the_known_truth() -> None:
     number = table["row_id"].str[1:].astype(int)
     is_train = table["split"] == "train"
     assert is_right[is_train].tolist() == (number[is_train] % 3 != 0).tolist()
+
+
+def test_without_test_rows_every_example_carries_its_vote_and_has_a_fold() -> None:
+    table = build_known_panel(test_fraction=0.0)
+
+    assert (table["split"] == "train").all()
+    assert set(table["fold"]) == {0, 1, 2}
+    number = table["row_id"].str[1:].astype(int)
+    assert (table["given_label"] == table["true_label"]).tolist() == (number % 3 != 0).tolist()
 
 
 def test_folds_are_drawn_apart_from_the_split() -> None:
