@@ -155,7 +155,7 @@ def has_ledger(settings: Settings) -> bool:
 @step(
     "sqlalchemy",
     level=DATASET,
-    code_version="2",
+    code_version="3",
     facts=CorrectionsFacts,
     contract=TableContract(
         "Corrections",

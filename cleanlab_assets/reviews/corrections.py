@@ -7,6 +7,7 @@ source has the decided label by now it is ``done``.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -124,6 +125,7 @@ def list_corrections(
     there, given = raw[first], read_given_labels(dataset, raw)[first]
     known, rows = pd.Index(keys[first]), list[dict[str, Any]]()
     places = known.get_indexer(pd.Index([finding.row_key for finding in standings]))
+    states = _judge(dataset, standings, there, given, places)
     for (finding, standing), place in zip(standings.items(), places, strict=True):
         latest = standing.in_force or standing.entries[-1]
         decision = latest.decision
@@ -133,11 +135,7 @@ def list_corrections(
                 "row_id": there["row_id"].iloc[place] if place >= 0 else None,
                 "issue_type": finding.issue_type,
                 "element": finding.element,
-                "state": (
-                    _judge(dataset, standing, there.iloc[place].to_dict(), given.iloc[place])
-                    if place >= 0
-                    else "outdated"
-                ),
+                "state": states[finding],
                 "given_label": to_text(dataset, decision.given_label),
                 "decision": (
                     "; ".join(f"{one.decision.reviewer}: {describe_answer(one.decision)}" for one in standing.entries)
@@ -250,21 +248,55 @@ def to_text(dataset: Dataset, label: Value | None) -> str | None:
     return str(label)
 
 
-def _judge(dataset: Dataset, standing: Standing, row: Mapping[Any, Any], given: Any) -> State:
-    """Say how a finding stands whose row is there, with its given label."""
-    latest = standing.in_force or standing.entries[-1]
-    decision = latest.decision
-    if decision.element and not has_elements(dataset):
+def _judge(
+    dataset: Dataset,
+    standings: Mapping[Finding, Standing],
+    there: pd.DataFrame,
+    given: pd.Series[Any],
+    places: np.ndarray,
+) -> dict[Finding, State]:
+    """Say how each finding stands with its row, whose place is -1 where the row is not there any more.
+
+    Elements come first: an image of which a person said that it is right, once its boxes are as decided, has other
+    classes when its source takes these boxes over, and is the same image still.
+    """
+    states: dict[Finding, State] = dict.fromkeys(standings, "outdated")
+    taken_over = defaultdict[str, set[str]](set)
+    known = [(finding, place) for finding, place in zip(standings, places, strict=True) if place >= 0]
+    for finding, place in sorted(known, key=lambda one: not one[0].element):
+        standing = standings[finding]
+        if finding.element:
+            states[finding] = _judge_element(dataset, standing, there.iloc[place].to_dict())
+            if states[finding] == "done":
+                taken_over[finding.row_key] |= _list_classes(standing)
+        else:
+            states[finding] = _judge_row(dataset, standing, given.iloc[place], taken_over[finding.row_key])
+    return states
+
+
+def _judge_element(dataset: Dataset, standing: Standing, row: Mapping[Any, Any]) -> State:
+    if not has_elements(dataset):
         return "outdated"
-    if decision.element:
-        state = judge_element(dataset, decision, row)
-        return "conflict" if state == "in force" and standing.in_conflict else state
+    state = judge_element(dataset, (standing.in_force or standing.entries[-1]).decision, row)
+    return "conflict" if state == "in force" and standing.in_conflict else state
+
+
+def _judge_row(dataset: Dataset, standing: Standing, given: Any, taken_over: set[str]) -> State:
+    """Say how a finding of a whole row stands, by its given label and the classes of elements that are as decided."""
+    decision = (standing.in_force or standing.entries[-1]).decision
     then, decided = (_to_comparable(dataset, label) for label in (decision.given_label, decision.label))
     if decision.verdict == "label is" and given == decided and given != then:
         return "done"
-    if given != then:
+    if given != then and not (taken_over and set(given) ^ set(then) <= taken_over):
         return "outdated"
     return "conflict" if standing.in_conflict else "in force"
+
+
+def _list_classes(standing: Standing) -> set[str]:
+    """Return the classes that an element had and should have."""
+    decision = (standing.in_force or standing.entries[-1]).decision
+    labels = (decision.given_label, decision.label)
+    return {label.class_name for label in labels if isinstance(label, BoxLabel | RegionLabel)}
 
 
 def _to_comparable(dataset: Dataset, label: Value | None) -> Any:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cleanlab_assets.reviews.corrections import list_corrections
-from cleanlab_assets.reviews.decisions import find_standings
+from cleanlab_assets.reviews.decisions import Finding, find_standings
+from cleanlab_assets.reviews.elements import has_elements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cleanlab_assets.reviews.corrections import State
-    from cleanlab_assets.reviews.decisions import Entry, Finding, Standing
+    from cleanlab_assets.reviews.decisions import Entry, Standing
     from cleanlab_assets.reviews.ledger import Ledger
     from cleanlab_assets.reviews.rows import ReviewedRows
 
@@ -40,11 +41,12 @@ class Standings:
     by_finding: dict[Finding, Standing] = field(default_factory=dict)
     states: dict[Finding, State] = field(default_factory=dict)
     _numbers: dict[Finding, list[int]] = field(default_factory=dict)
+    _of_row: dict[str, set[Finding]] = field(default_factory=dict)
     _undone: dict[int, int] = field(default_factory=dict)
     _last: int = 0
 
     def follow(self, ledger: Ledger) -> set[Finding]:
-        """Read what is new in the ledger, and return the findings that it is about."""
+        """Read what is new in the ledger, and return the findings that it may concern."""
         news = ledger.read_news(self.rows.dataset.name, max(0, self._last - self.OVERLAP))
         new = [entry for entry in news.entries if entry.number not in self.entries]
         undone = {number: by for number, by in news.undone.items() if number not in self._undone}
@@ -53,11 +55,14 @@ class Standings:
         for entry in new:
             self.entries[entry.number] = entry
             self._numbers.setdefault(entry.decision.finding, []).append(entry.number)
+            self._of_row.setdefault(entry.decision.row_key, set()).add(entry.decision.finding)
         touched = {entry.decision.finding for entry in new}
         for number in self._undone.keys() & (undone.keys() | {entry.number for entry in new}):
             if (found := self.entries.get(number)) is not None:
                 self.entries[number] = found.model_copy(update={"undone_by": self._undone[number]})
                 touched.add(found.decision.finding)
+        if has_elements(self.rows.dataset):  # how an image stands depends on its boxes and regions
+            touched = set[Finding]().union(*(self._of_row[finding.row_key] for finding in touched))
         self._judge(touched)
         return touched
 

@@ -143,6 +143,19 @@ def test_a_decision_follows_its_box_and_knows_what_the_source_made_of_it() -> No
     ]
 
 
+def test_an_image_that_was_decided_stays_so_when_its_source_takes_the_decided_boxes_over() -> None:
+    cats = _mask((2, 2, 8, 8, 1))
+    old, new = _raw([BOXES[0]], ("cat",), cats), _raw([BOXES[0], (14, 1.5, 19, 8)], ("cat", "dog"), cats)
+    of_image = ReviewedRows(DATASET, old).decide("a.png", "given is right", reviewer="ann")
+    of_box = _say("add the predicted box", element=MISSED, raw=old)
+    of_another = _say("given is right", element=CAT, raw=old)
+
+    assert _apply(old, of_image, of_box)[0] == ["in force", "in force"]
+    assert _apply(new, of_image, of_box)[0] == ["in force", "done"]
+    assert _apply(new, of_image)[0] == ["outdated"], "nobody decided of the new box"
+    assert _apply(new, of_image, of_another)[0] == ["outdated", "in force"]
+
+
 def test_an_image_that_is_gone_is_outdated_and_reviewers_may_disagree_of_one_box() -> None:
     raw = _raw()
     other = raw.assign(row_id="b.png")
