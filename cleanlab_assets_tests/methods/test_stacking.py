@@ -136,3 +136,11 @@ def test_the_share_of_wrong_labels_is_found_and_a_model_that_is_sure_of_them_kee
     assert found.share_wrong == pytest.approx(0.2, abs=0.02)
     assert_allclose(list(found.weights.values()), 1, atol=0.15)
     assert found.log_loss < fit_stack({"sure": models["sure"]}, given).log_loss
+
+
+def test_a_model_that_is_infinitely_sure_does_not_silence_the_others() -> None:
+    models = {"sure": np.array([[0.0, 1.0]]), "other": np.array([[0.999, 0.001]])}
+
+    stacked = stack_probabilities(models, {"sure": 1.0, "other": 1.0})
+
+    assert_allclose(stacked, 0.5, atol=1e-3)
