@@ -30,7 +30,7 @@ def _read(predictions: LabelSetPredictionsTable, label_issues: LabelSetIssuesTab
     if rule == "odds":
         rule = "confident_learning"
         flags = label_issues.value["is_label_issue"].to_numpy(dtype=bool)
-        settings = {"filter_by": "odds", "expected_precision": facts.expected_precision}
+        settings = facts.model_dump(include={"filter_by", "expected_precision", "most_flagged"})
         flagged = {"label_flags": flags, "label_rule": settings}
     return AuditedLabels(
         task="multilabel",

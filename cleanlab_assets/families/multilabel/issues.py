@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -26,8 +26,10 @@ from cleanlab_assets.families.contracts import (
 from cleanlab_assets.families.label_issues import store_label_issues
 from cleanlab_assets.families.multilabel.label_set_quality import (
     EXPECTED_PRECISION,
+    MOST_FLAGGED,
     Aggregation,
     LabelSetIssues,
+    choose_aggregation,
     count_flagged_sets_by_rule,
     find_label_set_issues,
     list_class_issues,
@@ -65,11 +67,14 @@ class LabelIssuesSettings(Settings):
     expected_precision: float = Field(
         EXPECTED_PRECISION, gt=0.0, lt=1.0, description="Share of right flags that the rule odds expects."
     )
+    most_flagged: float = Field(
+        MOST_FLAGGED, gt=0.0, le=1.0, description="Largest share of the rows that the rule odds flags."
+    )
     quality_method: QualityMethod = Field("self_confidence", description="cleanlab's score of each class of a row.")
-    aggregation: Aggregation = Field(
-        "softmin",
-        description="How the scores of a row's classes become that of the row: softmin weighs the worst ones most; the "
-        "minimum may rank a little better where there are few classes.",
+    aggregation: Literal[Aggregation, "by_planted_errors"] = Field(
+        "by_planted_errors",
+        description="How the scores of a row's classes become that of the row; by_planted_errors is softmin, "
+        "unless another one is shown to find more errors planted in a copy of the labels.",
     )
 
 
@@ -94,6 +99,7 @@ class LabelSetIssuesFacts(LabelIssuesFacts):
 
     filter_by: FilterRule
     expected_precision: float
+    most_flagged: float
     flags_by_rule: dict[FilterRule, int]
     quality_method: QualityMethod
     aggregation: Aggregation
@@ -110,8 +116,10 @@ class LabelSetIssuesFacts(LabelIssuesFacts):
             find_label_set_issues,
             filter_by=self.filter_by,
             expected_precision=self.expected_precision,
+            most_flagged=self.most_flagged,
             quality_method=self.quality_method,
             aggregation=self.aggregation,
+            seed=self.seed,
         )
 
     def class_table(self) -> pd.DataFrame:
@@ -124,7 +132,7 @@ LabelSetIssuesTable: TypeAlias = Result[pd.DataFrame, LabelSetIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="5",
+    code_version="6",
     facts=LabelSetIssuesFacts,
     contract=TableContract(
         "LabelSetIssues",
@@ -149,23 +157,34 @@ def label_issues(
 ) -> LabelSetIssuesTable:
     """Every row with its split, given and suggested label, which classes are missing or extra, quality, flag and rank.
 
-    Each class is judged by itself; a row's label quality aggregates those of its classes, and a row is flagged if one
-    of its classes is. Test rows are audited beside the train rows, and change nothing of what is found of these. The
-    flag rate without calibration is told beside.
+    Each class is judged by itself, and a row is flagged if one of its classes is; its label quality aggregates theirs,
+    in the way that finds errors planted in a copy of the labels. Test rows are audited beside the train rows, and
+    change nothing of what is found of these. The flag rate without calibration is told beside.
     """
     rows = audited_rows(training_set.value)
     require_same_rows(predictions.value, rows, what="predictions")
     features, predicted = rows[context.readable_features], predictions.facts
-    rules = settings.model_dump()
-    issues = find_label_set_issues(predictions.value, features, **rules)
-    before = find_label_set_issues(predictions.value, features, **rules, calibrated=False).table["is_label_issue"]
+    seed, quality_method = training_set.facts.seed, settings.quality_method
+    ranked_by = None
+    if settings.aggregation == "by_planted_errors":
+        ranked_by = choose_aggregation(predictions.value, quality_method=quality_method, seed=seed)
+    rules = settings.model_dump() | {"aggregation": settings.aggregation if ranked_by is None else ranked_by.chosen}
+    issues = find_label_set_issues(predictions.value, features, **rules, seed=seed)
+    uncalibrated = find_label_set_issues(predictions.value, features, **rules, calibrated=False, seed=seed)
+    before = uncalibrated.table["is_label_issue"]
     by_class = issues.by_class.assign(roc_auc=list(predicted.class_roc_auc.values()))
     facts = LabelSetIssuesFacts(
-        seed=training_set.facts.seed,
+        seed=seed,
         model_parameters=predicted.model_parameters,
         flag_rule=_describe_rule(settings),
         **issues.n_errors.to_facts(),
-        flags_by_rule=count_flagged_sets_by_rule(predictions.value, expected_precision=settings.expected_precision),
+        flags_by_rule=count_flagged_sets_by_rule(
+            predictions.value,
+            expected_precision=settings.expected_precision,
+            most_flagged=settings.most_flagged,
+            seed=seed,
+        ),
+        ranked_by=ranked_by,
         notes=[*predicted.notes, *issues.notes],
         looks_in_sample=predicted.looks_in_sample,
         **rules,
@@ -194,13 +213,13 @@ def _describe_rule(settings: LabelIssuesSettings) -> str:
         return f"cleanlab's rule {settings.filter_by} for one class at least"
     return (
         f"odds of one class at least so high that {settings.expected_precision:.0%} of the flags are expected to be "
-        "right, on calibrated probabilities"
+        f"right, and no more than {settings.most_flagged:.0%} of the rows, on calibrated probabilities"
     )
 
 
 @step(
     "cleanlab",
-    code_version="4",
+    code_version="5",
     contract=TableContract(
         "LabelIssuesByClass",
         "Every class of every audited row: whether the label names it, its probability, quality, flag and rank in the "
@@ -228,7 +247,9 @@ def label_issues_by_class(
         predictions.value,
         filter_by=judged.filter_by,
         expected_precision=judged.expected_precision,
+        most_flagged=judged.most_flagged,
         quality_method=judged.quality_method,
+        seed=judged.seed,
     )
     flagged = table[table["is_label_issue"]].sort_values("label_quality")
     return Result(

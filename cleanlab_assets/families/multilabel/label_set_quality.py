@@ -10,19 +10,22 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.compat import exponential_moving_average, softmin
+from cleanlab_assets.families.multilabel.error_probability import (
+    estimate_error_probabilities,
+    score_planted_errors,
+)
+from cleanlab_assets.families.multilabel.plant import plant_label_set_errors
 from cleanlab_assets.families.multilabel.predictions import (
     class_names_of,
     to_label_set_probabilities,
 )
-from cleanlab_assets.methods.error_bracket import (
-    bracket_errors,
-    count_sure_contradictions,
-    find_sure_contradictions,
-)
-from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod, check_choice, find_error_probabilities
+from cleanlab_assets.methods.error_bracket import bracket_errors, count_sure_contradictions
+from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod, check_choice
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, to_label_lists
+from cleanlab_assets.methods.planted_errors import PlantingError
 from cleanlab_assets.methods.ranking import rank_by_quality
 from cleanlab_assets.methods.requirements import require_features_of, require_finite
+from cleanlab_assets.methods.score_choice import ScoreChoice, choose_score
 from cleanlab_assets.methods.training_set import is_train_row, judge_beside_train_rows, train_rows
 
 if TYPE_CHECKING:
@@ -30,10 +33,14 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.methods.error_bracket import ErrorBracket
 
-EXPECTED_PRECISION = 0.5
-LARGEST_ERROR_RATE = 0.45
-"""At one half a label would say nothing of its class."""
+EXPECTED_PRECISION = 0.4
+"""On planted errors four to five in ten rows are found at this precision, and three in ten flags are planted."""
+PLANTED_SHARE = 0.1
+MOST_FLAGGED = 0.15
+"""Share of the rows that a person can be asked to read: rules for each class flag half of the rows of a weak model."""
 Aggregation = Literal["softmin", "exponential_moving_average", "minimum", "mean"]
+DEFAULT_AGGREGATION: Aggregation = "softmin"
+"""Close to the best with few classes, best with many."""
 SOFTMIN_TEMPERATURE = 0.1
 """cleanlab's own: how much more the worst class of a row counts than the others."""
 FORGETTING_FACTOR = 0.8
@@ -50,13 +57,16 @@ REASONS = (
 class ClassIssues:
     """Quality, flag and error probability of each class of each row, shape (n_rows, n_classes).
 
-    They are of whether a label names the class or not.
+    They are of whether a label names the class or not. Of shape (n_rows,) are ``row_error_probability``, that a class
+    at least is wrong, and ``is_suspect``: whether ``odds`` would flag the row, were there no largest share of flags.
     """
 
     is_named: np.ndarray
     quality: np.ndarray
     is_issue: np.ndarray
     error_probability: np.ndarray
+    row_error_probability: np.ndarray
+    is_suspect: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -81,14 +91,18 @@ def find_class_issues(
     is_train: np.ndarray,
     filter_by: FilterRule = "odds",
     expected_precision: float = EXPECTED_PRECISION,
+    most_flagged: float = MOST_FLAGGED,
     quality_method: QualityMethod = "self_confidence",
+    seed: int = 0,
 ) -> ClassIssues:
     """Score and flag every class of every row: whether the label should name it, or should not.
 
     Each class is a binary problem of its own. A class that all labels name, or none, has no flags. The rule ``odds``
-    flags a class of a row where the odds that the label should say the opposite are beyond a threshold, the lowest one
-    of all classes from which on the mean error probability of the flags is ``expected_precision``. Of rows that are no
-    train rows see ``judge_beside_train_rows``.
+    flags a class of a row where the odds that the label should say the opposite are beyond a threshold, the same for
+    all classes. It is the lowest one at which the mean error probability of the flagged rows is
+    ``expected_precision``, and no more than ``most_flagged`` of the rows are flagged; never below one to one. How
+    likely a row or a class of it is wrong tells where its odds lie among those of errors planted in a copy of the
+    labels, see ``estimate_error_probabilities``. Of rows that are no train rows see ``judge_beside_train_rows``.
 
     Source: ``cleanlab.multilabel_classification.filter.find_multilabel_issues_per_class`` and
     ``cleanlab.multilabel_classification.rank.get_label_quality_scores_per_class`` (Thyagarajan, Snorrason, Northcutt
@@ -99,8 +113,11 @@ def find_class_issues(
         probabilities: out-of-sample probabilities, shape (n_rows, n_classes).
         is_train: train rows, bool of shape (n_rows,).
         filter_by: rule that decides which classes of a row are flagged.
-        expected_precision: share of right flags that ``odds`` expects, from 0 to 1; only these odds need it.
+        expected_precision: share of the flagged rows that ``odds`` expects to be wrong, from 0 to 1; only these odds
+            need it.
+        most_flagged: largest share of the rows that ``odds`` flags, from 0 to 1.
         quality_method: score of a class of a row.
+        seed: seed of the planted errors.
 
     Returns:
         Quality in [0, 1] (lower is worse), flag and error probability of each class of each row.
@@ -118,52 +135,61 @@ def find_class_issues(
         named, exact = is_named[chosen], probabilities[chosen].astype(np.float64)
         varies = named.any(axis=0) & ~named.all(axis=0)
         wrong, is_issue = np.zeros(named.shape), np.zeros(named.shape, dtype=bool)
-        wrong[:, varies] = _find_error_probabilities(named[:, varies], exact[:, varies])
-        if filter_by == "odds":
-            is_issue[:, varies] = _flag_by_odds(
-                named[:, varies], exact[:, varies], wrong[:, varies], expected_precision=expected_precision
-            )
-        elif varies.any():
-            with warnings.catch_warnings():
-                # A class that a single row has, or lacks: said in the notes.
-                warnings.filterwarnings("ignore", message="May not flag all label issues in class")
-                is_issue[:, varies] = find_multilabel_issues_per_class(
-                    to_label_lists(named[:, varies]), exact[:, varies], filter_by=filter_by, n_jobs=1
-                )
+        row_wrong, is_suspect = np.zeros(len(named)), np.zeros(len(named), dtype=bool)
+        if varies.any():
+            wrong[:, varies], row_wrong = _find_error_probabilities(named[:, varies], exact[:, varies], seed=seed)
+            of_given = _of_given(named[:, varies], exact[:, varies])
+            is_suspect = _suspect_rows(of_given, row_wrong, expected_precision=expected_precision)
+            if filter_by == "odds":
+                is_issue[:, varies] = _flag_by_odds(of_given, is_suspect, most_flagged=most_flagged)
+            else:
+                with warnings.catch_warnings():
+                    # A class that a single row has, or lacks: said in the notes.
+                    warnings.filterwarnings("ignore", message="May not flag all label issues in class")
+                    is_issue[:, varies] = find_multilabel_issues_per_class(
+                        to_label_lists(named[:, varies]), exact[:, varies], filter_by=filter_by, n_jobs=1
+                    )
         quality = get_label_quality_scores_per_class(to_label_lists(named), exact, method=quality_method)
-        return quality.clip(0.0, 1.0), is_issue, wrong
+        return quality.clip(0.0, 1.0), is_issue, wrong, row_wrong, is_suspect
 
-    quality, is_issue, error_probability = judge_beside_train_rows(judge, is_train)
-    return ClassIssues(is_named=is_named, quality=quality, is_issue=is_issue, error_probability=error_probability)
-
-
-def _find_error_probabilities(is_named: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return the probability that each class of each row is wrongly named, or left out: shape (n_rows, n_classes).
-
-    How often that happens is taken to be the same for all classes, since few rows have each: it is how often labels
-    contradict the surest predictions.
-    """
-    codes = is_named.reshape(-1).astype(np.int64)
-    if not len(codes):
-        return np.zeros(is_named.shape)
-    both = _of_both(probabilities.reshape(-1))
-    extra, missing = find_sure_contradictions(codes, both).clip(0.0, LARGEST_ERROR_RATE)
-    noise_matrix = np.array([[1 - extra, missing], [extra, 1 - missing]])
-    return find_error_probabilities(codes, both, noise_matrix).reshape(is_named.shape)
+    return ClassIssues(is_named, *judge_beside_train_rows(judge, is_train))
 
 
-def _flag_by_odds(
-    is_named: np.ndarray, probabilities: np.ndarray, wrong: np.ndarray, *, expected_precision: float
-) -> np.ndarray:
-    """Flag the classes of rows of the highest odds, as many as are expected to be right often enough."""
-    of_given = np.where(is_named, probabilities, 1 - probabilities).reshape(-1)
-    by_odds = np.argsort(of_given, kind="stable")
-    by_odds = by_odds[of_given[by_odds] < 1 / 2]  # else the given label itself is the likelier one
-    expected = np.cumsum(wrong.reshape(-1)[by_odds]) / np.arange(1, len(by_odds) + 1)
-    n_flagged = int(np.flatnonzero(expected >= expected_precision).max(initial=-1)) + 1
+def _of_given(is_named: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the probability of what each label says of each class, shape (n_rows, n_classes)."""
+    return np.where(is_named, probabilities, 1 - probabilities)
+
+
+def _find_error_probabilities(
+    is_named: np.ndarray, probabilities: np.ndarray, *, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probability of an error in each class of each row, and of one at least in each row."""
+    of_given = _of_given(is_named, probabilities)
+    of_rows, of_classes = score_planted_errors(is_named, lambda labels: _of_given(labels, probabilities), seed=seed)
+    wrong = estimate_error_probabilities(of_given.reshape(-1), of_classes).reshape(is_named.shape)
+    return wrong, estimate_error_probabilities(of_given.min(axis=1), of_rows)
+
+
+def _suspect_rows(of_given: np.ndarray, wrong: np.ndarray, *, expected_precision: float) -> np.ndarray:
+    """Tell which rows have a class of the highest odds: as many as are expected to be wrong often enough."""
+    worst = of_given.min(axis=1)
+    by_odds = np.argsort(worst, kind="stable")
+    by_odds = by_odds[worst[by_odds] < 1 / 2]  # else the given label itself is the likelier one
+    expected = np.cumsum(wrong[by_odds]) / np.arange(1, len(by_odds) + 1)
+    n_suspect = int(np.flatnonzero(expected >= expected_precision).max(initial=-1)) + 1
+    is_suspect = np.zeros(len(worst), dtype=bool)
+    is_suspect[by_odds[:n_suspect]] = True
+    return is_suspect
+
+
+def _flag_by_odds(of_given: np.ndarray, is_suspect: np.ndarray, *, most_flagged: float) -> np.ndarray:
+    """Flag the classes of the suspect rows whose odds are as high as those that make the last of these rows suspect."""
+    worst = np.where(is_suspect, of_given.min(axis=1), np.inf)
+    n_flagged = min(int(is_suspect.sum()), int(most_flagged * len(worst)))
+    flagged = np.argsort(worst, kind="stable")[:n_flagged]
     is_issue = np.zeros(of_given.shape, dtype=bool)
-    is_issue[by_odds[:n_flagged]] = True
-    return is_issue.reshape(is_named.shape)
+    is_issue[flagged] = of_given[flagged] <= worst[flagged].max(initial=0.0)
+    return is_issue
 
 
 def _of_both(probabilities: np.ndarray) -> np.ndarray:
@@ -188,13 +214,19 @@ def bracket_wrong_sets(is_named: np.ndarray, probabilities: np.ndarray) -> Error
         both = _of_both(of_class.astype(np.float64))
         joint.append(int(num_label_issues(codes, both)))
         sure.append(count_sure_contradictions(codes, both))
-    is_right = np.where(is_named, probabilities, 1 - probabilities).astype(np.float64).prod(axis=1)
+    is_right = _of_given(is_named, probabilities).astype(np.float64).prod(axis=1)
     return bracket_errors(
         confident_joint=max(joint), sure_contradictions=max(sure), expected_disagreements=float((1 - is_right).sum())
     )
 
 
-def count_flagged_sets_by_rule(predictions: pd.DataFrame, *, expected_precision: float) -> dict[FilterRule, int]:
+def count_flagged_sets_by_rule(
+    predictions: pd.DataFrame,
+    *,
+    expected_precision: float = EXPECTED_PRECISION,
+    most_flagged: float = MOST_FLAGGED,
+    seed: int = 0,
+) -> dict[FilterRule, int]:
     """Count how many of the train rows each rule of the flags would flag in one class at least."""
     rows = train_rows(predictions)
     is_named, probabilities = encode_given_labels(rows, class_names_of(rows)), to_label_set_probabilities(rows)
@@ -206,6 +238,8 @@ def count_flagged_sets_by_rule(predictions: pd.DataFrame, *, expected_precision:
                 is_train=is_train_row(rows),
                 filter_by=rule,
                 expected_precision=expected_precision,
+                most_flagged=most_flagged,
+                seed=seed,
             )
             .is_issue.any(axis=1)
             .sum()
@@ -240,15 +274,47 @@ def aggregate_quality(quality: np.ndarray, aggregation: Aggregation) -> np.ndarr
     return np.asarray(aggregated, dtype=np.float64).clip(0.0, 1.0)
 
 
+def choose_aggregation(
+    predictions: pd.DataFrame, *, quality_method: QualityMethod = "self_confidence", seed: int
+) -> ScoreChoice:
+    """Choose the aggregation that ranks errors planted in a copy of the train labels worst, see ``choose_score``.
+
+    Predictions stay as they are, since none comes from a model that saw the label of its row: nothing is trained again.
+    The errors are another draw than those of the check ``detection_power``, which measures what is chosen here.
+
+    Args:
+        predictions: predictions table.
+        quality_method: score of a class of a row.
+        seed: seed of planted errors and resamples.
+
+    Returns:
+        See ``choose_score``; the default with a note where too few labels can take an error.
+    """
+    from cleanlab.multilabel_classification.rank import get_label_quality_scores_per_class
+
+    rows = train_rows(predictions)
+    is_named = encode_given_labels(rows, class_names_of(rows))
+    try:
+        planted = plant_label_set_errors(is_named, fraction=PLANTED_SHARE, kind="mixed", seed=seed + 1)
+    except PlantingError as error:
+        return ScoreChoice(chosen=DEFAULT_AGGREGATION, n_planted=0, figures=[], note=str(error))
+    probabilities = to_label_set_probabilities(rows).astype(np.float64)
+    quality = get_label_quality_scores_per_class(to_label_lists(planted.labels), probabilities, method=quality_method)
+    scores = {name: aggregate_quality(quality, name) for name in get_args(Aggregation)}
+    return choose_score(scores, planted.is_planted, default=DEFAULT_AGGREGATION, seed=seed)
+
+
 def find_label_set_issues(
     predictions: pd.DataFrame,
     features: pd.DataFrame,
     *,
     filter_by: FilterRule = "odds",
     expected_precision: float = EXPECTED_PRECISION,
+    most_flagged: float = MOST_FLAGGED,
     quality_method: QualityMethod = "self_confidence",
-    aggregation: Aggregation = "softmin",
+    aggregation: Aggregation = DEFAULT_AGGREGATION,
     calibrated: bool = True,
+    seed: int = 0,
 ) -> LabelSetIssues:
     """Score, flag and rank the given label of every row; the suggested one has each flagged class put in or taken out.
 
@@ -258,14 +324,16 @@ def find_label_set_issues(
         features: feature columns of the same rows, in the same order.
         filter_by: rule that decides which classes of a row are flagged; a row is flagged if one of its classes is.
         expected_precision: see ``find_class_issues``.
+        most_flagged: see ``find_class_issues``.
         quality_method: score of a class of a row.
         aggregation: how the scores of a row's classes become that of the row, see ``aggregate_quality``.
         calibrated: whether calibrated probabilities are used, or those of the models.
+        seed: seed of the planted errors.
 
     Returns:
         Table with ``row_id``, ``split``, ``given_label``, ``suggested_label``, ``missing_labels`` and ``extra_labels``
         (texts, may be empty), ``label_quality`` in [0, 1] (lower is worse), ``is_label_issue``, ``rank`` (1 = worst),
-        ``error_probability`` (of one class at least, if classes err independently), ``reason`` and the features; with
+        ``error_probability`` (of one class at least), ``reason`` and the features; with
         the summary of the classes.
 
     Raises:
@@ -283,7 +351,9 @@ def find_label_set_issues(
         is_train=is_train,
         filter_by=filter_by,
         expected_precision=expected_precision,
+        most_flagged=most_flagged,
         quality_method=quality_method,
+        seed=seed,
     )
     quality = aggregate_quality(found.quality, aggregation)
     missing, extra = found.is_issue & ~is_named, found.is_issue & is_named
@@ -300,7 +370,7 @@ def find_label_set_issues(
             "label_quality": quality.astype(np.float32),
             "is_label_issue": has_missing | has_extra,
             "rank": rank_by_quality(quality),
-            "error_probability": (1 - (1 - found.error_probability).prod(axis=1)).clip(0.0, 1.0).astype(np.float32),
+            "error_probability": found.row_error_probability.astype(np.float32),
             "reason": pd.Categorical(reason, categories=list(REASONS)),
         }
     )
@@ -311,6 +381,12 @@ def find_label_set_issues(
         f"a single train row has the class {names[code]!r}, so that its flags mean little"
         for code in np.flatnonzero(counts == 1)
     ]
+    n_suspect, n_flagged = (int(each[is_train].sum()) for each in (found.is_suspect, table["is_label_issue"]))
+    if filter_by == "odds" and n_suspect > n_flagged:
+        notes.append(
+            f"{n_suspect} train rows are in doubt at the expected precision of {expected_precision:.0%}; most_flagged "
+            f"({most_flagged:.0%} of the rows) leaves the worst {n_flagged} of them flagged"
+        )
     return LabelSetIssues(
         table=pd.concat([table, features.reset_index(drop=True)], axis=1),
         by_class=summarize_classes(found, names),
@@ -351,6 +427,8 @@ def list_class_issues(
     filter_by: FilterRule,
     quality_method: QualityMethod,
     expected_precision: float = EXPECTED_PRECISION,
+    most_flagged: float = MOST_FLAGGED,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """List every class of every row with its quality, flag and rank among the rows of its class.
 
@@ -359,6 +437,8 @@ def list_class_issues(
         filter_by: rule of the flags.
         quality_method: score of a class of a row.
         expected_precision: see ``find_class_issues``.
+        most_flagged: see ``find_class_issues``.
+        seed: seed of the planted errors.
 
     Returns:
         Table with ``row_id``, ``split``, ``class_name``, ``is_given``, ``probability`` (that the class belongs to the
@@ -373,7 +453,9 @@ def list_class_issues(
         is_train=is_train_row(predictions),
         filter_by=filter_by,
         expected_precision=expected_precision,
+        most_flagged=most_flagged,
         quality_method=quality_method,
+        seed=seed,
     )
     ranks = np.column_stack([rank_by_quality(quality) for quality in found.quality.T])
     codes = np.tile(np.arange(len(names)), len(predictions))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.methods.label_sets import number_label_sets
-from cleanlab_assets.methods.planted_errors import PlantedErrors
+from cleanlab_assets.methods.planted_errors import PlantedErrors, PlantingError
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def plant_label_set_errors(
         The labels with errors, bool of shape (n_rows, n_classes), and the kinds of the errors, of ``KINDS``.
 
     Raises:
-        ValueError: too few rows can take an error of a kind: one whose label names a class, or leaves one out.
+        PlantingError: too few rows can take an error of a kind: one whose label names a class, or leaves one out.
     """
     rng = seed_generator(seed, "planted label set errors")
     wanted = round(fraction * len(is_named))
@@ -54,7 +54,9 @@ def plant_label_set_errors(
         else:
             chosen = free[_can_take(labels[free], part)][:n_rows]
             if len(chosen) < n_rows:
-                raise ValueError(f"{n_rows} errors of kind {part!r} are wanted, only {len(chosen)} rows can take one")
+                raise PlantingError(
+                    f"{n_rows} errors of kind {part!r} are wanted, only {len(chosen)} rows can take one"
+                )
             for row in chosen:
                 _change_one_class(labels, int(row), part, rng)
         codes[chosen] = KINDS.index(part)
@@ -94,5 +96,30 @@ def _exchange_sets(labels: np.ndarray, free: np.ndarray, n_pairs: int) -> np.nda
         else:
             alike.append(row)
     if len(chosen) < 2 * n_pairs:
-        raise ValueError(f"{n_pairs} pairs of rows with different labels are wanted, found {len(chosen) // 2}")
+        raise PlantingError(f"{n_pairs} pairs of rows with different labels are wanted, found {len(chosen) // 2}")
     return np.array(chosen, dtype=np.int64)
+
+
+def plant_in_every_row(is_named: np.ndarray, *, seed: int) -> np.ndarray:
+    """Make the label of every row wrong, each by a random kind of error; kinds are those of ``plant_label_set_errors``.
+
+    A row that cannot take an error of its kind keeps its label, such as one that names no class and should lose one.
+
+    Args:
+        is_named: which classes each label names, bool of shape (n_rows, n_classes).
+        seed: seed of the draw.
+
+    Returns:
+        The labels with errors, bool of shape (n_rows, n_classes).
+    """
+    rng = seed_generator(seed, "planted error in every label set")
+    n_rows, every = len(is_named), np.arange(len(is_named))
+    kind = rng.integers(len(KINDS), size=n_rows)
+    labels = is_named.copy()
+    for changed, wanted in ((is_named, ("missing", "swapped")), (~is_named, ("extra", "swapped"))):
+        drawn = np.where(changed, rng.random(is_named.shape), -1.0).argmax(axis=1)
+        can_take = changed[every, drawn] & np.isin(kind, [KINDS.index(name) for name in wanted])
+        labels[every[can_take], drawn[can_take]] ^= True
+    exchanged = kind == KINDS.index("whole_set")
+    labels[exchanged] = is_named[rng.permutation(n_rows)][exchanged]
+    return labels

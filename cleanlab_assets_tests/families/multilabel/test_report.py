@@ -43,6 +43,7 @@ JUDGED = LabelSetIssuesFacts(
     notes=[],
     filter_by="confident_learning",
     expected_precision=0.5,
+    most_flagged=0.15,
     flags_by_rule={"odds": 3, "confident_learning": 4},
     quality_method="self_confidence",
     aggregation="minimum",
