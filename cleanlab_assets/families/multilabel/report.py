@@ -27,6 +27,7 @@ from cleanlab_assets.reports.plots import plot_class_balance
 if TYPE_CHECKING:
     from cleanlab_assets.families.multilabel.issues import LabelSetIssuesFacts, LabelSetIssuesTable
     from cleanlab_assets.families.tables.steps import DatalabTable
+    from cleanlab_assets.methods.score_choice import ScoreChoice
 
 
 def build_multilabel_report(results: AuditResults, judged: LabelSetIssuesFacts) -> Report:
@@ -143,9 +144,19 @@ def _build_label_section(audit: TabularAudit, judged: LabelSetIssuesFacts, class
             "Rule of the flags": judged.flag_rule,
             "Train rows that each rule would flag": describe_counts(judged.flags_by_rule),
             **describe_bracket(judged),
-            "Quality of a row": f"{judged.aggregation} of its classes",
+            "Quality of a row": f"{judged.aggregation} of its classes{_say_why_chosen(judged.ranked_by)}",
         },
     )
+
+
+def _say_why_chosen(ranked_by: ScoreChoice | None) -> str:
+    """Say how well each way to aggregate finds planted errors, where one was chosen by them."""
+    if ranked_by is None:
+        return ""
+    if not ranked_by.figures:
+        return f"; {ranked_by.note}"
+    found = ", ".join(f"{figures.score} {figures.average_precision:.3f}" for figures in ranked_by.figures)
+    return f"; average precision of errors planted in a copy of the labels: {found}"
 
 
 def _compare_flag_rates(before: float, after: float) -> str:
@@ -179,7 +190,7 @@ def _build_class_balance(audit: TabularAudit, classes: pd.DataFrame) -> Section:
     )
 
 
-@step(storage="html", code_version="5", value=str, shows_catalogue=True)
+@step(storage="html", code_version="6", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
