@@ -152,7 +152,7 @@ def test_as_many_rows_are_flagged_as_are_expected_to_be_right(seed: int) -> None
     }
 
     for wanted in (0.4, 0.6):
-        found = is_wrong.any(axis=1)[flags[wanted].is_issue.any(axis=1)].mean()
+        found = np.asarray(is_wrong.any(axis=1))[flags[wanted].is_issue.any(axis=1)].mean()
         assert wanted - 0.15 < found < wanted + 0.25
     few, some, many = (flags[wanted].is_issue for wanted in (0.8, 0.6, 0.4))
     assert few.sum() < some.sum() < many.sum()
@@ -179,7 +179,7 @@ def test_no_more_rows_are_flagged_than_a_person_is_asked_to_read(judged_predicti
 def test_error_probabilities_of_rows_are_how_often_they_are_wrong(seed: int) -> None:
     given, is_wrong, probabilities = draw_wrong_sets(seed)
     told = find_class_issues(given, probabilities, is_train=np.ones(len(given), dtype=bool)).row_error_probability
-    wrong = is_wrong.any(axis=1)
+    wrong = np.asarray(is_wrong.any(axis=1))
 
     error = measure_reliability(told, wrong).expected_calibration_error
     # Measured: 0.04, and seven errors told for ten.
