@@ -26,9 +26,9 @@ def topics(audits: Audits) -> Audited:
 def test_all_kinds_of_errors_are_planted_and_flagged_far_more_often_than_right_labels(topics: Audited) -> None:
     assert set(topics.read("training_set")["planted_kind"].dropna()) == {"missing", "extra", "swapped", "whole_set"}
     found = topics.facts("label_issues").planted.overall
-    # Measured: 0.36 and 0.46. The model is right of a class in four of five rows, so that sure flags are few.
+    # Measured: 0.35 and 0.53, of 15 % of the rows, which are the most that are flagged.
     assert found.precision > 2.5 * found.planted_share
-    assert found.recall > 0.35
+    assert found.recall > 0.45
 
 
 def test_a_suggestion_is_the_given_label_with_what_is_missing_and_without_what_is_extra(topics: Audited) -> None:
