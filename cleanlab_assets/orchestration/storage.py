@@ -16,7 +16,7 @@ import dagster as dg
 import pandas as pd
 from upath import UPath
 
-from cleanlab_assets.families.step import MODEL
+from cleanlab_assets.families.step import DATASET, MODEL
 from cleanlab_assets.methods.provenance import FACTS, PROVENANCE
 from cleanlab_assets.methods.result import Provenance, Result
 from cleanlab_assets.models.trained_model import TrainedModel, UntrustedModelError
@@ -81,10 +81,11 @@ class ArtifactIOManager(dg.UPathIOManager, ABC):
             MissingArtifactError: there is no file; the message names the command that makes it.
         """
         family, name = context.asset_key.path
+        step = self._families[family].step(name)
         try:
-            return self.read(path, self._families[family].step(name))
+            return self.read(path, step)
         except FileNotFoundError:
-            raise MissingArtifactError(_describe_missing(context, path)) from None
+            raise MissingArtifactError(_describe_missing(context, path, step)) from None
 
     def read(self, path: UPath, step: Step) -> Result[Any, Any]:
         """Read the file of a step's result.
@@ -294,10 +295,12 @@ def _type_name(dtype: Any) -> str:
     return "string" if pd.api.types.is_object_dtype(dtype) else str(dtype)
 
 
-def _describe_missing(context: dg.InputContext, path: UPath) -> str:
+def _describe_missing(context: dg.InputContext, path: UPath, step: Step) -> str:
     key = context.asset_key.to_user_string()
     partition = context.asset_partition_keys[0] if context.has_asset_partitions else ""
-    select = f"--select '{key}'" + (f" --partition '{partition}'" if partition else "")
+    # With all that it is made from, where that has the same partitions.
+    selected = f"+{key}" if step.level == DATASET else key
+    select = f"--select '{selected}'" + (f" --partition '{partition}'" if partition else "")
     whole = Partition.parse(partition).command
     return (
         f"{key} has no partition {partition!r} yet (no file {path}). Make it with: dagster asset materialize {select} "
