@@ -299,7 +299,7 @@ def _describe_missing(context: dg.InputContext, path: UPath, step: Step) -> str:
     key = context.asset_key.to_user_string()
     partition = context.asset_partition_keys[0] if context.has_asset_partitions else ""
     # With all that it is made from, where that has the same partitions.
-    selected = f"+{key}" if step.level == DATASET else key
+    selected = f'+key:"{key}"' if step.level == DATASET else key
     select = f"--select '{selected}'" + (f" --partition '{partition}'" if partition else "")
     whole = Partition.parse(partition).command
     return (

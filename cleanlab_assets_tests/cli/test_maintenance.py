@@ -136,7 +136,7 @@ def test_after_a_kill_dagsters_own_command_goes_on(home: Home, instance: dg.Dags
         killed = hold_place(instance, mark_process(process.pid))
     command = ("asset", "materialize", "-m", "cleanlab_assets.definitions", "--partition", "breast_cancer")
 
-    result = home.run_process("dagster", *command, "--select", "+classification/training_set")
+    result = home.run_process("dagster", *command, "--select", '+key:"classification/training_set"')
     assert result.returncode == 0, result.stderr
     heavy = "classification/embeddings,classification/neighbor_graph"
     result = home.run_process("dagster", *command, "--select", heavy)

@@ -78,7 +78,7 @@ def test_dagster_says_which_command_makes_a_missing_upstream_partition(home: Hom
         *("--select", "classification/training_set", "--partition", "digits"),
     )
     assert result.returncode == 1
-    wanted = "dagster asset materialize --select '+classification/corrected_dataset' --partition 'digits'"
+    wanted = """dagster asset materialize --select '+key:"classification/corrected_dataset"' --partition 'digits'"""
     assert wanted in result.stderr + result.stdout
 
 
@@ -119,7 +119,7 @@ def test_steps_can_run_in_processes_of_their_own(home: Home) -> None:
     result = home.run_process(
         "dagster",
         *("asset", "materialize", "-m", "cleanlab_assets.definitions", "--partition", "breast_cancer"),
-        *("--select", "+classification/training_set"),
+        *("--select", '+key:"classification/training_set"'),
         CLEANLAB_DEMO_EXECUTOR="multiprocess",
     )
     assert result.returncode == 0, result.stderr
