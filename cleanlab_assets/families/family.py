@@ -135,8 +135,8 @@ class TaskFamily:
         libraries: Packages that decide its results, beside those that decide the results of all families, and those of
             its models.
         columns: What the columns mean that only its tables have, by name.
-        stack: Makes ``StackedModels`` of the training set, and of predictions and label issues by model; None where
-            models predict what cannot be weighed together.
+        stack: Makes ``StackedModels`` of predictions and label issues by model; None where models predict what cannot
+            be weighed together.
         picture_findings: What was found within the pictures of its rows; None where rows are no annotated pictures.
         element_issues: The step whose table judges the parts of a row that reviews decide of, such as boxes: one row
             for each, with ``row_id``, ``element``, ``suggestion`` (JSON of its label) and ``rank``; empty where a row

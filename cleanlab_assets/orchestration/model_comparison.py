@@ -14,7 +14,6 @@ from cleanlab_assets.families.step import (
     Page,
     PredictionsTable,
     StepContext,
-    TrainingSetTable,
     check,
     gate,
     step,
@@ -123,7 +122,6 @@ def model_comparison(
 )
 def consensus_issues(
     context: ChainContext,
-    training_set: TrainingSetTable,
     model_comparison: Result[ModelComparison, NoFacts],
     label_issues: Mapping[str, LabelIssuesTable],
     predictions: Mapping[str, PredictionsTable],
@@ -141,7 +139,7 @@ def consensus_issues(
     stacked: StackedModels | None = None
     if stack is not None and len(compared) > 1:
         of_models = ({model: results[model] for model in compared} for results in (predictions, label_issues))
-        stacked = stack(training_set, *of_models)
+        stacked = stack(*of_models)
     consensus = build_consensus_issues(issues, features=repeated, stacked=None if stacked is None else stacked.table)
     n_flagging = consensus["n_models_flagging"]
 

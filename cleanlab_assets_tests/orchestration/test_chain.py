@@ -268,8 +268,8 @@ def test_test_labels_change_nothing_of_what_is_found_of_train_rows(audits: Audit
         if name == "predictions":
             assert made.facts == chain.facts(name)
     aside, other = (table[table["split"] != "train"].set_index("row_id") for table in (first.value, made.value))
-    # A detector that learnt little gives every image the worst quality: then the boxes that it doubts are counted.
-    judged = aside.columns.intersection(["label_quality", "n_extra"])
+    # A network that learnt little gives every image one quality: then its other scores and counts tell.
+    judged = aside.columns.intersection(["label_quality", "n_extra", "softmin_quality", "object_quality"])
     assert not aside[judged].equals(other.loc[aside.index, judged]), "test labels are judged"
     for fact in ("planted", "estimated_errors_low", "flag_rule", "notes"):
         assert getattr(made.facts, fact) == getattr(first.facts, fact), fact

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from cleanlab_assets.methods.class_codes import encode_labels
@@ -17,29 +18,30 @@ from cleanlab_assets.methods.stacking import (
     fit_stack,
     stack_probabilities,
 )
-from cleanlab_assets.methods.training_set import audited_rows, is_train_row, require_same_rows, train_rows
+from cleanlab_assets.methods.training_set import NO_FOLD, is_train_row, require_same_rows, train_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cleanlab_assets.families.step import PredictionsTable, TrainingSetTable
+    from cleanlab_assets.families.step import PredictionsTable
     from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
 
 
+N_FOLDS = 5
+
+
 def stack_class_models(
-    training_set: TrainingSetTable,
     predictions: Mapping[str, PredictionsTable],
     label_issues: Mapping[str, ClassLabelIssuesTable],
 ) -> StackedModels:
     """Weigh the models by the train rows, which each predicts out of sample, and judge every row by the rules of all.
 
     Args:
-        training_set: the rows under audit.
-        predictions: of each model.
+        predictions: of each model; all of the same rows.
         label_issues: of each model; all flag by the same rules.
     """
     models = list(predictions)
-    rows, judged = audited_rows(training_set.value), label_issues[models[0]]
+    rows, judged = predictions[models[0]].value, label_issues[models[0]]
     for model in models:
         require_same_rows(predictions[model].value, rows, what=f"predictions of {model}")
     labels, is_train = encode_labels(rows["given_label"]), is_train_row(rows)
@@ -49,7 +51,8 @@ def stack_class_models(
     together = fit(known)
     stacked = stack_probabilities(probabilities, together.weights)
     names = list(rows["given_label"].cat.categories)
-    no_features, folds = pd.DataFrame(index=rows.index), rows["fold"].to_numpy()
+    # The weights calibrate the stack already: any folds will do to measure what is left.
+    no_features, folds = pd.DataFrame(index=rows.index), np.where(is_train, np.arange(len(rows)) % N_FOLDS, NO_FOLD)
     table = judged.facts.same_audit(to_predictions_table(rows, stacked, names), no_features, folds).table
     losses = {model: fit({model: values}).log_loss for model, values in known.items()}
     best = min(losses, key=lambda model: losses[model])
