@@ -128,7 +128,7 @@ def accept(
     """
     family, model = options.choose_model(dataset, model, family_name)
     from cleanlab_assets.families.step import MODEL
-    from cleanlab_assets.orchestration.history import latest_provenance
+    from cleanlab_assets.orchestration.history import recorded_configs
     from cleanlab_assets.orchestration.issue_changes import accept_audit, issue_changes
     from cleanlab_assets.orchestration.partitions import Partition, partition_keys
     from cleanlab_assets.orchestration.review_report import review_report
@@ -145,8 +145,7 @@ def accept(
             f"{accepted.n_flagged:,} of {accepted.n_audited:,} flagged",
             markup=False,
         )
-        record = latest_provenance(instance, key, partition)
-        configs = {} if record is None else {key: record.config}  # its settings stay as they were
+        configs = recorded_configs(instance, {key: partition})  # its settings stay as they were
         with hold_partitions(instance, family, dataset, [model], configs) as claims, RunProgress(dataset) as progress:
             materialize = prepare_runs(progress, instance, family, claims, configs=configs)
             others = frozenset(family.asset_keys(MODEL)) - {key, family.key(review_report.name)}

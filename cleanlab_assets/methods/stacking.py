@@ -154,10 +154,9 @@ def stack_probabilities(probabilities: Mapping[str, np.ndarray], weights: Mappin
 
 def _pool(weights: np.ndarray, logs: np.ndarray) -> np.ndarray:
     """Return the pooled probabilities, float64 of shape (n_rows, n_classes)."""
-    pooled = np.tensordot(weights, logs, axes=1)
-    pooled -= pooled.max(axis=1, keepdims=True)
-    odds = np.exp(pooled)
-    probabilities: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
+    from scipy.special import softmax
+
+    probabilities: np.ndarray = softmax(np.tensordot(weights, logs, axes=1), axis=1)
     return probabilities
 
 

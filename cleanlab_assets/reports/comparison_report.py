@@ -286,10 +286,10 @@ def _describe_stack(stack: StackFacts, consensus: pd.DataFrame, top_rows: int) -
     """Say how the models are weighed together, what that gains, and which rows no model flags by itself."""
     is_flagged, n_models = consensus["flagged_by_stack"].to_numpy(dtype=bool), consensus["n_models_flagging"]
     alone = consensus[is_flagged & (n_models == 0).to_numpy()].sort_values("rank")
-    gain = f"{format_number(stack.log_loss)}, that of {stack.best_model} {format_number(stack.best_log_loss)}"
+    loss, best = format_number(stack.log_loss), f"{stack.best_model} {format_number(stack.best_log_loss)}"
     tiles = [
         Tile("Rows flagged by the stack", f"{int(is_flagged.sum()):,}", f"{len(alone):,} of them by no single model"),
-        Tile("Log loss of the stack", format_number(stack.log_loss), f"best model: {gain.partition(', that of ')[2]}"),
+        Tile("Log loss of the stack", loss, f"best model: {best}"),
     ]
     columns = {"weight": pd.Series(stack.weights)}
     if stack.planted:
@@ -312,7 +312,7 @@ def _describe_stack(stack: StackFacts, consensus: pd.DataFrame, top_rows: int) -
         explanation=(
             "The probabilities of the models are multiplied, each to the power of its weight, so that the given labels "
             f"of the train rows become most likely, {format_share(stack.share_wrong)} of them taken to be wrong. Log "
-            f"loss of the stack: {gain}; less is better."
+            f"loss of the stack: {loss}, that of {best}; less is better."
         ),
         tiles=tiles,
         tables=tables if len(alone) else tables[:1],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.datasets.tables.corrected_files import differs, find_changed_labels
 from cleanlab_assets.reviews.corrections import REVIEWED
 from cleanlab_assets.reviews.element_corrections import CORRECTED_BOX_LABELS, CORRECTED_BOXES, CORRECTED_MASK
 from cleanlab_assets.reviews.elements import has_elements
@@ -60,7 +61,7 @@ class CorrectedLabels:
         """Return which rows have another label than they are given, bool of shape (n_rows,)."""
         corrected, changed = self.correct(rows), np.zeros(len(rows), dtype=bool)
         for name in (name for name in self.labels if name in rows):
-            changed |= _differs(rows[name], corrected[name])
+            changed |= differs(rows[name], corrected[name])
         return changed
 
 
@@ -118,16 +119,11 @@ def describe_corrected_labels(dataset: Dataset, raw: pd.DataFrame, corrected: pd
     n_excluded = int(corrected["is_excluded"].sum())
     if dataset.panel is not None:
         return f"{n_excluded:,} labels of examples that reviewers excluded are left out; the labels of annotators stay"
-    n_changed = int(_differs(raw[dataset.label], corrected["corrected_label"]).sum())
+    n_changed = int(find_changed_labels(corrected, dataset.label).sum())
     return (
         f"labels as reviewers corrected them: {n_changed:,} of {len(raw):,} rows have another label than the source, "
         f"{n_excluded:,} are left out"
     )
-
-
-def _differs(old: pd.Series[Any], new: pd.Series[Any]) -> np.ndarray:
-    one, other = old.astype(object), new.astype(object)
-    return ((one != other) & ~(one.isna() & other.isna())).to_numpy(dtype=bool)
 
 
 def _corrected_columns(dataset: Dataset) -> dict[str, str]:

@@ -431,10 +431,7 @@ def test_new_raw_content_refreshes_every_level_of_the_real_chain(family: Family)
     raw_dataset, *downstream_of_raw = family.asset_keys(DATASET)
     with dg.DagsterInstance.ephemeral() as instance:
         record = RecordedChain(family, instance)
-        record.evaluate()
-        partitions: dict[Level, str] = {DATASET: dataset, MODEL: model, COMPARISON: dataset}
-        for level, partition in partitions.items():
-            record.materialize(family.asset_keys(level), partition, "1")
+        record.begin(dataset, model)
         at_rest = record.evaluate()
         record.materialize([raw_dataset], dataset, "2")
         first = record.evaluate()
@@ -456,10 +453,7 @@ def test_new_decisions_refresh_no_audit_and_hold_none_back(family: Family) -> No
     model = f"{dataset}|{family.task.default_model}"
     with dg.DagsterInstance.ephemeral() as instance:
         record = RecordedChain(family, instance)
-        record.evaluate()
-        partitions: dict[Level, str] = {DATASET: dataset, MODEL: model, COMPARISON: dataset}
-        for level, partition in partitions.items():
-            record.materialize(family.asset_keys(level), partition, "1")
+        record.begin(dataset, model)
         record.evaluate()
         record.materialize([family.key("corrections"), family.key("corrected_dataset")], dataset, "2")
         after_decisions = record.evaluate()
@@ -487,6 +481,13 @@ class RecordedChain:
             **build_io_managers("never written", []),
         }
         self.definitions = dg.Definitions(assets=self.family.all_assets, resources=resources)
+
+    def begin(self, dataset: str, model: str) -> None:
+        """Record a first materialization of every level, after a first look."""
+        self.evaluate()
+        partitions: dict[Level, str] = {DATASET: dataset, MODEL: model, COMPARISON: dataset}
+        for level, partition in partitions.items():
+            self.materialize(self.family.asset_keys(level), partition, "1")
 
     def materialize(self, keys: Collection[dg.AssetKey], partition: str, version: str) -> None:
         """Record materializations of a data version."""

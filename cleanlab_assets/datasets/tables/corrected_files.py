@@ -38,9 +38,14 @@ def find_changed_labels(corrected: pd.DataFrame, label: str) -> np.ndarray:
     is_changed = np.zeros(len(corrected), dtype=bool)
     for new_name, given_name in given_by_new.items():
         if new_name in corrected:
-            given, new = (corrected[name].astype(object) for name in (given_name, new_name))
-            is_changed |= ((given != new) & ~(given.isna() & new.isna())).to_numpy(dtype=bool)
+            is_changed |= differs(corrected[given_name], corrected[new_name])
     return is_changed
+
+
+def differs(given: pd.Series[Any], new: pd.Series[Any]) -> np.ndarray:
+    """Return where two columns of labels differ, bool of shape (n_rows,); two that are missing are alike."""
+    one, other = given.astype(object), new.astype(object)
+    return ((one != other) & ~(one.isna() & other.isna())).to_numpy(dtype=bool)
 
 
 def write_corrected_files(description: OwnDataset, folder: Path, corrected: pd.DataFrame) -> dict[str, bytes]:
