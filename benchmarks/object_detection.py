@@ -24,10 +24,10 @@ from cleanlab_assets.families.object_detection.box_quality import (
     find_box_issues,
 )
 from cleanlab_assets.families.object_detection.calibration import calibrate_scores_out_of_fold
-from cleanlab_assets.families.object_detection.detection_power import score_box_detection_power
 from cleanlab_assets.families.object_detection.lean_objectlab import score_with_objectlab
 from cleanlab_assets.families.object_detection.metrics import ScoredDetections
 from cleanlab_assets.families.object_detection.plant import plant_box_errors
+from cleanlab_assets.families.object_detection.planted_audit import score_box_detection_power
 from cleanlab_assets.families.object_detection.predictions import predict_boxes_out_of_sample
 from cleanlab_assets.methods.detection_power import score_detection_power
 from cleanlab_assets.methods.training_set import TEST, TRAIN

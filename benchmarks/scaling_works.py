@@ -39,10 +39,10 @@ from cleanlab_assets.families.multilabel.plant import plant_label_set_errors
 from cleanlab_assets.families.multilabel.predictions import calibrate_out_of_fold
 from cleanlab_assets.families.object_detection.box_quality import judge_boxes, sum_up_images
 from cleanlab_assets.families.object_detection.calibration import calibrate_scores_out_of_fold
-from cleanlab_assets.families.object_detection.detection_power import score_box_detection_power
 from cleanlab_assets.families.object_detection.lean_objectlab import score_with_objectlab
 from cleanlab_assets.families.object_detection.metrics import ScoredDetections
 from cleanlab_assets.families.object_detection.plant import plant_box_errors
+from cleanlab_assets.families.object_detection.planted_audit import score_box_detection_power
 from cleanlab_assets.families.object_detection.predictions import read_predictions_table, to_predictions_table
 from cleanlab_assets.families.regression.metrics import ScoredValues
 from cleanlab_assets.families.regression.plant import plant_value_errors

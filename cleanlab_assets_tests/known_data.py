@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from sklearn.pipeline import Pipeline
 
+    from cleanlab_assets.methods.detection_verdict import DetectionReport
+
 
 FEWER_TREES = {name: {"n_estimators": 60} for name in ("extra_trees", "random_forest")}
 """A forest of less than half of the usual trees finds in small tables what the usual one does."""
@@ -162,3 +164,22 @@ def _make_entry(**entry: Any) -> Dataset:
 def fitted_models_of(family: str) -> list[str]:
     """Name the models of a task family that are fitted, in alphabetical order."""
     return [name for name, model in models_of(family).items() if model.is_fitted]
+
+
+def measure_classes(
+    rows: pd.DataFrame, features: list[str], build: Callable[[], Pipeline], *, seed: int, **rest: Any
+) -> DetectionReport:
+    """Audit rows with a model, then measure what such an audit can find; ``rest`` goes to the measure."""
+    from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+    from cleanlab_assets.methods.label_issues import find_label_issues
+    from cleanlab_assets.methods.planted_audit import plant_and_audit_classes
+
+    codes, names = rows["given_label"].cat.codes.to_numpy(), list(rows["given_label"].cat.categories)
+    folds = np.arange(len(rows)) % 3
+    predicted = predict_out_of_sample(rows[features], codes, folds, n_classes=len(names), build=build)
+    predictions = to_predictions_table(rows, predicted.probabilities, names)
+    issues = find_label_issues(predictions, rows[features], folds).table
+    extra = rows[[name for name in rows if name not in issues]]
+    return plant_and_audit_classes(
+        issues.join(extra), predictions, features, build=build, find_issues=find_label_issues, seed=seed, **rest
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cleanlab_assets.families.detection_power import DETECTION_POWER, measure_once
+from cleanlab_assets.families.detection_power import DETECTION_POWER
 from cleanlab_assets.families.step import MODEL, Step, StepContext, inputs_of
 from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.methods.shown import Json
@@ -15,17 +15,14 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.family import TaskFamily
 
 AUDIT_FACTS = "audit_facts"
-_INPUTS = ("training_set", "predictions", "label_issues", "variant_comparison")
+_INPUTS = ("training_set", "predictions", "label_issues", DETECTION_POWER, "variant_comparison")
 
 
 def build_audit_facts(family: TaskFamily) -> Step:
     """Make the step that collects the facts of a family's audits."""
     others = inputs_of(family.data_issues) if family.data_issues else ()
-    power = next((check for check in family.checks if check.name == DETECTION_POWER), None)
-    measured = power.inputs if power is not None else ()
 
     def run(context: StepContext, **inputs: Result[Any, Any]) -> Result[AuditFacts, NoFacts]:
-        found = None if power is None else measure_once(power, context, {name: inputs[name] for name in measured})
         issues = family.data_issues(**{name: inputs[name] for name in others}) if family.data_issues else None
         predictions = inputs["predictions"]
         facts = collect_facts(
@@ -39,7 +36,7 @@ def build_audit_facts(family: TaskFamily) -> Step:
             label_issues=inputs["label_issues"],
             comparison=inputs["variant_comparison"].value,
             data_issues=issues,
-            cannot_find_errors="" if found is None or found.passed else found.description,
+            detection_power=inputs[DETECTION_POWER].value,
         )
         return Result(
             value=facts,
@@ -58,14 +55,12 @@ def build_audit_facts(family: TaskFamily) -> Step:
         name=AUDIT_FACTS,
         level=MODEL,
         run=run,
-        inputs=tuple(dict.fromkeys([*_INPUTS[:3], *others, *measured, _INPUTS[3]])),
-        is_heavy=power is not None and power.is_heavy,
-        sees_vectors=power is not None and power.sees_vectors,
+        inputs=tuple(dict.fromkeys([*_INPUTS[:4], *others, _INPUTS[4]])),
         description="What the audit found, in aggregates: the source of the summary, the model comparison and the "
         "command line.",
         value=AuditFacts,
         storage="json",
-        code_version="6",
+        code_version="7",
         kinds=frozenset({"pydantic", "json"}),
         shows_catalogue=True,
     )

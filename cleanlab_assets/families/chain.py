@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cleanlab_assets.families.audit_facts import build_audit_facts
 from cleanlab_assets.families.cleaning import build_retrained_model, build_variant_comparison
-from cleanlab_assets.families.detection_power import DETECTION_POWER, measure_once
 from cleanlab_assets.families.raw_dataset import raw_dataset
 from cleanlab_assets.families.standard_checks import STANDARD_CHECKS
 from cleanlab_assets.families.vectors import join_vectors
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.family import TaskFamily
-    from cleanlab_assets.families.step import Check, CheckResult, Step, StepContext
-    from cleanlab_assets.methods.result import Result
+    from cleanlab_assets.families.step import Check, Step
 
 
 def steps_of(family: TaskFamily) -> tuple[Step, ...]:
@@ -32,15 +29,4 @@ def steps_of(family: TaskFamily) -> tuple[Step, ...]:
 
 def checks_of(family: TaskFamily) -> tuple[Check, ...]:
     """Return the checks of these steps: those of every family and its own."""
-    return tuple(join_vectors(_measure_power_once(check), family) for check in (*STANDARD_CHECKS, *family.checks))
-
-
-def _measure_power_once(check: Check) -> Check:
-    """Share what the check of the detection power measures with the facts of the audit."""
-    if check.name != DETECTION_POWER:
-        return check
-
-    def run(context: StepContext, **inputs: Result[Any, Any]) -> CheckResult:
-        return measure_once(check, context, inputs)
-
-    return replace(check, run=run)
+    return tuple(join_vectors(check, family) for check in (*STANDARD_CHECKS, *family.checks))

@@ -1,94 +1,80 @@
-"""Judging whether planted errors rank far worse than by chance: the audit has signal."""
+"""The step that measures what an audit can find, and the check that judges it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import inspect
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cleanlab_assets.families.step import CheckResult
-from cleanlab_assets.methods.provenance import hash_result
+from cleanlab_assets.families.step import CheckResult, Step, check, inputs_of, step
+from cleanlab_assets.methods.detection_verdict import CAN_FIND, ONLY_GROSS, DetectionReport
+from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.methods.shown import TableView, keep_finite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    import pandas as pd
-
-    from cleanlab_assets.families.step import Check, StepContext
-    from cleanlab_assets.methods.detection_power import DetectionPower
-    from cleanlab_assets.methods.result import Result
-
-MINIMUM_LIFT = 2.0
-"""Average precision of planted errors, as a multiple of chance, below which an audit counts as blind."""
-
+    from cleanlab_assets.families.step import StepContext
+    from cleanlab_assets.methods.shown import Shown
 
 DETECTION_POWER = "detection_power"
-"""Name of the check that says whether the model finds planted errors."""
-_latest: dict[str, tuple[object, CheckResult]] = {}
-"""By family what was measured last in this process, and of what."""
+"""Name of the step, and of its check."""
+DetectionResult: TypeAlias = Result[DetectionReport, NoFacts]
 
-
-def measure_once(check: Check, context: StepContext, inputs: Mapping[str, Result[Any, Any]]) -> CheckResult:
-    """Run a check that takes fits once in a process for equal results: what it finds is also one of the facts.
-
-    Args:
-        check: the check.
-        context: its context.
-        inputs: what it takes, by name.
-    """
-    versions = {name: hash_result(result, {}) for name, result in inputs.items()}
-    of_what = (context.dataset.name, context.dataset.description_hash, context.model, check.name, versions)
-    if context.family not in _latest or _latest[context.family][0] != of_what:
-        _latest[context.family] = of_what, check.run(context, **inputs)
-    return _latest[context.family][1]
-
-
-def forget_measurements() -> None:
-    """Measure anew what ``measure_once`` has measured before."""
-    _latest.clear()
-
-
-NOT_MEASURED = CheckResult(
-    passed=True,
-    severity="warn",
-    description="not measured: the predictions are your own, and planted errors take a model that is fitted anew",
+NOT_MEASURED = DetectionReport(
+    why_not="the predictions are your own, and planted errors take a model that is fitted anew"
 )
 
 
-def judge_detection_power(
-    power: DetectionPower, *, among: str = "", severity: Literal["warn", "error"] = "error"
-) -> CheckResult:
-    """Judge whether planted errors rank far worse than by chance.
+def detection_step(measure: Callable[..., DetectionReport]) -> Step:
+    """Make the step ``detection_power`` of a family.
 
     Args:
-        power: how well they were found.
-        among: said after the number of planted errors, with a space before it.
-        severity: of an audit without signal.
+        measure: plants errors in a copy of the labels and measures how they rank; takes the context and upstream
+            results by the name of their step. Its docstring is the description of the step.
     """
-    required = MINIMUM_LIFT * power.planted_share
-    return CheckResult(
-        passed=power.average_precision >= required,
-        severity=severity,
-        description=f"average precision {power.average_precision:.3f} on {power.n_planted} planted errors{among}; "
-        f"chance is {power.planted_share:.3f}, at least {required:.3f} wanted",
-        figures=keep_finite(power.model_dump()),
-    )
+
+    def run(context: StepContext, **inputs: Result[Any, Any]) -> DetectionResult:
+        report = measure(context, **inputs)
+        return Result(value=report, facts=NoFacts(), show=lambda: _show(report))
+
+    made = step(
+        "cleanlab",
+        name=DETECTION_POWER,
+        code_version="1",
+        value=DetectionReport,
+        storage="json",
+        is_heavy=True,
+        sees_vectors=True,
+    )(run)
+    return replace(made, inputs=inputs_of(measure), description=inspect.getdoc(measure) or "")
 
 
-def judge_detection_power_by_kind(power: pd.DataFrame) -> CheckResult:
-    """Judge whether each kind of planted error ranks far worse than by chance.
+def _show(report: DetectionReport) -> dict[str, Shown]:
+    shown: dict[str, Shown] = {"verdict": report.verdict or "not measured", "description": report.describe()}
+    if report.kinds:
+        shown["kinds"] = TableView.whole(report.to_table())
+    return shown | keep_finite({} if report.agreement is None else {"agreement_of_the_worst_rows": report.agreement})
 
-    Args:
-        power: one row a kind, with ``kind``, ``average_precision`` and ``chance``.
+
+@check(DETECTION_POWER)
+def detection_power(context: StepContext, detection_power: DetectionResult) -> CheckResult:
+    """Planted label errors of every kind rank far worse than without a model: the detector has signal.
+
+    Where only gross errors are found, it warns; where not even these are, flags mean nothing, and it fails.
     """
-    weak = power[power["average_precision"] < MINIMUM_LIFT * power["chance"]]
-    shown = ", ".join(
-        f"{kind} {value:.2f} (chance {chance:.2f})"
-        for kind, value, chance in power[["kind", "average_precision", "chance"]].itertuples(index=False)
-    )
+    report = detection_power.value
+    if report.verdict is None:
+        return CheckResult(passed=True, severity="warn", description=report.describe())
+    is_mild = report.verdict == ONLY_GROSS or bool(report.excuse)
     return CheckResult(
-        passed=weak.empty,
-        severity="error",
-        description=f"average precision by kind of planted error: {shown}; at least {MINIMUM_LIFT:g} times chance "
-        "wanted",
-        figures={"by_kind": TableView.whole(power)},
+        passed=report.verdict == CAN_FIND,
+        severity="warn" if is_mild else "error",
+        description=f"{report.verdict}: {report.describe()}",
+        figures={
+            "verdict": report.verdict,
+            "weakest_kind": report.weakest.kind,
+            "average_precision_of_weakest": report.weakest.average_precision,
+            "by_kind": TableView.whole(report.to_table()),
+        },
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cleanlab_assets.methods.result import NoFacts, Result
+from cleanlab_assets.reports.detection_text import describe_detection, say_first
 from cleanlab_assets.reports.html import Report, render_report
 from cleanlab_assets.reports.settings import merge_facts
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.step import Page, StepContext
     from cleanlab_assets.methods.shown import Shown
     from cleanlab_assets.reports.html import Section, Tile
@@ -78,11 +80,18 @@ def build_report(
     )
 
 
-def store_page(report: Report, **shown: Shown) -> Page:
+def store_page(report: Report, detection_power: DetectionResult, **shown: Shown) -> Page:
     """Make the result of a report: its page, with figures that people see beside its size.
 
-    What reviewers decided stands on a page of its own, so that no decision makes the report out of date.
+    It opens with what the audit can find, where that is not all kinds of errors. What reviewers decided stands on a
+    page of its own, so that no decision makes the report out of date.
     """
+    found = detection_power.value
+    report = replace(
+        report,
+        notes=[*filter(None, [say_first(found.verdict, found.describe())]), *report.notes],
+        sections=[*report.sections, describe_detection(found)],
+    )
     where = "in review_report of the same dataset and model, beside this page"
     page = render_report(replace(report, facts={**report.facts, "Decisions and changes": where}))
     return Result(value=page, facts=NoFacts(), show=lambda: {**shown, "size_kb": len(page) // 1000})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from cleanlab_assets.families.detection_power import detection_power
 from cleanlab_assets.families.step import AnyTable, CheckResult, PredictionsTable, StepContext, check, gate, rule
 from cleanlab_assets.methods.split_counts import count_by_split, say_by_split
 from cleanlab_assets.methods.training_set import TRAIN
@@ -79,4 +80,4 @@ def not_worse_than_baseline(context: StepContext, variant_comparison: Result[Var
     )
 
 
-STANDARD_CHECKS = (each_row_predicted_once, calibration, label_issue_rate, not_worse_than_baseline)
+STANDARD_CHECKS = (each_row_predicted_once, calibration, label_issue_rate, detection_power, not_worse_than_baseline)

@@ -8,18 +8,12 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
-from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
-from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample, group_equal_rows
-from cleanlab_assets.methods.label_issues import FindIssues, find_label_issues
-from cleanlab_assets.methods.planted_errors import PLANTED_COLUMNS, plant_label_errors, uniform_confusion
+from cleanlab_assets.methods.planted_errors import PLANTED_COLUMNS
 from cleanlab_assets.methods.requirements import require_finite, require_rows
-from cleanlab_assets.methods.training_set import TRUE_LABEL, row_weights, train_rows
+from cleanlab_assets.methods.training_set import TRUE_LABEL, train_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sklearn.pipeline import Pipeline
+    from collections.abc import Sequence
 
 
 class DetectionPower(BaseModel):
@@ -221,53 +215,3 @@ def measure_against_truth(issues: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.
     power = score_detection_power(place, known["is_label_issue"].to_numpy(dtype=bool), is_wrong)
     measured = power.model_dump(include={"precision", "recall", "average_precision"})
     return table, TruthDetection(**counts, **measured)
-
-
-def plant_and_audit_classes(
-    rows: pd.DataFrame,
-    features: list[str],
-    *,
-    build: Callable[[], Pipeline],
-    fraction: float = 0.1,
-    max_rows: int = 3000,
-    folds: int = 3,
-    seed: int,
-    find_issues: FindIssues = find_label_issues,
-    keep_together: list[str] | None = None,
-) -> DetectionPower:
-    """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
-
-    A detector without signal ranks them by chance: its average precision is the planted share.
-
-    Args:
-        rows: train rows with ``given_label`` and the features; errors that the labels already hold count as correct.
-        features: names of the feature columns.
-        build: returns a new unfitted pipeline, as for the real audit.
-        fraction: share of labels to corrupt, uniformly over the other classes.
-        max_rows: rows of a stratified sample that bounds the cost.
-        folds: folds of the audit.
-        seed: seed of the sample, the errors and the folds.
-        find_issues: the audit itself, with its rules, as for the real rows.
-        keep_together: columns of which rows with equal values lie in one fold; all features if absent.
-
-    Returns:
-        The detection power of the scores and the flags.
-    """
-    labels = encode_labels(rows["given_label"])
-    sample = draw_stratified_sample(labels, max_rows, seed=seed)
-    copy = rows.iloc[sample].reset_index(drop=True)
-    names = list(copy["given_label"].cat.categories)
-    n_classes = len(names)
-    planted = plant_label_errors(labels[sample], fraction=fraction, confusion=uniform_confusion(n_classes), seed=seed)
-    copy["given_label"] = decode_labels(planted.labels, copy["given_label"])
-    fold = divide_rows(
-        planted.labels, group_equal_rows(copy[keep_together or features]), [1 / folds] * folds, seed=seed
-    )
-    predicted = predict_out_of_sample(
-        copy[features], planted.labels, fold, n_classes=n_classes, build=build, weights=row_weights(copy)
-    )
-    predictions = to_predictions_table(copy, predicted.probabilities, names)
-    issues = find_issues(predictions, copy[features], fold).table
-    return score_detection_power(
-        issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), planted.is_planted
-    )

@@ -112,7 +112,7 @@ def find_label_issues(
     judged: list[_Judged] = []
 
     def judge(chosen: np.ndarray) -> tuple[np.ndarray, ...]:
-        _, compact_labels, compact = _keep_given_classes(labels[chosen], probabilities[chosen])
+        _, compact_labels, compact = keep_given_classes(labels[chosen], probabilities[chosen])
         found = _judge_labels(
             compact_labels, compact, folds[chosen], filter_by=filter_by, odds=odds, quality_method=quality_method
         )
@@ -154,7 +154,7 @@ def find_label_issues(
     )
 
 
-def _keep_given_classes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def keep_given_classes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the classes that occur as given labels, and labels and probabilities of these alone.
 
     cleanlab works with these classes; the others cannot be anyone's given label.
@@ -163,6 +163,28 @@ def _keep_given_classes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[
     compact = probabilities[:, present].astype(np.float64)
     compact /= np.maximum(compact.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     return present, compact_labels, compact
+
+
+def estimate_noise_matrix(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Estimate P(given label | true label) by the confident joint, of rows of which every class is a given label.
+
+    Source: ``cleanlab.count.estimate_latent`` (Northcutt, Jiang and Chuang, Confident Learning, JAIR 2021).
+
+    Args:
+        labels: class codes from 0, shape (n_rows,).
+        probabilities: out-of-sample predicted probabilities, shape (n_rows, n_classes).
+
+    Returns:
+        float64 array of shape (n_classes, n_classes): rows given, columns true.
+
+    Raises:
+        ValueError: a number is not finite, a code is that of no class, or one is of other rows.
+    """
+    require_probabilities_of(labels, probabilities)
+    from cleanlab.count import compute_confident_joint, estimate_latent
+
+    _, noise_matrix, _ = estimate_latent(compute_confident_joint(labels, probabilities), labels)
+    return np.asarray(noise_matrix, dtype=np.float64)
 
 
 def count_flags_by_rule(predictions: pd.DataFrame, folds: np.ndarray, *, odds: float = ODDS) -> dict[FilterRule, int]:
@@ -175,7 +197,7 @@ def count_flags_by_rule(predictions: pd.DataFrame, folds: np.ndarray, *, odds: f
     all_probabilities, is_train = to_probabilities(predictions), is_train_row(predictions)
     require_finite("predicted probabilities", all_probabilities, predictions["row_id"].tolist())
     codes = encode_labels(predictions["given_label"])
-    _, labels, probabilities = _keep_given_classes(codes[is_train], all_probabilities[is_train])
+    _, labels, probabilities = keep_given_classes(codes[is_train], all_probabilities[is_train])
     calibrated = calibrate_by_temperature(labels, probabilities, folds[is_train]).probabilities
     flags = {rule: _flag_by_cleanlab(labels, probabilities, rule) for rule in get_args(CleanlabRule) if rule != "both"}
     return {
@@ -240,7 +262,7 @@ def _judge_labels(
     quality_method: QualityMethod,
 ) -> _Judged:
     """Judge rows of which every class occurs as a given label."""
-    from cleanlab.count import compute_confident_joint, estimate_latent, num_label_issues
+    from cleanlab.count import num_label_issues
     from cleanlab.rank import get_label_quality_scores
 
     scaled = calibrate_by_temperature(labels, probabilities, folds)
@@ -249,7 +271,7 @@ def _judge_labels(
         is_issue = _flag_by_odds(labels, calibrated, odds)
     else:
         is_issue = _flag_by_cleanlab(labels, probabilities, filter_by)
-    _, noise_matrix, _ = estimate_latent(compute_confident_joint(labels, probabilities), labels)
+    noise_matrix = estimate_noise_matrix(labels, probabilities)
     return _Judged(
         is_issue=is_issue,
         quality=get_label_quality_scores(labels, probabilities, method=quality_method).clip(0.0, 1.0),

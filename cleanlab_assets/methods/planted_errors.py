@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,11 +14,20 @@ from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.methods.training_set import TRAIN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cleanlab_assets.models.encoding import FeatureKinds
 
 ErrorKind = Literal["uniform", "class_pairs"]
 PLANTED_COLUMNS = ("planted_error", "true_label", "planted_kind")
 """What ``put_planted_errors`` puts beside the labels; ``planted_kind`` only where errors have kinds."""
+
+
+ClassErrorKind = Literal["uniform", "noise_matrix", "border"]
+CLASS_ERROR_KINDS: tuple[ClassErrorKind, ...] = get_args(ClassErrorKind)
+GROSS_CLASS_ERRORS = frozenset({"uniform"})
+"""Of these kinds those that any class may be; the others are as the errors of the data itself would be."""
+_LEAST_WEIGHT = 1e-12
 
 
 class PlantingError(ValueError):
@@ -37,6 +46,13 @@ class PlantedErrors:
     labels: np.ndarray
     is_planted: np.ndarray
     kinds: pd.Categorical | None = None
+
+    def number_kinds(self, names: Sequence[str]) -> np.ndarray:
+        """Return the position of each item's kind among some names, int64 of shape (n_items,); -1 without an error."""
+        codes = np.full(len(self.is_planted), -1, dtype=np.int64)
+        if self.kinds is not None:
+            codes[:] = pd.Categorical(self.kinds, categories=list(names)).codes
+        return codes
 
 
 def put_planted_errors(
@@ -110,6 +126,115 @@ def plant_label_errors(labels: np.ndarray, *, fraction: float, confusion: np.nda
     is_planted = np.zeros(len(labels), dtype=bool)
     is_planted[chosen] = True
     return PlantedErrors(labels=planted, is_planted=is_planted)
+
+
+def plant_class_errors_of_all_kinds(
+    labels: np.ndarray, probabilities: np.ndarray, noise_matrix: np.ndarray, *, n_of_each: int, seed: int
+) -> PlantedErrors:
+    """Plant errors of every kind that labels of one class each may have, each in rows of its own.
+
+    - ``border``: the label becomes the second choice of the model, in rows where the first is the given label, drawn by
+      the probability of the second: errors as people make them where classes are alike.
+    - ``noise_matrix``: rows and wrong classes are drawn by an estimate of how often each class is taken for another.
+    - ``uniform``: any other class, in any row.
+
+    Args:
+        labels: class codes from 0, shape (n_rows,).
+        probabilities: out-of-sample predicted probabilities, shape (n_rows, n_classes), n_classes >= 2.
+        noise_matrix: P(given label | true label), shape (n_classes, n_classes): rows given, columns true.
+        n_of_each: how many errors of each kind to plant; fewer border errors where the model agrees with fewer labels.
+        seed: seed of the draw.
+
+    Returns:
+        The labels with errors, and their kinds, of ``CLASS_ERROR_KINDS``.
+
+    Raises:
+        PlantingError: there are fewer rows than errors.
+        ValueError: a number is not finite, a code is that of no class, or something is of other rows.
+    """
+    require_rows(len(labels), probabilities=probabilities)
+    require_finite("predicted probabilities", probabilities)
+    require_finite("noise matrix", noise_matrix)
+    require_codes(labels, probabilities.shape[1])
+    if n_of_each * len(CLASS_ERROR_KINDS) > len(labels):
+        raise PlantingError(f"{n_of_each} errors of each kind are wanted in {len(labels):,} rows: expected more rows")
+    rng = seed_generator(seed, "planted errors of all kinds")
+    planted, codes = labels.copy(), np.full(len(labels), -1)
+    second, likelihood = _find_second_choices(labels, probabilities)
+    confusion, share_wrong = split_noise_matrix(noise_matrix)
+    for kind, weights, wrong in (
+        ("border", likelihood, np.eye(len(confusion))[second]),
+        ("noise_matrix", share_wrong[labels], confusion[labels]),
+        ("uniform", np.ones(len(labels)), uniform_confusion(len(confusion))[labels]),
+    ):
+        rows = draw_weighted(np.flatnonzero(codes < 0), weights, n_of_each, rng)
+        cumulated = np.cumsum(wrong[rows], axis=1)
+        planted[rows] = (rng.random((len(rows), 1)) * cumulated[:, -1:] >= cumulated).sum(axis=1)
+        codes[rows] = CLASS_ERROR_KINDS.index(kind)
+    kinds = pd.Categorical.from_codes(codes.tolist(), dtype=pd.CategoricalDtype(list(CLASS_ERROR_KINDS)))
+    return PlantedErrors(labels=planted, is_planted=codes >= 0, kinds=kinds)
+
+
+def _find_second_choices(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the likeliest other class of each row and its probability, 0 where it is likelier than the given label."""
+    others = probabilities.astype(np.float64)
+    rows = np.arange(len(labels))
+    of_given = others[rows, labels].copy()
+    others[rows, labels] = -1.0
+    second = others.argmax(axis=1)
+    of_second = others[rows, second]
+    # A probability of 0 may be drawn as well: among rows that are all sure, each is as near the border as the others.
+    return second, np.where(of_second <= of_given, np.maximum(of_second, _LEAST_WEIGHT), 0.0)
+
+
+def draw_weighted(rows: np.ndarray, weights: np.ndarray, n_drawn: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw rows without replacement by their weights; those of weight 0 are never drawn.
+
+    Source: Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006.
+
+    Args:
+        rows: positions of the candidates, shape (n_candidates,).
+        weights: weight of every row, shape (n_rows,).
+        n_drawn: how many to draw; all candidates of a weight above 0 where there are fewer.
+        rng: source of randomness.
+
+    Returns:
+        Positions of the rows, int64 of shape (n,).
+
+    Raises:
+        ValueError: a weight is not finite.
+    """
+    require_finite("weights", weights)
+    candidates = rows[weights[rows] > 0]
+    of_candidates = weights[candidates] / weights[candidates].sum() if len(candidates) else weights[:0]
+    n_drawn = min(n_drawn, len(candidates))
+    # The largest of u ** (1 / w), in logs.
+    keys = np.log(rng.random(len(candidates))) / np.maximum(of_candidates, _LEAST_WEIGHT)
+    drawn: np.ndarray = candidates[np.argsort(-keys, kind="stable")[:n_drawn]]
+    return drawn
+
+
+def split_noise_matrix(noise_matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split P(given label | true label) into which wrong class a class is taken for, and how often.
+
+    Args:
+        noise_matrix: shape (n_classes, n_classes): rows given, columns true.
+
+    Returns:
+        The confusion structure that ``plant_label_errors`` takes, uniform for a class without errors; and the share of
+        each class that is wrong, shape (n_classes,), the same for all where no class has errors.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    require_finite("noise matrix", noise_matrix)
+    wrong = noise_matrix.T.astype(np.float64)
+    np.fill_diagonal(wrong, 0.0)
+    share = wrong.sum(axis=1)
+    confusion = np.where(share[:, None] > 0, wrong / np.maximum(share, np.finfo(np.float64).tiny)[:, None], 0.0)
+    without = ~(share > 0)
+    confusion[without] = uniform_confusion(len(wrong))[without]
+    return confusion, share if share.any() else np.ones(len(share))
 
 
 def uniform_confusion(n_classes: int) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.methods.split_counts import say_by_split
-from cleanlab_assets.reports.formatting import UNTRUSTED, describe_truth, in_words, name_metric
+from cleanlab_assets.reports.detection_text import find_warning
+from cleanlab_assets.reports.formatting import describe_truth, in_words, name_metric
 
 if TYPE_CHECKING:
     from cleanlab_assets.reports.audit_facts import AuditFacts
@@ -22,7 +23,8 @@ def digest_audit(facts: AuditFacts) -> list[str]:
         if facts.error_bracket is None
         else f"; errors among the train {facts.unit}s: {facts.error_bracket.describe()}"
     )
-    lines = [f"warning: {UNTRUSTED}: {facts.cannot_find_errors}"] if facts.cannot_find_errors else []
+    warning = find_warning(facts.detection_verdict)
+    lines = [f"warning: {warning}: {facts.detection_evidence}"] if warning else []
     lines += [f"warning: {facts.looks_in_sample}"] if facts.looks_in_sample else []
     lines += [
         f"{facts.n_audited:,} {facts.unit}s audited; cross-validated {', '.join(shown)}",

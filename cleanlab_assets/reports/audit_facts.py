@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from cleanlab_assets.methods.detection_power import TruthDetection
+from cleanlab_assets.methods.detection_verdict import DetectionVerdict
 from cleanlab_assets.methods.error_bracket import EstimatedErrors
 from cleanlab_assets.methods.shown import keep_finite
 from cleanlab_assets.methods.slices import measure_issue_rates
@@ -23,6 +24,7 @@ from cleanlab_assets.reports.formatting import NO_CLASS
 if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.methods.detection_power import PlantedDetection
+    from cleanlab_assets.methods.detection_verdict import DetectionReport
     from cleanlab_assets.methods.facts import LabelIssuesFacts, PredictionsFacts, TrainingSetFacts
     from cleanlab_assets.methods.result import Result
     from cleanlab_assets.methods.variants import VariantComparison
@@ -123,8 +125,9 @@ class AuditFacts(EstimatedErrors, _Facts):
     source states true labels. ``is_used_as_published`` says that the model learns nothing from the train rows,
     ``why_not_compared`` why no variants were compared, where that is not by a setting, and ``looks_in_sample`` why
     predictions of the user's own look as if no label error could be found by them.
-    ``cannot_find_errors`` says how badly planted errors were found where that was hardly better than by chance: then
-    flags mean nothing. ``slices`` are the parts of the rows by the dataset's ``slice_columns``. ``unit`` is what
+    ``detection_verdict`` says which errors the audit can find, by planted ones of several kinds, and
+    ``detection_evidence`` how well it finds each; None where that was not measured. ``slices`` are the parts of the
+    rows by the dataset's ``slice_columns``. ``unit`` is what
     carries a label; ``report_asset`` and ``duplicates_asset`` are the assets that advice refers to, the latter None
     where the family looks for no near duplicates.
     """
@@ -161,7 +164,8 @@ class AuditFacts(EstimatedErrors, _Facts):
     is_used_as_published: bool = False
     why_not_compared: str = ""
     looks_in_sample: str = ""
-    cannot_find_errors: str = ""
+    detection_verdict: DetectionVerdict | None = None
+    detection_evidence: str = ""
     by_truth: TruthDetection | None = None
     slices: list[SliceFacts] = Field(default_factory=list)
 
@@ -209,7 +213,7 @@ def collect_facts(
     label_issues: Result[pd.DataFrame, LabelIssuesFacts],
     comparison: VariantComparison,
     data_issues: DataIssues | None = None,
-    cannot_find_errors: str = "",
+    detection_power: DetectionReport,
 ) -> AuditFacts:
     """Collect the facts of an audit from the results of its steps.
 
@@ -224,7 +228,7 @@ def collect_facts(
         label_issues: label issues of all audited rows.
         comparison: the variants and the verdict.
         data_issues: what was found beside label issues; None where the family looks for none.
-        cannot_find_errors: how badly planted errors were found, where that was hardly better than by chance.
+        detection_power: how well planted errors of several kinds were found.
     """
     train = train_rows(training_set.value)
     issues, judged = label_issues.value, label_issues.facts
@@ -266,7 +270,8 @@ def collect_facts(
         is_used_as_published=comparison.is_used_as_published,
         why_not_compared=comparison.why_not,
         looks_in_sample=judged.looks_in_sample,
-        cannot_find_errors=cannot_find_errors,
+        detection_verdict=detection_power.verdict,
+        detection_evidence=detection_power.describe(),
         by_truth=judged.by_truth,
         slices=[
             SliceFacts.model_validate(record)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from cleanlab_assets.methods.detection_verdict import CANNOT_TELL
 from cleanlab_assets.methods.split_counts import say_by_split
+from cleanlab_assets.reports.detection_text import find_warning
 from cleanlab_assets.reports.formatting import (
-    UNTRUSTED,
     describe_truth,
     format_difference,
     format_number,
@@ -56,7 +57,7 @@ _TOLD_ELSEWHERE = frozenset({"label", "class_imbalance", "data_valuation"})
 """Issue types without a finding of their own: labels and classes have theirs, the value of a row repeats them."""
 _DEFECTS = frozenset({"null", "underperforming_group"})
 """Issue types without a limit, of which any is worth a warning."""
-_ABOUT_MODEL = frozenset({"cleaning", "detection", "truth"})
+_ABOUT_MODEL = frozenset({"cleaning", "detection", "truth", "only_gross"})
 """Findings that say nothing about the health of the data."""
 _STEPS = {
     "label": "Read the {unit}s in {family}/label_issues, lowest label quality first. Correct wrong labels in the "
@@ -73,6 +74,8 @@ _STEPS = {
     "null": "Find out why values are missing before you impute them, and drop {unit}s without any value.",
     "untrusted": "Do not act on the flags of this model: audit with one that passes the check detection_power, or give "
     "it more data to learn from.",
+    "only_gross": "Take flags as hints: this model overlooks errors that look like right labels. A better "
+    "model, or better features, finds more.",
     "in_sample": "Predict each {unit} by a model that never saw it, by cross-validation, and audit these predictions.",
     "model": "Audit with another model before acting on the flags of this one.",
     "calibration": "Audit with a better calibrated model before you rely on the label quality scores.",
@@ -300,11 +303,15 @@ def to_markdown(summary: AuditSummary) -> str:
 
 
 def _list_findings(facts: AuditFacts) -> Iterator[tuple[str, Finding]]:
-    """Yield the findings by topic: an issue type or what the model is like, such as untrusted or in_sample."""
-    if facts.cannot_find_errors:
-        title = f"{UNTRUSTED[0].upper()}{UNTRUSTED[1:]}"
-        evidence = _shorten(f"Planted errors were hardly found: {facts.cannot_find_errors}.")
-        yield "untrusted", Finding(title=title, evidence=evidence, severity="critical")
+    """Yield the findings by topic: an issue type or what the model is like, such as untrusted."""
+    warning = find_warning(facts.detection_verdict)
+    if warning:
+        title, evidence = f"{warning[0].upper()}{warning[1:]}", _shorten(f"Measured: {facts.detection_evidence}.")
+        is_blind = facts.detection_verdict == CANNOT_TELL
+        yield (
+            "untrusted" if is_blind else "only_gross",
+            Finding(title=title, evidence=evidence, severity="critical" if is_blind else "warning"),
+        )
     if facts.looks_in_sample:
         evidence = _shorten(f"{facts.looks_in_sample[:1].upper()}{facts.looks_in_sample[1:]}.")
         yield "in_sample", Finding(title="Predictions look in-sample", evidence=evidence, severity="critical")
@@ -456,14 +463,15 @@ def _write_headline(facts: AuditFacts) -> str:
     verb, share = "looks" if facts.n_label_issues == 1 else "look", format_share(facts.label_issue_rate)
     found = f"{facts.n_label_issues:,} of {facts.n_audited:,} labels {verb} wrong ({share})"
     found = found if facts.n_label_issues else "no label looks wrong"
-    found = f"{UNTRUSTED}; {found}" if facts.cannot_find_errors else found
+    warning = find_warning(facts.detection_verdict)
+    found = f"{warning}; {found}" if warning else found
     return f"{_shorten(facts.title, LONGEST_HEADLINE - len(found) - 2)}: {found}"
 
 
 def _warn(facts: AuditFacts, headline: str) -> str:
     """Return a headline of a language model, with what must be said first."""
-    warned = f"{UNTRUSTED[0].upper()}{UNTRUSTED[1:]}: {headline}"
-    return _shorten(warned, LONGEST_HEADLINE) if facts.cannot_find_errors else headline
+    warning = find_warning(facts.detection_verdict)
+    return _shorten(f"{warning[0].upper()}{warning[1:]}: {headline}", LONGEST_HEADLINE) if warning else headline
 
 
 def _find_chosen(facts: AuditFacts) -> VariantFacts | None:

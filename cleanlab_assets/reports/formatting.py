@@ -82,10 +82,6 @@ def format_difference(value: float) -> str:
     return f"{'+' if value > 0 else ''}{format_number(value)}"
 
 
-UNTRUSTED = "the model cannot be trusted to find errors here"
-"""What is said before any figure where planted errors were hardly found better than by chance."""
-
-
 def in_words(name: str) -> str:
     """Return a name of code with spaces between its words."""
     return name.replace("_", " ")

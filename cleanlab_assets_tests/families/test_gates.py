@@ -13,17 +13,20 @@ import pytest
 
 from cleanlab_assets.datasets.dataset import Gates
 from cleanlab_assets.families.chain import checks_of
-from cleanlab_assets.families.detection_power import (
-    MINIMUM_LIFT,
-    judge_detection_power,
-    judge_detection_power_by_kind,
-)
+from cleanlab_assets.families.detection_power import detection_power
 from cleanlab_assets.families.multiannotator.checks import GUESSING_MARGIN
 from cleanlab_assets.families.registry import FAMILIES
 from cleanlab_assets.families.step import StepContext
 from cleanlab_assets.families.tables.checks import MINIMUM_RECALL
 from cleanlab_assets.methods.calibration import ReliabilityCurve
-from cleanlab_assets.methods.detection_power import DetectionPower
+from cleanlab_assets.methods.detection_verdict import (
+    CAN_FIND,
+    CANNOT_TELL,
+    MINIMUM_LIFT,
+    ONLY_GROSS,
+    DetectionReport,
+    KindFound,
+)
 from cleanlab_assets.methods.issue_summary import IssueTypeSummary
 from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets_tests.known_data import make_dataset, name_splits
@@ -31,7 +34,7 @@ from cleanlab_assets_tests.known_data import make_dataset, name_splits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cleanlab_assets.families.step import Check, CheckResult
+    from cleanlab_assets.families.step import Check
 
 LIMIT = 0.25
 """Every threshold of the dataset; shares of four rows and its own square root are exact."""
@@ -203,24 +206,48 @@ def test_no_gate_is_forgotten() -> None:
     assert GATES.keys() <= {(check.step, check.name) for _, check in ALL_CHECKS}
 
 
-def judge_all(lift: float) -> CheckResult:
-    power = DetectionPower(
-        n_planted=2,
-        planted_share=0.125,
-        average_precision=0.125 * lift,
-        **dict.fromkeys(("precision", "recall", "f1", "auroc"), 0.5),
-    )
-    return judge_detection_power(power)
+def find_kinds(**average_precisions: float) -> Result[DetectionReport, NoFacts]:
+    """Kinds of planted errors with their average precision, where chance and a ranking without a model reach 0.2."""
+    kinds = [
+        KindFound(
+            kind=name, is_gross=name != "border", n_planted=9, average_precision=found, **dict.fromkeys(FLOORS, 0.2)
+        )
+        for name, found in average_precisions.items()
+    ]
+    return Result(value=DetectionReport(kinds=kinds, among="90 rows"), facts=NoFacts())
 
 
-def judge_kinds(lift: float) -> CheckResult:
-    power = pd.DataFrame(
-        {"kind": ["shifted", "dropped"], "average_precision": [1.0, 0.125 * lift], "chance": [0.125, 0.125]}
-    )
-    return judge_detection_power_by_kind(power)
+FLOORS = ("recall", "chance", "without_model")
+TWICE_THE_ODDS = 1 / 3
+"""The odds of a fifth are one to four."""
 
 
-@pytest.mark.parametrize("judge", [judge_all, judge_kinds])
-def test_an_audit_has_signal_from_a_multiple_of_chance_on(judge: Callable[[float], CheckResult]) -> None:
-    assert judge(MINIMUM_LIFT).passed
-    assert not judge(below(MINIMUM_LIFT)).passed
+@pytest.mark.parametrize(
+    ("border", "uniform", "outcome"),
+    [
+        (above(TWICE_THE_ODDS), above(TWICE_THE_ODDS), (True, CAN_FIND, "error")),
+        (0.33, above(TWICE_THE_ODDS), (False, ONLY_GROSS, "warn")),
+        (0.33, 0.33, (False, CANNOT_TELL, "error")),
+        (0.95, 0.33, (False, CANNOT_TELL, "error")),
+    ],
+)
+def test_the_weakest_kind_of_planted_error_decides_what_an_audit_can_find(
+    border: float, uniform: float, outcome: tuple[bool, str, str]
+) -> None:
+    result = detection_power.run(CONTEXT, detection_power=find_kinds(border=border, uniform=uniform))
+    assert (result.passed, result.figures["verdict"], result.severity) == outcome
+    assert result.description.startswith(outcome[1])
+
+
+def test_what_was_not_measured_passes_and_says_why() -> None:
+    report = DetectionReport(why_not="the predictions are your own")
+    result = detection_power.run(CONTEXT, detection_power=Result(value=report, facts=NoFacts()))
+    assert (result.passed, result.description) == (True, "not measured: the predictions are your own")
+
+
+def test_little_power_with_an_excuse_only_warns() -> None:
+    found = find_kinds(uniform=0.2)
+    excused = replace(found, value=found.value.model_copy(update={"excuse": "labels are tastes"}))
+    result = detection_power.run(CONTEXT, detection_power=excused)
+    assert (result.passed, result.severity) == (False, "warn")
+    assert result.description.endswith("labels are tastes")

@@ -11,7 +11,7 @@ import pytest
 
 from cleanlab_assets.datasets import digit_scenes
 from cleanlab_assets.families.chain import checks_of
-from cleanlab_assets.families.detection_power import forget_measurements
+from cleanlab_assets.families.detection_power import DETECTION_POWER
 from cleanlab_assets.families.step import COMPARISON, DATASET, MODEL, StepContext
 from cleanlab_assets.methods.training_set import audited_rows
 from cleanlab_assets.orchestration import assets
@@ -198,9 +198,14 @@ class Audited:
             data_dir=self.bench.settings.data_dir,
         )
 
+    def measure_power(self, **others: Result[Any, Any]) -> CheckResult:
+        """Measure and judge what the audit can find, with some of the stored results replaced by others."""
+        measure = self.bench.family.step(DETECTION_POWER)
+        inputs = {name: others.get(name) or self.result(name) for name in measure.inputs}
+        return self.judge(DETECTION_POWER, detection_power=measure.run(self.context, **inputs))
+
     def judge(self, name: str, **others: Result[Any, Any]) -> CheckResult:
         """Evaluate a check of the family by its name on the stored results, some of them replaced by others."""
-        forget_measurements()  # a test may have changed how it is measured
         check = next(check for check in checks_of(self.bench.family.task) if check.name == name)
         return check.run(self.context, **{step: others.get(step) or self.result(step) for step in check.inputs})
 

@@ -57,6 +57,7 @@ def collect(results: dict[str, Result[Any, Any]], comparison: VariantComparison)
         label_issues=results["label_issues"],
         comparison=comparison,
         data_issues=collect_data_issues(results["datalab_summary"], results["duplicate_sets"]),
+        detection_power=results["detection_power"].value,
     )
 
 

@@ -16,6 +16,7 @@ from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.families.registry import FAMILIES
 from cleanlab_assets.families.segmentation.predictions import unpack_probabilities
 from cleanlab_assets.families.step import MODEL
+from cleanlab_assets.methods.detection_verdict import CANNOT_TELL
 from cleanlab_assets.methods.label_sets import encode_given_labels
 from cleanlab_assets.methods.provenance import hash_result
 from cleanlab_assets.methods.split_counts import count_by_split
@@ -27,7 +28,7 @@ from cleanlab_assets.orchestration.history import NO_VERSION, read_data_version
 from cleanlab_assets.orchestration.partitions import upstream_partitions
 from cleanlab_assets.orchestration.runs import read_latest_checks
 from cleanlab_assets.reports.audit_digest import digest_audit
-from cleanlab_assets.reports.formatting import UNTRUSTED
+from cleanlab_assets.reports.detection_text import UNTRUSTED
 from cleanlab_assets_tests.orchestration.chains import AUDITS, INTERRUPTED, SEED, Audited, few_scenes, mark_slow
 
 if TYPE_CHECKING:
@@ -299,7 +300,7 @@ def test_every_check_was_evaluated_and_those_that_block_passed(chain: Audited) -
         errors |= {outcome.check for outcome in outcomes if outcome.is_error}
     assert errors == (set() if chain.audit.can_learn else {"detection_power"}), "a model that learnt nothing is told"
     facts = chain.read("audit_facts")
-    assert bool(facts.cannot_find_errors) == (not chain.audit.can_learn)
+    assert (facts.detection_verdict == CANNOT_TELL) == (not chain.audit.can_learn)
     for text in (digest_audit(facts)[0], chain.read("ai_summary").headline):
         assert (UNTRUSTED in text) == (not chain.audit.can_learn), "it is said first"
 

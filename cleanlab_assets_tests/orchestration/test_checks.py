@@ -216,12 +216,11 @@ def test_an_issue_type_that_did_not_run_fails_with_its_reason(audited: Workbench
 
 
 def test_a_model_without_signal_fails_detection_power(audited: Workbench) -> None:
-    issues, vectors = audited.result("label_issues", PLANTED), audited.result("embeddings", "breast_cancer")
-    assert _evaluate(audited, "detection_power", label_issues=issues, embeddings=vectors).passed
-    rng = np.random.default_rng(0)
-    for column in get_dataset("breast_cancer").features:
-        issues.value[column.name] = rng.normal(size=len(issues.value))
-    result = _evaluate(audited, "detection_power", label_issues=issues, embeddings=vectors)
+    report = audited.result("detection_power", PLANTED)
+    assert _evaluate(audited, "detection_power", detection_power=report).passed
+    blind = [found.model_copy(update={"average_precision": found.chance}) for found in report.value.kinds]
+    unfound = replace(report, value=report.value.model_copy(update={"kinds": blind}))
+    result = _evaluate(audited, "detection_power", detection_power=unfound)
     assert not result.passed
     assert result.severity == dg.AssetCheckSeverity.ERROR
 

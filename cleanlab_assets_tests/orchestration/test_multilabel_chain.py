@@ -77,6 +77,6 @@ def test_a_detector_without_signal_fails(topics: Audited, monkeypatch: pytest.Mo
         return found
 
     monkeypatch.setattr(LabelSetIssuesFacts, "same_audit", property(lambda _: shuffle))
-    result = topics.judge("detection_power")
+    result = topics.measure_power()
     assert not result.passed
     assert result.severity == "error"

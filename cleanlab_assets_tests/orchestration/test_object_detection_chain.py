@@ -62,7 +62,7 @@ def test_a_detector_that_sees_the_objects_passes_detection_power(scenes: Audited
         predicted_classes=train["true_box_labels"].to_numpy(),
         probabilities=sure,
     )
-    power = scenes.judge("detection_power", predictions=replace(stored, value=seen))
+    power = scenes.measure_power(predictions=replace(stored, value=seen))
     assert power.passed, power.description
     blind = scenes.judge("detection_power")
     assert not blind.passed

@@ -129,7 +129,7 @@ def test_a_label_detector_without_signal_fails(values: Audited, monkeypatch: pyt
         return shuffle
 
     monkeypatch.setattr(ValueLabelIssuesFacts, "same_audit", blind)
-    result = values.judge("detection_power")
+    result = values.measure_power()
     assert not result.passed
     assert result.severity == "error"
 

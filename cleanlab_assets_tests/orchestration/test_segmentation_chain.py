@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.images import decode_mask
-from cleanlab_assets.families.segmentation import checks
-from cleanlab_assets.families.segmentation.detection_power import plant_and_audit_masks
+from cleanlab_assets.families.segmentation import detection_power
 from cleanlab_assets.families.segmentation.plant import MASK_ERROR_KINDS
+from cleanlab_assets.families.segmentation.planted_audit import plant_and_audit_masks
 from cleanlab_assets.families.segmentation.predictions import pack_probabilities, unpack_probabilities
 from cleanlab_assets.methods.training_set import train_rows
 
@@ -87,12 +87,12 @@ def test_detection_power_is_that_of_the_predictions_and_planted_errors_are_taken
         measured.append(images)
         return plant_and_audit_masks(images, *args, **settings)
 
-    monkeypatch.setattr(checks, "plant_and_audit_masks", measure_and_keep)
+    monkeypatch.setattr(detection_power, "plant_and_audit_masks", measure_and_keep)
 
     def has_power(probabilities: list[np.ndarray]) -> bool:
         packed = [pack_probabilities(found) for found in probabilities]
         predictions = replace(stored, value=train_rows(stored.value).assign(probabilities=packed))
-        return masks.judge("detection_power", predictions=predictions).passed
+        return masks.measure_power(predictions=predictions).passed
 
     ids = np.arange(11)[:, None, None]
     assert has_power([np.where(ids == mask, 0.95, 0.005).astype(np.float32) for mask in true])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from cleanlab_assets.methods.detection_verdict import CAN_FIND, CANNOT_TELL, ONLY_GROSS, DetectionVerdict
 from cleanlab_assets.methods.error_bracket import order_ends
 from cleanlab_assets.reports.audit_digest import digest_audit
 from cleanlab_assets.reports.audit_facts import AuditFacts, DetectionFacts, IssueTypeFacts, VariantFacts, WorstRow
@@ -26,7 +27,7 @@ from cleanlab_assets.reports.audit_summary import (
     to_line,
     to_markdown,
 )
-from cleanlab_assets.reports.formatting import UNTRUSTED
+from cleanlab_assets.reports.detection_text import GROSS_ALONE, UNTRUSTED
 
 LIMITS = {
     "label_issue_rate": 0.1,
@@ -516,19 +517,34 @@ def test_a_stored_summary_of_any_facts_is_grounded_in_the_stored_facts(facts: Au
         assert find_ungrounded_claims(stored, stored_facts) == []
 
 
-def test_a_model_that_cannot_find_errors_is_told_before_any_number() -> None:
-    power = "average precision 0.110 on 30 planted errors; chance is 0.100, at least 0.200 wanted"
-    facts = make_facts(cannot_find_errors=power, title="A title of many words " * 8)
+@pytest.mark.parametrize(
+    ("verdict", "warning", "first_step"),
+    [
+        (CANNOT_TELL, UNTRUSTED, "Do not act on the flags of this model"),
+        (ONLY_GROSS, GROSS_ALONE, "Take flags as hints"),
+    ],
+)
+def test_what_a_model_cannot_find_is_told_before_any_number(
+    verdict: DetectionVerdict, warning: str, first_step: str
+) -> None:
+    power = "average precision of 30 planted errors among 300 rows: uniform 0.11 (chance 0.10)"
+    facts = make_facts(detection_verdict=verdict, detection_evidence=power, title="A title of many words " * 8)
     summary = summarize_by_rules(facts)
-    before, _, after = summary.headline.partition(UNTRUSTED)
+    before, _, after = summary.headline.partition(warning)
     assert after.startswith("; ")
     assert not any(character.isdigit() for character in before)
-    assert summary.findings[0].title == "The model cannot be trusted to find errors here"
-    assert power in summary.findings[0].evidence
-    assert summary.next_steps[0].startswith("Do not act on the flags of this model")
-    assert digest_audit(facts)[0] == f"warning: {UNTRUSTED}: {power}"
+    told = next(found for found in summary.findings if found.title == f"{warning[0].upper()}{warning[1:]}")
+    assert power in told.evidence
+    assert any(step.startswith(first_step) for step in summary.next_steps)
+    assert digest_audit(facts)[0] == f"warning: {warning}: {power}"
     prose = SummaryProse(**summarize_by_rules(make_facts()).model_dump(include=set(SummaryProse.model_fields)))
     prose = prose.model_copy(update={"headline": "Many labels look wrong"})
     written = summarize_by_template(facts, prose, model="any")
-    assert written.headline == "The model cannot be trusted to find errors here: Many labels look wrong"
+    assert written.headline == f"{warning[0].upper()}{warning[1:]}: Many labels look wrong"
     assert summarize_by_template(make_facts(), prose, model="any").headline == "Many labels look wrong"
+
+
+def test_an_audit_that_finds_all_kinds_of_errors_opens_with_no_warning() -> None:
+    facts = make_facts(detection_verdict=CAN_FIND, detection_evidence="all found")
+    assert "find" not in summarize_by_rules(facts).headline
+    assert not digest_audit(facts)[0].startswith("warning")

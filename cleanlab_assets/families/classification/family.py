@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cleanlab_assets.families.classification.checks import class_imbalance, detection_power
+from cleanlab_assets.families.classification.checks import class_imbalance
 from cleanlab_assets.families.classification.datalab import datalab_issues
+from cleanlab_assets.families.classification.detection_power import detection_power
 from cleanlab_assets.families.classification.issues import label_issues
 from cleanlab_assets.families.classification.predictions import predictions
 from cleanlab_assets.families.classification.report import datalab_report
@@ -42,6 +43,7 @@ CLASSIFICATION = TaskFamily(
         neighbor_graph,
         predictions,
         label_issues,
+        detection_power,
         datalab_issues,
         datalab_summary,
         duplicate_sets,
@@ -54,7 +56,6 @@ CLASSIFICATION = TaskFamily(
         every_class_in_every_part,
         class_imbalance,
         probabilities_are_valid,
-        detection_power,
     ),
     variants=VARIANTS,
     stack=stack_class_models,

@@ -33,6 +33,7 @@ from cleanlab_assets.reports.plots import plot_class_balance, plot_noise_matrix
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
     from cleanlab_assets.families.tables.steps import DatalabTable
 
@@ -41,11 +42,12 @@ SMALLEST_MATRIX = 3
 MOST_LABEL_PAIRS = 10
 
 
-@step(storage="html", code_version="5", value=str, shows_catalogue=True)
+@step(storage="html", code_version="6", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
     label_issues: ClassLabelIssuesTable,
+    detection_power: DetectionResult,
     datalab_issues: DatalabTable,
     datalab_summary: PlainTable,
     duplicate_sets: PlainTable,
@@ -64,7 +66,7 @@ def datalab_report(
         full_table=full_table,
     )
     report = build_classification_report(results, describe_class_audit(label_issues.facts))
-    return store_report(report, datalab_summary)
+    return store_report(report, datalab_summary, detection_power)
 
 
 def build_classification_report(results: AuditResults, about_audit: Mapping[str, str]) -> Report:

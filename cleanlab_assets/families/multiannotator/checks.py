@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanlab_assets.families.detection_power import judge_detection_power
-from cleanlab_assets.families.multiannotator.annotations import panel_of, put_votes
 from cleanlab_assets.families.multiannotator.consensus import METHOD_NAMES
-from cleanlab_assets.families.multiannotator.model import build_panel_model, has_model
-from cleanlab_assets.families.multiannotator.plant import plant_and_audit_annotations
-from cleanlab_assets.families.step import CheckResult, PlainTable, PredictionsTable, StepContext, check, gate
+from cleanlab_assets.families.step import CheckResult, PlainTable, StepContext, check, gate
 from cleanlab_assets.methods.shown import Json, keep_finite
-from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.multiannotator.issues import (
@@ -22,7 +17,6 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.multiannotator.learning_curve import LearningCurveTable
     from cleanlab_assets.families.multiannotator.training_set import (
         AnnotationsTable,
-        PanelTrainingSetTable,
     )
 
 GUESSING_MARGIN = 0.05
@@ -52,28 +46,6 @@ def active_learning_beats_random(context: StepContext, learning_curve: LearningC
         f"{found.high:+.4f} over {found.n_seeds} seeds; the whole interval above 0 wanted",
         figures=found.model_dump(),
     )
-
-
-@check("label_quality", is_heavy=True)
-def detection_power(
-    context: StepContext,
-    label_quality: LabelQualityTable,
-    training_set: PanelTrainingSetTable,
-    annotations: AnnotationsTable,
-    predictions: PredictionsTable,
-) -> CheckResult:
-    """Planted errors in single labels rank far worse than by chance: the detector has signal."""
-    seed = label_quality.facts.seed
-    build = build_panel_model(context, seed, predictions.facts.model_parameters)
-    known, train = annotations.value, train_rows(training_set.value)
-    if "planted_error" in known:
-        known = known.assign(given_label=known["true_label"])
-        train = put_votes(train, known)
-    power = plant_and_audit_annotations(
-        train, known, features=build.features, build=build, has_model=has_model(context), seed=seed
-    )
-    # Of tastes a detector can know little: that is no fault of its own.
-    return judge_detection_power(power, severity="warn" if panel_of(context.dataset).is_preference else "error")
 
 
 @check("consensus_labels")

@@ -8,10 +8,10 @@ from cleanlab_assets.families.multiannotator.checks import (
     annotators_agree_beyond_chance,
     consensus_has_converged,
     consensus_not_worse_than_majority,
-    detection_power,
     no_annotator_is_guessing,
     something_to_label,
 )
+from cleanlab_assets.families.multiannotator.detection_power import detection_power
 from cleanlab_assets.families.multiannotator.issues import (
     annotator_quality,
     consensus_labels,
@@ -40,6 +40,7 @@ MULTIANNOTATOR = TaskFamily(
         consensus_labels,
         annotator_quality,
         label_issues,
+        detection_power,
         labeling_batch,
         audit_report,
     ),
@@ -48,7 +49,6 @@ MULTIANNOTATOR = TaskFamily(
         annotators_agree_beyond_chance,
         active_learning_beats_random,
         probabilities_are_valid,
-        detection_power,
         consensus_has_converged,
         consensus_not_worse_than_majority,
         no_annotator_is_guessing,

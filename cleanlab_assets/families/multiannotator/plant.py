@@ -10,9 +10,17 @@ import pandas as pd
 from cleanlab_assets.families.multiannotator.annotations import annotations_of, put_votes
 from cleanlab_assets.families.multiannotator.consensus import score_labels
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
-from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table, to_probabilities
 from cleanlab_assets.methods.detection_power import DetectionPower, score_detection_power
-from cleanlab_assets.methods.planted_errors import plant_label_errors, put_planted_errors, uniform_confusion
+from cleanlab_assets.methods.detection_verdict import DetectionReport, count_of_each_kind, score_kinds
+from cleanlab_assets.methods.planted_errors import (
+    CLASS_ERROR_KINDS,
+    GROSS_CLASS_ERRORS,
+    plant_class_errors_of_all_kinds,
+    plant_label_errors,
+    put_planted_errors,
+    uniform_confusion,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,30 +84,38 @@ def score_annotation_detection_power(label_quality: pd.DataFrame, reference: pd.
 def plant_and_audit_annotations(
     train: pd.DataFrame,
     annotations: pd.DataFrame,
+    predictions: pd.DataFrame,
     *,
     features: list[str],
     build: Callable[[], Pipeline],
     has_model: bool,
     fraction: float = 0.1,
     seed: int,
-) -> DetectionPower:
-    """Plant errors in a copy of the annotations, audit the copy, and measure whether the planted errors rank worst.
+) -> DetectionReport:
+    """Plant errors of every kind in a copy of the annotations, audit the copy, and measure how they rank.
 
     Errors are planted in right labels, and told from right labels: those that are the truth where it is known, else the
-    majority vote.
+    majority vote. The ranking without a model is by the frequency of the given class: a rare one is suspicious.
 
     Args:
         train: train rows of the training set, with ``fold``.
         annotations: their annotations, without planted errors.
+        predictions: out-of-sample predictions of these rows, in their order.
         features: names of the feature columns.
         build: returns a new unfitted pipeline.
         has_model: whether it looks at features, see ``choose_leading_method``.
         fraction: share of the labels to corrupt.
         seed: seed of the errors.
+
+    Returns:
+        How well each kind was found, see ``plant_class_errors_of_all_kinds``.
+
+    Raises:
+        ValueError: there are fewer right labels than errors.
     """
     reference = to_reference(train)
-    planted = plant_annotation_errors(
-        annotations_of(annotations, train["row_id"]), reference, fraction=fraction, seed=seed
+    planted = _plant_annotation_errors_of_all_kinds(
+        annotations_of(annotations, train["row_id"]), reference, predictions, fraction=fraction, seed=seed
     )
     rows = put_votes(train, planted)
     names = list(rows["given_label"].cat.categories)
@@ -110,6 +126,45 @@ def plant_and_audit_annotations(
         n_classes=len(names),
         build=build,
     )
-    predictions = to_predictions_table(rows, predicted.probabilities, names)
-    quality = score_labels(predictions, planted, has_model=has_model).table
-    return score_annotation_detection_power(quality, reference)
+    quality = score_labels(
+        to_predictions_table(rows, predicted.probabilities, names), planted, has_model=has_model
+    ).table
+    compared = quality[is_right(quality["true_label"], quality["example"], reference)]
+    given = encode_labels(compared["given_label"])
+    frequency = np.bincount(given, minlength=len(names)) / len(given)
+    return DetectionReport(
+        kinds=score_kinds(
+            compared["label_quality"].to_numpy(dtype=np.float64),
+            compared["is_label_issue"].to_numpy(dtype=bool),
+            compared["planted_kind"].reset_index(drop=True),
+            gross=GROSS_CLASS_ERRORS,
+            without_model={"class frequency": frequency[given]},
+        ),
+        among=f"{len(compared):,} right labels",
+    )
+
+
+def _plant_annotation_errors_of_all_kinds(
+    annotations: pd.DataFrame, reference: pd.Series, predictions: pd.DataFrame, *, fraction: float, seed: int
+) -> pd.DataFrame:
+    """Plant errors in right labels; annotators tell by their votes which class they take for which."""
+    rows = is_right(annotations["given_label"], annotations["example"], reference)
+    codes, probabilities = encode_labels(annotations["given_label"]), to_probabilities(predictions)
+    n_classes = probabilities.shape[1]
+    places = pd.Index(predictions["row_id"]).get_indexer(annotations["example"])
+    true = pd.Categorical(
+        annotations["example"].map(reference.astype(str)),
+        categories=annotations["given_label"].cat.categories.astype(str),
+    ).codes
+    counts = np.zeros((n_classes, n_classes))
+    np.add.at(counts, (codes[true >= 0], true[true >= 0]), 1.0)
+    noise_matrix = counts / np.maximum(counts.sum(axis=0), 1.0)
+    planted = plant_class_errors_of_all_kinds(
+        codes[rows],
+        probabilities[places[rows]],
+        noise_matrix,
+        n_of_each=count_of_each_kind(int(rows.sum()), len(CLASS_ERROR_KINDS), fraction=fraction),
+        seed=seed,
+    )
+    labels = decode_labels(planted.labels, annotations["given_label"])
+    return put_planted_errors(annotations, planted, labels, fraction=fraction, among=rows, items="right labels")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cleanlab_assets.datasets.dataset import Dataset
+    from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.multiannotator.issues import (
         AnnotatorQualityTable,
         ConsensusTable,
@@ -38,7 +39,7 @@ MOST_VOTES = 12
 """Votes of an example that are written out."""
 
 
-@step(storage="html", code_version="3", value=str, shows_catalogue=True)
+@step(storage="html", code_version="4", value=str, shows_catalogue=True)
 def audit_report(
     context: StepContext,
     training_set: PanelTrainingSetTable,
@@ -48,6 +49,7 @@ def audit_report(
     consensus_labels: ConsensusTable,
     annotator_quality: AnnotatorQualityTable,
     label_issues: LabelIssuesTable,
+    detection_power: DetectionResult,
     labeling_batch: PlainTable,
 ) -> Page:
     """A self-contained HTML report: annotators, consensus, worst examples and labels, and what to label next."""
@@ -97,7 +99,7 @@ def audit_report(
         sections=sections,
         notes=notes,
     )
-    return store_page(report, notes=Notes(report.notes))
+    return store_page(report, detection_power, notes=Notes(report.notes))
 
 
 def _describe_annotators(annotators: pd.DataFrame, label_quality: pd.DataFrame, artifacts: str) -> Section:

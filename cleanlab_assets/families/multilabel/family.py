@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from cleanlab_assets.families.family import ModelChoice, TaskFamily
 from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
-from cleanlab_assets.families.multilabel.checks import class_imbalance, detection_power, probabilities_are_valid
+from cleanlab_assets.families.multilabel.checks import class_imbalance, probabilities_are_valid
 from cleanlab_assets.families.multilabel.datalab import datalab_issues
+from cleanlab_assets.families.multilabel.detection_power import detection_power
 from cleanlab_assets.families.multilabel.issues import label_issues, label_issues_by_class
 from cleanlab_assets.families.multilabel.predictions import predictions
 from cleanlab_assets.families.multilabel.report import datalab_report
@@ -36,6 +37,7 @@ MULTILABEL = TaskFamily(
         neighbor_graph,
         predictions,
         label_issues,
+        detection_power,
         label_issues_by_class,
         datalab_issues,
         datalab_summary,
@@ -48,7 +50,6 @@ MULTILABEL = TaskFamily(
         every_class_in_every_part,
         class_imbalance,
         probabilities_are_valid,
-        detection_power,
     ),
     variants=VARIANTS,
     data_issues=collect_data_issues,

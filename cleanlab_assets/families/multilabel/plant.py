@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.methods.label_sets import number_label_sets
-from cleanlab_assets.methods.planted_errors import PlantedErrors, PlantingError
+from cleanlab_assets.methods.planted_errors import PlantedErrors, PlantingError, draw_weighted
+from cleanlab_assets.methods.requirements import require_finite, require_rows
 from cleanlab_assets.methods.seeding import seed_generator
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 LabelSetErrorKind = Literal["missing", "extra", "swapped", "whole_set"]
 KINDS: tuple[LabelSetErrorKind, ...] = get_args(LabelSetErrorKind)
+BORDER = "border"
 
 
 def plant_label_set_errors(
@@ -61,6 +63,43 @@ def plant_label_set_errors(
                 _change_one_class(labels, int(row), part, rng)
         codes[chosen] = KINDS.index(part)
     kinds = pd.Categorical.from_codes(codes.tolist(), dtype=pd.CategoricalDtype(list(KINDS)))
+    return PlantedErrors(labels=labels, is_planted=codes >= 0, kinds=kinds)
+
+
+def plant_label_set_errors_of_all_kinds(
+    is_named: np.ndarray, probabilities: np.ndarray, *, n_of_each: int, seed: int
+) -> PlantedErrors:
+    """Plant gross errors and such as the data's own would be, each in rows of its own.
+
+    To the kinds of ``plant_label_set_errors`` comes ``border``: of a row whose label the model agrees with in every
+    class, the class becomes wrong of which it doubts most that the label is right; rows are drawn by that doubt.
+
+    Args:
+        is_named: which classes each label names, bool of shape (n_rows, n_classes).
+        probabilities: out-of-sample probabilities, shape (n_rows, n_classes).
+        n_of_each: how many errors of each kind to plant; fewer border errors where the model agrees with fewer labels.
+        seed: seed of the draw.
+
+    Returns:
+        The labels with errors, bool of shape (n_rows, n_classes), and their kinds, of ``KINDS`` and ``BORDER``.
+
+    Raises:
+        PlantingError: too few rows can take an error of a gross kind.
+        ValueError: a probability is not finite, or of other rows.
+    """
+    require_rows(len(is_named), probabilities=probabilities)
+    require_finite("predicted probabilities", probabilities)
+    rng = seed_generator(seed, "planted label set errors of all kinds")
+    gross = plant_label_set_errors(is_named, fraction=len(KINDS) * n_of_each / len(is_named), kind="mixed", seed=seed)
+    labels, names = gross.labels.copy(), (*KINDS, BORDER)
+    codes = gross.number_kinds(names)
+    doubt = np.where(is_named, 1 - probabilities, probabilities)
+    most = doubt.max(axis=1)
+    agrees = np.where(most <= 0.5, most, 0.0)  # noqa: PLR2004 - beyond a half the model contradicts
+    rows = draw_weighted(np.flatnonzero(codes < 0), agrees, n_of_each, rng)
+    labels[rows, doubt[rows].argmax(axis=1)] ^= True
+    codes[rows] = names.index(BORDER)
+    kinds = pd.Categorical.from_codes(codes.tolist(), dtype=pd.CategoricalDtype(list(names)))
     return PlantedErrors(labels=labels, is_planted=codes >= 0, kinds=kinds)
 
 

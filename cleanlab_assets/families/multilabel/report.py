@@ -25,6 +25,7 @@ from cleanlab_assets.reports.issue_texts import MULTILABEL_TEXTS
 from cleanlab_assets.reports.plots import plot_class_balance
 
 if TYPE_CHECKING:
+    from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.multilabel.issues import LabelSetIssuesFacts, LabelSetIssuesTable
     from cleanlab_assets.families.tables.steps import DatalabTable
     from cleanlab_assets.methods.score_choice import ScoreChoice
@@ -190,11 +191,12 @@ def _build_class_balance(audit: TabularAudit, classes: pd.DataFrame) -> Section:
     )
 
 
-@step(storage="html", code_version="6", value=str, shows_catalogue=True)
+@step(storage="html", code_version="7", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
     label_issues: LabelSetIssuesTable,
+    detection_power: DetectionResult,
     datalab_issues: DatalabTable,
     datalab_summary: PlainTable,
     duplicate_sets: PlainTable,
@@ -204,4 +206,4 @@ def datalab_report(
     results = AuditResults.of(
         context, training_set, label_issues, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
     )
-    return store_report(build_multilabel_report(results, label_issues.facts), datalab_summary)
+    return store_report(build_multilabel_report(results, label_issues.facts), datalab_summary, detection_power)

@@ -6,12 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.families.detection_power import judge_detection_power_by_kind
-from cleanlab_assets.families.object_detection.detection_power import plant_and_audit_boxes
 from cleanlab_assets.families.object_detection.predictions import read_predictions_table
-from cleanlab_assets.families.object_detection.training_set import read_boxed_images
 from cleanlab_assets.families.step import CheckResult, PredictionsTable, StepContext, check, rule_on_rows
-from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.images.steps import ImagesTrainingSetTable
@@ -31,22 +27,3 @@ def boxes_are_valid(
         if not is_inside or not (found.boxes[:, 2:] > found.boxes[:, :2]).all():
             wrong.append(row_id)
     return rule_on_rows(wrong, len(table), "images have an invalid predicted box")
-
-
-@check("box_issues", is_heavy=True)
-def detection_power(
-    context: StepContext, training_set: ImagesTrainingSetTable, predictions: PredictionsTable
-) -> CheckResult:
-    """Errors planted in the boxes rank far worse than by chance, each kind for itself: the detector has signal.
-
-    Errors that the training set holds on purpose are taken out first, or they would count as right.
-    """
-    names, rows = context.dataset.class_names, train_rows(training_set.value)
-    if "true_boxes" in rows:
-        rows = rows.assign(boxes=rows["true_boxes"], box_labels=rows["true_box_labels"])
-    power = plant_and_audit_boxes(
-        read_boxed_images(rows, names),
-        read_predictions_table(train_rows(predictions.value), names),
-        seed=training_set.facts.seed,
-    )
-    return judge_detection_power_by_kind(power)

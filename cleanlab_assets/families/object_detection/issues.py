@@ -30,8 +30,8 @@ from cleanlab_assets.families.object_detection.box_quality import (
     judge_boxes,
     sum_up_images,
 )
-from cleanlab_assets.families.object_detection.detection_power import choose_box_score, score_box_detection_power
 from cleanlab_assets.families.object_detection.overlays import draw_worst_images
+from cleanlab_assets.families.object_detection.planted_audit import choose_box_score, score_box_detection_power
 from cleanlab_assets.families.object_detection.predictions import read_predictions_table
 from cleanlab_assets.families.object_detection.training_set import read_boxed_images
 from cleanlab_assets.families.step import LabelIssuesTable, PredictionsTable, StepContext, step

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.boxes import ScoredBoxes
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.datasets.images import AnnotatedImage
+    from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.images.report import ImageAudit
     from cleanlab_assets.families.object_detection.issues import BoxIssuesTable
 
@@ -146,13 +147,14 @@ def _build_classes(
     )
 
 
-@step(storage="html", code_version="3", value=str, shows_catalogue=True)
+@step(storage="html", code_version="4", value=str, shows_catalogue=True)
 def box_report(
     context: StepContext,
     training_set: ImagesTrainingSetTable,
     predictions: PredictionsTable,
     box_issues: BoxIssuesTable,
     label_issues: LabelIssuesTable,
+    detection_power: DetectionResult,
     image_issues: ImageIssuesTable,
 ) -> Page:
     """A self-contained HTML report: the pictures behind every kind of box issue, and what did not run."""
@@ -167,4 +169,4 @@ def box_report(
     )
     predicted = read_predictions_table(predictions.value, context.dataset.class_names)
     report = build_object_detection_report(audit, predicted, box_issues.value, box_issues.facts.to_table())
-    return store_page(report, n_flagged_images=audit.n_flagged)
+    return store_page(report, detection_power, n_flagged_images=audit.n_flagged)

@@ -6,21 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cleanlab_assets.families.detection_power import MINIMUM_LIFT, NOT_MEASURED, judge_detection_power
-from cleanlab_assets.families.regression.cut_calibration import plant_and_audit_values
 from cleanlab_assets.families.step import (
     CheckResult,
     PlainTable,
     StepContext,
-    TrainingSetTable,
     check,
     rule,
     rule_on_rows,
 )
-from cleanlab_assets.methods.training_set import train_rows
+from cleanlab_assets.methods.detection_verdict import MINIMUM_LIFT
 
 if TYPE_CHECKING:
-    from cleanlab_assets.families.regression.issues import ValueLabelIssuesTable
     from cleanlab_assets.families.regression.predictions import ValuePredictionsTable
 
 DATALAB_DETECTOR = "datalab"
@@ -34,29 +30,6 @@ def values_are_valid(context: StepContext, predictions: ValuePredictionsTable) -
     is_valid = np.isfinite(values) & np.isfinite(uncertainty) & (uncertainty > 0)
     invalid = table.loc[~is_valid, "row_id"]
     return rule_on_rows(invalid.tolist(), len(table), "rows have an invalid value or uncertainty")
-
-
-@check("label_issues", is_heavy=True, sees_vectors=True)
-def detection_power(
-    context: StepContext, label_issues: ValueLabelIssuesTable, training_set: TrainingSetTable
-) -> CheckResult:
-    """Planted label errors rank far worse than by chance: the detector has signal."""
-    if not context.is_fitted:
-        return NOT_MEASURED
-    facts, rows = label_issues.facts, train_rows(training_set.value)
-    if "planted_error" in rows:
-        rows = rows.assign(given_label=rows["true_label"])
-    build = context.pipeline_factory(facts.seed, facts.model_parameters)
-    domain = context.dataset.label_domain
-    power = plant_and_audit_values(
-        rows,
-        build.features,
-        build=build,
-        domain=domain,
-        find_issues=facts.same_audit(domain),
-        seed=facts.seed,
-    )
-    return judge_detection_power(power)
 
 
 @check("outlier_detectors")

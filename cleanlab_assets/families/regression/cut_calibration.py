@@ -10,14 +10,20 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from cleanlab_assets.families.regression.plant import plant_value_errors
+from cleanlab_assets.families.regression.plant import (
+    PLANTED_KINDS,
+    plant_value_errors,
+    plant_value_errors_of_all_kinds,
+)
 from cleanlab_assets.families.regression.predictions import predict_values_out_of_sample, to_value_predictions_table
 from cleanlab_assets.families.regression.value_quality import CLEANLAB_THRESHOLD, score_value_quality
-from cleanlab_assets.methods.detection_power import (
-    DetectionPower,
-    KindDetectionPower,
-    score_detection_power,
-    score_detection_power_by_kind,
+from cleanlab_assets.methods.detection_power import KindDetectionPower, score_detection_power_by_kind
+from cleanlab_assets.methods.detection_verdict import (
+    DetectionReport,
+    count_of_each_kind,
+    measure_agreement,
+    measure_in_rounds,
+    score_kinds,
 )
 from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.methods.training_set import row_weights
@@ -109,13 +115,13 @@ def calibrate_cut(
     Raises:
         ValueError: too few rows can take an error, see ``plant_value_errors``.
     """
+
+    def plant(copy: pd.DataFrame, seed: int) -> PlantedErrors:
+        labels = copy["given_label"].to_numpy(dtype=np.float64)
+        return plant_value_errors(labels, domain, fraction=fraction, kind="mixed", seed=seed)
+
     copy = _audit_planted_copy(
-        rows,
-        predict or partial(_predict_on_folds, features, build),
-        domain=domain,
-        fraction=fraction,
-        max_rows=max_rows,
-        seed=seed,
+        rows, predict or partial(_predict_on_folds, features, build), plant=plant, max_rows=max_rows, seed=seed
     )
     quality = score_value_quality(copy.planted.labels, copy.predicted.values, copy.predicted.uncertainty)
     is_planted = copy.planted.is_planted
@@ -199,14 +205,15 @@ def plant_and_audit_values(
     fraction: float = 0.1,
     max_rows: int = 3000,
     seed: int,
-) -> DetectionPower:
-    """Plant errors in a copy of the train rows, audit the copy, and measure whether the planted errors rank worst.
+) -> DetectionReport:
+    """Plant errors of every kind in a copy of the train rows, audit the copy, and measure how they rank.
 
-    A detector without signal ranks them by chance: its average precision is the planted share.
+    A detector without signal ranks them by chance. The ranking without a model is by the distance from the median.
 
     Args:
-        rows: train rows with ``row_id``, ``given_label``, ``fold`` and the features; errors that the labels already
-            hold count as correct.
+        rows: train rows with ``row_id``, ``given_label``, ``fold``, ``residual``, ``label_quality``,
+            ``is_label_issue`` and the features; errors that the labels already hold count as correct. A series has
+            ``time_block``, and its rows are in the order of time within a block.
         features: names of the feature columns.
         build: returns a new unfitted pipeline, as for the real audit.
         domain: the values that a label may take.
@@ -216,17 +223,47 @@ def plant_and_audit_values(
         seed: seed of the sample and the errors.
 
     Returns:
-        The detection power of the scores and the flags.
+        How well each kind was found, see ``plant_value_errors_of_all_kinds``.
 
     Raises:
         ValueError: too few rows can take an error, see ``plant_value_errors``.
     """
+
+    def plant(copy: pd.DataFrame, seed: int) -> PlantedErrors:
+        is_series = "time_block" in copy
+        return plant_value_errors_of_all_kinds(
+            copy["given_label"].to_numpy(dtype=np.float64),
+            copy["residual"].to_numpy(dtype=np.float64),
+            domain,
+            time_order=np.argsort(copy["time_block"].to_numpy(), kind="stable") if is_series else None,
+            n_of_each=count_of_each_kind(len(copy), len(PLANTED_KINDS) + 1 + is_series, fraction=fraction),
+            seed=seed,
+        )
+
     predict = partial(_predict_on_folds, features, build)
-    copy = _audit_planted_copy(rows, predict, domain=domain, fraction=fraction, max_rows=max_rows, seed=seed)
-    issues = find_issues(to_value_predictions_table(copy.rows, copy.predicted), copy.rows[features]).table
-    return score_detection_power(
-        issues["label_quality"].to_numpy(), issues["is_label_issue"].to_numpy(), copy.planted.is_planted
-    )
+
+    def measure(seed: int) -> DetectionReport:
+        copy = _audit_planted_copy(rows, predict, plant=plant, max_rows=max_rows, seed=seed)
+        issues = find_issues(to_value_predictions_table(copy.rows, copy.predicted), copy.rows[features]).table
+        quality, untouched = issues["label_quality"].to_numpy(dtype=np.float64), ~copy.planted.is_planted
+        labels = copy.planted.labels
+        return DetectionReport(
+            kinds=score_kinds(
+                quality,
+                issues["is_label_issue"].to_numpy(dtype=bool),
+                pd.Series(copy.planted.kinds),
+                gross=PLANTED_KINDS,
+                without_model={"distance from the median": -np.abs(labels - np.median(labels))},
+            ),
+            among=f"{len(labels):,} rows",
+            agreement=measure_agreement(
+                copy.rows["label_quality"].to_numpy(dtype=np.float64)[untouched],
+                quality[untouched],
+                int(copy.rows.loc[untouched, "is_label_issue"].sum()),
+            ),
+        )
+
+    return measure_in_rounds(measure, n_rows=min(len(rows), max_rows), most_rows=max_rows, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -242,23 +279,16 @@ def _audit_planted_copy(
     rows: pd.DataFrame,
     predict: Callable[[pd.DataFrame, np.ndarray], ValuePredictions],
     *,
-    domain: NumericLabel,
-    fraction: float,
+    plant: Callable[[pd.DataFrame, int], PlantedErrors],
     max_rows: int,
     seed: int,
 ) -> _AuditedCopy:
-    """Plant mixed errors in a random sample of the rows and predict it."""
+    """Plant errors in a random sample of the rows and predict it; ``plant`` takes the sample and a seed."""
     rng = seed_generator(seed, "planted copy")
     sample = np.sort(rng.choice(len(rows), size=min(max_rows, len(rows)), replace=False))
     copy = rows.iloc[sample].reset_index(drop=True)
     # A seed of its own: that of the run may already have planted errors in these rows, which would be the same ones.
-    planted = plant_value_errors(
-        copy["given_label"].to_numpy(dtype=np.float64),
-        domain,
-        fraction=fraction,
-        kind="mixed",
-        seed=int(rng.integers(2**31)),
-    )
+    planted = plant(copy, int(rng.integers(2**31)))
     copy["given_label"] = planted.labels
     return _AuditedCopy(rows=copy, planted=planted, predicted=predict(copy, planted.labels))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from cleanlab_assets.families.family import ModelChoice, TaskFamily
 from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
 from cleanlab_assets.families.predictions import read_metric
-from cleanlab_assets.families.regression.checks import detection_power, outlier_detection_power, values_are_valid
+from cleanlab_assets.families.regression.checks import outlier_detection_power, values_are_valid
 from cleanlab_assets.families.regression.datalab import datalab_issues
+from cleanlab_assets.families.regression.detection_power import detection_power
 from cleanlab_assets.families.regression.issues import label_issues
 from cleanlab_assets.families.regression.outlier_detectors import outlier_detectors
 from cleanlab_assets.families.regression.predictions import predictions
@@ -36,13 +37,14 @@ REGRESSION = TaskFamily(
         outlier_detectors,
         predictions,
         label_issues,
+        detection_power,
         datalab_issues,
         datalab_summary,
         duplicate_sets,
         suggested_labels,
         datalab_report,
     ),
-    checks=(*TABLE_CHECKS, predictions_are_out_of_sample, outlier_detection_power, values_are_valid, detection_power),
+    checks=(*TABLE_CHECKS, predictions_are_out_of_sample, outlier_detection_power, values_are_valid),
     variants=VARIANTS,
     data_issues=collect_data_issues,
     reports=("label_issues", "datalab_report", "retrained_model"),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.methods.planted_errors import PlantedErrors, put_planted_errors
+from cleanlab_assets.methods.requirements import require_finite, require_rows
 from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.methods.training_set import train_rows
 
@@ -23,6 +24,12 @@ MINIMUM_CHANGE = 0.5
 """Least change of a planted error, in robust standard deviations of the labels: less is within ordinary scatter."""
 NOISE_RANGE = (1.0, 3.0)
 """Size of additive noise, in robust standard deviations of the labels, which wrong labels do not stretch."""
+OWN_KINDS = ("residual", "drift")
+"""Kinds of errors that are as the data's own would be: single values, and runs of a series that go wrong together."""
+LARGE_RESIDUALS = 0.75
+"""Errors have the size of residuals above this quantile: those of real errors are among them."""
+N_RUNS = 3
+"""Into how many runs of neighbouring rows the errors of a drift are divided."""
 _PAIRING_ROUNDS = 20
 
 
@@ -83,6 +90,78 @@ def plant_value_errors(
         )
     kinds_of_rows = pd.Categorical.from_codes(codes.tolist(), dtype=pd.CategoricalDtype(list(PLANTED_KINDS)))
     return PlantedErrors(labels=planted, is_planted=codes >= 0, kinds=kinds_of_rows)
+
+
+def plant_value_errors_of_all_kinds(
+    labels: np.ndarray,
+    residuals: np.ndarray,
+    domain: NumericLabel,
+    *,
+    time_order: np.ndarray | None = None,
+    n_of_each: int,
+    seed: int,
+) -> PlantedErrors:
+    """Plant gross errors and such as the data's own would be, each in rows of its own.
+
+    To the kinds of ``plant_value_errors`` come:
+
+    - ``residual``: a value that is off by the size of one of the large residuals, up or down.
+    - ``drift``, in a series: runs of neighbouring rows that are off together by such a size, by all of it from the
+      first row on or by more from row to row, as of a sensor that runs away.
+
+    Args:
+        labels: allowed values, shape (n_rows,).
+        residuals: given label less out-of-sample prediction, shape (n_rows,).
+        domain: the values that a label may take.
+        time_order: positions of the rows in the order of time, shape (n_rows,); None where they are no series.
+        n_of_each: how many errors of each kind to plant; fewer where fewer rows can take them and stay in the domain.
+        seed: seed of rows, kinds and sizes.
+
+    Returns:
+        The labels with errors, float64 of shape (n_rows,), and the kinds of the errors.
+
+    Raises:
+        ValueError: too few rows can take a gross error, or something is not finite or of other rows.
+    """
+    require_rows(len(labels), residuals=residuals)
+    require_finite("residuals", residuals)
+    rng = seed_generator(seed, "planted value errors of all kinds")
+    names = (*PLANTED_KINDS, *(OWN_KINDS if time_order is not None else OWN_KINDS[:1]))
+    gross = plant_value_errors(
+        labels, domain, fraction=len(PLANTED_KINDS) * n_of_each / len(labels), kind="mixed", seed=seed
+    )
+    planted = gross.labels.copy()
+    codes = gross.number_kinds(names)
+    sizes = np.abs(residuals)
+    sizes = sizes[sizes >= np.quantile(sizes, LARGE_RESIDUALS)]
+
+    def shift(rows: np.ndarray, by: np.ndarray, kind: str) -> None:
+        values = planted[rows] + by
+        values = np.round(values) if domain.is_integer else values
+        can_take = domain.find_allowed(values) & (values != planted[rows])
+        planted[rows[can_take]], codes[rows[can_take]] = values[can_take], names.index(kind)
+
+    if time_order is not None:
+        length = max(2, n_of_each // N_RUNS)
+        for _ in range(max(1, n_of_each // length)):
+            free = _find_free_runs(codes[time_order] < 0, length)
+            if len(free) == 0:
+                break
+            start = rng.choice(free)
+            ramp = np.linspace(1 / length, 1.0, length) if rng.random() < 0.5 else np.ones(length)  # noqa: PLR2004
+            shift(time_order[start : start + length], ramp * rng.choice(sizes) * rng.choice([-1, 1]), "drift")
+    rows = rng.permutation(np.flatnonzero(codes < 0))[:n_of_each]
+    shift(rows, rng.choice(sizes, size=len(rows)) * rng.choice([-1, 1], size=len(rows)), "residual")
+    kinds = pd.Categorical.from_codes(codes.tolist(), dtype=pd.CategoricalDtype(list(names)))
+    return PlantedErrors(labels=planted, is_planted=codes >= 0, kinds=kinds)
+
+
+def _find_free_runs(is_free: np.ndarray, length: int) -> np.ndarray:
+    """Return where runs of so many free places start."""
+    if len(is_free) < length:
+        return np.empty(0, dtype=np.int64)
+    free_in_run = np.convolve(is_free, np.ones(length, dtype=np.int64), mode="valid")
+    return np.flatnonzero(free_in_run == length)
 
 
 def plant_errors_in_numeric_training_set(

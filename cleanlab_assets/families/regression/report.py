@@ -44,6 +44,7 @@ from cleanlab_assets.reports.settings import list_settings, merge_facts, write_s
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.regression.issues import ValueLabelIssuesTable
     from cleanlab_assets.families.tables.steps import DatalabTable
 
@@ -322,11 +323,12 @@ def _write_exactly(value: float) -> str:
     return format_number(value) if value.is_integer() else f"{value:,.{DIGITS}g}"
 
 
-@step(storage="html", code_version="5", value=str, shows_catalogue=True)
+@step(storage="html", code_version="6", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
     label_issues: ValueLabelIssuesTable,
+    detection_power: DetectionResult,
     datalab_issues: DatalabTable,
     datalab_summary: PlainTable,
     duplicate_sets: PlainTable,
@@ -350,4 +352,4 @@ def datalab_report(
         **judged.model_dump(include={"flag_by", "cleanlab_cut", "false_flag_rate"}),
         **judged.calibrated_cut.model_dump(mode="json", include=measured),
     }
-    return store_report(build_regression_report(results, calibration), datalab_summary)
+    return store_report(build_regression_report(results, calibration), datalab_summary, detection_power)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from cleanlab_assets.families.family import PictureFindings, TaskFamily
 from cleanlab_assets.families.images.checks import IMAGE_CHECKS
 from cleanlab_assets.families.images.steps import collect_data_issues, image_issues
-from cleanlab_assets.families.segmentation.checks import detection_power, probabilities_are_valid
+from cleanlab_assets.families.segmentation.checks import probabilities_are_valid
+from cleanlab_assets.families.segmentation.detection_power import detection_power
 from cleanlab_assets.families.segmentation.issues import (
     class_confusions,
     class_summary,
@@ -29,12 +30,13 @@ SEGMENTATION = TaskFamily(
         predictions,
         pixel_issues,
         label_issues,
+        detection_power,
         region_issues,
         class_summary,
         class_confusions,
         mask_report,
     ),
-    checks=(*IMAGE_CHECKS, probabilities_are_valid, detection_power),
+    checks=(*IMAGE_CHECKS, probabilities_are_valid),
     variants=VARIANTS,
     data_issues=collect_data_issues,
     reports=("label_issues", "mask_report", "retrained_model"),

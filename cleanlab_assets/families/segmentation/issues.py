@@ -23,9 +23,9 @@ from cleanlab_assets.families.contracts import (
 )
 from cleanlab_assets.families.images.score_choice import rank_by_score
 from cleanlab_assets.families.label_issues import store_label_issues
-from cleanlab_assets.families.segmentation.detection_power import choose_mask_score
 from cleanlab_assets.families.segmentation.mask_quality import MASK_SCORES, find_mask_issues
 from cleanlab_assets.families.segmentation.overlays import draw_worst_masks
+from cleanlab_assets.families.segmentation.planted_audit import choose_mask_score
 from cleanlab_assets.families.segmentation.region_issues import list_region_issues
 from cleanlab_assets.families.segmentation.regions import (
     LEAST_PIXELS,

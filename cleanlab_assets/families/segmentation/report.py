@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cleanlab_assets.datasets.images import AnnotatedImage
+    from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.images.report import ImageAudit
     from cleanlab_assets.families.segmentation.issues import PixelIssuesTable
 
@@ -212,13 +213,14 @@ def _show_classes(classes: pd.DataFrame) -> Section:
     )
 
 
-@step(storage="html", code_version="3", value=str, shows_catalogue=True)
+@step(storage="html", code_version="4", value=str, shows_catalogue=True)
 def mask_report(
     context: StepContext,
     training_set: ImagesTrainingSetTable,
     predictions: PredictionsTable,
     pixel_issues: PixelIssuesTable,
     label_issues: LabelIssuesTable,
+    detection_power: DetectionResult,
     region_issues: PlainTable,
     class_summary: PlainTable,
     class_confusions: PlainTable,
@@ -242,4 +244,4 @@ def mask_report(
         class_confusions=class_confusions.value,
         planted=label_issues.facts.planted,
     )
-    return store_page(report, n_flagged_images=audit.n_flagged)
+    return store_page(report, detection_power, n_flagged_images=audit.n_flagged)

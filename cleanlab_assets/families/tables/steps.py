@@ -50,6 +50,7 @@ from cleanlab_assets.reports.audit_facts import DataIssues
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.tables.datalab import AuditedLabels
     from cleanlab_assets.methods.shown import Shown
     from cleanlab_assets.reports.html import Report
@@ -225,11 +226,11 @@ def duplicate_sets(context: StepContext, datalab_issues: DatalabTable, label_iss
     )
 
 
-def store_report(report: Report, datalab_summary: PlainTable) -> Page:
+def store_report(report: Report, datalab_summary: PlainTable, detection_power: DetectionResult) -> Page:
     """Make the result of a report: its page, and how many rows each issue type flags."""
     summary = datalab_summary.value
     flagged = summary.loc[summary["status"] == "ran", ["issue_type", "n_issues", "share"]]
-    return store_page(report, flagged=TableView(flagged, len(flagged)))
+    return store_page(report, detection_power, flagged=TableView(flagged, len(flagged)))
 
 
 def collect_data_issues(datalab_summary: PlainTable, duplicate_sets: PlainTable) -> DataIssues:

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from cleanlab_assets.families.detection_power import NOT_MEASURED, judge_detection_power
 from cleanlab_assets.families.step import CheckResult, StepContext, TrainingSetTable, check, gate, rule
-from cleanlab_assets.families.token_classification.plant import draw_sentences
-from cleanlab_assets.methods.detection_power import plant_and_audit_classes
 from cleanlab_assets.methods.shown import Json
-from cleanlab_assets.methods.training_set import train_rows
-
-if TYPE_CHECKING:
-    from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
-
-DETECTION_TOKENS = 10_000
-"""Tokens, of whole sentences, that detection power is measured on."""
 
 
 @check("training_set", is_blocking=True)
@@ -48,25 +36,3 @@ def every_class_in_every_part(context: StepContext, training_set: TrainingSetTab
     notes = training_set.facts.small_classes
     description = "; ".join(notes) or "every tag is in several folds and among the test rows"
     return gate(passed=not notes, description=description, figures={"n_notes": len(notes)})
-
-
-@check("label_issues", is_heavy=True)
-def detection_power(context: StepContext, label_issues: ClassLabelIssuesTable) -> CheckResult:
-    """Planted tag errors rank far worse than by chance: the detector has signal. Measured on a sample of sentences."""
-    if not context.is_fitted:
-        return NOT_MEASURED
-    table, facts = train_rows(label_issues.value), label_issues.facts
-    rows = table[draw_sentences(table, DETECTION_TOKENS, seed=facts.seed)].reset_index(drop=True)
-    if "true_label" in rows:
-        rows = rows.assign(given_label=rows["true_label"])
-    build = context.pipeline_factory(facts.seed, facts.model_parameters)
-    power = plant_and_audit_classes(
-        rows,
-        build.features,
-        build=build,
-        seed=facts.seed,
-        max_rows=len(rows),
-        find_issues=facts.same_audit,
-        keep_together=["sentence"],
-    )
-    return judge_detection_power(power, among=f" in {len(rows):,} tokens")

@@ -7,10 +7,10 @@ from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
 from cleanlab_assets.families.tables.checks import probabilities_are_valid
 from cleanlab_assets.families.tables.stack import stack_class_models
 from cleanlab_assets.families.token_classification.checks import (
-    detection_power,
     every_class_in_every_part,
     no_sentence_in_two_parts,
 )
+from cleanlab_assets.families.token_classification.detection_power import detection_power
 from cleanlab_assets.families.token_classification.issues import common_errors, label_issues, sentence_issues
 from cleanlab_assets.families.token_classification.predictions import predictions
 from cleanlab_assets.families.token_classification.report import token_report
@@ -21,13 +21,12 @@ TOKEN_CLASSIFICATION = TaskFamily(
     name="token_classification",
     unit="word",
     default_model="logistic_regression",
-    steps=(training_set, predictions, label_issues, sentence_issues, common_errors, token_report),
+    steps=(training_set, predictions, label_issues, detection_power, sentence_issues, common_errors, token_report),
     checks=(
         no_sentence_in_two_parts,
         predictions_are_out_of_sample,
         every_class_in_every_part,
         probabilities_are_valid,
-        detection_power,
     ),
     variants=VARIANTS,
     stack=stack_class_models,

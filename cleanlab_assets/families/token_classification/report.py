@@ -21,6 +21,7 @@ from cleanlab_assets.reports.settings import merge_facts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
 
 WORDS_AROUND = 12
@@ -30,12 +31,13 @@ _MARKS = (MARK_BEGIN, MARK_END)
 _LABELS = ("given_label", "suggested_label")
 
 
-@step(storage="html", code_version="5", value=str, shows_catalogue=True)
+@step(storage="html", code_version="6", value=str, shows_catalogue=True)
 def token_report(
     context: StepContext,
     training_set: TrainingSetTable,
     predictions: PredictionsTable,
     label_issues: ClassLabelIssuesTable,
+    detection_power: DetectionResult,
     sentence_issues: PlainTable,
     common_errors: PlainTable,
 ) -> Page:
@@ -77,7 +79,7 @@ def token_report(
             *label_issues.facts.notes,
         ],
     )
-    return store_page(report)
+    return store_page(report, detection_power)
 
 
 def _describe_tokens(result: ClassLabelIssuesTable, full_table: str) -> Section:

@@ -10,13 +10,13 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from cleanlab_assets.datasets.boxes import ScoredBoxes
-from cleanlab_assets.families.detection_power import judge_detection_power_by_kind
-from cleanlab_assets.families.object_detection.detection_power import plant_and_audit_boxes
 from cleanlab_assets.families.object_detection.plant import BOX_ERROR_KINDS
-from cleanlab_assets.families.segmentation.detection_power import choose_mask_score, plant_and_audit_masks
+from cleanlab_assets.families.object_detection.planted_audit import plant_and_audit_boxes
 from cleanlab_assets.families.segmentation.mask_quality import CONTRADICTION, OBJECT, SOFTMIN, score_mask
 from cleanlab_assets.families.segmentation.plant import MASK_ERROR_KINDS
+from cleanlab_assets.families.segmentation.planted_audit import choose_mask_score, plant_and_audit_masks
 from cleanlab_assets.families.segmentation.predictions import pack_probabilities, unpack_probabilities
+from cleanlab_assets.methods.detection_verdict import CAN_FIND, DetectionReport, read_kinds
 from cleanlab_assets_tests.datasets.known_scenes import make_scenes
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def scenes() -> list[AnnotatedImage]:
 
 def has_power(measured: pd.DataFrame) -> bool:
     """What the check asks: every kind of error is found far better than by chance."""
-    return judge_detection_power_by_kind(measured).passed
+    return DetectionReport(kinds=read_kinds(measured, gross=()), among="images").verdict == CAN_FIND
 
 
 def see_masks(scenes: list[AnnotatedImage], rim: float) -> list[bytes]:

@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cleanlab_assets.families.multiannotator.annotations import put_votes
 from cleanlab_assets.families.multiannotator.plant import (
     plant_and_audit_annotations,
     plant_annotation_errors,
     score_annotation_detection_power,
     to_reference,
 )
+from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table
+from cleanlab_assets.methods.detection_verdict import CAN_FIND
 from cleanlab_assets_tests.known_data import name_splits
 
 if TYPE_CHECKING:
@@ -102,11 +105,24 @@ def test_the_audit_finds_what_was_planted_in_a_panel_that_is_mostly_right() -> N
     def build() -> LogisticRegression:
         return LogisticRegression(max_iter=500)
 
-    power = plant_and_audit_annotations(
-        train, annotations, features=["x"], build=build, has_model=True, fraction=0.1, seed=3
+    rows = put_votes(train, annotations)
+    class_names = list(rows["given_label"].cat.categories)
+    codes, folds = rows["given_label"].cat.codes.to_numpy(), rows["fold"].to_numpy()
+    predicted = predict_out_of_sample(rows[["x"]], codes, folds, n_classes=len(class_names), build=build)
+    report = plant_and_audit_annotations(
+        train,
+        annotations,
+        to_predictions_table(rows, predicted.probabilities, class_names),
+        features=["x"],
+        build=build,
+        has_model=True,
+        fraction=0.1,
+        seed=3,
     )
 
     right = (annotations["given_label"].astype(str) == annotations["example"].map(reference)).sum()
-    assert power.n_planted == round(0.1 * right)
-    assert power.average_precision > 0.8
-    assert power.recall > 0.8
+    assert sum(found.n_planted for found in report.kinds) == pytest.approx(0.1 * right, abs=3)
+    found = {kind.kind: kind for kind in report.kinds}
+    assert min(found[name].average_precision for name in ("uniform", "noise_matrix")) > 0.7
+    assert found["uniform"].recall > 0.8
+    assert report.verdict == CAN_FIND

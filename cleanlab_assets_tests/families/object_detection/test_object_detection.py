@@ -26,8 +26,8 @@ from cleanlab_assets.families.object_detection.calibration import (
     calibrate_scores_out_of_fold,
     measure_score_calibration,
 )
-from cleanlab_assets.families.object_detection.detection_power import average_precision, score_box_detection_power
 from cleanlab_assets.families.object_detection.plant import plant_box_errors
+from cleanlab_assets.families.object_detection.planted_audit import average_precision, score_box_detection_power
 from cleanlab_assets.families.object_detection.predictions import (
     cut_to_pictures,
     predict_boxes_out_of_sample,

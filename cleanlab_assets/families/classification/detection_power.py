@@ -1,0 +1,38 @@
+"""What the audit of classes can find."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cleanlab_assets.families.detection_power import NOT_MEASURED, detection_step
+from cleanlab_assets.methods.planted_audit import plant_and_audit_classes
+from cleanlab_assets.methods.training_set import train_rows
+
+if TYPE_CHECKING:
+    from cleanlab_assets.families.step import PredictionsTable, StepContext
+    from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
+    from cleanlab_assets.methods.detection_verdict import DetectionReport
+
+
+@detection_step
+def detection_power(
+    context: StepContext, label_issues: ClassLabelIssuesTable, predictions: PredictionsTable
+) -> DetectionReport:
+    """What the audit can find: errors planted in a copy of the labels, and how they rank.
+
+    They are any other class, the classes that are taken for each other by the estimated noise matrix, and the second
+    choice of the model near the border. Each kind is compared with chance and with a ranking by the frequency of the
+    classes alone; the weakest kind decides the verdict.
+    """
+    if not context.is_fitted:
+        return NOT_MEASURED
+    facts = label_issues.facts
+    build = context.pipeline_factory(facts.seed, facts.model_parameters)
+    return plant_and_audit_classes(
+        train_rows(label_issues.value),
+        train_rows(predictions.value),
+        build.features,
+        build=build,
+        find_issues=facts.same_audit,
+        seed=facts.seed,
+    )
