@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cleanlab_assets.families.detection_power import DETECTION_POWER
+from cleanlab_assets.families.detection_power import DETECTION_POWER, NOT_LOOKED_FOR
 from cleanlab_assets.families.step import MODEL, Step, StepContext, inputs_of
 from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.methods.shown import Json
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.family import TaskFamily
 
 AUDIT_FACTS = "audit_facts"
-_INPUTS = ("training_set", "predictions", "label_issues", DETECTION_POWER, "variant_comparison")
+_INPUTS = ("training_set", "predictions", "label_issues", "variant_comparison")
 
 
 def build_audit_facts(family: TaskFamily) -> Step:
     """Make the step that collects the facts of a family's audits."""
     others = inputs_of(family.data_issues) if family.data_issues else ()
+    measured = [step.name for step in family.steps if step.name == DETECTION_POWER]
 
     def run(context: StepContext, **inputs: Result[Any, Any]) -> Result[AuditFacts, NoFacts]:
         issues = family.data_issues(**{name: inputs[name] for name in others}) if family.data_issues else None
@@ -36,7 +37,7 @@ def build_audit_facts(family: TaskFamily) -> Step:
             label_issues=inputs["label_issues"],
             comparison=inputs["variant_comparison"].value,
             data_issues=issues,
-            detection_power=inputs[DETECTION_POWER].value,
+            detection_power=inputs[DETECTION_POWER].value if measured else NOT_LOOKED_FOR,
         )
         return Result(
             value=facts,
@@ -55,7 +56,7 @@ def build_audit_facts(family: TaskFamily) -> Step:
         name=AUDIT_FACTS,
         level=MODEL,
         run=run,
-        inputs=tuple(dict.fromkeys([*_INPUTS[:4], *others, _INPUTS[4]])),
+        inputs=tuple(dict.fromkeys([*_INPUTS[:3], *measured, *others, _INPUTS[3]])),
         description="What the audit found, in aggregates: the source of the summary, the model comparison and the "
         "command line.",
         value=AuditFacts,

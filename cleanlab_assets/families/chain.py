@@ -28,5 +28,7 @@ def steps_of(family: TaskFamily) -> tuple[Step, ...]:
 
 
 def checks_of(family: TaskFamily) -> tuple[Check, ...]:
-    """Return the checks of these steps: those of every family and its own."""
-    return tuple(join_vectors(check, family) for check in (*STANDARD_CHECKS, *family.checks))
+    """Return the checks of these steps: those that every family with such a step has, and its own."""
+    names = {step.name for step in steps_of(family)}
+    standard = [check for check in STANDARD_CHECKS if check.step in names]
+    return tuple(join_vectors(check, family) for check in (*standard, *family.checks))

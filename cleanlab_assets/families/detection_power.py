@@ -25,6 +25,8 @@ NOT_MEASURED = DetectionReport(
     why_not="the predictions are your own, and planted errors take a model that is fitted anew"
 )
 
+NOT_LOOKED_FOR = DetectionReport(why_not="this family plants no errors")
+
 
 def detection_step(measure: Callable[..., DetectionReport]) -> Step:
     """Make the step ``detection_power`` of a family.

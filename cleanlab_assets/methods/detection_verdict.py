@@ -40,7 +40,7 @@ class KindFound(BaseModel):
         n_planted: Number of its errors.
         average_precision: Average precision of the ranking.
         recall: Share of its errors that is flagged.
-        chance: Average precision of a random ranking.
+        chance: Average precision that a random ranking reaches on average.
         without_model: Average precision of the best ranking that takes no model, such as by the frequency of the
             classes or the distance from the mean; None where there is none.
     """
@@ -189,11 +189,26 @@ def score_kinds(
                 n_planted=power.n_planted,
                 average_precision=power.average_precision,
                 recall=power.recall,
-                chance=power.planted_share,
+                chance=expect_by_chance(power.n_planted, int(compared.sum())),
                 without_model=max(baselines, default=None),
             )
         )
     return found
+
+
+def expect_by_chance(n_planted: int, n_rows: int) -> float:
+    """Return the average precision that a random ranking reaches on average: above the share where few are planted.
+
+    The row at place k is an error with probability n / N, and then 1 + (k - 1) (n - 1) / (N - 1) of the first k rows
+    are errors on average; the mean of its precision over all places is the result.
+
+    Args:
+        n_planted: number of errors n, at least 1.
+        n_rows: number of rows N.
+    """
+    harmonic = float(np.sum(1 / np.arange(1, n_rows + 1)))
+    rest = (n_planted - 1) / (n_rows - 1) if n_rows > 1 else 0.0
+    return (harmonic + rest * (n_rows - harmonic)) / n_rows
 
 
 def read_kinds(table: pd.DataFrame, *, gross: Collection[str]) -> list[KindFound]:

@@ -158,6 +158,14 @@ def keep_given_classes(labels: np.ndarray, probabilities: np.ndarray) -> tuple[n
     """Return the classes that occur as given labels, and labels and probabilities of these alone.
 
     cleanlab works with these classes; the others cannot be anyone's given label.
+
+    Args:
+        labels: class codes from 0, shape (n_rows,).
+        probabilities: predicted probabilities, shape (n_rows, n_classes).
+
+    Returns:
+        The codes of the classes that occur, shape (n_present,); the labels as positions among these; and float64
+        probabilities of shape (n_rows, n_present) that sum to 1.
     """
     present, compact_labels = np.unique(labels, return_inverse=True)
     compact = probabilities[:, present].astype(np.float64)

@@ -179,6 +179,7 @@ WITHOUT_LIMIT = {
     *("no_row_in_both_splits", "no_equal_rows_across_splits", "no_equal_images_across_splits"),
     *("every_class_in_every_part", "no_sentence_in_two_parts"),
     *("probabilities_are_valid", "values_are_valid", "boxes_are_valid", "predictions_are_out_of_sample"),
+    "no_drift_passes_for_signal",
 }
 ALL_CHECKS = [(family.name, check) for family in FAMILIES for check in checks_of(family)]
 

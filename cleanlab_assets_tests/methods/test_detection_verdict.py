@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from cleanlab_assets.methods.detection_verdict import (
     DetectionReport,
     KindFound,
     count_of_each_kind,
+    expect_by_chance,
     measure_agreement,
     measure_in_rounds,
     score_kinds,
@@ -29,7 +32,7 @@ def test_each_kind_is_compared_with_untouched_rows_and_with_the_best_ranking_wit
         "n_planted": 2,
         "average_precision": 1.0,
         "recall": 0.5,
-        "chance": 0.5,
+        "chance": pytest.approx(expect_by_chance(2, 4)),
         "without_model": 1.0,
     }
     assert (swap.is_gross, swap.average_precision, swap.without_model) == (False, 0.5, 1.0)
@@ -98,3 +101,13 @@ def test_agreement_is_the_share_of_the_worst_rows_of_both() -> None:
 @pytest.mark.parametrize(("n_rows", "expected"), [(3000, 100), (300, 10), (90, 5), (45, 3), (4, 1)])
 def test_of_each_kind_five_errors_are_planted_where_the_rows_allow_it(n_rows: int, expected: int) -> None:
     assert count_of_each_kind(n_rows, 3, fraction=0.1) == expected
+
+
+@pytest.mark.parametrize(("n_planted", "n_rows"), [(1, 4), (2, 4), (3, 7), (4, 4)])
+def test_chance_is_the_mean_over_all_rankings(n_planted: int, n_rows: int) -> None:
+    reached = [
+        np.mean([(found + 1) / place for found, place in enumerate(places)])
+        for places in combinations(range(1, n_rows + 1), n_planted)
+    ]
+
+    assert expect_by_chance(n_planted, n_rows) == pytest.approx(float(np.mean(reached)))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def results(audited: Workbench) -> dict[str, Result[Any, Any]]:
-    names = ("predictions", "label_issues", "datalab_summary", "duplicate_sets")
+    names = ("predictions", "label_issues", "detection_power", "datalab_summary", "duplicate_sets")
     return {
         "training_set": audited.result("training_set", "breast_cancer"),
         **{name: audited.result(name, PLANTED) for name in names},

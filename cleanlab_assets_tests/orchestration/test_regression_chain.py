@@ -130,8 +130,8 @@ def test_a_label_detector_without_signal_fails(values: Audited, monkeypatch: pyt
 
     monkeypatch.setattr(ValueLabelIssuesFacts, "same_audit", blind)
     result = values.measure_power()
-    assert not result.passed
-    assert result.severity == "error"
+    assert not result.passed, result.description
+    assert result.severity == "error", result.description
 
 
 def test_an_outlier_detector_without_signal_fails(values: Audited) -> None:

@@ -148,7 +148,7 @@ def _plant_annotation_errors_of_all_kinds(
     annotations: pd.DataFrame, reference: pd.Series, predictions: pd.DataFrame, *, fraction: float, seed: int
 ) -> pd.DataFrame:
     """Plant errors in right labels; annotators tell by their votes which class they take for which."""
-    rows = is_right(annotations["given_label"], annotations["example"], reference)
+    right = is_right(annotations["given_label"], annotations["example"], reference)
     codes, probabilities = encode_labels(annotations["given_label"]), to_probabilities(predictions)
     n_classes = probabilities.shape[1]
     places = pd.Index(predictions["row_id"]).get_indexer(annotations["example"])
@@ -160,11 +160,11 @@ def _plant_annotation_errors_of_all_kinds(
     np.add.at(counts, (codes[true >= 0], true[true >= 0]), 1.0)
     noise_matrix = counts / np.maximum(counts.sum(axis=0), 1.0)
     planted = plant_class_errors_of_all_kinds(
-        codes[rows],
-        probabilities[places[rows]],
+        codes[right],
+        probabilities[places[right]],
         noise_matrix,
-        n_of_each=count_of_each_kind(int(rows.sum()), len(CLASS_ERROR_KINDS), fraction=fraction),
+        n_of_each=count_of_each_kind(int(right.sum()), len(CLASS_ERROR_KINDS), fraction=fraction),
         seed=seed,
     )
     labels = decode_labels(planted.labels, annotations["given_label"])
-    return put_planted_errors(annotations, planted, labels, fraction=fraction, among=rows, items="right labels")
+    return put_planted_errors(annotations, planted, labels, fraction=fraction, among=right, items="right labels")

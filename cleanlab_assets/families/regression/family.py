@@ -5,7 +5,11 @@ from __future__ import annotations
 from cleanlab_assets.families.family import ModelChoice, TaskFamily
 from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
 from cleanlab_assets.families.predictions import read_metric
-from cleanlab_assets.families.regression.checks import outlier_detection_power, values_are_valid
+from cleanlab_assets.families.regression.checks import (
+    no_drift_passes_for_signal,
+    outlier_detection_power,
+    values_are_valid,
+)
 from cleanlab_assets.families.regression.datalab import datalab_issues
 from cleanlab_assets.families.regression.detection_power import detection_power
 from cleanlab_assets.families.regression.issues import label_issues
@@ -44,7 +48,13 @@ REGRESSION = TaskFamily(
         suggested_labels,
         datalab_report,
     ),
-    checks=(*TABLE_CHECKS, predictions_are_out_of_sample, outlier_detection_power, values_are_valid),
+    checks=(
+        *TABLE_CHECKS,
+        predictions_are_out_of_sample,
+        outlier_detection_power,
+        values_are_valid,
+        no_drift_passes_for_signal,
+    ),
     variants=VARIANTS,
     data_issues=collect_data_issues,
     reports=("label_issues", "datalab_report", "retrained_model"),

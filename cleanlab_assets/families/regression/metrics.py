@@ -7,6 +7,7 @@ from statistics import NormalDist
 import numpy as np
 
 from cleanlab_assets.methods.calibration import ReliabilityCurve
+from cleanlab_assets.methods.requirements import require_finite
 
 VALUE_METRICS = ("r2", "mae", "rmse")
 LOWER_IS_BETTER = frozenset({"mae", "rmse"})
@@ -71,3 +72,24 @@ def measure_interval_calibration(labels: np.ndarray, values: np.ndarray, uncerta
         float((residual <= NormalDist().inv_cdf((1 + level) / 2) * uncertainty).mean()) for level in NOMINAL_LEVELS
     ]
     return ReliabilityCurve.of(np.array(NOMINAL_LEVELS), np.array(covered), [len(labels)] * len(NOMINAL_LEVELS))
+
+
+def correlate_neighbours(residuals: np.ndarray) -> float:
+    """Return the rank correlation of each residual of a series with the next one.
+
+    Args:
+        residuals: in the order of time, finite, shape (n_rows,).
+
+    Returns:
+        From -1 to 1; 0 where there are fewer than three, or all are equal.
+
+    Raises:
+        ValueError: a residual is not finite.
+    """
+    require_finite("residuals", residuals)
+    from scipy.stats import spearmanr
+
+    if len(residuals) < 3 or residuals.min() == residuals.max():  # noqa: PLR2004 - two pairs are the fewest
+        return 0.0
+    correlation = float(spearmanr(residuals[:-1], residuals[1:]).statistic)
+    return correlation if np.isfinite(correlation) else 0.0
