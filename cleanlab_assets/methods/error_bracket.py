@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -63,21 +63,26 @@ class EstimatedErrors(BaseModel):
         )
 
 
-def bracket_errors(*, confident_joint: int, sure_contradictions: int, expected_disagreements: float) -> ErrorBracket:
+def bracket_errors(
+    *, confident_joint: int, sure_contradictions: int, contradictions: int, expected_disagreements: float
+) -> ErrorBracket:
     """Make the bracket of labels that are classes.
 
-    The lower end is the number of errors that the confident joint implies, which is nearly always too low; but where
-    the features hardly tell classes apart, it also counts right labels, and then the surest predictions contradict
-    fewer. The higher end is the sum of one minus the calibrated probability of the given label: it counts right labels
+    The lower end begins with the number of errors that the confident joint implies, or with that of the surest
+    predictions, whichever is less. Where the features hardly tell classes apart, both also count right labels: then
+    they explain only a part of the contradictions, the others being the model's own mistakes, and no more than this
+    part of the number counts. The higher end is the sum of one minus the calibrated probability of the given label: it counts right labels
     that are improbable, too, so it is too high, unless the model has learned the errors of its labels.
 
     Args:
         confident_joint: the errors that the confident joint implies.
         sure_contradictions: the errors that the surest predictions imply, see ``find_sure_contradictions``.
+        contradictions: labels that are not the class predicted for their row.
         expected_disagreements: sum over the rows of one minus the calibrated probability of the given label.
     """
-    low = min((confident_joint, CONFIDENT_JOINT), (sure_contradictions, SURE_CONTRADICTIONS))
-    return order_ends(low, (ceil(expected_disagreements), EXPECTED_DISAGREEMENTS))
+    fewest, by = min((confident_joint, CONFIDENT_JOINT), (sure_contradictions, SURE_CONTRADICTIONS))
+    low = floor(fewest * min(1.0, fewest / max(contradictions, 1)))
+    return order_ends((low, by), (ceil(expected_disagreements), EXPECTED_DISAGREEMENTS))
 
 
 def find_sure_contradictions(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

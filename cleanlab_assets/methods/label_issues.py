@@ -287,6 +287,7 @@ def _judge_labels(
         n_errors=bracket_errors(
             confident_joint=int(num_label_issues(labels, probabilities)),
             sure_contradictions=count_sure_contradictions(labels, probabilities),
+            contradictions=int((probabilities.argmax(axis=1) != labels).sum()),
             expected_disagreements=float((1 - calibrated[np.arange(len(labels)), labels]).sum()),
         ),
         noise_matrix=noise_matrix,

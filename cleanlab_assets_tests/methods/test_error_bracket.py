@@ -23,17 +23,18 @@ def audit(data: NoisyClasses) -> tuple[pd.DataFrame, EstimatedErrors]:
     return issues.table, EstimatedErrors(**issues.n_errors.to_facts())
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_bracket_covers_the_number_of_errors_of_most_noises_and_models(seed: int) -> None:
-    covered = []
-    for noise, is_strong, rate in SETTINGS:
-        data = draw_noisy_classes(noise, is_strong=is_strong, rate=rate, seed=seed)
-        bracket = audit(data)[1].error_bracket
-        assert bracket is not None
-        covered.append(bracket.low <= data.is_wrong.sum() <= bracket.high)
-    assert len(covered) == 12
-    # Measured: all twelve for two seeds.
-    assert np.mean(covered) >= 0.8, dict(zip(SETTINGS, covered, strict=True))
+# Measured over twenty other seeds: 0.98 of all settings, 0.75 of those of the worst seed. Of the seeds here two are the
+# worst of twelve: weak models contradict right labels with certainty there.
+def test_the_bracket_covers_the_number_of_errors_of_most_noises_and_models() -> None:
+    covered = {}
+    for seed in (0, 1, 4):
+        for noise, is_strong, rate in SETTINGS:
+            data = draw_noisy_classes(noise, is_strong=is_strong, rate=rate, seed=seed)
+            bracket = audit(data)[1].error_bracket
+            assert bracket is not None
+            covered[seed, noise, is_strong, rate] = bracket.low <= data.is_wrong.sum() <= bracket.high
+    assert len(covered) == 36
+    assert np.mean(list(covered.values())) >= 0.8, covered
 
 
 @pytest.mark.parametrize(("noise", "is_strong", "rate"), SETTINGS[::3])
@@ -72,10 +73,12 @@ def test_a_class_that_is_never_the_likeliest_contradicts_nothing() -> None:
 
 
 def test_the_ends_are_named_and_in_order() -> None:
-    usual = bracket_errors(confident_joint=10, sure_contradictions=12, expected_disagreements=30.2)
+    usual = bracket_errors(confident_joint=10, sure_contradictions=12, contradictions=10, expected_disagreements=30.2)
     assert usual.describe() == "10 (confident joint) to 31 (expected disagreements)"
-    weak = bracket_errors(confident_joint=10, sure_contradictions=7, expected_disagreements=30.2)
-    assert weak.describe() == "7 (contradicted sure predictions) to 31 (expected disagreements)"
+    weak = bracket_errors(confident_joint=10, sure_contradictions=8, contradictions=32, expected_disagreements=30.2)
+    assert weak.describe() == "2 (contradicted sure predictions) to 31 (expected disagreements)"
+    none = bracket_errors(confident_joint=0, sure_contradictions=0, contradictions=0, expected_disagreements=0.0)
+    assert (none.low, none.high) == (0, 0)
     assert order_ends((3, "a"), (1, "b")).model_dump() == {"low": 1, "high": 3, "low_by": "b", "high_by": "a"}
 
 

@@ -209,15 +209,23 @@ def bracket_wrong_sets(is_named: np.ndarray, probabilities: np.ndarray) -> Error
     from cleanlab.count import num_label_issues
 
     varies = is_named.any(axis=0) & ~is_named.all(axis=0)
-    joint, sure = [0], [0]
+    ends = [(0, 0, 0)]
     for codes, of_class in zip(is_named.T[varies].astype(np.int64), probabilities.T[varies], strict=True):
         both = _of_both(of_class.astype(np.float64))
-        joint.append(int(num_label_issues(codes, both)))
-        sure.append(count_sure_contradictions(codes, both))
+        contradictions = int((both.argmax(axis=1) != codes).sum())
+        ends.append((int(num_label_issues(codes, both)), count_sure_contradictions(codes, both), contradictions))
     is_right = _of_given(is_named, probabilities).astype(np.float64).prod(axis=1)
-    return bracket_errors(
-        confident_joint=max(joint), sure_contradictions=max(sure), expected_disagreements=float((1 - is_right).sum())
-    )
+    expected = float((1 - is_right).sum())
+    brackets = [
+        bracket_errors(
+            confident_joint=joint,
+            sure_contradictions=sure,
+            contradictions=contradicted,
+            expected_disagreements=expected,
+        )
+        for joint, sure, contradicted in ends
+    ]
+    return max(brackets, key=lambda bracket: bracket.low)
 
 
 def count_flagged_sets_by_rule(
