@@ -200,6 +200,6 @@ def test_a_step_without_its_library_ends_the_command_in_one_line(home: Home, mon
     printed = home.run("run", "-d", "digit_scenes", "--max-rows", "40", *FAST)
     assert printed.exit_code == ExitCode.WRONG_USE
     assert printed.stderr.splitlines()[-1] == (
-        "error: object_detection__image_issues: the asset image_issues needs cleanvision, which is not installed: "
+        "error: object_detection__image_issues: a check of pictures needs cleanvision, which is not installed: "
         "pip install 'cleanlab-assets[vision]'"
     )

@@ -71,8 +71,9 @@ def bracket_errors(
     The lower end begins with the number of errors that the confident joint implies, or with that of the surest
     predictions, whichever is less. Where the features hardly tell classes apart, both also count right labels: then
     they explain only a part of the contradictions, the others being the model's own mistakes, and no more than this
-    part of the number counts. The higher end is the sum of one minus the calibrated probability of the given label: it counts right labels
-    that are improbable, too, so it is too high, unless the model has learned the errors of its labels.
+    part of the number counts. The higher end is the sum of one minus the calibrated probability of the given label: it
+    counts right labels that are improbable, too, so it is too high, unless the model has learned the errors of its
+    labels.
 
     Args:
         confident_joint: the errors that the confident joint implies.

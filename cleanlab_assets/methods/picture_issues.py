@@ -99,7 +99,7 @@ def find_picture_issues(pictures: Pictures) -> FoundInPictures:
         AnnotationError: a picture cannot be decoded; the message names it.
         MissingExtraError: CleanVision is not installed.
     """
-    require("the checks of pictures", "cleanvision")
+    require("a check of pictures", "cleanvision")
     from cleanvision import Imagelab
 
     lab = Imagelab(torchvision_dataset=pictures, verbose=False)

@@ -63,7 +63,7 @@ def test_a_decision_goes_from_the_shell_to_the_users_own_file(home: Home, ticket
     assert "corrections (the ledger has new decisions)" in again.stdout, again.stderr
     made = [line for line in again.stdout.splitlines() if line.startswith("tickets|logistic_regression: ")]
     assert made == [
-        "tickets|logistic_regression: review_statistics (the ledger has new decisions)",
+        "tickets|logistic_regression: review_statistics, opinion_agreement (the ledger has new decisions)",
         "tickets|logistic_regression: review_report (classification/review_statistics is out of date)",
     ]
     assert "corrections_applied: 2 corrections are not in the source yet" in again.stdout
