@@ -296,7 +296,7 @@ def audit_values(noise: str, strength: str, n_rows: int, seed: int) -> Audit:
         return Pipeline([("encoding", StandardScaler()), ("estimator", LinearRegression())])
 
     predicted = predict_values_out_of_sample(seen, given, folds, build=build)
-    calibrated = calibrate_cut(table, list(seen), build=build, domain=domain, seed=seed)
+    calibrated = calibrate_cut(table, seen.columns.tolist(), build=build, domain=domain, seed=seed)
     found = find_value_issues(
         to_value_predictions_table(table, predicted), seen, domain=domain, calibrated_cut=calibrated.cut
     ).table
@@ -401,20 +401,20 @@ def measure_all(n_rows: int, n_seeds: int, strengths: tuple[str, ...], most_nois
 
 def print_means(found: pd.DataFrame, by: str) -> None:
     """Print the means of the figures by one column, for each kind of labels."""
-    figures = list(found.select_dtypes("number"))
+    figures = [str(name) for name in found.select_dtypes("number")]
     print(f"| labels | {by} | " + " | ".join(figures) + " |", "| --- | --- |" + " ---: |" * len(figures), sep="\n")
-    means = found.groupby(["labels", by], sort=False)[figures].mean()
-    for (labels, name), row in means.iterrows():
-        print(f"| {labels} | {name} | " + " | ".join(f"{value:.2f}" for value in row) + " |")
+    for row in found.groupby(["labels", by], sort=False)[figures].mean().reset_index().to_dict("records"):
+        print(f"| {row['labels']} | {row[by]} | " + " | ".join(f"{row[figure]:.2f}" for figure in figures) + " |")
     print()
 
 
 def list_worse(found: pd.DataFrame) -> list[str]:
     """Say where today's rules do worse than cleanlab's own, on average over the seeds, by more than ``WORSE_BY``."""
-    means = found.groupby(["labels", "noise", "model"], sort=False).mean(numeric_only=True)
+    means = found.groupby(["labels", "noise", "model"], sort=False).mean(numeric_only=True).reset_index()
     return [
-        f"{labels}, {noise}, {model} model: {figure} {row[figure]:.2f}, cleanlab {row[f'{figure}, cleanlab']:.2f}"
-        for (labels, noise, model), row in means.iterrows()
+        f"{row['labels']}, {row['noise']}, {row['model']} model: {figure} {row[figure]:.2f}, "
+        f"cleanlab {row[f'{figure}, cleanlab']:.2f}"
+        for row in means.to_dict("records")
         for figure in ("F1", "AP")
         if row[figure] < row[f"{figure}, cleanlab"] - WORSE_BY
     ]
