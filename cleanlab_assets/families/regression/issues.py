@@ -144,7 +144,7 @@ def label_issues(
             "the cross-validated metrics",
             "the higher number of label errors is an upper one: where the model is wrong, right labels count too",
         ],
-        **_bracket_errors(issues.table, calibrated).to_facts(),
+        **bracket_value_errors(issues.table, calibrated).to_facts(),
         flag_by=settings.flag_by,
         false_flag_rate=settings.false_flag_rate,
         cleanlab_cut=issues.cleanlab_cut,
@@ -182,7 +182,7 @@ def _show_issues(table: pd.DataFrame, *, facts: ValueLabelIssuesFacts, unit: str
     }
 
 
-def _bracket_errors(label_issues: pd.DataFrame, calibrated: CalibratedCut) -> ErrorBracket:
+def bracket_value_errors(label_issues: pd.DataFrame, calibrated: CalibratedCut) -> ErrorBracket:
     """Return the bracket of the number of errors among the train rows.
 
     From the rows below the calibrated cut that its false-flag rate does not explain, to the share of errors that the
