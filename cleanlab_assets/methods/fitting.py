@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,16 @@ def fit_pipeline(
         require_finite("target", targets)
     require_weights(len(features), weights)
     pipeline = build()
-    with _limit_threads(len(features)):
+    with _limit_threads(len(features)), expect_many_classes():
         return _fit(pipeline, features, targets, weights)
+
+
+@contextmanager
+def expect_many_classes() -> Iterator[None]:
+    """Let scikit-learn take targets of many classes for classes: it warns that they may be numbers."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50% of the number")
+        yield
 
 
 @contextmanager

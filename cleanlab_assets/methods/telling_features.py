@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cleanlab_assets.methods.fitting import expect_many_classes
 from cleanlab_assets.methods.requirements import require_finite, require_rows
 from cleanlab_assets.methods.seeding import seed_generator
 
@@ -75,7 +76,8 @@ def _explain(values: np.ndarray, labels: np.ndarray, is_first: np.ndarray) -> fl
 
     n_classes = len(np.unique(labels))
     tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES_OF_A_CLASS * n_classes, random_state=0)
-    tree.fit(values[is_first, None], labels[is_first])
+    with expect_many_classes():
+        tree.fit(values[is_first, None], labels[is_first])
     right = float((tree.predict(values[~is_first, None]) == labels[~is_first]).mean())
     usual = np.unique(labels[is_first], return_counts=True)
     by_chance = float((labels[~is_first] == usual[0][usual[1].argmax()]).mean())

@@ -154,8 +154,11 @@ def test_full_disks_end_in_one_line_that_names_the_place_and_the_run_goes_on_whe
     no_artifacts = home.run_process("cleanlab-demo", "run", *FAST)
     for ended, place in ((no_history, full["DAGSTER_HOME"]), (no_artifacts, str(home.artifacts))):
         assert ended.returncode == ExitCode.RUN_FAILED, ended.stderr
-        assert len(ended.stderr.splitlines()) == 1, ended.stderr
-        assert place in ended.stderr
+        # Dagster itself may say first that it could not write down what its logger told.
+        *others, told = ended.stderr.splitlines()
+        assert all(line.startswith(("Exception while writing logger call", "(Background on this")) for line in others)
+        assert told.startswith("error: ")
+        assert place in told
     assert not list(home.artifacts.rglob("*.part"))
     subprocess.run(["/bin/mount", "-o", "remount,size=100m", str(home.artifacts)], check=True)
 

@@ -33,10 +33,13 @@ def test_a_score_that_finds_far_more_planted_errors_is_chosen(seed: int) -> None
         assert 0 < found.low < found.difference < found.high
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_default_stays_where_no_other_score_is_shown_to_be_better(seed: int) -> None:
-    scores, is_planted = draw_scores(400, 60, seed, usual=2.0, alike=2.0, worse=0.0)
-    assert choose_score(scores, is_planted, default="usual", seed=1).chosen == "usual"
+def test_the_default_stays_where_no_other_score_is_shown_to_be_better() -> None:
+    """An interval of 95 % lies above zero by chance in one draw of forty."""
+    drawn = [draw_scores(400, 60, seed, usual=2.0, alike=2.0, worse=0.0) for seed in range(12)]
+    chosen = [choose_score(*found, default="usual", seed=1, n_resamples=200).chosen for found in drawn]
+
+    assert chosen.count("usual") >= 10
+    assert "worse" not in chosen
 
 
 def test_few_planted_errors_choose_nothing_however_well_they_rank() -> None:

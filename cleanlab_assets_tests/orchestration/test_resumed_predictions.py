@@ -92,7 +92,9 @@ def test_a_run_that_broke_off_goes_on_where_it_stopped(tmp_path: Path, family: s
     partition = f"digit_scenes|{model}"
     with open_instance(tmp_path) as instance:
         bench = build_workbench(tmp_path, instance, family)
-        assert _materialize(bench, DATASET, "digit_scenes", "raw_dataset", "training_set")
+        assert _materialize(
+            bench, DATASET, "digit_scenes", "raw_dataset", "corrections", "corrected_dataset", "training_set"
+        )
         training = bench.read("training_set", "digit_scenes")
         folds = training[training["split"] == "train"].groupby("fold")["row_id"].agg(set)
         first, second = folds.tolist()
