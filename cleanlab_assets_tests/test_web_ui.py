@@ -205,7 +205,7 @@ def test_the_asset_graph_page_shows_every_asset_in_a_browser(
         pytest.skip("no chromium on the path")
     page = f"{server.url}/locations/__repository__@cleanlab_assets/asset-groups/classification"
     command = [
-        *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=6000,4000"),
+        *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=3000,6000"),
         *(f"--user-data-dir={tmp_path}", "--virtual-time-budget=30000", "--timeout=60000", "--dump-dom", page),
     ]
 

@@ -89,7 +89,7 @@ def store_page(report: Report, detection_power: DetectionResult, **shown: Shown)
     found = detection_power.value
     report = replace(
         report,
-        notes=[*filter(None, [say_first(found.verdict, found.describe())]), *report.notes],
+        notes=[*filter(None, [say_first(found)]), *report.notes],
         sections=[*report.sections, describe_detection(found)],
     )
     where = "in review_report of the same dataset and model, beside this page"

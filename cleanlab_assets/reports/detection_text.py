@@ -21,10 +21,17 @@ def find_warning(verdict: DetectionVerdict | None) -> str:
     return _WARNINGS.get(verdict, "") if verdict else ""
 
 
-def say_first(verdict: DetectionVerdict | None, evidence: str) -> str:
-    """Return the warning of ``find_warning`` with its evidence; empty where there is none."""
-    warning = find_warning(verdict)
-    return warning and f"{warning[0].upper()}{warning[1:]}: {evidence}."
+def say_first(found: DetectionReport) -> str:
+    """Return the warning of ``find_warning`` with the weakest kind of error; empty where there is none."""
+    warning = find_warning(found.verdict)
+    if not warning:
+        return ""
+    weakest = found.weakest
+    floor = max(weakest.chance, weakest.without_model or 0.0)
+    return (
+        f"{warning[0].upper()}{warning[1:]}: planted errors of the kind {in_words(weakest.kind)} rank by an average "
+        f"precision of {weakest.average_precision:.2f}, where {floor:.2f} takes no model. See {_TITLE.lower()}."
+    )
 
 
 def describe_detection(found: DetectionReport) -> Section:
@@ -33,10 +40,11 @@ def describe_detection(found: DetectionReport) -> Section:
         return Section(
             key="detection_power", title=_TITLE, explanation=f"Not measured: {found.why_not}.", badge="not measured"
         )
+    missed = ", ".join(in_words(kind.kind) for kind in found.kinds if not kind.is_found)
     meaning = {
         CAN_FIND: "Planted errors of every kind rank far worse than without the model.",
-        ONLY_GROSS: "Gross errors rank far worse than without the model, but not those of the kind "
-        f"{in_words(found.weakest.kind)}: where labels hold such, most are missed, and many flags are right labels.",
+        ONLY_GROSS: "Planted errors rank far worse than by chance, but not all kinds by the model's doing: "
+        f"{missed}. Where labels hold such errors, many are missed, and many flags are right labels.",
         CANNOT_TELL: "Not even gross errors rank far worse than without the model: flags and ranking mean nothing.",
     }[found.verdict]
     agreement = (
@@ -57,9 +65,10 @@ def describe_detection(found: DetectionReport) -> Section:
         key="detection_power",
         title=_TITLE,
         explanation=f"Verdict: {found.verdict}. {meaning}{agreement} {found.excuse}".rstrip(),
-        badge=found.verdict,
+        badge=_BADGES[found.verdict],
         tables=[table],
     )
 
 
 _TITLE = "What this audit can find"
+_BADGES = {CAN_FIND: "all kinds", ONLY_GROSS: "gross only", CANNOT_TELL: "unknown"}

@@ -273,7 +273,7 @@ def annotator_quality(
     return Result(value=table, facts=AnnotatorQualityFacts(spearman=spearman), show=show)
 
 
-@step("cleanlab", code_version="4", facts=LabelIssuesFacts, contract=CLASS_LABEL_ISSUES)
+@step("cleanlab", code_version="5", facts=LabelIssuesFacts, contract=CLASS_LABEL_ISSUES)
 def label_issues(
     context: StepContext,
     training_set: PanelTrainingSetTable,
@@ -291,11 +291,11 @@ def label_issues(
     hidden = {panel.example, panel.annotator, dataset.label, panel.truth}
     shown = rows[[column.name for column in dataset.columns if column.name not in hidden]]
     table = find_consensus_issues(predictions.value, label_quality.value, consensus_labels.value, shown)
-    # CROWDLAB's quality of a vote is the probability that it is right.
+    # The quality of a vote is the probability that it is right by the leading method.
     table["error_probability"] = 1 - table["label_quality"]
     bracket = order_ends(
-        (int(table["is_label_issue"].sum()), "votes that CROWDLAB overrules"),
-        (ceil(table["error_probability"].to_numpy(dtype=np.float64).sum()), "expected errors by CROWDLAB"),
+        (int(table["is_label_issue"].sum()), "votes that the consensus overrules"),
+        (ceil(table["error_probability"].to_numpy(dtype=np.float64).sum()), "expected errors of the votes"),
     )
     facts = LabelIssuesFacts(
         seed=training_set.facts.seed,

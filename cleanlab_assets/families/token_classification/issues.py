@@ -1,6 +1,6 @@
 """Label issues of tokens and sentences, from out-of-sample predicted probabilities.
 
-A token's issues are those of ``audit.label_issues``: ``cleanlab.token_classification`` puts the tokens of all
+A token's issues are those of ``methods.label_issues``: ``cleanlab.token_classification`` puts the tokens of all
 sentences in a row and does the same.
 """
 
