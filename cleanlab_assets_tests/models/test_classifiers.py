@@ -17,7 +17,6 @@ def data_named(name: str) -> Labelled:
     return mixed_table(400, seed=1) if name == "mixed" else embedded(name)
 
 
-# Measured over seeds 0 to 2, at 10 % planted errors: average precision 0.83 to 0.98, AUROC 0.975 to 0.997.
 @every_model
 @pytest.mark.parametrize(("data", "seed"), [("breast_cancer", 0), ("mixed", 0), ("mixed", 1), ("mixed", 2)])
 def test_planted_label_errors_rank_far_above_chance(model: str, data: str, seed: int) -> None:
