@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from cleanlab_assets.families.step import CheckResult, Step, check, inputs_of, step
 from cleanlab_assets.methods.detection_verdict import CAN_FIND, ONLY_GROSS, DetectionReport
 from cleanlab_assets.methods.result import NoFacts, Result
-from cleanlab_assets.methods.shown import TableView, keep_finite
+from cleanlab_assets.methods.shown import TableView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,9 @@ def _show(report: DetectionReport) -> dict[str, Shown]:
     shown: dict[str, Shown] = {"verdict": report.verdict or "not measured", "description": report.describe()}
     if report.kinds:
         shown["kinds"] = TableView.whole(report.to_table())
-    return shown | keep_finite({} if report.agreement is None else {"agreement_of_the_worst_rows": report.agreement})
+    if report.agreement is not None:
+        shown["agreement_of_the_worst_rows"] = report.agreement
+    return shown
 
 
 @check(DETECTION_POWER)

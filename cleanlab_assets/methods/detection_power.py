@@ -13,7 +13,7 @@ from cleanlab_assets.methods.requirements import require_finite, require_rows
 from cleanlab_assets.methods.training_set import TRUE_LABEL, train_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 class DetectionPower(BaseModel):
@@ -97,7 +97,7 @@ def score_detection_power(quality: np.ndarray, is_flagged: np.ndarray, is_plante
     """
     require_rows(len(quality), is_flagged=is_flagged, is_planted=is_planted)
     require_finite("label quality", quality)
-    from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
+    from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
     n_planted = int(is_planted.sum())
     if n_planted in (0, len(is_planted)):
@@ -110,9 +110,26 @@ def score_detection_power(quality: np.ndarray, is_flagged: np.ndarray, is_plante
         precision=float(precision_score(is_planted, is_flagged, zero_division=0)),
         recall=float(recall_score(is_planted, is_flagged)),
         f1=float(f1_score(is_planted, is_flagged, zero_division=0)),
-        average_precision=min(1.0, float(average_precision_score(is_planted, -quality))),  # a sum that rounds up
+        average_precision=measure_average_precision(quality, is_planted),
         auroc=float(roc_auc_score(is_planted, -quality)),
     )
+
+
+def measure_average_precision(quality: np.ndarray, is_planted: np.ndarray) -> float:
+    """Return the average precision of planted errors in a ranking, the lowest quality first.
+
+    Args:
+        quality: label quality, finite, shape (n_rows,).
+        is_planted: rows whose label was corrupted, at least one, bool of shape (n_rows,).
+
+    Raises:
+        ValueError: a quality is not finite, or of other rows.
+    """
+    require_rows(len(quality), is_planted=is_planted)
+    require_finite("label quality", quality)
+    from sklearn.metrics import average_precision_score
+
+    return min(1.0, float(average_precision_score(is_planted, -quality)))  # a sum that rounds up
 
 
 def score_detection_power_by_kind(
@@ -133,11 +150,8 @@ def score_detection_power_by_kind(
     """
     require_rows(len(quality), is_flagged=is_flagged, kinds=kinds)
     require_finite("label quality", quality)
-    is_planted = kinds.notna().to_numpy()
     powers = []
-    for kind in sorted(kinds.dropna().unique()):
-        is_kind = (kinds == kind).to_numpy()
-        compared = is_kind | ~is_planted
+    for kind, is_kind, compared in compare_kinds(kinds):
         measured = score_detection_power(quality[compared], is_flagged[compared], is_kind[compared])
         powers.append(
             KindDetectionPower(
@@ -150,6 +164,21 @@ def score_detection_power_by_kind(
             )
         )
     return powers
+
+
+def compare_kinds(kinds: pd.Series[Any]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield the kinds that were planted in alphabetical order, each with its rows and those that it is compared with.
+
+    Args:
+        kinds: kind of the planted error of each row, missing where none was planted, shape (n_rows,).
+
+    Yields:
+        The kind; its rows; and these with the rows without a planted error, bool of shape (n_rows,) each.
+    """
+    is_planted = kinds.notna().to_numpy()
+    for kind in sorted(kinds.dropna().unique()):
+        is_kind = (kinds == kind).to_numpy()
+        yield str(kind), is_kind, is_kind | ~is_planted
 
 
 def to_power_table(powers: Sequence[KindDetectionPower]) -> pd.DataFrame:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from cleanlab_assets.methods.detection_power import score_detection_power
+from cleanlab_assets.methods.detection_power import compare_kinds, measure_average_precision, score_detection_power
 from cleanlab_assets.methods.requirements import require_finite, require_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from cleanlab_assets.methods.planted_errors import PlantedErrors
 
 DetectionVerdict = Literal["can find", "can find only gross errors", "cannot tell"]
 CAN_FIND: DetectionVerdict = "can find"
@@ -56,21 +57,24 @@ class KindFound(BaseModel):
     without_model: float | None = None
 
     @property
+    def floor(self) -> float:
+        """Average precision that takes no model: by chance, or by the best ranking without one if that is higher."""
+        return max(self.chance, self.without_model or 0.0)
+
+    @property
     def lift(self) -> float:
-        """Odds of the average precision, as a multiple of those without a model, or by chance if these are higher."""
-        floor = max(self.chance, self.without_model or 0.0)
-        return _to_odds(self.average_precision) / _to_odds(floor)
+        """Odds of the average precision, as a multiple of those that take no model."""
+        return _to_odds(self.average_precision) / _to_odds(self.floor)
 
     @property
     def is_found(self) -> bool:
         """Whether errors of this kind rank far worse than they would without the model."""
-        return self.average_precision >= NEARLY_ALL or self.lift >= MINIMUM_LIFT
+        return _lies_far_above(self.average_precision, self.floor)
 
 
-def _lie_above_chance(kinds: Sequence[KindFound]) -> bool:
-    """Return whether the kinds rank on average far worse than by chance."""
-    precision, chance = (np.mean([getattr(found, name) for found in kinds]) for name in ("average_precision", "chance"))
-    return bool(precision >= NEARLY_ALL or _to_odds(float(precision)) >= MINIMUM_LIFT * _to_odds(float(chance)))
+def _lies_far_above(precision: float, floor: float) -> bool:
+    """Return whether an average precision is far above another one, or finds nearly all."""
+    return precision >= NEARLY_ALL or _to_odds(precision) / _to_odds(floor) >= MINIMUM_LIFT
 
 
 def _to_odds(precision: float) -> float:
@@ -113,7 +117,7 @@ class DetectionReport(BaseModel):
         gross = [found for found in judged if found.is_gross]
         # What is far off is also found without a model: it must add to one kind at least.
         adds = any(found.lift >= MINIMUM_LIFT for found in gross)
-        return ONLY_GROSS if adds and _lie_above_chance(gross) else CANNOT_TELL
+        return ONLY_GROSS if adds and _rank_far_above_chance(gross) else CANNOT_TELL
 
     @property
     def weakest(self) -> KindFound:
@@ -138,6 +142,15 @@ class DetectionReport(BaseModel):
             {**found.model_dump(), "lift": round(found.lift, 2), "is_found": found.is_found} for found in self.kinds
         ]
         return pd.DataFrame.from_records(records, columns=[*KindFound.model_fields, "lift", "is_found"])
+
+
+def _rank_far_above_chance(kinds: Sequence[KindFound]) -> bool:
+    """Return whether the kinds rank on average far worse than by chance."""
+    return _lies_far_above(_average(kinds, "average_precision"), _average(kinds, "chance"))
+
+
+def _average(kinds: Sequence[KindFound], figure: str) -> float:
+    return float(np.mean([getattr(found, figure) for found in kinds]))
 
 
 def _describe_kind(found: KindFound) -> str:
@@ -172,19 +185,13 @@ def score_kinds(
     require_rows(len(quality), is_flagged=is_flagged, kinds=kinds, **others)
     for name, values in {"label quality": quality, **others}.items():
         require_finite(name, values)
-    is_planted = kinds.notna().to_numpy()
     found = []
-    for kind in sorted(kinds.dropna().unique()):
-        is_kind = (kinds == kind).to_numpy()
-        compared = is_kind | ~is_planted
+    for kind, is_kind, compared in compare_kinds(kinds):
         power = score_detection_power(quality[compared], is_flagged[compared], is_kind[compared])
-        baselines = [
-            score_detection_power(values[compared], is_flagged[compared], is_kind[compared]).average_precision
-            for values in others.values()
-        ]
+        baselines = [measure_average_precision(values[compared], is_kind[compared]) for values in others.values()]
         found.append(
             KindFound(
-                kind=str(kind),
+                kind=kind,
                 is_gross=kind in gross,
                 n_planted=power.n_planted,
                 average_precision=power.average_precision,
@@ -220,9 +227,50 @@ def read_kinds(table: pd.DataFrame, *, gross: Collection[str]) -> list[KindFound
     """
     columns = ["kind", "n_planted", "average_precision", "recall", "chance"]
     return [
-        KindFound(**record, is_gross=record["kind"] in gross)
-        for record in ({str(name): value for name, value in row.items()} for row in table[columns].to_dict("records"))
+        KindFound.model_validate({**record, "is_gross": record["kind"] in gross})
+        for record in table[columns].to_dict("records")
     ]
+
+
+def judge_copy(
+    before: pd.DataFrame,
+    audited: pd.DataFrame,
+    planted: PlantedErrors,
+    *,
+    gross: Collection[str],
+    without_model: Mapping[str, np.ndarray],
+    among: str,
+) -> DetectionReport:
+    """Say what the audit of a copy found of the errors that were planted in it, and how far it agrees with the first.
+
+    Args:
+        before: the rows as the audit judged them, with ``label_quality`` and ``is_label_issue``.
+        audited: the copy as an audit with the same rules judged it, in the same order.
+        planted: the errors planted in the copy, with their kinds.
+        gross: the kinds whose errors are gross ones.
+        without_model: see ``score_kinds``.
+        among: what the errors were planted among, in words.
+
+    Raises:
+        ValueError: see ``score_kinds``, or one is of other rows.
+    """
+    require_rows(len(planted.is_planted), before=before, audited=audited)
+    quality, untouched = audited["label_quality"].to_numpy(dtype=np.float64), ~planted.is_planted
+    return DetectionReport(
+        kinds=score_kinds(
+            quality,
+            audited["is_label_issue"].to_numpy(dtype=bool),
+            pd.Series(planted.kinds),
+            gross=gross,
+            without_model=without_model,
+        ),
+        among=among,
+        agreement=measure_agreement(
+            before["label_quality"].to_numpy(dtype=np.float64)[untouched],
+            quality[untouched],
+            int(before.loc[untouched, "is_label_issue"].sum()),
+        ),
+    )
 
 
 def measure_in_rounds(
@@ -243,16 +291,15 @@ def measure_in_rounds(
     kinds = []
     for kind in sorted({found.kind for report in reports for found in report.kinds}):
         rounds = [found for report in reports for found in report.kinds if found.kind == kind]
-        figures = pd.DataFrame.from_records([found.model_dump() for found in rounds]).mean(numeric_only=True).to_dict()
-        averages = {name: figures[name] for name in ("average_precision", "recall", "chance")}
-        without = figures.get("without_model")
         kinds.append(
             KindFound(
                 kind=kind,
                 is_gross=rounds[0].is_gross,
                 n_planted=sum(found.n_planted for found in rounds),
-                without_model=None if without is None or math.isnan(without) else without,
-                **averages,
+                average_precision=_average(rounds, "average_precision"),
+                recall=_average(rounds, "recall"),
+                chance=_average(rounds, "chance"),
+                without_model=None if rounds[0].without_model is None else _average(rounds, "without_model"),
             )
         )
     agreements = [report.agreement for report in reports if report.agreement is not None]

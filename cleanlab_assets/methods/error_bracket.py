@@ -86,6 +86,30 @@ def bracket_errors(
     return order_ends((low, by), (ceil(expected_disagreements), EXPECTED_DISAGREEMENTS))
 
 
+def bracket_class_errors(
+    labels: np.ndarray, probabilities: np.ndarray, *, expected_disagreements: float
+) -> ErrorBracket:
+    """Make the bracket of labels that are classes from out-of-sample predicted probabilities, see ``bracket_errors``.
+
+    Args:
+        labels: class codes from 0, each of which occurs, shape (n_rows,).
+        probabilities: out-of-sample predicted probabilities, shape (n_rows, n_classes).
+        expected_disagreements: the higher end, see ``bracket_errors``.
+
+    Raises:
+        ValueError: a number is not finite, a code is that of no class, or one is of other rows.
+    """
+    require_probabilities_of(labels, probabilities)
+    from cleanlab.count import num_label_issues
+
+    return bracket_errors(
+        confident_joint=int(num_label_issues(labels, probabilities)),
+        sure_contradictions=count_sure_contradictions(labels, probabilities),
+        contradictions=int((probabilities.argmax(axis=1) != labels).sum()),
+        expected_disagreements=expected_disagreements,
+    )
+
+
 def find_sure_contradictions(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Return how often the given label contradicts the surest predictions of each class.
 

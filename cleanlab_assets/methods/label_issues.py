@@ -13,7 +13,7 @@ import pandas as pd
 from cleanlab_assets.methods.calibration import calibrate_by_temperature, require_probabilities_of
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import to_probabilities
-from cleanlab_assets.methods.error_bracket import bracket_errors, count_sure_contradictions
+from cleanlab_assets.methods.error_bracket import bracket_class_errors
 from cleanlab_assets.methods.ranking import rank_by_quality
 from cleanlab_assets.methods.requirements import require_features_of, require_finite, require_rows
 from cleanlab_assets.methods.training_set import is_train_row, judge_beside_train_rows
@@ -270,7 +270,6 @@ def _judge_labels(
     quality_method: QualityMethod,
 ) -> _Judged:
     """Judge rows of which every class occurs as a given label."""
-    from cleanlab.count import num_label_issues
     from cleanlab.rank import get_label_quality_scores
 
     scaled = calibrate_by_temperature(labels, probabilities, folds)
@@ -284,10 +283,9 @@ def _judge_labels(
         is_issue=is_issue,
         quality=get_label_quality_scores(labels, probabilities, method=quality_method).clip(0.0, 1.0),
         error_probability=find_error_probabilities(labels, calibrated, noise_matrix),
-        n_errors=bracket_errors(
-            confident_joint=int(num_label_issues(labels, probabilities)),
-            sure_contradictions=count_sure_contradictions(labels, probabilities),
-            contradictions=int((probabilities.argmax(axis=1) != labels).sum()),
+        n_errors=bracket_class_errors(
+            labels,
+            probabilities,
             expected_disagreements=float((1 - calibrated[np.arange(len(labels)), labels]).sum()),
         ),
         noise_matrix=noise_matrix,

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import predict_out_of_sample, to_predictions_table, to_probabilities
 from cleanlab_assets.methods.detection_verdict import (
     DetectionReport,
     count_of_each_kind,
-    measure_agreement,
+    judge_copy,
     measure_in_rounds,
-    score_kinds,
 )
 from cleanlab_assets.methods.folds import divide_rows, draw_stratified_sample, group_equal_rows
 from cleanlab_assets.methods.label_issues import estimate_noise_matrix, keep_given_classes
@@ -28,6 +26,7 @@ from cleanlab_assets.methods.training_set import require_same_rows, row_weights
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
     from sklearn.pipeline import Pipeline
 
     from cleanlab_assets.methods.label_issues import FindIssues
@@ -92,21 +91,13 @@ def plant_and_audit_classes(
             copy[features], codes, fold, n_classes=len(names), build=build, weights=row_weights(copy)
         )
         audited = find_issues(to_predictions_table(copy, predicted.probabilities, names), copy[features], fold).table
-        quality, untouched = audited["label_quality"].to_numpy(dtype=np.float64), ~planted.is_planted
-        return DetectionReport(
-            kinds=score_kinds(
-                quality,
-                audited["is_label_issue"].to_numpy(dtype=bool),
-                pd.Series(planted.kinds),
-                gross=GROSS_CLASS_ERRORS,
-                without_model={"class frequency": frequency[codes]},
-            ),
-            among=f"{len(copy):,} {unit}",
-            agreement=measure_agreement(
-                copy["label_quality"].to_numpy(dtype=np.float64)[untouched],
-                quality[untouched],
-                int(copy.loc[untouched, "is_label_issue"].sum()),
-            ),
+        return judge_copy(
+            drawn,
+            audited,
+            planted,
+            gross=GROSS_CLASS_ERRORS,
+            without_model={"class frequency": frequency[codes]},
+            among=f"{len(drawn):,} {unit}",
         )
 
     return measure_in_rounds(measure, n_rows=len(drawn), most_rows=max_rows, seed=seed)

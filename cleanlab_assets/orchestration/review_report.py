@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cleanlab_assets.families.step import Page, step
 from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.orchestration.issue_changes import list_new
-from cleanlab_assets.reports.formatting import format_share
+from cleanlab_assets.reports.formatting import format_share, start_sentence
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, render_report
 from cleanlab_assets.reports.review_plots import plot_budget_curve
 from cleanlab_assets.reviews.statistics_texts import describe_reviews, tabulate_curve
@@ -103,7 +103,7 @@ def _show_reviews(found: ReviewStatistics) -> Section:
 def _show_changes(table: pd.DataFrame, facts: IssueChangesFacts, *, full_table: str) -> Section:
     """Show how many flags stand in which way, and the worst new ones."""
     if facts.not_kept:
-        told = f"{facts.told_not_kept[0].upper()}{facts.told_not_kept[1:]}."
+        told = f"{start_sentence(facts.told_not_kept)}."
     elif facts.base_flagged is None:
         told = "This is the first audit: there is nothing to compare with."
     else:

@@ -127,9 +127,9 @@ class AuditFacts(EstimatedErrors, _Facts):
     predictions of the user's own look as if no label error could be found by them.
     ``detection_verdict`` says which errors the audit can find, by planted ones of several kinds, and
     ``detection_evidence`` how well it finds each; None where that was not measured. ``slices`` are the parts of the
-    rows by the dataset's ``slice_columns``. ``unit`` is what
-    carries a label; ``report_asset`` and ``duplicates_asset`` are the assets that advice refers to, the latter None
-    where the family looks for no near duplicates.
+    rows by the dataset's ``slice_columns``. ``unit`` is what carries a label; ``report_asset`` and
+    ``duplicates_asset`` are the assets that advice refers to, the latter None where the family looks for no near
+    duplicates.
     """
 
     family: str

@@ -24,6 +24,7 @@ from cleanlab_assets.reports.formatting import (
     format_share,
     in_words,
     name_metric,
+    start_sentence,
 )
 from cleanlab_assets.reports.issue_texts import get_issue_text
 from cleanlab_assets.reports.placeholders import describe_interval, fill_in, find_refused, list_placeholders
@@ -231,7 +232,7 @@ def list_caveats(facts: AuditFacts) -> list[str]:
     caveats += [f"A flag is a suspicion. Labels are flagged by {facts.flag_rule}.", *facts.notes]
     if len(caveats) > MOST_CAVEATS:
         caveats = [*caveats[: MOST_CAVEATS - 1], "Further notes are among the facts of the audit."]
-    return [_shorten(f"{caveat[:1].upper()}{caveat[1:]}") for caveat in caveats]
+    return [_shorten(start_sentence(caveat)) for caveat in caveats]
 
 
 def list_key_figures(facts: AuditFacts) -> dict[str, float]:
@@ -306,14 +307,14 @@ def _list_findings(facts: AuditFacts) -> Iterator[tuple[str, Finding]]:
     """Yield the findings by topic: an issue type or what the model is like, such as untrusted."""
     warning = find_warning(facts.detection_verdict)
     if warning:
-        title, evidence = f"{warning[0].upper()}{warning[1:]}", _shorten(f"Measured: {facts.detection_evidence}.")
+        title, evidence = start_sentence(warning), _shorten(f"Measured: {facts.detection_evidence}.")
         is_blind = facts.detection_verdict == CANNOT_TELL
         yield (
             "untrusted" if is_blind else "only_gross",
             Finding(title=title, evidence=evidence, severity="critical" if is_blind else "warning"),
         )
     if facts.looks_in_sample:
-        evidence = _shorten(f"{facts.looks_in_sample[:1].upper()}{facts.looks_in_sample[1:]}.")
+        evidence = _shorten(f"{start_sentence(facts.looks_in_sample)}.")
         yield "in_sample", Finding(title="Predictions look in-sample", evidence=evidence, severity="critical")
     yield "label", _judge_labels(facts)
     yield "model", _judge_model(facts)
@@ -471,7 +472,7 @@ def _write_headline(facts: AuditFacts) -> str:
 def _warn(facts: AuditFacts, headline: str) -> str:
     """Return a headline of a language model, with what must be said first."""
     warning = find_warning(facts.detection_verdict)
-    return _shorten(f"{warning[0].upper()}{warning[1:]}: {headline}", LONGEST_HEADLINE) if warning else headline
+    return _shorten(f"{start_sentence(warning)}: {headline}", LONGEST_HEADLINE) if warning else headline
 
 
 def _find_chosen(facts: AuditFacts) -> VariantFacts | None:

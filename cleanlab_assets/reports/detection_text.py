@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cleanlab_assets.methods.detection_verdict import CAN_FIND, CANNOT_TELL, MINIMUM_LIFT, NEARLY_ALL, ONLY_GROSS
-from cleanlab_assets.reports.formatting import format_share, in_words
+from cleanlab_assets.reports.formatting import format_share, in_words, start_sentence
 from cleanlab_assets.reports.html import Section, Table
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 UNTRUSTED = "the model cannot be trusted to find errors here"
 GROSS_ALONE = "the model finds only gross errors here"
+_TITLE = "What this audit can find"
+_BADGES = {CAN_FIND: "all kinds", ONLY_GROSS: "gross only", CANNOT_TELL: "unknown"}
 _WARNINGS = {CANNOT_TELL: UNTRUSTED, ONLY_GROSS: GROSS_ALONE}
 
 
@@ -27,10 +29,9 @@ def say_first(found: DetectionReport) -> str:
     if not warning:
         return ""
     weakest = found.weakest
-    floor = max(weakest.chance, weakest.without_model or 0.0)
     return (
-        f"{warning[0].upper()}{warning[1:]}: planted errors of the kind {in_words(weakest.kind)} rank by an average "
-        f"precision of {weakest.average_precision:.2f}, where {floor:.2f} takes no model. See {_TITLE.lower()}."
+        f"{start_sentence(warning)}: planted errors of the kind {in_words(weakest.kind)} rank by an average "
+        f"precision of {weakest.average_precision:.2f}, where {weakest.floor:.2f} takes no model. See {_TITLE.lower()}."
     )
 
 
@@ -68,7 +69,3 @@ def describe_detection(found: DetectionReport) -> Section:
         badge=_BADGES[found.verdict],
         tables=[table],
     )
-
-
-_TITLE = "What this audit can find"
-_BADGES = {CAN_FIND: "all kinds", ONLY_GROSS: "gross only", CANNOT_TELL: "unknown"}

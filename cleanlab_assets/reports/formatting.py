@@ -82,6 +82,15 @@ def format_difference(value: float) -> str:
     return f"{'+' if value > 0 else ''}{format_number(value)}"
 
 
+def start_sentence(text: str) -> str:
+    """Return a text with a capital letter at its start.
+
+    >>> start_sentence("the model"), start_sentence("")
+    ('The model', '')
+    """
+    return text[:1].upper() + text[1:]
+
+
 def in_words(name: str) -> str:
     """Return a name of code with spaces between its words."""
     return name.replace("_", " ")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.reports.formatting import format_value
+from cleanlab_assets.reports.formatting import format_value, in_words, start_sentence
 
 SETTING_NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -59,7 +59,7 @@ def list_settings(summary: Mapping[str, Any]) -> dict[str, str]:
 def write_settings(settings: Mapping[str, object]) -> dict[str, str]:
     """Write settings by readable name; blank ones and those that change no result are left out."""
     return {
-        SETTING_NAMES.get(name, _in_words(name)): format_value(value)
+        SETTING_NAMES.get(name, start_sentence(in_words(name))): format_value(value)
         for name, value in settings.items()
         if name not in CHANGES_NO_RESULT and not _is_blank(value)
     }
@@ -91,11 +91,6 @@ def _flatten(settings: Mapping[str, object]) -> dict[str, object]:
         else:
             flat[name] = ", ".join(map(format_value, value)) if isinstance(value, list | tuple) else value
     return flat
-
-
-def _in_words(name: str) -> str:
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
 
 
 def _is_blank(value: object) -> bool:

@@ -3,10 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 
 from cleanlab_assets.methods.detection_verdict import CAN_FIND, CANNOT_TELL, ONLY_GROSS
 from cleanlab_assets.methods.planted_errors import CLASS_ERROR_KINDS
 from cleanlab_assets_tests.known_data import Labelled, embedded, measure_classes, name_splits
+
+NAMES = embedded("breast_cancer", 10).kinds.names[:2]
 
 
 def blobs(distance: float, *, n_rows: int = 1500, seed: int) -> Labelled:
@@ -14,16 +18,12 @@ def blobs(distance: float, *, n_rows: int = 1500, seed: int) -> Labelled:
     data = embedded("breast_cancer", 10)
     rng = np.random.default_rng(seed)
     labels = rng.integers(3, size=n_rows)
-    names = data.kinds.names[:2]
-    features = pd.DataFrame(rng.normal(size=(n_rows, 2)), columns=names)
-    features[names[0]] += distance * labels
+    features = pd.DataFrame(rng.normal(size=(n_rows, 2)), columns=NAMES)
+    features[NAMES[0]] += distance * labels
     return Labelled(features, labels, data.kinds, ("low", "middle", "high"))
 
 
-def build_linear() -> object:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import Pipeline
-
+def build_linear() -> Pipeline:
     return Pipeline([("estimator", LogisticRegression())])
 
 
@@ -35,7 +35,7 @@ def test_the_verdict_is_that_of_data_whose_classes_are_known_to_overlap_or_not(
 ) -> None:
     data = blobs(distance, seed=seed)
 
-    report = measure_classes(data.rows(), list(data.features), build_linear, seed=seed)  # type: ignore[arg-type]
+    report = measure_classes(data.rows(), NAMES, build_linear, seed=seed)
 
     assert report.verdict == verdict, report.describe()
     assert {found.kind for found in report.kinds} == set(CLASS_ERROR_KINDS)
@@ -60,10 +60,7 @@ def test_errors_planted_before_are_taken_out_first() -> None:
     rows = data.rows(np.where(is_wrong, (data.labels + 1) % 3, data.labels))
     planted = rows.assign(planted_error=is_wrong, true_label=data.rows()["given_label"])
 
-    known, unknown = (
-        measure_classes(given, list(data.features), build_linear, seed=0)  # type: ignore[arg-type]
-        for given in (planted, rows)
-    )
+    known, unknown = (measure_classes(given, NAMES, build_linear, seed=0) for given in (planted, rows))
 
     assert {found.kind: found for found in known.kinds}["uniform"].average_precision > 0.9
     assert {found.kind: found for found in unknown.kinds}["uniform"].average_precision < 0.5
@@ -85,7 +82,7 @@ def test_two_audits_of_the_same_rows_agree_where_rows_are_told_apart_and_hardly_
 
     def measure(data: Labelled) -> float:
         wrong = np.where(rng.random(len(data.labels)) < 0.05, (data.labels + 1) % 3, data.labels)
-        report = measure_classes(data.rows(wrong), list(data.features), build_linear, seed=0)  # type: ignore[arg-type]
+        report = measure_classes(data.rows(wrong), NAMES, build_linear, seed=0)
         assert report.agreement is not None
         return report.agreement
 
@@ -97,7 +94,6 @@ def test_rows_that_belong_together_are_not_predicted_from_each_other() -> None:
     """A model that repeats the label of the nearest row sees errors only where that row is of the same pair."""
     from sklearn.base import clone
     from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.pipeline import Pipeline
 
     pair = np.arange(400) // 2
     labels = np.random.default_rng(0).integers(2, size=200)[pair]

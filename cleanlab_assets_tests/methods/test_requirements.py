@@ -19,7 +19,7 @@ from cleanlab_assets.methods.bootstrap import compare_to_baseline, weigh
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_metrics import ScoredPredictions
 from cleanlab_assets.methods.label_issues import find_label_issues
-from cleanlab_assets.methods.planted_errors import uniform_confusion
+from cleanlab_assets.methods.planted_errors import PlantedErrors, uniform_confusion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,6 +148,20 @@ CALLS: dict[str, dict[str, Any]] = {
         "gross": [],
     },
     "detection_verdict.measure_agreement": {"quality": NUMBERS, "again": NUMBERS, "n_worst": 2},
+    "detection_verdict.judge_copy": {
+        "before": pd.DataFrame({"label_quality": NUMBERS, "is_label_issue": FLAGS}),
+        "audited": pd.DataFrame({"label_quality": NUMBERS, "is_label_issue": FLAGS}),
+        "planted": PlantedErrors(CODES, FLAGS, pd.Categorical(["swapped" if flag else None for flag in FLAGS])),
+        "gross": [],
+        "without_model": {},
+        "among": "rows",
+    },
+    "detection_power.measure_average_precision": {"quality": NUMBERS, "is_planted": FLAGS},
+    "error_bracket.bracket_class_errors": {
+        "labels": CODES,
+        "probabilities": PROBABILITIES,
+        "expected_disagreements": 1.0,
+    },
     "error_bracket.count_sure_contradictions": {"labels": CODES, "probabilities": PROBABILITIES},
     "error_bracket.find_sure_contradictions": {"labels": CODES, "probabilities": PROBABILITIES},
     "fitting.fit_pipeline": {"build": _build, "features": TABLE[["x"]], "targets": CODES, "weights": NUMBERS},

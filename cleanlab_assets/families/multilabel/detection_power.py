@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from cleanlab_assets.families.detection_power import NOT_MEASURED, detection_step
 from cleanlab_assets.families.multilabel.plant import KINDS, plant_label_set_errors_of_all_kinds
@@ -17,13 +16,13 @@ from cleanlab_assets.families.multilabel.predictions import (
 from cleanlab_assets.methods.detection_verdict import (
     DetectionReport,
     count_of_each_kind,
-    measure_agreement,
+    judge_copy,
     measure_in_rounds,
-    score_kinds,
 )
 from cleanlab_assets.methods.folds import draw_stratified_sample, group_equal_rows
 from cleanlab_assets.methods.label_set_folds import divide_label_sets
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels
+from cleanlab_assets.methods.planted_audit import FOLDS, MAX_ROWS, PLANTED_SHARE
 from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.methods.training_set import require_same_rows, row_weights, train_rows
 
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.multilabel.issues import LabelSetIssuesTable
     from cleanlab_assets.families.multilabel.predictions import LabelSetPredictionsTable
     from cleanlab_assets.families.step import StepContext
-
-MAX_ROWS, FOLDS, PLANTED_SHARE = 3000, 3, 0.1
-"""Rows of the sample that detection power is measured on, its folds, and the share of its labels that get an error."""
 
 
 @detection_step
@@ -77,26 +73,15 @@ def detection_power(
             weights=row_weights(copy),
         )
         issues = facts.same_audit(to_label_set_predictions_table(copy, predicted, names), features).table
-        quality, untouched = issues["label_quality"].to_numpy(dtype=np.float64), ~planted.is_planted
         frequency = planted.labels.mean(axis=0)
         agrees = np.where(planted.labels, frequency, 1 - frequency)
-        return DetectionReport(
-            kinds=score_kinds(
-                quality,
-                issues["is_label_issue"].to_numpy(dtype=bool),
-                pd.Series(planted.kinds),
-                gross=KINDS,
-                without_model={
-                    "least class frequency": agrees.min(axis=1),
-                    "mean class frequency": agrees.mean(axis=1),
-                },
-            ),
+        return judge_copy(
+            rows,
+            issues,
+            planted,
+            gross=KINDS,
+            without_model={"least class frequency": agrees.min(axis=1), "mean class frequency": agrees.mean(axis=1)},
             among=f"{len(rows):,} rows",
-            agreement=measure_agreement(
-                rows["label_quality"].to_numpy(dtype=np.float64)[untouched],
-                quality[untouched],
-                int(rows.loc[untouched, "is_label_issue"].sum()),
-            ),
         )
 
     # A seed of its own: that of the run may already have planted errors in these rows, which would be the same ones.

@@ -19,7 +19,7 @@ from cleanlab_assets.families.multilabel.predictions import (
     class_names_of,
     to_label_set_probabilities,
 )
-from cleanlab_assets.methods.error_bracket import bracket_errors, count_sure_contradictions
+from cleanlab_assets.methods.error_bracket import bracket_class_errors, bracket_errors
 from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod, check_choice
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, to_label_lists
 from cleanlab_assets.methods.planted_errors import PlantingError
@@ -206,26 +206,17 @@ def bracket_wrong_sets(is_named: np.ndarray, probabilities: np.ndarray) -> Error
         is_named: which classes each label names, bool of shape (n_rows, n_classes).
         probabilities: calibrated out-of-sample probabilities, shape (n_rows, n_classes).
     """
-    from cleanlab.count import num_label_issues
-
     varies = is_named.any(axis=0) & ~is_named.all(axis=0)
-    ends = [(0, 0, 0)]
-    for codes, of_class in zip(is_named.T[varies].astype(np.int64), probabilities.T[varies], strict=True):
-        both = _of_both(of_class.astype(np.float64))
-        contradictions = int((both.argmax(axis=1) != codes).sum())
-        ends.append((int(num_label_issues(codes, both)), count_sure_contradictions(codes, both), contradictions))
     is_right = _of_given(is_named, probabilities).astype(np.float64).prod(axis=1)
     expected = float((1 - is_right).sum())
-    brackets = [
-        bracket_errors(
-            confident_joint=joint,
-            sure_contradictions=sure,
-            contradictions=contradicted,
-            expected_disagreements=expected,
-        )
-        for joint, sure, contradicted in ends
-    ]
-    return max(brackets, key=lambda bracket: bracket.low)
+    nothing = bracket_errors(
+        confident_joint=0, sure_contradictions=0, contradictions=0, expected_disagreements=expected
+    )
+    by_class = (
+        bracket_class_errors(codes, _of_both(of_class.astype(np.float64)), expected_disagreements=expected)
+        for codes, of_class in zip(is_named.T[varies].astype(np.int64), probabilities.T[varies], strict=True)
+    )
+    return max((nothing, *by_class), key=lambda bracket: bracket.low)
 
 
 def count_flagged_sets_by_rule(

@@ -21,10 +21,10 @@ from cleanlab_assets.methods.detection_power import KindDetectionPower, score_de
 from cleanlab_assets.methods.detection_verdict import (
     DetectionReport,
     count_of_each_kind,
-    measure_agreement,
+    judge_copy,
     measure_in_rounds,
-    score_kinds,
 )
+from cleanlab_assets.methods.planted_audit import MAX_ROWS, PLANTED_SHARE
 from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.methods.training_set import row_weights
 
@@ -202,8 +202,8 @@ def plant_and_audit_values(
     build: Callable[[], Pipeline],
     domain: NumericLabel,
     find_issues: Callable[[pd.DataFrame, pd.DataFrame], ValueIssues],
-    fraction: float = 0.1,
-    max_rows: int = 3000,
+    fraction: float = PLANTED_SHARE,
+    max_rows: int = MAX_ROWS,
     seed: int,
 ) -> DetectionReport:
     """Plant errors of every kind in a copy of the train rows, audit the copy, and measure how they rank.
@@ -245,22 +245,14 @@ def plant_and_audit_values(
     def measure(seed: int) -> DetectionReport:
         copy = _audit_planted_copy(rows, predict, plant=plant, max_rows=max_rows, seed=seed)
         issues = find_issues(to_value_predictions_table(copy.rows, copy.predicted), copy.rows[features]).table
-        quality, untouched = issues["label_quality"].to_numpy(dtype=np.float64), ~copy.planted.is_planted
         labels = copy.planted.labels
-        return DetectionReport(
-            kinds=score_kinds(
-                quality,
-                issues["is_label_issue"].to_numpy(dtype=bool),
-                pd.Series(copy.planted.kinds),
-                gross=PLANTED_KINDS,
-                without_model={"distance from the median": -np.abs(labels - np.median(labels))},
-            ),
+        return judge_copy(
+            copy.rows,
+            issues,
+            copy.planted,
+            gross=PLANTED_KINDS,
+            without_model={"distance from the median": -np.abs(labels - np.median(labels))},
             among=f"{len(labels):,} rows",
-            agreement=measure_agreement(
-                copy.rows["label_quality"].to_numpy(dtype=np.float64)[untouched],
-                quality[untouched],
-                int(copy.rows.loc[untouched, "is_label_issue"].sum()),
-            ),
         )
 
     return measure_in_rounds(measure, n_rows=min(len(rows), max_rows), most_rows=max_rows, seed=seed)
