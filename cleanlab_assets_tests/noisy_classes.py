@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-Noise = Literal["uniform", "by class", "near the border"]
+Noise = Literal["uniform", "by class", "near the border", "left out"]
 N_CLASSES = 4
 
 
@@ -30,7 +30,8 @@ def draw_noisy_classes(
 
     Args:
         noise: whether labels are wrong anywhere alike, at another rate in each class and then the next one, or mostly
-            near the border to the nearest other class, which they then name.
+            near the border to the nearest other class, which they then name; ``left out`` are labels of the others that
+            became the first class, which is never mistaken itself.
         is_strong: a model that sees all features, right in 0.9 to 0.97 of the rows; a weak one sees a quarter of them
             and is right in 0.7 to 0.8.
         rate: share of wrong labels, on average.
@@ -50,6 +51,8 @@ def draw_noisy_classes(
         margin = distances.min(axis=1) - own
         chance = np.exp(-1.5 * margin / margin.std())
         chance, wrong = (chance * rate / chance.mean()).clip(0, 0.8), distances.argmin(axis=1)
+    elif noise == "left out":
+        chance, wrong = rate * (truth > 0) * N_CLASSES / (N_CLASSES - 1), np.zeros_like(truth)
     elif noise == "by class":
         chance, wrong = rate * np.array([2, 0.5, 1.5, 0])[truth], (truth + 1) % N_CLASSES
     else:

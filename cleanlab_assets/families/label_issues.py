@@ -82,6 +82,20 @@ def show_ranking(ranked_by: ScoreChoice) -> dict[str, Shown]:
     return {"ranked_by": ranked_by.chosen, "scores": TableView.whole(ranked_by.to_table())}
 
 
+def describe_ranking(ranked_by: ScoreChoice | None) -> str:
+    """Say how well each score finds known errors, where one was chosen by them; nothing where none was."""
+    if ranked_by is None:
+        return ""
+    if not ranked_by.figures:
+        return f"; {ranked_by.note}"
+    found = ", ".join(
+        f"{figures.score} {figures.average_precision:.3f} ({figures.average_precision_low:.3f} to "
+        f"{figures.average_precision_high:.3f})"
+        for figures in ranked_by.figures
+    )
+    return f"; average precision of errors planted in a copy of the labels: {found}"
+
+
 def show_truth(found: TruthDetection) -> dict[str, Shown]:
     """Show how well wrong labels were found by the rows whose true label is known."""
     return {f"truth_{name}": value for name, value in found.model_dump(exclude_none=True).items()}

@@ -127,10 +127,7 @@ def compare_to_baseline(
     models = {"baseline": baseline, **others}
     metrics = list(baseline.compute())
     observed = {name: _to_array(model.compute(), metrics) for name, model in models.items()}
-    drawn = {name: np.empty((n_resamples, len(metrics))) for name in models}
-    for number, weights in enumerate(_draw_weights(members, n_units, n_resamples, seed=seed)):
-        for name, model in models.items():
-            drawn[name][number] = _to_array(model.compute(weights), metrics)
+    drawn = _compute_resampled(models, metrics, _draw_weights(members, n_units, n_resamples, seed=seed))
     result = {}
     for name in others:
         low, high = _find_interval(drawn[name] - drawn["baseline"])
@@ -150,6 +147,40 @@ def compare_to_baseline(
             for column, metric in enumerate(metrics)
         ]
     return result
+
+
+def find_intervals(
+    models: Mapping[str, ScoredRows], *, n_resamples: int, seed: int
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Bootstrap the metrics of models on the rows that ``compare_to_baseline`` draws by the same seed.
+
+    Args:
+        models: predictions of each model on the same rows.
+        n_resamples: number of bootstrap resamples.
+        seed: seed of the resampling.
+
+    Returns:
+        For each model the lower and upper end of the 95 % percentile interval of each metric; NaN where a metric has a
+        value in no resample.
+    """
+    result = {}
+    for name, model in models.items():
+        metrics, members = list(model.compute()), np.arange(model.n_rows)
+        weights = _draw_weights(members, model.n_rows, n_resamples, seed=seed)
+        ends = _find_interval(_compute_resampled({name: model}, metrics, weights)[name])
+        result[name] = {metric: (float(low), float(high)) for metric, low, high in zip(metrics, *ends, strict=True)}
+    return result
+
+
+def _compute_resampled(
+    models: Mapping[str, ScoredRows], metrics: list[str], resamples: Iterator[np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the metrics of each model in each resample, shape (n_resamples, n_metrics)."""
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in models}
+    for weights in resamples:
+        for name, model in models.items():
+            drawn[name].append(_to_array(model.compute(weights), metrics))
+    return {name: np.array(values).reshape(-1, len(metrics)) for name, values in drawn.items()}
 
 
 def _find_interval(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

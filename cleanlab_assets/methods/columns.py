@@ -39,6 +39,8 @@ COLUMN_DESCRIPTIONS = {
     "given_label_probability": "Out-of-sample predicted probability of the given label.",
     "suggested_label_probability": "Out-of-sample predicted probability of the suggested label.",
     "error_probability": "Estimated probability that the given label is wrong, by calibrated probabilities.",
+    "normalized_margin": "Given label's probability less that of the likeliest other class, from 0 to 1 (half: equal).",
+    "noise_posterior": "Posterior probability that the given label is right, by how often classes are confused.",
     "reason": "Why the row is flagged, or why something did not run.",
     "neighbor_1": "Nearest train row: its position among the train rows.",
     "distance_1": "Euclidean distance to the nearest train row, after robust scaling.",

@@ -14,6 +14,11 @@ from cleanlab_assets.methods.calibration import calibrate_by_temperature, requir
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.class_predictions import to_probabilities
 from cleanlab_assets.methods.error_bracket import bracket_class_errors
+from cleanlab_assets.methods.noise_posterior import (
+    believe_true,
+    estimate_noise_by_em,
+    score_by_noise,
+)
 from cleanlab_assets.methods.ranking import rank_by_quality
 from cleanlab_assets.methods.requirements import require_features_of, require_finite, require_rows
 from cleanlab_assets.methods.training_set import is_train_row, judge_beside_train_rows
@@ -33,7 +38,9 @@ CleanlabRule = Literal[
 ]
 FilterRule = Literal["odds", CleanlabRule]
 """Rules of the flags: ours, and cleanlab's."""
-QualityMethod = Literal["self_confidence", "normalized_margin", "confidence_weighted_entropy"]
+CleanlabScore = Literal["self_confidence", "normalized_margin", "confidence_weighted_entropy"]
+QualityMethod = Literal[CleanlabScore, "noise_posterior"]
+"""Scores that rank: cleanlab's, and the posterior that the given label is right under a noise matrix."""
 
 FindIssues: TypeAlias = Callable[[pd.DataFrame, pd.DataFrame, np.ndarray], "LabelIssues"]
 """An audit with its rules, of predictions, features and folds."""
@@ -72,11 +79,12 @@ def find_label_issues(
     """Score, flag and rank the given label of every row; see ``judge_beside_train_rows`` for rows kept aside.
 
     The rule ``odds`` flags a row where another class is likelier than the given one, by more than ``odds`` to 1, on
-    probabilities that are calibrated by temperature. cleanlab's rules and the quality take them as they are.
+    probabilities that are calibrated by temperature, as ``noise_posterior`` takes them. cleanlab's rules and scores
+    take them as they are.
 
     Source: ``cleanlab.filter.find_label_issues``, ``cleanlab.rank.get_label_quality_scores`` and
     ``cleanlab.count`` (Northcutt, Jiang and Chuang, Confident Learning, JAIR 2021); for the calibration Guo et al., On
-    Calibration of Modern Neural Networks, ICML 2017.
+    Calibration of Modern Neural Networks, ICML 2017; for ``noise_posterior`` see ``estimate_noise_by_em``.
 
     Args:
         predictions: predictions table (``row_id``, ``split``, ``given_label``, ``probability_<class>``).
@@ -84,13 +92,14 @@ def find_label_issues(
         folds: fold of each row, shape (n_rows,), -1 on rows of none: no row has a say in its own calibration.
         filter_by: rule that decides which rows are flagged.
         odds: odds of the likeliest class against the given one above which ``odds`` flags, at least 1.
-        quality_method: score that ranks the rows.
+        quality_method: score that ranks the rows, see ``quality_choice``.
 
     Returns:
         Table with ``row_id``, ``split``, ``given_label``, ``suggested_label`` (likeliest class), ``label_quality`` in
         [0, 1] (lower is worse), ``is_label_issue``, ``rank`` (1 = worst), ``given_label_probability``,
-        ``suggested_label_probability``, ``error_probability`` (see ``find_error_probabilities``), ``reason`` and the
-        features; with the estimates behind the flags.
+        ``suggested_label_probability``, ``error_probability`` (see ``find_error_probabilities``),
+        ``normalized_margin`` and ``noise_posterior`` (the scores that the other columns do not have, whichever ranks),
+        ``reason`` and the features; with the estimates behind the flags.
 
     Raises:
         ValueError: ``filter_by`` or ``quality_method`` is none of the allowed values, the odds are below 1, a
@@ -117,9 +126,9 @@ def find_label_issues(
             compact_labels, compact, folds[chosen], filter_by=filter_by, odds=odds, quality_method=quality_method
         )
         judged.append(found)
-        return found.is_issue, found.quality, found.error_probability
+        return found.is_issue, found.quality, found.error_probability, found.margin, found.posterior
 
-    is_issue, quality, error_probability = judge_beside_train_rows(judge, is_train)
+    is_issue, quality, error_probability, margin, posterior = judge_beside_train_rows(judge, is_train)
     of_train = judged[-1]  # the train rows by themselves are judged last
     present, counts = np.unique(labels[is_train], return_counts=True)
     notes = [f"class {names[code]!r} has no train row" for code in range(len(names)) if code not in present]
@@ -141,6 +150,8 @@ def find_label_issues(
             "given_label_probability": probabilities[rows, labels],
             "suggested_label_probability": probabilities[rows, suggested],
             "error_probability": error_probability.astype(np.float32),
+            "normalized_margin": margin.astype(np.float32),
+            "noise_posterior": posterior.astype(np.float32),
             "reason": pd.Categorical(reason, categories=list(REASONS)),
         }
     )
@@ -195,6 +206,35 @@ def estimate_noise_matrix(labels: np.ndarray, probabilities: np.ndarray) -> np.n
     return np.asarray(noise_matrix, dtype=np.float64)
 
 
+def score_labels(
+    labels: np.ndarray, probabilities: np.ndarray, calibrated: np.ndarray, method: QualityMethod
+) -> np.ndarray:
+    """Score how likely each given label is right, of rows of which every class is a given label.
+
+    Source: ``cleanlab.rank.get_label_quality_scores``, and ``estimate_noise_by_em`` for ``noise_posterior``.
+
+    Args:
+        labels: class codes from 0, shape (n_rows,).
+        probabilities: out-of-sample predicted probabilities, shape (n_rows, n_classes), for cleanlab's scores.
+        calibrated: the same calibrated, for ``noise_posterior``.
+        method: the score.
+
+    Returns:
+        float64 array of shape (n_rows,), in [0, 1]; lower is more likely wrong.
+
+    Raises:
+        ValueError: a number is not finite, a code is that of no class, or one is of other rows.
+    """
+    require_probabilities_of(labels, probabilities)
+    require_probabilities_of(labels, calibrated)
+    if method == "noise_posterior":
+        return score_by_noise(labels, calibrated, estimate_noise_by_em(labels, calibrated))
+    from cleanlab.rank import get_label_quality_scores
+
+    quality: np.ndarray = get_label_quality_scores(labels, probabilities, method=method).clip(0.0, 1.0)
+    return quality
+
+
 def count_flags_by_rule(predictions: pd.DataFrame, folds: np.ndarray, *, odds: float = ODDS) -> dict[FilterRule, int]:
     """Count how many of the train rows each rule of the flags would flag, see ``find_label_issues``.
 
@@ -222,7 +262,7 @@ def find_error_probabilities(labels: np.ndarray, probabilities: np.ndarray, nois
     also counts rows whose right label is an improbable one. The noise matrix tells errors apart from these: it is taken
     to hold for all rows of a class, so that P(given | features) is the noise matrix times P(true | features).
 
-    Source: Patrini et al., Making Deep Neural Networks Robust to Label Noise, CVPR 2017, for the inverse of the matrix.
+    Source: see ``believe_true``.
 
     Args:
         labels: class codes from 0, shape (n_rows,).
@@ -237,9 +277,7 @@ def find_error_probabilities(labels: np.ndarray, probabilities: np.ndarray, nois
     """
     require_probabilities_of(labels, probabilities)
     require_finite("noise matrix", noise_matrix)
-    # The pseudo-inverse, since classes that nothing tells apart have equal columns.
-    of_true = np.clip(probabilities @ np.linalg.pinv(noise_matrix).T, 0.0, None)
-    given_and_true = noise_matrix[labels] * of_true
+    given_and_true = noise_matrix[labels] * believe_true(probabilities, noise_matrix)
     right = given_and_true[np.arange(len(labels)), labels]
     total = given_and_true.sum(axis=1)
     # Where neither the label itself nor an error explains it, the model says that it cannot be.
@@ -250,11 +288,13 @@ def find_error_probabilities(labels: np.ndarray, probabilities: np.ndarray, nois
 
 @dataclass(frozen=True)
 class _Judged:
-    """Flag, label quality and error probability of each row, shape (n_rows,), and what all of them estimate."""
+    """Flag, scores and error probability of each row, shape (n_rows,), and what all of them estimate."""
 
     is_issue: np.ndarray
     quality: np.ndarray
     error_probability: np.ndarray
+    margin: np.ndarray
+    posterior: np.ndarray
     n_errors: ErrorBracket
     noise_matrix: np.ndarray
     calibration: Calibration
@@ -270,8 +310,6 @@ def _judge_labels(
     quality_method: QualityMethod,
 ) -> _Judged:
     """Judge rows of which every class occurs as a given label."""
-    from cleanlab.rank import get_label_quality_scores
-
     scaled = calibrate_by_temperature(labels, probabilities, folds)
     calibrated = scaled.probabilities
     if filter_by == "odds":
@@ -281,8 +319,10 @@ def _judge_labels(
     noise_matrix = estimate_noise_matrix(labels, probabilities)
     return _Judged(
         is_issue=is_issue,
-        quality=get_label_quality_scores(labels, probabilities, method=quality_method).clip(0.0, 1.0),
+        quality=score_labels(labels, probabilities, calibrated, quality_method),
         error_probability=find_error_probabilities(labels, calibrated, noise_matrix),
+        margin=score_labels(labels, probabilities, calibrated, "normalized_margin"),
+        posterior=score_labels(labels, probabilities, calibrated, "noise_posterior"),
         n_errors=bracket_class_errors(
             labels,
             probabilities,

@@ -119,14 +119,26 @@ def plant_label_errors(labels: np.ndarray, *, fraction: float, confusion: np.nda
     rng = seed_generator(seed, "planted errors")
     chosen = rng.choice(len(labels), size=round(fraction * len(labels)), replace=False)
     planted = labels.copy()
-    planted[chosen] = _draw_classes(confusion[labels[chosen]], rng)
+    planted[chosen] = draw_classes(confusion[labels[chosen]], rng)
     is_planted = np.zeros(len(labels), dtype=bool)
     is_planted[chosen] = True
     return PlantedErrors(labels=planted, is_planted=is_planted)
 
 
-def _draw_classes(likelihoods: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw a class for each row by its likelihoods, of shape (n_rows, n_classes)."""
+def draw_classes(likelihoods: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw a class for each row by its likelihoods.
+
+    Args:
+        likelihoods: 0 or more, each row with one above 0, of any sum, shape (n_rows, n_classes).
+        rng: source of randomness.
+
+    Returns:
+        Class codes, int64 of shape (n_rows,).
+
+    Raises:
+        ValueError: a likelihood is not finite.
+    """
+    require_finite("likelihoods", likelihoods)
     cumulated = np.cumsum(likelihoods, axis=1)
     # The draw stays below the last sum, so that rounding never yields a class of probability 0.
     drawn: np.ndarray = (rng.random((len(likelihoods), 1)) * cumulated[:, -1:] >= cumulated).sum(axis=1)
@@ -173,7 +185,7 @@ def plant_class_errors_of_all_kinds(
         ("uniform", np.ones(len(labels)), uniform_confusion(len(confusion))[labels]),
     ):
         rows = draw_weighted(np.flatnonzero(codes < 0), weights, n_of_each, rng)
-        planted[rows] = _draw_classes(wrong[rows], rng)
+        planted[rows] = draw_classes(wrong[rows], rng)
         codes[rows] = CLASS_ERROR_KINDS.index(kind)
     kinds = pd.Categorical.from_codes(codes.tolist(), dtype=pd.CategoricalDtype(list(CLASS_ERROR_KINDS)))
     return PlantedErrors(labels=planted, is_planted=codes >= 0, kinds=kinds)

@@ -17,7 +17,7 @@ from cleanlab_assets.families.tables.class_labels import (
 
 
 @step(
-    "cleanlab", code_version="4", facts=ClassLabelIssuesFacts, contract=CLASS_LABEL_ISSUES, settings=LabelIssuesSettings
+    "cleanlab", code_version="5", facts=ClassLabelIssuesFacts, contract=CLASS_LABEL_ISSUES, settings=LabelIssuesSettings
 )
 def label_issues(
     context: StepContext, settings: LabelIssuesSettings, training_set: TrainingSetTable, predictions: PredictionsTable

@@ -47,7 +47,7 @@ def choose_image_score(
     try:
         planted, truth = plant(images, fraction=PLANTED_SHARE, seed=seed + 1)
     except PlantingError as error:
-        return ScoreChoice(chosen=default, n_planted=0, figures=[], note=str(error))
+        return ScoreChoice(chosen=default, n_errors=0, figures=[], note=str(error))
     is_planted = np.isin([image.row_id for image in images], truth["row_id"].to_numpy())
     return choose_score(score(planted, is_planted), is_planted, default=default, seed=seed)
 

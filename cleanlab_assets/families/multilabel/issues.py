@@ -37,7 +37,7 @@ from cleanlab_assets.families.multilabel.label_set_quality import (
 from cleanlab_assets.families.multilabel.predictions import CalibrationMethod
 from cleanlab_assets.families.step import PlainTable, Settings, StepContext, TrainingSetTable, step
 from cleanlab_assets.methods.facts import LabelIssuesFacts
-from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod
+from cleanlab_assets.methods.label_issues import CleanlabScore, FilterRule
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import Json, Plots, TableView
 from cleanlab_assets.methods.training_set import audited_rows, require_same_rows
@@ -70,7 +70,7 @@ class LabelIssuesSettings(Settings):
     most_flagged: float = Field(
         MOST_FLAGGED, gt=0.0, le=1.0, description="Largest share of the rows that the rule odds flags."
     )
-    quality_method: QualityMethod = Field("self_confidence", description="cleanlab's score of each class of a row.")
+    quality_method: CleanlabScore = Field("self_confidence", description="cleanlab's score of each class of a row.")
     aggregation: Literal[Aggregation, "by_planted_errors"] = Field(
         "by_planted_errors",
         description="How the scores of a row's classes become that of the row; by_planted_errors is softmin, "
@@ -101,7 +101,7 @@ class LabelSetIssuesFacts(LabelIssuesFacts):
     expected_precision: float
     most_flagged: float
     flags_by_rule: dict[FilterRule, int]
-    quality_method: QualityMethod
+    quality_method: CleanlabScore
     aggregation: Aggregation
     calibration_method: CalibrationMethod
     calibration_error: float
@@ -132,7 +132,7 @@ LabelSetIssuesTable: TypeAlias = Result[pd.DataFrame, LabelSetIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="6",
+    code_version="7",
     facts=LabelSetIssuesFacts,
     contract=TableContract(
         "LabelSetIssues",

@@ -20,7 +20,7 @@ from cleanlab_assets.families.multilabel.predictions import (
     to_label_set_probabilities,
 )
 from cleanlab_assets.methods.error_bracket import bracket_class_errors, bracket_errors
-from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod, check_choice
+from cleanlab_assets.methods.label_issues import CleanlabScore, FilterRule, check_choice
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, to_label_lists
 from cleanlab_assets.methods.planted_errors import PlantingError
 from cleanlab_assets.methods.ranking import rank_by_quality
@@ -92,7 +92,7 @@ def find_class_issues(
     filter_by: FilterRule = "odds",
     expected_precision: float = EXPECTED_PRECISION,
     most_flagged: float = MOST_FLAGGED,
-    quality_method: QualityMethod = "self_confidence",
+    quality_method: CleanlabScore = "self_confidence",
     seed: int = 0,
 ) -> ClassIssues:
     """Score and flag every class of every row: whether the label should name it, or should not.
@@ -129,7 +129,7 @@ def find_class_issues(
     from cleanlab.multilabel_classification.rank import get_label_quality_scores_per_class
 
     check_choice("filter_by", filter_by, get_args(FilterRule))
-    check_choice("quality_method", quality_method, get_args(QualityMethod))
+    check_choice("quality_method", quality_method, get_args(CleanlabScore))
 
     def judge(chosen: np.ndarray) -> tuple[np.ndarray, ...]:
         named, exact = is_named[chosen], probabilities[chosen].astype(np.float64)
@@ -274,7 +274,7 @@ def aggregate_quality(quality: np.ndarray, aggregation: Aggregation) -> np.ndarr
 
 
 def choose_aggregation(
-    predictions: pd.DataFrame, *, quality_method: QualityMethod = "self_confidence", seed: int
+    predictions: pd.DataFrame, *, quality_method: CleanlabScore = "self_confidence", seed: int
 ) -> ScoreChoice:
     """Choose the aggregation that ranks errors planted in a copy of the train labels worst, see ``choose_score``.
 
@@ -296,7 +296,7 @@ def choose_aggregation(
     try:
         planted = plant_label_set_errors(is_named, fraction=PLANTED_SHARE, kind="mixed", seed=seed + 1)
     except PlantingError as error:
-        return ScoreChoice(chosen=DEFAULT_AGGREGATION, n_planted=0, figures=[], note=str(error))
+        return ScoreChoice(chosen=DEFAULT_AGGREGATION, n_errors=0, figures=[], note=str(error))
     probabilities = to_label_set_probabilities(rows).astype(np.float64)
     quality = get_label_quality_scores_per_class(to_label_lists(planted.labels), probabilities, method=quality_method)
     scores = {name: aggregate_quality(quality, name) for name in get_args(Aggregation)}
@@ -310,7 +310,7 @@ def find_label_set_issues(
     filter_by: FilterRule = "odds",
     expected_precision: float = EXPECTED_PRECISION,
     most_flagged: float = MOST_FLAGGED,
-    quality_method: QualityMethod = "self_confidence",
+    quality_method: CleanlabScore = "self_confidence",
     aggregation: Aggregation = DEFAULT_AGGREGATION,
     calibrated: bool = True,
     seed: int = 0,
@@ -424,7 +424,7 @@ def list_class_issues(
     predictions: pd.DataFrame,
     *,
     filter_by: FilterRule,
-    quality_method: QualityMethod,
+    quality_method: CleanlabScore,
     expected_precision: float = EXPECTED_PRECISION,
     most_flagged: float = MOST_FLAGGED,
     seed: int = 0,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cleanlab_assets.families.label_issues import describe_ranking
 from cleanlab_assets.families.step import Page, PlainTable, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.tables.class_labels import describe_bracket, describe_counts
 from cleanlab_assets.families.tables.report import (
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.multilabel.issues import LabelSetIssuesFacts, LabelSetIssuesTable
     from cleanlab_assets.families.tables.steps import DatalabTable
-    from cleanlab_assets.methods.score_choice import ScoreChoice
 
 
 def build_multilabel_report(results: AuditResults, judged: LabelSetIssuesFacts) -> Report:
@@ -145,19 +145,9 @@ def _build_label_section(audit: TabularAudit, judged: LabelSetIssuesFacts, class
             "Rule of the flags": judged.flag_rule,
             "Train rows that each rule would flag": describe_counts(judged.flags_by_rule),
             **describe_bracket(judged),
-            "Quality of a row": f"{judged.aggregation} of its classes{_say_why_chosen(judged.ranked_by)}",
+            "Quality of a row": f"{judged.aggregation} of its classes{describe_ranking(judged.ranked_by)}",
         },
     )
-
-
-def _say_why_chosen(ranked_by: ScoreChoice | None) -> str:
-    """Say how well each way to aggregate finds planted errors, where one was chosen by them."""
-    if ranked_by is None:
-        return ""
-    if not ranked_by.figures:
-        return f"; {ranked_by.note}"
-    found = ", ".join(f"{figures.score} {figures.average_precision:.3f}" for figures in ranked_by.figures)
-    return f"; average precision of errors planted in a copy of the labels: {found}"
 
 
 def _compare_flag_rates(before: float, after: float) -> str:

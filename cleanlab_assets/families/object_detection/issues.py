@@ -129,7 +129,7 @@ def box_issues(
 
 @step(
     "cleanlab",
-    code_version="5",
+    code_version="6",
     facts=LabelIssuesFacts,
     contract=TableContract(
         "BoxLabelIssues",

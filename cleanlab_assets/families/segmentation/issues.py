@@ -111,7 +111,7 @@ PixelIssuesTable: TypeAlias = Result[pd.DataFrame, PixelIssuesFacts]
 
 @step(
     "cleanlab",
-    code_version="4",
+    code_version="5",
     facts=PixelIssuesFacts,
     contract=TableContract(
         "PixelIssues",
@@ -164,7 +164,7 @@ def pixel_issues(
 
 @step(
     "cleanlab",
-    code_version="4",
+    code_version="5",
     facts=LabelIssuesFacts,
     contract=TableContract(
         "MaskLabelIssues",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from cleanlab_assets.families.contracts import (
     filled,
     share,
 )
+from cleanlab_assets.families.label_issues import describe_ranking
 from cleanlab_assets.families.step import PredictionsTable, Settings, TrainingSetTable
 from cleanlab_assets.methods.calibration import Calibration
 from cleanlab_assets.methods.facts import LabelIssuesFacts
@@ -32,6 +33,7 @@ from cleanlab_assets.methods.label_issues import (
     count_flags_by_rule,
     find_label_issues,
 )
+from cleanlab_assets.methods.quality_choice import choose_quality_method
 from cleanlab_assets.methods.result import Result
 from cleanlab_assets.methods.shown import Json, Plots, TableView
 from cleanlab_assets.methods.training_set import audited_rows, require_same_rows
@@ -54,6 +56,8 @@ CLASS_LABEL_ISSUES = TableContract(
         *filled("suggested_label"),
         LABEL_QUALITY,
         share("error_probability"),
+        share("normalized_margin"),
+        share("noise_posterior"),
         IS_LABEL_ISSUE,
         RANK,
     ),
@@ -73,7 +77,11 @@ class LabelIssuesSettings(Settings):
         le=1_000_000.0,
         description="The rule odds flags a label where another class is more than this many times as likely.",
     )
-    quality_method: QualityMethod = Field("self_confidence", description="cleanlab's score for the ranking.")
+    quality_method: Literal[QualityMethod, "by_planted_errors"] = Field(
+        "by_planted_errors",
+        description="Score of the ranking; by_planted_errors is self_confidence, unless another one is shown to find "
+        "more errors like those that these labels seem to hold.",
+    )
 
 
 class ClassLabelIssuesFacts(LabelIssuesFacts):
@@ -114,21 +122,22 @@ def audit_class_labels(
     rows = audited_rows(training_set.value)
     require_same_rows(predictions.value, rows, what="predictions")
     folds = rows["fold"].to_numpy()
-    found = find_label_issues(
-        predictions.value,
-        rows[context.readable_features],
-        folds,
-        **settings.model_dump(),
-    )
+    rules, seed = settings.model_dump(), training_set.facts.seed
+    ranked_by = None
+    if settings.quality_method == "by_planted_errors":
+        ranked_by = choose_quality_method(predictions.value, folds, seed=seed)
+        rules["quality_method"] = ranked_by.chosen
+    found = find_label_issues(predictions.value, rows[context.readable_features], folds, **rules)
     matrix = found.noise_matrix
     facts = ClassLabelIssuesFacts(
-        seed=training_set.facts.seed,
+        seed=seed,
         model_parameters=predictions.facts.model_parameters,
         flag_rule=describe_rule(settings.filter_by, settings.odds),
         notes=[*predictions.facts.notes, *found.notes],
         looks_in_sample=predictions.facts.looks_in_sample,
         **found.n_errors.to_facts(),
-        **settings.model_dump(),
+        **rules,
+        ranked_by=ranked_by,
         calibration=found.calibration,
         flags_by_rule=count_flags_by_rule(predictions.value, folds, odds=settings.odds),
         correct_rates={name: float(matrix.loc[name, name]) for name in matrix.index},
@@ -161,6 +170,7 @@ def describe_class_audit(facts: ClassLabelIssuesFacts, *, unit: str = "row") -> 
         "Rule of the flags": facts.flag_rule,
         f"Train {unit}s that each rule would flag": describe_counts(facts.flags_by_rule),
         **describe_bracket(facts, unit=unit),
+        "Ranked by": f"{facts.quality_method}{describe_ranking(facts.ranked_by)}",
         "Calibration": f"{calibration.method}, temperature {format_number(calibration.temperature)}; expected "
         f"calibration error {format_number(calibration.error_before)} before, "
         f"{format_number(calibration.error_after)} after",

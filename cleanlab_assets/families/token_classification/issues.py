@@ -123,7 +123,7 @@ WORST_COLUMNS = (
 
 @step(
     "cleanlab",
-    code_version="4",
+    code_version="5",
     facts=ClassLabelIssuesFacts,
     contract=TableContract(
         "TokenLabelIssues",
@@ -138,6 +138,8 @@ WORST_COLUMNS = (
             *filled("suggested_label"),
             LABEL_QUALITY,
             share("error_probability"),
+            share("normalized_margin"),
+            share("noise_posterior"),
             IS_LABEL_ISSUE,
             RANK,
         ),

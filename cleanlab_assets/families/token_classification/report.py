@@ -116,7 +116,6 @@ def _describe_tokens(result: ClassLabelIssuesTable, full_table: str) -> Section:
         figures=[Figure("Label quality of all tokens", png, alt)],
         tables=[table],
         facts={
-            "Label quality": judged.quality_method,
             **describe_class_audit(judged, unit="token"),
         },
     )

@@ -99,7 +99,7 @@ def test_the_score_that_finds_more_planted_mask_errors_ranks(scenes: list[Annota
     assert unsure.chosen in (SOFTMIN, OBJECT)
     figures = {one.score: one for one in unsure.figures}
     assert figures[unsure.chosen].average_precision > figures[CONTRADICTION].average_precision + 0.1
-    assert unsure.n_planted == 25
+    assert unsure.n_errors == 25
 
 
 def blind_to_masks(scenes: list[AnnotatedImage], how: str) -> list[bytes]:

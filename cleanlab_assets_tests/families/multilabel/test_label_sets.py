@@ -210,7 +210,7 @@ def test_the_way_to_aggregate_is_that_which_finds_planted_errors() -> None:
 
     found = {figures.score: figures.average_precision for figures in choice.figures}
     assert list(found) == list(get_args(Aggregation))
-    assert choice.n_planted == 40
+    assert choice.n_errors == 40
     assert found["mean"] < found[choice.chosen] - 0.1, found
 
 
