@@ -55,6 +55,8 @@ CHANGES_STEP, NEW_CHANGES = "issue_changes", ("new", "reopened")
 """The step that compares an audit with the one before, in a family that has it, and what it says of new flags."""
 SECOND_OPINION_STEP, AGREEMENT_STEP = "second_opinion", "opinion_agreement"
 """The step of the second opinions, and the one that says whether they may order a queue."""
+FLAGGED_CASES_STEP = "flagged_cases"
+"""The step that says which kind of case each flagged row is, in a family that has it."""
 LABELING_BATCH_STEP = "labeling_batch"
 """The step whose rows are the labelling batch, in a family that has it."""
 
@@ -92,7 +94,17 @@ class Review:
         opinions, agreement = audit.find_table(SECOND_OPINION_STEP), audit.find_value(AGREEMENT_STEP)
         self._why_not_doubted = explain_no_order(agreement)
         doubted = None if opinions is None or self._why_not_doubted else list_doubted(opinions)
-        self._queued = QueuedRows(self.issues, self.keys, new_keys=new_keys, batch=batch_keys, doubted=doubted)
+        cases = audit.find_table(FLAGGED_CASES_STEP)
+        if cases is not None:
+            self.issues = self.issues.join(cases.set_index("row_id")[["kind_of_case", "kind_reason"]], on="row_id")
+        self._queued = QueuedRows(
+            self.issues,
+            self.keys,
+            new_keys=new_keys,
+            batch=batch_keys,
+            doubted=doubted,
+            kinds=self.issues.get("kind_of_case"),
+        )
         self._items = Items(audit, self.issues, self._places, self.keys, batch=batch)
         self._search = Search(self.rows, self._places, self.keys)
         self._standings = Standings(self.rows)
