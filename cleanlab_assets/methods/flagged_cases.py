@@ -38,7 +38,7 @@ long tail, and of a bad example nobody looks at the label first.
 FAR_FROM_TYPICAL = 1.5
 """How many times the median distance it must be, too: in many dimensions distances are alike, and the fence is near.
 
-Sentences on two subjects lie beyond the fence of those on one, but at most 1.2 times as far as these.
+Some sentences on two subjects lie beyond the fence of those on one, but only 1.2 times as far as these.
 """
 FEW_FEATURES = 0.5
 """A row has hardly any values where it has at most this share of those of a typical row."""
