@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.methods.flagged_cases import KINDS_OF_CASE
 from cleanlab_assets.reports.formatting import format_share
 from cleanlab_assets.review_page.item import OtherRow
 from cleanlab_assets.review_page.items import Items
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 MOST_PAIRS = 200
 NOT_KNOWN_YET = "not known yet: it takes an audit before this one whose flags were kept"
+NOT_TOLD_APART = "this audit does not tell kinds of flagged rows apart"
 OUTCOMES = {
     "given is right": Outcome.RIGHT,
     "label is": Outcome.ERROR,
@@ -279,6 +281,7 @@ class Review:
                 NEW_FLAGS: NOT_KNOWN_YET,
                 CLASS_PAIR: "no flagged row has another class suggested",
                 SECOND_OPINIONS: self._why_not_doubted,
+                **dict.fromkeys(KINDS_OF_CASE, NOT_TOLD_APART),
             }
             return QueueState(name=name, size=None, open=None, absent=absent.get(name, "this dataset has none"))
         order = self._order(Place(queue=name))

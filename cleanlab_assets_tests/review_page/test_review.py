@@ -12,6 +12,7 @@ import pytest
 from cleanlab_assets.datasets.dataset import Column, NumericLabel, Panel
 from cleanlab_assets.methods.flagged_cases import KINDS_OF_CASE
 from cleanlab_assets.review_page.messages import Answer, Place, UndoRequest
+from cleanlab_assets.review_page.review import NOT_TOLD_APART
 from cleanlab_assets.reviews.decisions import Decision
 from cleanlab_assets.reviews.queues import (
     CLASS_PAIR,
@@ -98,7 +99,7 @@ def test_each_kind_of_case_has_a_queue_with_its_rows_worst_first(audit: KnownAud
 
 def test_there_are_no_queues_of_kinds_that_nobody_told_apart(audit: KnownAudit, ledger: Ledger) -> None:
     states = {queue["name"]: queue for queue in open_review(audit, ledger).describe()["queues"]}
-    assert {states[kind]["absent"] for kind in KINDS_OF_CASE} == {"this dataset has none"}
+    assert {states[kind]["absent"] for kind in KINDS_OF_CASE} == {NOT_TOLD_APART}
     with pytest.raises(QueueError, match="there is no queue 'likely wrong' here"):
         open_review(audit, ledger).show_next(Place(queue="likely wrong"))
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets import audit
-from cleanlab_assets.methods.flagged_cases import BAD_EXAMPLE, HARD, KINDS_OF_CASE, LIKELY_WRONG
+from cleanlab_assets.families.classification.flagged_cases import judge_classes
+from cleanlab_assets.methods.flagged_cases import BAD_EXAMPLE, FAR, HARD, KINDS_OF_CASE, LIKELY_WRONG, name_cases
 from cleanlab_assets_tests.planted_cases import (
     LABEL,
     plant_in_label_sets,
@@ -103,13 +104,21 @@ def test_the_second_label_is_the_second_likeliest_class() -> None:
         assert (row["suggested_label"], row["second_label"]) == (ranked[0], ranked[1])
 
 
-def test_far_rows_would_pass_for_wrong_labels_but_for_the_order() -> None:
-    """Models are sure of rows that are far out, and their nearest rows may all be of one class."""
-    run, flagged = judge("numbers", "logistic_regression", 0)
-    far = flagged[flagged["kind_reason"] == "unlike all other rows"]
-    issues = run.label_issues.set_index("row_id").loc[far["row_id"]]
-    assert (far["planted"] == BAD_EXAMPLE).mean() > 0.9
-    assert (issues["suggested_label_probability"] > 0.9).mean() > 0.5
+def test_bad_examples_come_first_since_models_may_be_sure_of_them_and_few_errors_pass_for_them() -> None:
+    would_be_wrong, errors_taken = [], []
+    for seed in SEEDS:
+        run, flagged = judge("numbers", "logistic_regression", seed)
+        graph = run.result("neighbor_graph").value.filter(regex=r"^neighbor_\d+$").to_numpy()
+        votes = judge_classes(run.result("predictions"), run.result("label_issues"), graph).votes
+        is_flagged = run.label_issues["is_label_issue"].to_numpy()
+        otherwise = name_cases(is_flagged, votes, np.full(len(is_flagged), "", dtype=object))
+        kinds = otherwise["kind_of_case"].set_axis(run.label_issues["row_id"])
+        far = flagged[flagged["kind_reason"] == FAR]
+        would_be_wrong += (kinds[far["row_id"]] == LIKELY_WRONG).tolist()
+        errors = flagged[flagged["planted"] == LIKELY_WRONG]
+        errors_taken += (errors["kind_of_case"] == BAD_EXAMPLE).tolist()
+    assert np.mean(would_be_wrong) > 0.1
+    assert np.mean(errors_taken) < 0.02
 
 
 def test_the_report_says_which_kind_a_flagged_row_is() -> None:
