@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from cleanlab_assets.methods.flagged_cases import KINDS_OF_CASE
 from cleanlab_assets.reviews.database import LedgerError
 from cleanlab_assets_tests.review_page.conftest import (
     CLASSES,
