@@ -172,8 +172,8 @@ def _name_bad_pictures(rows: pd.DataFrame, column: str, rare: Collection[str]) -
     return names
 
 
-def _list_labels(given: pd.Series[Any], neighbors: np.ndarray) -> list[str]:
-    """Write the labels of the nearest rows, nearest first."""
+def _list_labels(given: pd.Series[Any], neighbors: np.ndarray) -> np.ndarray:
+    """Write the labels of the nearest rows, nearest first: objects of shape (n_rows,)."""
     is_number = pd.api.types.is_numeric_dtype(given)
     labels = [format_number(label) if is_number else str(label) or NO_CLASS for label in given]
-    return ["; ".join(labels[position] for position in row) for row in neighbors]
+    return np.array(["; ".join(labels[position] for position in row) for row in neighbors], dtype=object)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from cleanlab_assets import audit
 from cleanlab_assets.families.classification.flagged_cases import judge_classes
 from cleanlab_assets.methods.flagged_cases import BAD_EXAMPLE, FAR, HARD, KINDS_OF_CASE, LIKELY_WRONG, name_cases
+from cleanlab_assets.orchestration.contracts import to_dagster_type
+from cleanlab_assets.orchestration.families import get_family
 from cleanlab_assets_tests.planted_cases import (
     LABEL,
     plant_in_label_sets,
@@ -49,6 +52,13 @@ def judge(source: str, model: str, seed: int) -> tuple[AuditRun, pd.DataFrame]:
     return run, run.flagged_cases.assign(planted=data.planted[numbers - first])
 
 
+def run_contract(run: AuditRun) -> dg.TypeCheck:
+    """Check the table as the step that stores it does."""
+    contract = get_family(run.family).step("flagged_cases").contract
+    assert contract is not None
+    return dg.check_dagster_type(to_dagster_type(contract), run.result("flagged_cases"))
+
+
 @pytest.mark.parametrize(
     ("source", "model"),
     [
@@ -84,6 +94,7 @@ def test_each_flagged_row_has_a_kind_and_its_evidence(source: str) -> None:
     counts = run.result("flagged_cases").facts.n_by_kind
     assert counts == flagged["kind_of_case"].value_counts().reindex(KINDS_OF_CASE, fill_value=0).to_dict()
     assert run.facts.kinds_of_case == counts
+    assert run_contract(run).success
 
 
 def test_labels_of_the_nearest_rows_are_those_of_the_graph() -> None:
@@ -136,5 +147,7 @@ def test_nothing_flagged_is_an_empty_table() -> None:
         model="logistic_regression",
     )
     assert run.flagged_cases.empty
+    contract = run_contract(run)
+    assert contract.success, contract.description
     assert run.facts.kinds_of_case == {LIKELY_WRONG: 0, HARD: 0, BAD_EXAMPLE: 0}
     assert "of these" not in str(run)
