@@ -114,9 +114,10 @@ def test_rows_have_gaps_beside_typical_ones() -> None:
 
 def test_gaps_are_no_defect_where_they_are_usual() -> None:
     table = pd.DataFrame(np.nan, index=range(10), columns=list("abcdefgh"))
-    table[["a", "b"]] = 1.0
-    table.loc[2, "b"] = np.nan
-    table.loc[5, ["c", "d"]] = 1.0
+    table[["a", "b", "c"]] = 1.0
+    table.loc[2, ["b", "c"]] = np.nan
+    table.loc[3, "c"] = np.nan
+    table.loc[5, ["d", "e"]] = 1.0
     assert np.flatnonzero(find_rows_with_gaps(table, np.ones(10, dtype=bool))).tolist() == [2]
 
 
