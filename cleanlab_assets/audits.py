@@ -129,6 +129,12 @@ class AuditRun:
         return table
 
     @property
+    def flagged_cases(self) -> pd.DataFrame:
+        """Each flagged row, worst first: likely wrong, hard or ambiguous, or a bad example, and why."""
+        table: pd.DataFrame = self.result("flagged_cases").value
+        return table
+
+    @property
     def comparison(self) -> VariantComparison:
         """Whether cleaning helps, on untouched test rows."""
         comparison: VariantComparison = self.result("variant_comparison").value

@@ -27,6 +27,7 @@ AUDIT_COLUMNS = frozenset(
         *("suggested_label", "label_quality", "is_label_issue", "rank", "reason"),
         *("given_label_probability", "suggested_label_probability", "error_probability"),
         *("normalized_margin", "noise_posterior"),
+        *("kind_of_case", "kind_reason", "second_label", "neighbor_labels"),
     }
 )
 """Columns that the audit of every family writes beside those of the source, which may have none of these names.

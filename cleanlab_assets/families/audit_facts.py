@@ -61,7 +61,7 @@ def build_audit_facts(family: TaskFamily) -> Step:
         "command line.",
         value=AuditFacts,
         storage="json",
-        code_version="7",
+        code_version="8",
         kinds=frozenset({"pydantic", "json"}),
         shows_catalogue=True,
     )

@@ -30,6 +30,7 @@ def digest_audit(facts: AuditFacts) -> list[str]:
         f"{facts.n_audited:,} {facts.unit}s audited; cross-validated {', '.join(shown)}",
         f"likely label errors: {facts.n_label_issues:,} ({facts.label_issue_rate:.1%}): "
         f"{say_by_split(facts.by_split, facts.unit)}; by {facts.flag_rule}{estimate}",
+        *_describe_cases(facts),
         _describe_worst(facts),
         *_describe_slices(facts),
         _describe_issue_types(facts),
@@ -49,6 +50,13 @@ def digest_audit(facts: AuditFacts) -> list[str]:
             for item in found.by_kind
         ]
     return lines
+
+
+def _describe_cases(facts: AuditFacts) -> list[str]:
+    """Count the flagged rows by what they are; nothing where none is flagged or kinds are not told apart."""
+    if not facts.n_label_issues or not facts.kinds_of_case:
+        return []
+    return [f"of these: {', '.join(f'{kind} {count:,}' for kind, count in facts.kinds_of_case.items())}"]
 
 
 def _describe_worst(facts: AuditFacts) -> str:

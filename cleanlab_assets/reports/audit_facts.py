@@ -5,7 +5,7 @@ One shape for every task family, so that none of them needs code for single fami
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,6 +22,8 @@ from cleanlab_assets.methods.training_set import test_rows, train_rows
 from cleanlab_assets.reports.formatting import NO_CLASS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.methods.detection_power import PlantedDetection
     from cleanlab_assets.methods.detection_verdict import DetectionReport
@@ -127,7 +129,8 @@ class AuditFacts(EstimatedErrors, _Facts):
     predictions of the user's own look as if no label error could be found by them.
     ``detection_verdict`` says which errors the audit can find, by planted ones of several kinds, and
     ``detection_evidence`` how well it finds each; None where that was not measured. ``slices`` are the parts of the
-    rows by the dataset's ``slice_columns``. ``unit`` is what carries a label; ``report_asset`` and
+    rows by the dataset's ``slice_columns``. ``kinds_of_case`` counts the flagged rows of each kind; empty where the
+    family tells none apart. ``unit`` is what carries a label; ``report_asset`` and
     ``duplicates_asset`` are the assets that advice refers to, the latter None where the family looks for no near
     duplicates.
     """
@@ -168,6 +171,7 @@ class AuditFacts(EstimatedErrors, _Facts):
     detection_evidence: str = ""
     by_truth: TruthDetection | None = None
     slices: list[SliceFacts] = Field(default_factory=list)
+    kinds_of_case: dict[str, int] = Field(default_factory=dict)
 
     @property
     def n_audited(self) -> int:
@@ -194,11 +198,13 @@ class DataIssues:
         summary: One row for each issue type.
         duplicate_sets: The near-duplicate sets, row by row.
         duplicates_asset: Step that lists them.
+        kinds_of_case: How many flagged rows are of each kind; empty where the family tells none apart.
     """
 
     summary: pd.DataFrame
     duplicate_sets: pd.DataFrame
     duplicates_asset: str
+    kinds_of_case: Mapping[str, int] = field(default_factory=dict)
 
 
 def collect_facts(
@@ -277,6 +283,7 @@ def collect_facts(
             SliceFacts.model_validate(record)
             for record in measure_issue_rates(training_set.value, issues, dataset.slice_columns).to_dict("records")
         ],
+        kinds_of_case=dict(data_issues.kinds_of_case) if data_issues else {},
     )
 
 

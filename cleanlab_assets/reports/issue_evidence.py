@@ -20,6 +20,8 @@ NOT_FEATURES = frozenset({"row_id", OWN_ID, ROW_WEIGHT, "given_label", "split", 
 MOST_CLASS_COLUMNS = 6
 SPIKE_SHARE = 0.01
 LABEL_COLUMNS = ("row_id", "split", "given_label", "suggested_label", "label_quality", "is_label_issue", "rank")
+CASE_COLUMNS = ("kind_of_case", "kind_reason", "second_label", "neighbor_labels")
+"""What is said of flagged rows alone, in a family that tells kinds of them apart."""
 CUT_COLUMNS = ("is_below_calibrated_cut", "is_below_cleanlab_cut")
 
 
@@ -91,7 +93,7 @@ def rank_suspect_values(rows: pd.DataFrame, features: Sequence[str], leading: Co
     if not np.allclose(flagged["suggested_label"], flagged["predicted_value"], equal_nan=True):
         columns.append("suggested_label")
     columns += [name for name in CUT_COLUMNS if name in rows and not flagged[name].all()]
-    columns += ["reason", "nearest_neighbor"]
+    columns += ["reason", *CASE_COLUMNS, "nearest_neighbor"]
     return flagged[_put_first(leading, [*(name for name in columns if name in flagged), *features])]
 
 
@@ -162,7 +164,7 @@ def rank_flagged_rows(
     columns = ["row_id", OWN_ID, "given_label", "predicted_label", "predicted_value", score]
     if issue_type == "label":
         columns = ["row_id", OWN_ID, "split", "given_label", "missing_labels", "extra_labels", "suggested_label", score]
-        columns += ["true_label", "nearest_neighbor", "nearest_neighbor_label"]
+        columns += ["true_label", *CASE_COLUMNS, "nearest_neighbor", "nearest_neighbor_label"]
     elif issue_type in {"outlier", "near_duplicate", "data_valuation"}:
         columns += ["nearest_neighbor", "nearest_neighbor_label", "distance_to_nearest_neighbor"]
     present = [name for name in columns if name in chosen]

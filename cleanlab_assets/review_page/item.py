@@ -155,6 +155,7 @@ class Item(Part):
         rank: rank by quality, 1 is the worst.
         is_flagged: whether the label is flagged.
         reason: why.
+        kind_of_case: which kind of case a flagged row is, and why; empty where that is not known.
         asked_for: whom the labelling batch would ask for one more label, and why; empty where it does not.
         state: how the decision on it stands; empty where nobody decided.
         candidates: the likeliest labels, likeliest first.
@@ -187,6 +188,7 @@ class Item(Part):
     rank: int | None
     is_flagged: bool
     reason: str = ""
+    kind_of_case: str = ""
     asked_for: str = ""
     state: str = ""
     candidates: list[Candidate] = []

@@ -93,6 +93,7 @@ class Items:
             rank=int(issue["rank"]) if is_known else None,
             is_flagged=bool(issue["is_label_issue"]),
             reason=str(issue["reason"]) if is_known and "reason" in issue else "",
+            kind_of_case=_say_kind(issue),
             asked_for=self._asked_for.get(row_id, ""),
             state=standings.states.get(finding, ""),
             candidates=evidence.list_candidates(row_id, at, text),
@@ -123,6 +124,12 @@ class Items:
             return ""
         why = "an error that was planted on purpose" if is_planted else "the source has changed since"
         return f"the audit saw {seen}: {why}"
+
+
+def _say_kind(issue: pd.Series[Any]) -> str:
+    """Say which kind of case a flagged row is, and why; empty where it is not flagged, or that is not known."""
+    kind = issue.get("kind_of_case")
+    return "" if kind is None or pd.isna(kind) else f"{kind}: {issue['kind_reason']}"
 
 
 def _list_asked_for(batch: pd.DataFrame) -> dict[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.errors import quote
+from cleanlab_assets.methods.flagged_cases import KINDS_OF_CASE
 from cleanlab_assets.reports.formatting import format_share
 from cleanlab_assets.review_page.item import OtherRow
 from cleanlab_assets.review_page.items import Items
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 MOST_PAIRS = 200
 NOT_KNOWN_YET = "not known yet: it takes an audit before this one whose flags were kept"
+NOT_TOLD_APART = "this audit does not tell kinds of flagged rows apart"
 OUTCOMES = {
     "given is right": Outcome.RIGHT,
     "label is": Outcome.ERROR,
@@ -55,6 +57,8 @@ CHANGES_STEP, NEW_CHANGES = "issue_changes", ("new", "reopened")
 """The step that compares an audit with the one before, in a family that has it, and what it says of new flags."""
 SECOND_OPINION_STEP, AGREEMENT_STEP = "second_opinion", "opinion_agreement"
 """The step of the second opinions, and the one that says whether they may order a queue."""
+FLAGGED_CASES_STEP = "flagged_cases"
+"""The step that says which kind of case each flagged row is, in a family that has it."""
 LABELING_BATCH_STEP = "labeling_batch"
 """The step whose rows are the labelling batch, in a family that has it."""
 
@@ -92,7 +96,17 @@ class Review:
         opinions, agreement = audit.find_table(SECOND_OPINION_STEP), audit.find_value(AGREEMENT_STEP)
         self._why_not_doubted = explain_no_order(agreement)
         doubted = None if opinions is None or self._why_not_doubted else list_doubted(opinions)
-        self._queued = QueuedRows(self.issues, self.keys, new_keys=new_keys, batch=batch_keys, doubted=doubted)
+        cases = audit.find_table(FLAGGED_CASES_STEP)
+        if cases is not None:
+            self.issues = self.issues.join(cases.set_index("row_id")[["kind_of_case", "kind_reason"]], on="row_id")
+        self._queued = QueuedRows(
+            self.issues,
+            self.keys,
+            new_keys=new_keys,
+            batch=batch_keys,
+            doubted=doubted,
+            kinds=self.issues.get("kind_of_case"),
+        )
         self._items = Items(audit, self.issues, self._places, self.keys, batch=batch)
         self._search = Search(self.rows, self._places, self.keys)
         self._standings = Standings(self.rows)
@@ -267,6 +281,7 @@ class Review:
                 NEW_FLAGS: NOT_KNOWN_YET,
                 CLASS_PAIR: "no flagged row has another class suggested",
                 SECOND_OPINIONS: self._why_not_doubted,
+                **dict.fromkeys(KINDS_OF_CASE, NOT_TOLD_APART),
             }
             return QueueState(name=name, size=None, open=None, absent=absent.get(name, "this dataset has none"))
         order = self._order(Place(queue=name))

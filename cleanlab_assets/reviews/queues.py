@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
+from cleanlab_assets.methods.flagged_cases import KINDS_OF_CASE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -31,7 +32,9 @@ SECOND_OPINIONS = "doubted by the second opinion"
 QUEUES = (
     *(WORST_FIRST, NEW_FLAGS, RANDOM_FLAGGED, RANDOM_UNFLAGGED),
     *(CLASS_PAIR, DISAGREEMENTS, LABELING_BATCH, SECOND_OPINIONS),
+    *KINDS_OF_CASE,
 )
+"""All queues; those of a kind of case hold its rows, worst first."""
 
 _LABELS = ("given_label", "suggested_label")
 
@@ -70,6 +73,7 @@ class QueuedRows:
         new_keys: keys of the rows that are flagged since the last audit; None where that is not known.
         batch: keys of the labelling batch in its order; None where the dataset has none.
         doubted: keys of the rows with a second opinion, the most doubtful first; None where it may not order a queue.
+        kinds: kind of case of each of the rows, missing where it is not flagged; None where kinds are not told apart.
     """
 
     issues: pd.DataFrame
@@ -77,6 +81,7 @@ class QueuedRows:
     new_keys: frozenset[str] | None = None
     batch: Sequence[str] | None = None
     doubted: Sequence[str] | None = None
+    kinds: pd.Series[str] | None = None
 
     def order(self, name: str, *, pair: tuple[str, str] | None = None, disputed: Collection[str] = ()) -> np.ndarray:
         """Return the rows of a queue in its order, decided ones among them.
@@ -107,6 +112,7 @@ class QueuedRows:
         absent |= {LABELING_BATCH} if self.batch is None else set()
         absent |= {SECOND_OPINIONS} if self.doubted is None else set()
         absent |= set() if self.pairs else {CLASS_PAIR}
+        absent |= set(KINDS_OF_CASE) if self.kinds is None else set()
         return tuple(name for name in QUEUES if name not in absent)
 
     @cached_property
@@ -141,6 +147,9 @@ class QueuedRows:
             orders[LABELING_BATCH] = self._find(self.batch)
         if self.doubted is not None:
             orders[SECOND_OPINIONS] = self._find(self.doubted)
+        if self.kinds is not None:
+            kinds = self.kinds.to_numpy()[self._worst_first]
+            orders |= {kind: self._worst_first[kinds == kind] for kind in KINDS_OF_CASE}
         return orders
 
     @cached_property

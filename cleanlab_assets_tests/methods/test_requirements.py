@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from cleanlab_assets.families.regression.value_quality import find_value_issues
 from cleanlab_assets.methods.bootstrap import compare_to_baseline, weigh
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_metrics import ScoredPredictions
+from cleanlab_assets.methods.flagged_cases import LabelVotes, name_cases
 from cleanlab_assets.methods.label_issues import find_label_issues
 from cleanlab_assets.methods.planted_errors import PlantedErrors, uniform_confusion
 
@@ -101,6 +103,14 @@ def _build() -> Any:
 
 SHARES = {"shares": [0.5, 0.5], "seed": 0}
 CALLS: dict[str, dict[str, Any]] = {
+    "flagged_cases.name_cases": {
+        "is_flagged": FLAGS,
+        "votes": LabelVotes(margin=NUMBERS, typical_margin=0.5, lead=NUMBERS, typical_lead=0.5),
+        "bad": np.full(N_ROWS, "", dtype=object),
+    },
+    "flagged_cases.find_far_rows": {"distances": PROBABILITIES, "is_train": FLAGS},
+    "flagged_cases.find_near_empty_texts": {"texts": LABELS.astype(str), "is_train": FLAGS},
+    "flagged_cases.find_rows_with_gaps": {"features": TABLE, "is_train": FLAGS},
     "stacking.fit_stack": {"probabilities": {"a": PROBABILITIES}, "labels": CODES},
     "stacking.stack_probabilities": {"probabilities": {"a": PROBABILITIES}, "weights": {"a": 1.0}},
     "bootstrap.weigh": {"rows": ScoredPredictions(CODES, PROBABILITIES), "weights": NUMBERS},
@@ -305,6 +315,15 @@ def test_models_and_blocks_of_other_rows_are_not_compared() -> None:
         compare_to_baseline(baseline, {"other": shorter}, n_resamples=2, seed=0)
     with pytest.raises(ValueError, match="found blocks of 39 rows"):
         compare_to_baseline(baseline, {"other": baseline}, n_resamples=2, seed=0, blocks=CODES[1:])
+
+
+@pytest.mark.parametrize("name", ["margin", "lead"])
+@pytest.mark.parametrize("damaged", [NUMBERS[1:], np.where(FLAGS, np.nan, NUMBERS)])
+def test_votes_of_other_rows_or_that_are_no_numbers_are_refused(name: str, damaged: np.ndarray) -> None:
+    changed: dict[str, Any] = {name: damaged}
+    votes = replace(LabelVotes(margin=NUMBERS, lead=NUMBERS, typical_lead=0.5), **changed)
+    with pytest.raises(ValueError, match=IS_WRONG):
+        name_cases(FLAGS, votes, np.full(N_ROWS, "", dtype=object))
 
 
 def test_a_weight_below_zero_is_refused() -> None:

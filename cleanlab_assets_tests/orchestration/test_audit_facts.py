@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def results(audited: Workbench) -> dict[str, Result[Any, Any]]:
-    names = ("predictions", "label_issues", "detection_power", "datalab_summary", "duplicate_sets")
+    names = ("predictions", "label_issues", "detection_power", "datalab_summary", "duplicate_sets", "flagged_cases")
     return {
         "training_set": audited.result("training_set", "breast_cancer"),
         **{name: audited.result(name, PLANTED) for name in names},
@@ -56,7 +56,9 @@ def collect(results: dict[str, Result[Any, Any]], comparison: VariantComparison)
         predictions=results["predictions"],
         label_issues=results["label_issues"],
         comparison=comparison,
-        data_issues=collect_data_issues(results["datalab_summary"], results["duplicate_sets"]),
+        data_issues=collect_data_issues(
+            results["datalab_summary"], results["duplicate_sets"], results["flagged_cases"]
+        ),
         detection_power=results["detection_power"].value,
     )
 
@@ -69,6 +71,7 @@ def test_counts_are_those_of_the_tables(facts: AuditFacts, tables: dict[str, pd.
     assert facts.by_split == count_by_split(tables["label_issues"])
     assert facts.n_audited == len(tables["training_set"])
     assert sum(facts.label_distribution.values()) == facts.n_train
+    assert sum(facts.kinds_of_case.values()) == facts.n_label_issues
     assert facts.n_duplicate_rows == len(tables["duplicate_sets"])
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from cleanlab_assets.methods.flagged_cases import KINDS_OF_CASE
 from cleanlab_assets.reviews.database import LedgerError
 from cleanlab_assets_tests.review_page.conftest import (
     CLASSES,
@@ -48,7 +49,8 @@ def test_the_page_is_told_what_is_reviewed(client: TestClient) -> None:
     sizes = {queue["name"]: (queue["size"], queue["open"]) for queue in told["queues"]}
     assert sizes["worst first"] == (N_FLAGGED, N_FLAGGED)
     absent = {queue["name"]: queue["absent"] for queue in told["queues"] if queue["absent"]}
-    assert absent.keys() == {"new since the last audit", "labelling batch", "doubted by the second opinion"}
+    others = {"new since the last audit", "labelling batch", "doubted by the second opinion"}
+    assert absent.keys() == others | set(KINDS_OF_CASE)
     assert absent["new since the last audit"].startswith("not known yet")
     assert sum(pair["n_rows"] for pair in told["pairs"]) == N_FLAGGED
 

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from cleanlab_assets.datasets.dataset import Column, NumericLabel, Panel
+from cleanlab_assets.methods.flagged_cases import KINDS_OF_CASE
 from cleanlab_assets.review_page.messages import Answer, Place, UndoRequest
+from cleanlab_assets.review_page.review import NOT_TOLD_APART
 from cleanlab_assets.reviews.decisions import Decision
 from cleanlab_assets.reviews.queues import (
     CLASS_PAIR,
@@ -21,6 +23,7 @@ from cleanlab_assets.reviews.queues import (
     RANDOM_FLAGGED,
     RANDOM_UNFLAGGED,
     WORST_FIRST,
+    QueueError,
 )
 from cleanlab_assets_tests.review_page.conftest import (
     CLASSES,
@@ -75,6 +78,30 @@ def test_the_worst_rows_come_first_and_skipped_ones_come_again(audit: KnownAudit
     last = review.show(line(N_FLAGGED), Place())
     assert last.item is not None
     assert row_of(review.show_next(Place(), after=last.item.key)) == line(1)
+
+
+def test_each_kind_of_case_has_a_queue_with_its_rows_worst_first(audit: KnownAudit, ledger: Ledger) -> None:
+    ranks = range(N_FLAGGED, 0, -1)
+    kinds = [KINDS_OF_CASE[rank % 3] for rank in ranks]
+    cases = {"row_id": map(line, ranks), "kind_of_case": pd.Categorical(kinds), "kind_reason": "as planted"}
+    audit.tables["flagged_cases"] = pd.DataFrame(cases)
+    review = open_review(audit, ledger)
+    for at, kind in enumerate(KINDS_OF_CASE):
+        place = Place(queue=kind)
+        assert walk(review, place) == [line(rank) for rank in range(1, N_FLAGGED + 1) if rank % 3 == at]
+        shown = review.show_next(place).item
+        assert shown is not None
+        assert shown.kind_of_case == f"{kind}: as planted"
+    unflagged = review.show(line(N_FLAGGED + 1), Place()).item
+    assert unflagged is not None
+    assert unflagged.kind_of_case == ""
+
+
+def test_there_are_no_queues_of_kinds_that_nobody_told_apart(audit: KnownAudit, ledger: Ledger) -> None:
+    states = {queue["name"]: queue for queue in open_review(audit, ledger).describe()["queues"]}
+    assert {states[kind]["absent"] for kind in KINDS_OF_CASE} == {NOT_TOLD_APART}
+    with pytest.raises(QueueError, match="there is no queue 'likely wrong' here"):
+        open_review(audit, ledger).show_next(Place(queue="likely wrong"))
 
 
 def test_decided_rows_leave_every_queue_at_once(audit: KnownAudit, ledger: Ledger) -> None:

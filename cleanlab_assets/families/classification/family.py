@@ -5,6 +5,7 @@ from __future__ import annotations
 from cleanlab_assets.families.classification.checks import class_imbalance
 from cleanlab_assets.families.classification.datalab import datalab_issues
 from cleanlab_assets.families.classification.detection_power import detection_power
+from cleanlab_assets.families.classification.flagged_cases import flagged_cases
 from cleanlab_assets.families.classification.issues import label_issues
 from cleanlab_assets.families.classification.predictions import predictions
 from cleanlab_assets.families.classification.report import datalab_report
@@ -47,6 +48,7 @@ CLASSIFICATION = TaskFamily(
         datalab_issues,
         datalab_summary,
         duplicate_sets,
+        flagged_cases,
         suggested_labels,
         datalab_report,
     ),

@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.tables.class_labels import ClassLabelIssuesTable
-    from cleanlab_assets.families.tables.steps import DatalabTable
+    from cleanlab_assets.families.tables.steps import DatalabTable, FlaggedCasesTable
 
 FEATURES_THAT_SET_A_GROUP_APART = 8
 SMALLEST_MATRIX = 3
 MOST_LABEL_PAIRS = 10
 
 
-@step(storage="html", code_version="6", value=str, shows_catalogue=True)
+@step(storage="html", code_version="7", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -51,6 +51,7 @@ def datalab_report(
     datalab_issues: DatalabTable,
     datalab_summary: PlainTable,
     duplicate_sets: PlainTable,
+    flagged_cases: FlaggedCasesTable,
     suggested_labels: PlainTable,
 ) -> Page:
     """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
@@ -62,6 +63,7 @@ def datalab_report(
         datalab_issues,
         datalab_summary,
         duplicate_sets,
+        flagged_cases,
         suggested_labels=suggested_labels,
         full_table=full_table,
     )

@@ -7,6 +7,7 @@ from cleanlab_assets.families.in_sample import predictions_are_out_of_sample
 from cleanlab_assets.families.multilabel.checks import class_imbalance, probabilities_are_valid
 from cleanlab_assets.families.multilabel.datalab import datalab_issues
 from cleanlab_assets.families.multilabel.detection_power import detection_power
+from cleanlab_assets.families.multilabel.flagged_cases import flagged_cases
 from cleanlab_assets.families.multilabel.issues import label_issues, label_issues_by_class
 from cleanlab_assets.families.multilabel.predictions import predictions
 from cleanlab_assets.families.multilabel.report import datalab_report
@@ -42,6 +43,7 @@ MULTILABEL = TaskFamily(
         datalab_issues,
         datalab_summary,
         duplicate_sets,
+        flagged_cases,
         datalab_report,
     ),
     checks=(

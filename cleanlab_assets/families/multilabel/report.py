@@ -28,7 +28,7 @@ from cleanlab_assets.reports.plots import plot_class_balance
 if TYPE_CHECKING:
     from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.multilabel.issues import LabelSetIssuesFacts, LabelSetIssuesTable
-    from cleanlab_assets.families.tables.steps import DatalabTable
+    from cleanlab_assets.families.tables.steps import DatalabTable, FlaggedCasesTable
 
 
 def build_multilabel_report(results: AuditResults, judged: LabelSetIssuesFacts) -> Report:
@@ -181,7 +181,7 @@ def _build_class_balance(audit: TabularAudit, classes: pd.DataFrame) -> Section:
     )
 
 
-@step(storage="html", code_version="7", value=str, shows_catalogue=True)
+@step(storage="html", code_version="8", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -190,10 +190,18 @@ def datalab_report(
     datalab_issues: DatalabTable,
     datalab_summary: PlainTable,
     duplicate_sets: PlainTable,
+    flagged_cases: FlaggedCasesTable,
 ) -> Page:
     """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
     full_table = context.path_of("label_issues")
     results = AuditResults.of(
-        context, training_set, label_issues, datalab_issues, datalab_summary, duplicate_sets, full_table=full_table
+        context,
+        training_set,
+        label_issues,
+        datalab_issues,
+        datalab_summary,
+        duplicate_sets,
+        flagged_cases,
+        full_table=full_table,
     )
     return store_report(build_multilabel_report(results, label_issues.facts), datalab_summary, detection_power)

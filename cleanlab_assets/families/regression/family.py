@@ -12,6 +12,7 @@ from cleanlab_assets.families.regression.checks import (
 )
 from cleanlab_assets.families.regression.datalab import datalab_issues
 from cleanlab_assets.families.regression.detection_power import detection_power
+from cleanlab_assets.families.regression.flagged_cases import flagged_cases
 from cleanlab_assets.families.regression.issues import label_issues
 from cleanlab_assets.families.regression.outlier_detectors import outlier_detectors
 from cleanlab_assets.families.regression.predictions import predictions
@@ -45,6 +46,7 @@ REGRESSION = TaskFamily(
         datalab_issues,
         datalab_summary,
         duplicate_sets,
+        flagged_cases,
         suggested_labels,
         datalab_report,
     ),

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.families.detection_power import DetectionResult
     from cleanlab_assets.families.regression.issues import ValueLabelIssuesTable
-    from cleanlab_assets.families.tables.steps import DatalabTable
+    from cleanlab_assets.families.tables.steps import DatalabTable, FlaggedCasesTable
 
 RULES = {"calibrated": "calibrated cut", "cleanlab": "cut of cleanlab"}
 ABOUT_VALUES = ("predicted_value", "uncertainty", "residual")
@@ -323,7 +323,7 @@ def _write_exactly(value: float) -> str:
     return format_number(value) if value.is_integer() else f"{value:,.{DIGITS}g}"
 
 
-@step(storage="html", code_version="6", value=str, shows_catalogue=True)
+@step(storage="html", code_version="7", value=str, shows_catalogue=True)
 def datalab_report(
     context: StepContext,
     training_set: TrainingSetTable,
@@ -332,6 +332,7 @@ def datalab_report(
     datalab_issues: DatalabTable,
     datalab_summary: PlainTable,
     duplicate_sets: PlainTable,
+    flagged_cases: FlaggedCasesTable,
     suggested_labels: PlainTable,
 ) -> Page:
     """A self-contained HTML report of all issues with the rows behind them; open it in any browser, offline."""
@@ -345,6 +346,7 @@ def datalab_report(
         datalab_issues,
         datalab_summary,
         duplicate_sets,
+        flagged_cases,
         suggested_labels=suggested_labels,
         full_table=full_table,
     )

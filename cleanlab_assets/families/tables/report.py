@@ -24,6 +24,7 @@ from cleanlab_assets.reports.formatting import (
 )
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, Tone
 from cleanlab_assets.reports.issue_evidence import (
+    CASE_COLUMNS,
     arrange_duplicate_sets,
     count_missing_values,
     find_flags,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.datasets.dataset import Dataset
     from cleanlab_assets.families.step import LabelIssuesTable, PlainTable, StepContext, TrainingSetTable
-    from cleanlab_assets.families.tables.steps import DatalabTable
+    from cleanlab_assets.families.tables.steps import DatalabTable, FlaggedCasesTable
     from cleanlab_assets.methods.detection_power import TruthDetection
     from cleanlab_assets.reports.issue_texts import IssueText
 
@@ -111,6 +112,7 @@ class AuditResults:
         datalab_issues: DatalabTable,
         datalab_summary: PlainTable,
         duplicate_sets: PlainTable,
+        flagged_cases: FlaggedCasesTable,
         *,
         suggested_labels: PlainTable | None = None,
         full_table: str,
@@ -120,7 +122,7 @@ class AuditResults:
             dataset=context.dataset,
             model=context.model,
             training_set=training_set.value.drop(columns=list(context.dataset.carried_columns)),
-            label_issues=label_issues.value,
+            label_issues=_join_cases(label_issues.value, flagged_cases.value),
             datalab_issues=datalab_issues.value,
             datalab_summary=datalab_summary.value,
             duplicate_sets=duplicate_sets.value,
@@ -197,6 +199,12 @@ class TabularAudit(AuditResults):
         if issue_type == "null" and self.score(issue_type) < 1:
             return True
         return bool(self.flags(issue_type).any())
+
+
+def _join_cases(label_issues: pd.DataFrame, flagged_cases: pd.DataFrame) -> pd.DataFrame:
+    """Put the kind of case beside each flagged row; missing on all others."""
+    names = [name for name in CASE_COLUMNS if name in flagged_cases]
+    return label_issues.join(flagged_cases.set_index("row_id")[names], on="row_id")
 
 
 def join_tabular_audit(

@@ -40,6 +40,7 @@ from cleanlab_assets.families.tables.neighbor_graph import (
     to_graph_table,
 )
 from cleanlab_assets.families.tables.settings import DatalabIssuesSettings, NeighborGraphSettings
+from cleanlab_assets.methods.flagged_cases import FlaggedCasesFacts
 from cleanlab_assets.methods.issue_summary import IssueTypeSummary, read_issue_summary, to_summary_table
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
 from cleanlab_assets.methods.shown import TableView
@@ -77,6 +78,7 @@ class DatalabFacts(Facts):
 
 
 DatalabTable: TypeAlias = Result[pd.DataFrame, DatalabFacts]
+FlaggedCasesTable: TypeAlias = Result[pd.DataFrame, FlaggedCasesFacts]
 
 
 @step(
@@ -233,8 +235,13 @@ def store_report(report: Report, datalab_summary: PlainTable, detection_power: D
     return store_page(report, detection_power, flagged=TableView(flagged, len(flagged)))
 
 
-def collect_data_issues(datalab_summary: PlainTable, duplicate_sets: PlainTable) -> DataIssues:
+def collect_data_issues(
+    datalab_summary: PlainTable, duplicate_sets: PlainTable, flagged_cases: FlaggedCasesTable
+) -> DataIssues:
     """Put together what an audit of a table found beside label issues."""
     return DataIssues(
-        summary=datalab_summary.value, duplicate_sets=duplicate_sets.value, duplicates_asset="duplicate_sets"
+        summary=datalab_summary.value,
+        duplicate_sets=duplicate_sets.value,
+        duplicates_asset="duplicate_sets",
+        kinds_of_case=flagged_cases.facts.n_by_kind,
     )

@@ -217,6 +217,7 @@ function drawPrimary(item) {
     make("div", { class: "badges" },
       badge(item.is_flagged ? `flagged, rank ${item.rank.toLocaleString("en")}` : item.rank === null ? "not audited" : "not flagged", item.is_flagged ? "flag" : ""),
       badge(item.quality === null ? "" : `label quality ${item.quality.toPrecision(2)}`), badge(item.split), badge(item.is_flagged ? item.reason : ""),
+      badge(item.kind_of_case),
       badge(item.asked_for),
       badge(item.state ? `decided: ${item.state}` : "", "done")),
     make("dl", { class: "labels" }, ...labels)];
