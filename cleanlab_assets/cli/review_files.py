@@ -61,9 +61,9 @@ def import_decisions(
         fail(ExitCode.WRONG_USE, f"{quote(str(file))} is no file")
     with open_rows(dataset, family_name) as (rows, ledger):
         found = _read_decisions(file, rows, name_reviewer(reviewer))
-        before = len(ledger.read(dataset))
-        ledger.decide(found.decisions, tokens=found.tokens)
-        n_new = len(ledger.read(dataset)) - before
+        last = ledger.last_number(dataset)
+        numbers = ledger.decide(found.decisions, tokens=found.tokens)
+    n_new = len({number for number in numbers if number > last})
     known = len(found.decisions) - n_new
     console.print(f"{file}: {n_new:,} decisions entered, {known:,} were in the ledger before", markup=False)
 

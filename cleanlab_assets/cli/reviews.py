@@ -26,7 +26,11 @@ from cleanlab_assets.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import dagster as dg
+    import pandas as pd
+
     from cleanlab_assets.orchestration.family import Family
+    from cleanlab_assets.orchestration.partitions import Partition
     from cleanlab_assets.reviews.decisions import ElementLabel, Entry
     from cleanlab_assets.reviews.rows import ReviewedRows
 
@@ -37,7 +41,8 @@ def decide(
         str,
         typer.Argument(
             help="'given is right', 'label is', 'unclear' or 'exclude the row'; of a box or region also 'drop box', "
-            "'class is', 'take the predicted box', 'add the predicted box', 'take the predicted region'.",
+            "'class is', 'take the predicted box', 'add the predicted box', 'take the predicted region'; with "
+            "--issue-type also 'finding is right'.",
             show_default=False,
         ),
     ],
@@ -50,6 +55,9 @@ def decide(
     ] = "",
     model: options.ModelOption = "",
     family_name: options.FamilyOption = "",
+    issue_type: Annotated[
+        str, typer.Option("--issue-type", help="Another issue of the row than its label, such as outlier.")
+    ] = "",
     reviewer: ReviewerOption = "",
     note: Annotated[str, typer.Option(help="What you add.")] = "",
 ) -> None:
@@ -58,8 +66,10 @@ def decide(
     Example: cleanlab-demo decide -d breast_cancer breast_cancer.csv:17 'label is' benign
 
     Example: cleanlab-demo decide -d digit_scenes scene_003 'drop box' --element '3@10,20,30,40'
+
+    Example: cleanlab-demo decide -d breast_cancer breast_cancer.csv:17 'finding is right' --issue-type outlier
     """
-    from cleanlab_assets.reviews.decisions import Seen, describe_answer, describe_value
+    from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Seen, describe_answer, describe_value
 
     with open_rows(dataset, family_name) as (rows, ledger):
         suggestion = None
@@ -71,13 +81,14 @@ def decide(
             label,
             reviewer=name_reviewer(reviewer),
             note=note,
+            issue_type=issue_type or LABEL_ISSUE,
             element=element,
             suggestion=suggestion,
             seen=Seen() if suggestion is None else Seen(model=model, suggested_label=suggestion),
         )
         number = ledger.decide([made])[0]
     given = "none" if made.given_label is None else describe_value(made.given_label)
-    of = f" of {made.element}" if made.element else ""
+    of = f" of {made.subject}" if made.subject else ""
     told = f"entry {number}: row {made.row_key}{of} (given label {given}): {describe_answer(made)}"
     console.print(told, markup=False)
 
@@ -140,20 +151,22 @@ def decisions(
     """
     from cleanlab_assets.reviews.corrections import list_corrections
     from cleanlab_assets.reviews.decision_files import write_decisions
-    from cleanlab_assets.reviews.decisions import find_standings
+    from cleanlab_assets.reviews.decisions import LABEL_ISSUE, find_standings
 
     options.check_output(output)
     with open_rows(dataset, family_name) as (rows, ledger):
         entries, rules = ledger.read(dataset), ledger.read_rules(dataset)
     table = list_corrections(rows.dataset, rows.raw, rows.keys, find_standings(entries))
     shown = Table(
-        *("row", "element", "given", "decision", "label", "reviewers", "state", "entry"),
+        *("row", "of", "given", "decision", "label", "reviewers", "state", "entry"),
         Column("note", overflow="fold"),
         title=f"{dataset}: {len(table):,} decided findings, {len(entries):,} entries",
     )
     for found in table.to_dict("records"):
-        names = ("element", "given_label", "decision", "decided_label", "reviewers", "state", "entry")
-        texts = ["" if found[name] is None else cut(str(found[name])) for name in names]
+        of = found["element"] or ("" if found["issue_type"] == LABEL_ISSUE else found["issue_type"])
+        names = ("given_label", "decision", "decided_label", "reviewers", "state", "entry")
+        texts = [cut(str(of))]
+        texts += ["" if found[name] is None else cut(str(found[name])) for name in names]
         texts.append(str(found["note"]))
         shown.add_row(escape(str(found["row_id"] or found["row_key"])), *map(escape, texts))
     console.print(shown)
@@ -165,9 +178,11 @@ def decisions(
 
 
 def _print_statistics(rows: ReviewedRows, entries: Sequence[Entry], family: Family) -> None:
-    """Say of each audited model what the decisions say of its flags."""
+    """Say of each audited model what the decisions say of its flags, and of second opinions on them."""
     from cleanlab_assets.orchestration.partitions import Partition
     from cleanlab_assets.orchestration.review_statistics import measure_audit
+    from cleanlab_assets.orchestration.second_opinion import measure_opinions
+    from cleanlab_assets.reviews.opinion_agreement import describe_agreement
     from cleanlab_assets.reviews.statistics_texts import describe_reviews
 
     with open_instance() as instance:
@@ -177,5 +192,24 @@ def _print_statistics(rows: ReviewedRows, entries: Sequence[Entry], family: Fami
                 continue
             issues = read_latest(instance, family, "label_issues", str(partition))
             console.print(f"\n{partition.title}", markup=False)
-            for line in describe_reviews(measure_audit(rows, issues, entries)):
+            row_issues = _find_table(instance, family, family.task.row_issues, partition)
+            lines = describe_reviews(measure_audit(rows, issues, row_issues, entries))
+            opinions = _find_table(instance, family, "second_opinion", partition)
+            if opinions is not None and len(opinions):
+                lines += describe_agreement(measure_opinions(rows, issues.value, opinions, entries))
+            for line in lines:
                 console.print(f"  {line}", markup=False)
+
+
+def _find_table(instance: dg.DagsterInstance, family: Family, step: str, partition: Partition) -> pd.DataFrame | None:
+    """Return the latest table of a step; None where the family has no such step, or it was not made."""
+    from cleanlab_assets.orchestration.history import latest_materialization
+    from cleanlab_assets.orchestration.partitions import partition_keys
+
+    if not step:
+        return None
+    key = partition_keys(partition.dataset, partition.model)[family.step(step).level]
+    if latest_materialization(instance, family.key(step), key) is None:
+        return None
+    table: pd.DataFrame = read_latest(instance, family, step, key).value
+    return table

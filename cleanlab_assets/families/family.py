@@ -138,6 +138,8 @@ class TaskFamily:
         stack: Makes ``StackedModels`` of predictions and label issues by model; None where models predict what cannot
             be weighed together.
         picture_findings: What was found within the pictures of its rows; None where rows are no annotated pictures.
+        row_issues: The step whose table says what else is found of rows than their label, such as outliers: ``row_id``,
+            and ``is_<type>_issue`` and ``<type>_score`` for each issue type; empty where the family looks for nothing.
         element_issues: The step whose table judges the parts of a row that reviews decide of, such as boxes: one row
             for each, with ``row_id``, ``element``, ``suggestion`` (JSON of its label) and ``rank``; empty where a row
             has one label.
@@ -158,6 +160,7 @@ class TaskFamily:
     columns: Mapping[str, str] = field(default_factory=dict)
     stack: Callable[..., StackedModels] | None = None
     picture_findings: PictureFindings | None = None
+    row_issues: str = ""
     element_issues: str = ""
 
     def libraries_of(self, model: str) -> tuple[str, ...]:

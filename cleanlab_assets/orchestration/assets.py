@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 CONFIG = "config"
 """Name of the metadata entry that holds the settings of the step."""
-CORRECTED_DATASET = "corrected_dataset"
-"""The asset that makes nothing refresh by itself: no audit is made again for each single decision."""
 GATHERS = "allow_missing_partitions"
 """Name of the metadata of an input that comes with all of its materialized models, by their name."""
 KEEP_SETTINGS_TAG = "cleanlab_assets/keep_settings"
@@ -81,7 +79,7 @@ def input_of(family: str, upstream: Step, *, reader: str) -> dg.AssetIn:
 
 
 def build_asset(
-    family: TaskFamily, step: Step, upstream: Sequence[Step], *, shared: Sequence[str]
+    family: TaskFamily, step: Step, upstream: Sequence[Step], *, shared: Sequence[str], unwatched: str
 ) -> dg.AssetsDefinition:
     """Turn a step into the asset ``<family>/<step>``.
 
@@ -93,6 +91,7 @@ def build_asset(
         step: the step.
         upstream: the steps whose results it takes.
         shared: steps of the dataset level that its models are made from.
+        unwatched: step whose changes alone refresh nothing, see ``refresh_when_changed``.
     """
 
     def materialize(context: dg.AssetExecutionContext, **arguments: Any) -> Iterator[dg.Output[Any]]:
@@ -164,7 +163,7 @@ def build_asset(
         description=step.description,
         pool="heavy" if step.is_heavy else None,
         required_resource_keys={"settings", "families", "process"},
-        automation_condition=refresh_when_changed(family.name, step.level, shared, unwatched=CORRECTED_DATASET),
+        automation_condition=refresh_when_changed(family.name, step.level, shared, unwatched=unwatched),
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=step.maximum_age) if step.maximum_age else None,
     )(materialize)
 

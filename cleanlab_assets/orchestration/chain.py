@@ -16,8 +16,8 @@ from cleanlab_assets.orchestration.issue_changes import issue_changes, no_new_la
 from cleanlab_assets.orchestration.model_comparison import COMPARISON_CHECKS, COMPARISON_STEPS
 from cleanlab_assets.orchestration.raw_dataset_checks import RAW_DATASET_CHECKS
 from cleanlab_assets.orchestration.review_report import review_report
-from cleanlab_assets.orchestration.review_statistics import precision_is_known, review_statistics
-from cleanlab_assets.orchestration.reviews import REVIEW_CHECKS, REVIEW_STEPS
+from cleanlab_assets.orchestration.review_statistics import join_row_issues, precision_is_known
+from cleanlab_assets.orchestration.reviews import REVIEW_CHECKS, REVIEW_STEPS, corrected_dataset
 from cleanlab_assets.orchestration.second_opinion import (
     opinion_agreement,
     second_opinion,
@@ -41,12 +41,15 @@ def build_family(task: TaskFamily) -> Family:
         ValueError: two steps have one name, or a step or check takes a step that does not come before it.
     """
     raw_dataset, *others = map(join_corrected_labels, steps_of(task))
-    of_reviews = (issue_changes, review_statistics, review_report, second_opinion, opinion_agreement)
+    statistics = join_row_issues(task.row_issues)
+    of_reviews = (issue_changes, statistics, second_opinion, opinion_agreement, review_report)
     chain = (raw_dataset, *REVIEW_STEPS, *others, ai_summary, *of_reviews, *COMPARISON_STEPS)
     steps = _by_name(task.name, chain)
     shared = list_shared_steps(chain)
+    unwatched = corrected_dataset.name  # no audit is made again for each single decision
     assets = {
-        step.name: build_asset(task, step, [steps[name] for name in step.inputs], shared=shared) for step in chain
+        step.name: build_asset(task, step, [steps[name] for name in step.inputs], shared=shared, unwatched=unwatched)
+        for step in chain
     }
     checks = (
         *RAW_DATASET_CHECKS,

@@ -42,11 +42,13 @@ from cleanlab_assets.reviews.second_opinions import (
 from cleanlab_assets.reviews.statistics import find_outcomes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
     from cleanlab_assets.language_models import Service
     from cleanlab_assets.methods.shown import Shown
     from cleanlab_assets.orchestration.assets import ChainContext
+    from cleanlab_assets.reviews.decisions import Entry
     from cleanlab_assets.reviews.opinion_questions import Question
     from cleanlab_assets.settings import Settings as Environment
 
@@ -250,15 +252,8 @@ def opinion_agreement(
     decided, and the verdicts find the errors among them better than the label quality alone.
     """
     last_entry, entries = read_entries(context.dagster.resources.settings, context.dataset.name)
-    issues, rows = label_issues.value, ReviewedRows(context.dataset, raw_dataset.value)
-    found = OpinionAgreement(n_verdicts=0, n_rows=0, n_errors=0, n_agree=0)
-    if len(second_opinion.value):
-        audited = name_audited_rows(rows, issues)
-        corrections = list_corrections(context.dataset, rows.raw, rows.keys, find_standings(entries))
-        outcomes = find_outcomes(corrections, dict(zip(audited["row_key"], audited["given_label"], strict=True)))
-        is_planted = issues.get("planted_error", pd.Series(data=False, index=issues.index)).to_numpy(dtype=bool)
-        planted = frozenset(audited.loc[is_planted, "row_key"])
-        found = measure_agreement(second_opinion.value, outcomes, left_out=planted)
+    rows = ReviewedRows(context.dataset, raw_dataset.value)
+    found = measure_opinions(rows, label_issues.value, second_opinion.value, entries)
 
     def show() -> dict[str, Shown]:
         shown: dict[str, Shown] = {LAST_ENTRY: last_entry, "in_words": Notes(describe_agreement(found))}
@@ -268,6 +263,28 @@ def opinion_agreement(
         return shown
 
     return Result(value=found, facts=NoFacts(), show=show)
+
+
+def measure_opinions(
+    rows: ReviewedRows, label_issues: pd.DataFrame, opinions: pd.DataFrame, entries: Sequence[Entry]
+) -> OpinionAgreement:
+    """Measure how the second opinions on an audit agree with the decisions on its dataset.
+
+    Args:
+        rows: the rows of the dataset.
+        label_issues: of the audit; rows with a planted error do not count.
+        opinions: the table of the step ``second_opinion``.
+        entries: of the dataset, in the order of the ledger.
+    """
+    if opinions.empty:
+        return OpinionAgreement(n_verdicts=0, n_rows=0, n_errors=0, n_agree=0)
+    audited = name_audited_rows(rows, label_issues)
+    corrections = list_corrections(rows.dataset, rows.raw, rows.keys, find_standings(entries))
+    outcomes = find_outcomes(corrections, dict(zip(audited["row_key"], audited["given_label"], strict=True)))
+    nothing = pd.Series(data=False, index=label_issues.index)
+    is_planted = label_issues.get("planted_error", nothing).to_numpy(dtype=bool)
+    planted = frozenset(audited.loc[is_planted, "row_key"])
+    return measure_agreement(opinions, outcomes, left_out=planted)
 
 
 @check("second_opinion")

@@ -127,11 +127,27 @@ class Element(Part):
     said: str = ""
 
 
+class RowIssue(Part):
+    """Another issue of the row than its label, of which one decides whether it is found rightly.
+
+    Attributes:
+        issue_type: its name.
+        shown: its name as people read it.
+        score: of the row, from 0 to 1, lower is worse; None where it is missing.
+        meaning: what the issue is, in a sentence or two.
+    """
+
+    issue_type: str
+    shown: str
+    score: float | None
+    meaning: str
+
+
 class Past(Part):
-    """A decision that was made of the row before, or of its ``element``."""
+    """A decision that was made before: of the label of the row, or of a ``subject``, see ``Decision.subject``."""
 
     entry: int
-    element: str = ""
+    subject: str = ""
     reviewer: str
     said: str
     made_at: str
@@ -156,6 +172,8 @@ class Item(Part):
         is_flagged: whether the label is flagged.
         reason: why.
         kind_of_case: which kind of case a flagged row is, and why; empty where that is not known.
+        issue: the issue that is decided of in place of the label, in the queue of its type; None in others.
+        flagged_as: names of the other issue types that flag the row, as people read them.
         asked_for: whom the labelling batch would ask for one more label, and why; empty where it does not.
         state: how the decision on it stands; empty where nobody decided.
         candidates: the likeliest labels, likeliest first.
@@ -189,6 +207,8 @@ class Item(Part):
     is_flagged: bool
     reason: str = ""
     kind_of_case: str = ""
+    issue: RowIssue | None = None
+    flagged_as: list[str] = []
     asked_for: str = ""
     state: str = ""
     candidates: list[Candidate] = []

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cleanlab_assets.reports.issue_texts import get_issue_text
 from cleanlab_assets.review_page.elements import Elements
 from cleanlab_assets.review_page.evidence import Evidence
-from cleanlab_assets.review_page.item import Item, Past
+from cleanlab_assets.review_page.item import Item, Past, RowIssue
 from cleanlab_assets.review_page.pictures import Pictures
 from cleanlab_assets.reviews.corrections import to_text
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Finding, describe_answer
 from cleanlab_assets.reviews.rows import find_label_kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import numpy as np
 
     from cleanlab_assets.review_page.audit import ReviewedAudit
@@ -34,6 +37,7 @@ class Items:
         places: np.ndarray,
         keys: pd.Series[str],
         *,
+        flags: Mapping[str, Sequence[str]],
         batch: pd.DataFrame | None = None,
     ) -> None:
         """Take the rows that can be shown.
@@ -43,9 +47,12 @@ class Items:
             issues: label issues of the rows that can be shown; of those that were not audited just the row id.
             places: their places in the raw table, int64 of shape (n_shown,).
             keys: their keys.
+            flags: keys of the rows that other issue types flag, by issue type, see ``find_row_flags``.
             batch: the labelling batch with ``suggested_annotator`` and ``reason``, in a family that has it.
         """
         self._asked_for = {} if batch is None else _list_asked_for(batch)
+        self._flags = {issue_type: frozenset(flagged) for issue_type, flagged in flags.items()}
+        self._row_issues = find_row_issues(audit)
         self._audit, self._issues, self._places, self._keys = audit, issues, places, keys
         findings = audit.family.task.picture_findings
         self.pictures = Pictures(audit.rows, audit.find_table, findings)
@@ -60,17 +67,18 @@ class Items:
         """Return a label as people read it."""
         return self._evidence.show(label)
 
-    def build(self, at: int, standings: Standings) -> Item:
+    def build(self, at: int, standings: Standings, issue_type: str) -> Item:
         """Return a row with its evidence and what was decided of it.
 
         Args:
             at: its number among the rows that can be shown.
             standings: how the findings of the dataset stand.
+            issue_type: what is decided of: its label and its elements, or another issue of the whole row.
         """
         issue, place = self._issues.iloc[at], int(self._places[at])
         row_id, key = str(issue["row_id"]), str(self._keys[at])
         given, seen = self._audit.rows.given.iloc[place], issue.get("given_label")
-        finding, evidence = Finding(key, LABEL_ISSUE), self._evidence
+        finding, evidence, is_of_label = Finding(key, issue_type), self._evidence, issue_type == LABEL_ISSUE
         is_known = not pd.isna(issue["rank"])
         is_set = find_label_kind(self._audit.dataset) == "set"
         name = "given label"
@@ -78,7 +86,8 @@ class Items:
             name, given = MAJORITY if self._audit.dataset.panel is not None else name, seen
         text = to_text(self._audit.dataset, given if isinstance(given, list) or not pd.isna(given) else None)
         names, elements = self.elements.names_of(place), self.elements.list_elements(place, standings)
-        findings = (finding, *(Finding(key, LABEL_ISSUE, name) for name in names))
+        whole = (Finding(key, found) for found in (LABEL_ISSUE, *self._flags))
+        findings = (*whole, *(Finding(key, LABEL_ISSUE, name) for name in names))
         entries = sorted((entry for one in findings for entry in standings.history(one)), key=lambda one: -one.number)
         return Item(
             key=key,
@@ -94,9 +103,11 @@ class Items:
             is_flagged=bool(issue["is_label_issue"]),
             reason=str(issue["reason"]) if is_known and "reason" in issue else "",
             kind_of_case=_say_kind(issue),
+            issue=None if is_of_label else self._describe_issue(issue_type, row_id),
+            flagged_as=[_name(found) for found, flagged in self._flags.items() if key in flagged],
             asked_for=self._asked_for.get(row_id, ""),
             state=standings.states.get(finding, ""),
-            candidates=evidence.list_candidates(row_id, at, text),
+            candidates=evidence.list_candidates(row_id, at, text) if is_of_label else [],
             probabilities=evidence.find_probabilities(row_id) if is_set else {},
             members=list(given) if isinstance(given, list) else [],
             findings=self.pictures.describe_findings(row_id),
@@ -109,9 +120,19 @@ class Items:
             duplicates=evidence.list_duplicates(row_id),
             opinions=evidence.list_opinions(row_id),
             second_opinion=evidence.find_second_opinion(key, seen),
-            elements=elements,
-            n_more_elements=len(names) - len(elements),
+            elements=elements if is_of_label else [],
+            n_more_elements=len(names) - len(elements) if is_of_label else 0,
             history=[_tell(entry) for entry in entries],
+        )
+
+    def _describe_issue(self, issue_type: str, row_id: str) -> RowIssue:
+        table = self._row_issues
+        scores = [] if table is None else table.loc[table["row_id"] == row_id, f"{issue_type}_score"].tolist()
+        return RowIssue(
+            issue_type=issue_type,
+            shown=_name(issue_type),
+            score=next((float(score) for score in scores if not pd.isna(score)), None),
+            meaning=get_issue_text(issue_type, "").meaning,
         )
 
     def _say_what_the_audit_saw(self, issue: pd.Series[Any], given: Any) -> str:
@@ -132,6 +153,16 @@ def _say_kind(issue: pd.Series[Any]) -> str:
     return "" if kind is None or pd.isna(kind) else f"{kind}: {issue['kind_reason']}"
 
 
+def find_row_issues(audit: ReviewedAudit) -> pd.DataFrame | None:
+    """Return what an audit found of rows beside their labels, see ``TaskFamily.row_issues``; None where it did not."""
+    step = audit.family.task.row_issues
+    return audit.find_table(step) if step else None
+
+
+def _name(issue_type: str) -> str:
+    return issue_type.replace("_", " ")
+
+
 def _list_asked_for(batch: pd.DataFrame) -> dict[str, str]:
     """Return by row id whom the labelling batch asks, and why."""
     columns = batch[["row_id", "suggested_annotator", "reason"]].astype(str).itertuples(index=False)
@@ -142,7 +173,7 @@ def _tell(entry: Entry) -> Past:
     decision = entry.decision
     return Past(
         entry=entry.number,
-        element=decision.element,
+        subject=decision.element or _name(decision.subject),
         reviewer=decision.reviewer,
         said=describe_answer(decision),
         made_at=f"{entry.made_at:%Y-%m-%d %H:%M}",

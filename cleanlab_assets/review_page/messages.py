@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cleanlab_assets.datasets.errors import UnreadableInputError
 from cleanlab_assets.review_page.item import Item
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE
 from cleanlab_assets.reviews.queues import WORST_FIRST
 
 LONGEST_NOTE = 2_000
@@ -33,6 +34,7 @@ class Answer(BaseModel):
 
     Attributes:
         row: row key.
+        issue_type: what the page asked of, see ``Item.issue``; the label where it showed no other issue.
         element: what of the row is meant, see ``Element``; empty where it is the row.
         verdict: what was decided.
         label: the right label; of a set of classes their names.
@@ -46,6 +48,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     row: str = Field(min_length=1)
+    issue_type: str = Field(LABEL_ISSUE, min_length=1, max_length=LONGEST_NAME)
     element: str = Field("", max_length=LONGEST_ELEMENT)
     verdict: str
     label: str | list[str] = ""
@@ -80,7 +83,7 @@ class Progress(BaseModel):
     Attributes:
         size: rows of the queue.
         decided: those that are decided.
-        precision: how precise the flags are so far, in words.
+        precision: how precise the flags of the issue type of the queue are so far, in words.
         advice: whether to stop, in words.
         undo: number of the reviewer's last decision that counts; None where there is none.
         undo_said: what it said, in words.

@@ -13,22 +13,23 @@ from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.methods.flagged_cases import KINDS_OF_CASE
 from cleanlab_assets.reports.formatting import format_share
 from cleanlab_assets.review_page.item import OtherRow
-from cleanlab_assets.review_page.items import Items
+from cleanlab_assets.review_page.items import Items, find_row_issues
 from cleanlab_assets.review_page.messages import Place, Progress, QueueState, ReviewError, View
 from cleanlab_assets.review_page.progress import LAST_DECISIONS, Outcome, advise_to_stop, read_sample
 from cleanlab_assets.review_page.search import Search
+from cleanlab_assets.reviews.audited_rows import find_row_flags
 from cleanlab_assets.reviews.corrections import to_text
-from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Finding, Seen, describe_answer
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE, Seen, describe_answer
 from cleanlab_assets.reviews.opinion_agreement import explain_no_order
 from cleanlab_assets.reviews.queues import (
     CLASS_PAIR,
     DISAGREEMENTS,
     NEW_FLAGS,
     QUEUES,
-    RANDOM_FLAGGED,
     SECOND_OPINIONS,
     WORST_FIRST,
     QueuedRows,
+    name_random_queue,
 )
 from cleanlab_assets.reviews.rows import find_label_kind
 from cleanlab_assets.reviews.second_opinions import list_doubted
@@ -50,6 +51,7 @@ NOT_TOLD_APART = "this audit does not tell kinds of flagged rows apart"
 OUTCOMES = {
     "given is right": Outcome.RIGHT,
     "label is": Outcome.ERROR,
+    "finding is right": Outcome.ERROR,
     "unclear": Outcome.UNCLEAR,
     "exclude the row": Outcome.EXCLUDED,
 }
@@ -96,6 +98,7 @@ class Review:
         opinions, agreement = audit.find_table(SECOND_OPINION_STEP), audit.find_value(AGREEMENT_STEP)
         self._why_not_doubted = explain_no_order(agreement)
         doubted = None if opinions is None or self._why_not_doubted else list_doubted(opinions)
+        flags = find_row_flags(self.rows, find_row_issues(audit))
         cases = audit.find_table(FLAGGED_CASES_STEP)
         if cases is not None:
             self.issues = self.issues.join(cases.set_index("row_id")[["kind_of_case", "kind_reason"]], on="row_id")
@@ -106,12 +109,14 @@ class Review:
             batch=batch_keys,
             doubted=doubted,
             kinds=self.issues.get("kind_of_case"),
+            flags=flags,
         )
-        self._items = Items(audit, self.issues, self._places, self.keys, batch=batch)
+        self._items = Items(audit, self.issues, self._places, self.keys, flags=flags, batch=batch)
         self._search = Search(self.rows, self._places, self.keys)
         self._standings = Standings(self.rows)
-        self._outcomes = np.full(len(self.issues), Outcome.OPEN, dtype=np.int8)
-        self._was_asked = np.zeros(len(self.issues), dtype=bool)
+        issue_types = (LABEL_ISSUE, *self._queued.issue_types.values())
+        self._outcomes = {one: np.full(len(self.issues), Outcome.OPEN, dtype=np.int8) for one in issue_types}
+        self._was_asked = {one: np.zeros(len(self.issues), dtype=bool) for one in issue_types}
         with self._lock:
             self._follow()
             for name in self._queued.names:
@@ -136,7 +141,7 @@ class Review:
                 "allowed": str(dataset.numeric_label or ""),
                 "classes": list(dataset.class_names),
                 "has_elements": self._items.elements.are_there,
-                "queues": [self._size_up(name).model_dump() for name in QUEUES],
+                "queues": [self._size_up(name).model_dump() for name in (*QUEUES, *self._queued.issue_types)],
                 "pairs": [pair._asdict() for pair in self._queued.pairs[:MOST_PAIRS]],
                 "reports": list(self.audit.pages),
             }
@@ -174,12 +179,18 @@ class Review:
 
         Raises:
             DecisionError: the dataset has no such row, element or label.
-            ReviewError: the row was not audited.
+            ReviewError: the row was not audited, or another issue of it is asked of here than the page showed.
             QueueError: there is no such queue.
             LedgerError: the ledger cannot be written; in none of these cases is anything entered.
         """
         with self._lock:
             at, _ = self._find(answer.row), self._order(answer.place)  # before anything is entered
+            asked = self._find_issue_type(at, answer.place)
+            if answer.issue_type != asked:
+                raise ReviewError(
+                    f"found a decision on the issue type {quote(answer.issue_type)}, expected {quote(asked)}, as the "
+                    "audit is now: load the page anew and decide again"
+                )
             judged = self._items.elements.find(int(self._places[at]), answer.element) if answer.element else None
             decision = self.rows.decide(
                 self.keys[at],
@@ -187,6 +198,7 @@ class Review:
                 to_text(self.rows.dataset, answer.label) or "",
                 reviewer=answer.reviewer or self.reviewer,
                 note=answer.note,
+                issue_type=answer.issue_type,
                 element=answer.element,
                 suggestion=None if judged is None else judged.suggestion,
                 seen=self._describe_seen(at, answer, judged),
@@ -234,26 +246,37 @@ class Review:
         """Read what is new in the ledger."""
         for finding in self._standings.follow(self._ledger):
             at = self._at.get(finding.row_key)
-            if at is None or finding != Finding(finding.row_key, LABEL_ISSUE):
+            if at is None or finding.element or finding.issue_type not in self._outcomes:
                 continue
+            outcomes, was_asked = self._outcomes[finding.issue_type], self._was_asked[finding.issue_type]
             standing = self._standings.by_finding.get(finding)
             state = self._standings.states.get(finding)
             in_force = None if standing is None else standing.in_force
             if standing is None or state == "outdated":
-                self._outcomes[at] = Outcome.OPEN
+                outcomes[at] = Outcome.OPEN
             else:
-                self._outcomes[at] = Outcome.CONFLICT if in_force is None else _judge(in_force)
-            entries = () if standing is None else standing.entries
-            self._was_asked[at] = any(entry.decision.seen.queue == RANDOM_FLAGGED for entry in entries)
+                outcomes[at] = Outcome.CONFLICT if in_force is None else _judge(in_force)
+            entries, queue = () if standing is None else standing.entries, name_random_queue(finding.issue_type)
+            was_asked[at] = any(entry.decision.seen.queue == queue for entry in entries)
 
     def _order(self, place: Place) -> np.ndarray:
-        disputed = self.keys[self._outcomes == Outcome.CONFLICT] if place.queue == DISAGREEMENTS else ()
+        disputed = self.keys[self._outcomes[LABEL_ISSUE] == Outcome.CONFLICT] if place.queue == DISAGREEMENTS else ()
         return self._queued.order(place.queue, pair=place.pair, disputed=disputed)
 
     def _is_open(self, order: np.ndarray, place: Place) -> np.ndarray:
-        return (
-            np.ones(len(order), dtype=bool) if place.queue == DISAGREEMENTS else self._outcomes[order] == Outcome.OPEN
-        )
+        if place.queue == DISAGREEMENTS:
+            return np.ones(len(order), dtype=bool)
+        is_open: np.ndarray = self._outcomes[self._issue_type_of(place)][order] == Outcome.OPEN
+        return is_open
+
+    def _issue_type_of(self, place: Place) -> str:
+        """Return what is decided of in a queue."""
+        return self._queued.issue_types.get(place.queue, LABEL_ISSUE)
+
+    def _find_issue_type(self, at: int, place: Place) -> str:
+        """Return what is decided of when a row is shown in a queue; of a row that does not stand in it the label."""
+        issue_type = self._issue_type_of(place)
+        return issue_type if issue_type == LABEL_ISSUE or at in self._order(place) else LABEL_ISSUE
 
     def _find_next(self, place: Place, after: str) -> int | None:
         """Return the next open row behind another one; behind the last the first one that was skipped."""
@@ -294,7 +317,7 @@ class Review:
         progress = Progress(
             size=len(order),
             decided=int((~is_open).sum()),
-            precision=self._say_precision(),
+            precision=self._say_precision(self._issue_type_of(place)),
             advice=advise_to_stop(self._latest_of_worst()) if place.queue == WORST_FIRST else "",
             undo=None if latest is None else latest.number,
             undo_said="" if latest is None else _say(latest.decision),
@@ -303,16 +326,19 @@ class Review:
             return View(item=None, progress=progress)
         following = self._find_next(place, self.keys[at])
         upcoming = "" if following is None else str(self.keys[following])
-        return View(item=self._items.build(at, self._standings), progress=progress, upcoming=upcoming)
+        item = self._items.build(at, self._standings, self._find_issue_type(at, place))
+        return View(item=item, progress=progress, upcoming=upcoming)
 
-    def _say_precision(self) -> str:
-        order = self._queued.order(RANDOM_FLAGGED)
-        sample = read_sample(self._outcomes[order], self._was_asked[order])
+    def _say_precision(self, issue_type: str) -> str:
+        queue = name_random_queue(issue_type)
+        order = self._queued.order(queue)
+        sample = read_sample(self._outcomes[issue_type][order], self._was_asked[issue_type][order])
         share = sample.estimate_precision()
         if share is None:
-            return f"not measured yet: decide rows of the queue {RANDOM_FLAGGED!r}"
+            return f"not measured yet: decide rows of the queue {queue!r}"
         bounds = f"{format_share(share.low)} to {format_share(share.high)}"
-        found = f"{sample.n_errors:,} of {sample.n_errors + sample.n_right:,} are errors"
+        are = "are errors" if issue_type == LABEL_ISSUE else "are found rightly"
+        found = f"{sample.n_errors:,} of {sample.n_errors + sample.n_right:,} {are}"
         return f"{format_share(share.estimate)} ({found}; 95 %: {bounds})"
 
     def _latest_of_worst(self) -> Sequence[Outcome]:
@@ -357,8 +383,11 @@ def _add_rows(issues: pd.DataFrame, others: pd.Series[str] | None) -> pd.DataFra
 def _say(decision: Decision) -> str:
     """Say in words what was decided of a row, or of which element of it."""
     said = describe_answer(decision)
-    return f"{decision.element}: {said}" if decision.element else said
+    return f"{decision.subject}: {said}" if decision.subject else said
 
 
 def _judge(entry: Entry) -> Outcome:
-    return OUTCOMES[entry.decision.answer[0]]
+    """Say what was decided, as ``reviews.statistics.find_outcomes`` does."""
+    outcome = OUTCOMES[entry.decision.answer[0]]
+    is_of_label = entry.decision.issue_type == LABEL_ISSUE
+    return Outcome.ERROR if outcome == Outcome.EXCLUDED and not is_of_label else outcome

@@ -282,7 +282,12 @@ def _judge_element(dataset: Dataset, standing: Standing, row: Mapping[Any, Any])
 
 
 def _judge_row(dataset: Dataset, standing: Standing, given: Any, taken_over: set[str]) -> State:
-    """Say how a finding of a whole row stands, by its given label and the classes of elements that are as decided."""
+    """Say how a finding of a whole row stands, by its given label and the classes of elements that are as decided.
+
+    What was decided of another finding than the label holds whatever the label is by now.
+    """
+    if standing.finding.issue_type != LABEL_ISSUE:
+        return "conflict" if standing.in_conflict else "in force"
     decision = (standing.in_force or standing.entries[-1]).decision
     then, decided = (_to_comparable(dataset, label) for label in (decision.given_label, decision.label))
     if decision.verdict == "label is" and given == decided and given != then:

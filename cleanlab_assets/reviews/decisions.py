@@ -14,8 +14,14 @@ from cleanlab_assets.datasets.errors import UnreadableInputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Verdict = Literal["given is right", "label is", "unclear", "exclude the row"]
+Verdict = Literal["given is right", "label is", "finding is right", "unclear", "exclude the row"]
 VERDICTS: tuple[Verdict, ...] = ("given is right", "label is", "unclear", "exclude the row")
+"""What may be decided of a label."""
+FINDING_VERDICTS: tuple[Verdict, ...] = ("given is right", "finding is right", "unclear", "exclude the row")
+"""What may be decided of a row that another issue type flags.
+
+It is right as given, so that the finding is wrong; the finding is right; or it is right and the row is not to be used.
+"""
 Coordinate = Annotated[float, Field(allow_inf_nan=False)]
 LABEL_ISSUE = "label"
 """The issue type of a doubtful label, as Datalab names it."""
@@ -138,6 +144,11 @@ class Decision(BaseModel):
                 f"the verdict {self.verdict!r} with label {self.label!r}: a label comes with 'label is', and only there"
             )
         return self
+
+    @property
+    def subject(self) -> str:
+        """What of the row is decided, in words: an element or an issue type; empty where it is the label of the row."""
+        return self.element or ("" if self.issue_type == LABEL_ISSUE else self.issue_type)
 
     @property
     def finding(self) -> Finding:

@@ -1,6 +1,7 @@
 """The queues in which rows come before a reviewer, and the order of the random ones.
 
-The random queues measure: how many of the flagged rows are errors, and how many errors were not flagged. Their order
+The random queues measure: how many of the rows that an issue type flags are flagged rightly, and how many label errors
+were not flagged. Their order
 depends on the row key alone, neither on its score nor on when it is asked, so that the rows up to any place of it are
 a simple random sample, whoever reviewed them, and stay one when rows come or go.
 """
@@ -8,7 +9,7 @@ a simple random sample, whoever reviewed them, and stay one when rows come or go
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,7 @@ import pandas as pd
 
 from cleanlab_assets.datasets.errors import UnreadableInputError, quote
 from cleanlab_assets.methods.flagged_cases import KINDS_OF_CASE
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,6 +39,11 @@ QUEUES = (
 """All queues; those of a kind of case hold its rows, worst first."""
 
 _LABELS = ("given_label", "suggested_label")
+
+
+def name_random_queue(issue_type: str) -> str:
+    """Return the name of the random queue that measures the flags of an issue type."""
+    return RANDOM_FLAGGED if issue_type == LABEL_ISSUE else f"random rows flagged {issue_type}"
 
 
 def order_randomly(keys: Iterable[str]) -> list[str]:
@@ -74,6 +81,7 @@ class QueuedRows:
         batch: keys of the labelling batch in its order; None where the dataset has none.
         doubted: keys of the rows with a second opinion, the most doubtful first; None where it may not order a queue.
         kinds: kind of case of each of the rows, missing where it is not flagged; None where kinds are not told apart.
+        flags: keys of the rows that other issue types flag, by issue type, see ``find_row_flags``.
     """
 
     issues: pd.DataFrame
@@ -82,12 +90,13 @@ class QueuedRows:
     batch: Sequence[str] | None = None
     doubted: Sequence[str] | None = None
     kinds: pd.Series[str] | None = None
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def order(self, name: str, *, pair: tuple[str, str] | None = None, disputed: Collection[str] = ()) -> np.ndarray:
         """Return the rows of a queue in its order, decided ones among them.
 
         Args:
-            name: one of ``QUEUES``.
+            name: one of ``names``.
             pair: given and suggested label, for the queue of one class pair.
             disputed: keys of the rows of which reviewers decided differently.
 
@@ -113,7 +122,12 @@ class QueuedRows:
         absent |= {SECOND_OPINIONS} if self.doubted is None else set()
         absent |= set() if self.pairs else {CLASS_PAIR}
         absent |= set(KINDS_OF_CASE) if self.kinds is None else set()
-        return tuple(name for name in QUEUES if name not in absent)
+        return (*(name for name in QUEUES if name not in absent), *self.issue_types)
+
+    @cached_property
+    def issue_types(self) -> Mapping[str, str]:
+        """The issue types other than the label that flag rows, by the name of their random queue."""
+        return {name_random_queue(issue_type): issue_type for issue_type, keys in self.flags.items() if keys}
 
     @cached_property
     def pairs(self) -> Sequence[ClassPair]:
@@ -140,6 +154,8 @@ class QueuedRows:
             RANDOM_FLAGGED: self._find(order_randomly(self.keys[self.is_flagged])),
             RANDOM_UNFLAGGED: self._find(order_randomly(self.keys[is_unflagged])),
         }
+        for name, issue_type in self.issue_types.items():
+            orders[name] = self._find(order_randomly(self.flags[issue_type]))
         if self.new_keys is not None:
             found = self._worst_first
             orders[NEW_FLAGS] = found[self.keys.isin(self.new_keys).to_numpy()[found]]

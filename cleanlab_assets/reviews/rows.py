@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cleanlab_assets.datasets.errors import quote
 from cleanlab_assets.reviews.corrections import check_decision, read_given_labels
-from cleanlab_assets.reviews.decisions import LABEL_ISSUE, VERDICTS, Decision, DecisionError, Seen
+from cleanlab_assets.reviews.decisions import FINDING_VERDICTS, LABEL_ISSUE, VERDICTS, Decision, DecisionError, Seen
 from cleanlab_assets.reviews.element_answers import (
     ELEMENT_ANSWERS,
     Answer,
@@ -106,7 +106,7 @@ class ReviewedRows:
 
         Args:
             row: row id or row key.
-            verdict: one of ``answers``.
+            verdict: one of ``list_answers``.
             label: the right label, with ``label is``, see ``parse_label``, or a class with ``class is``.
             reviewer: who decides.
             note: what they add.
@@ -121,8 +121,14 @@ class ReviewedRows:
         """
         place = self.find(row)
         where = f"{self.dataset.name}, row {quote(row)}"
-        if verdict not in self.answers:
-            raise DecisionError(f"{where}: decision {quote(verdict)}, expected one of {', '.join(self.answers)}")
+        answers = self.list_answers(issue_type)
+        if verdict not in answers:
+            raise DecisionError(f"{where}: decision {quote(verdict)}, expected one of {', '.join(answers)}")
+        if element and issue_type != LABEL_ISSUE:
+            raise DecisionError(
+                f"{where}, {quote(element)}: found the issue type {quote(issue_type)}, expected {LABEL_ISSUE!r}: other "
+                "issues are of the whole row, so name no element"
+            )
         if not reviewer:
             raise DecisionError(f"{where}: nobody is named who decided: name the reviewer")
         if verdict == "exclude the row" and has_elements(self.dataset):
@@ -146,9 +152,10 @@ class ReviewedRows:
         check_decision(self.dataset, decision)
         return decision
 
-    @property
-    def answers(self) -> tuple[str, ...]:
-        """What may be decided of a row or of a part of it."""
+    def list_answers(self, issue_type: str = LABEL_ISSUE) -> tuple[str, ...]:
+        """Return what may be decided of the label of a row or of a part of it, or of another issue of the row."""
+        if issue_type != LABEL_ISSUE:
+            return FINDING_VERDICTS
         return (*VERDICTS, *ELEMENT_ANSWERS) if has_elements(self.dataset) else VERDICTS
 
     def _answer_of_element(  # noqa: PLR0917
@@ -167,7 +174,7 @@ class ReviewedRows:
         if has_label != (said == "label is"):
             told = f"label {quote(label)}" if label else "no label"
             raise DecisionError(f"{where}: {said!r} with {told}: a label comes with 'label is', and only there")
-        verdict = next(verdict for verdict in VERDICTS if verdict == said)
+        verdict = next(verdict for verdict in (*VERDICTS, *FINDING_VERDICTS) if verdict == said)
         return Answer(self.given.iloc[place], verdict, self.parse_label(label) if has_label else None)
 
     def parse_label(self, text: str) -> Value:

@@ -7,7 +7,7 @@ apart, and so are those that nobody could decide. Both are taken to hold errors 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from cleanlab_assets.methods.calibration import fit_platt
 from cleanlab_assets.methods.error_bracket import ErrorBracket
 from cleanlab_assets.methods.intervals import Interval, add_estimates, estimate_count, predict_count
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE
-from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, order_randomly
+from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, name_random_queue, order_randomly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,8 +45,8 @@ class RandomSample(BaseModel):
 
     Attributes:
         n_rows: rows in the queue.
-        n_errors: rows whose given label is wrong.
-        n_right: rows whose given label is right.
+        n_errors: rows whose given label is wrong; of another issue type rows that are flagged rightly.
+        n_right: rows whose given label is right; of another issue type rows that are flagged wrongly.
         n_excluded: rows that are not to be used at all.
         n_unclear: rows that nobody could decide.
         n_conflicts: rows that reviewers decided differently.
@@ -81,7 +81,7 @@ class RandomSample(BaseModel):
 
 
 class Precision(BaseModel):
-    """How many of the flags of an issue type are errors, as a share; None where nothing was decided of them."""
+    """How many of the flags of an issue type are right, as a share; None where nothing was decided of them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -156,7 +156,7 @@ class ReviewStatistics(BaseModel):
 
     Attributes:
         outcomes: how many rows of the audit came out in which way, of any queue.
-        precision: of the flags, by issue type.
+        precision: of the flags, for each issue type of which a person who sees a row can judge; the label comes first.
         unflagged: what was read of the random queue of rows that are not flagged.
         errors: estimated number of errors among all rows; None until both random queues were read.
         errors_by_model: the bracket that the audit itself has of the train rows; None where it has none.
@@ -185,6 +185,11 @@ class ReviewStatistics(BaseModel):
         return sum(self.outcomes.values())
 
     @property
+    def is_any_reviewed(self) -> bool:
+        """Whether anybody decided a row of the audit, or of the random queue of another issue type."""
+        return bool(self.n_decided) or any(found.share is not None for found in self.precision)
+
+    @property
     def flags(self) -> Precision:
         """The precision of the flagged labels."""
         return next(found for found in self.precision if found.issue_type == LABEL_ISSUE)
@@ -196,6 +201,7 @@ def measure_reviews(
     entries: Sequence[Entry],
     standings: Mapping[Finding, Standing],
     *,
+    flags: Mapping[str, Sequence[str]] | None = None,
     errors_by_model: ErrorBracket | None = None,
 ) -> ReviewStatistics:
     """Measure what the decisions on a dataset say of an audit of it.
@@ -206,6 +212,7 @@ def measure_reviews(
         corrections: how each decided finding stands, see ``list_corrections``; outdated ones do not count.
         entries: of the dataset, in the order of the ledger.
         standings: by finding, see ``find_standings``.
+        flags: keys of the rows that other issue types flag, by issue type, see ``find_row_flags``.
         errors_by_model: the bracket that the audit itself has of the number of errors.
     """
     outcomes = find_outcomes(
@@ -222,7 +229,10 @@ def measure_reviews(
     counts = Counter(by_rank.dropna())
     return ReviewStatistics(
         outcomes={outcome: counts[outcome] for outcome in OUTCOMES},
-        precision=[Precision(issue_type=LABEL_ISSUE, sample=flagged, share=flagged.estimate_precision())],
+        precision=[
+            Precision(issue_type=issue_type, sample=sample, share=sample.estimate_precision())
+            for issue_type, sample in ((LABEL_ISSUE, flagged), *_read_samples(flags or {}, corrections, seen))
+        ],
         unflagged=unflagged,
         errors=add_estimates(known) if len(known) == len(parts) else None,
         errors_by_model=errors_by_model,
@@ -244,8 +254,10 @@ def find_outcomes(
     Args:
         corrections: see ``list_corrections``; outdated decisions do not count.
         given_labels: as the audit has them, as text, by row key; they count where a decision names no given label.
-        issue_type: of what the decisions are.
+        issue_type: of what the decisions are. Where it is not the label, a finding that is right is an ``error``, also
+            where the row is to be excluded: who takes an outlier out found that it is one.
     """
+    is_of_label = issue_type == LABEL_ISSUE
     holds = corrections[(corrections["state"] != "outdated") & (corrections["issue_type"] == issue_type)]
     columns = ["row_key", "element", "state", "given_label", "decision", "decided_label"]
     found: dict[str, set[Outcome]] = {}
@@ -256,7 +268,7 @@ def find_outcomes(
         elif decision == "unclear":
             outcome = "unclear"
         elif decision == "exclude the row":
-            outcome = "excluded"
+            outcome = "excluded" if is_of_label else "error"
         elif decision == "given is right" or state == "done" or label == (given or given_labels.get(key)):
             if element:  # one of several labels is right, which says nothing of the others
                 continue
@@ -286,6 +298,21 @@ def read_sample(keys: Iterable[str], outcomes: Mapping[str, Outcome], seen: set[
         n_conflicts=counts["conflict"],
         n_skipped=counts[None],
     )
+
+
+def _read_samples(
+    flags: Mapping[str, Sequence[str]], corrections: pd.DataFrame, seen: Mapping[str, set[str]]
+) -> list[tuple[str, RandomSample]]:
+    """Read the random queue of each issue type other than the label."""
+    return [
+        (
+            issue_type,
+            read_sample(
+                keys, find_outcomes(corrections, {}, issue_type=issue_type), seen[name_random_queue(issue_type)]
+            ),
+        )
+        for issue_type, keys in flags.items()
+    ]
 
 
 def _take_read(order: Sequence[str], outcomes: Mapping[str, Outcome], seen: set[str]) -> Sequence[str]:
@@ -353,12 +380,11 @@ def measure_reviewers(corrections: pd.DataFrame, standings: Mapping[Finding, Sta
 
 
 def _find_rows_seen(entries: Iterable[Entry]) -> dict[str, set[str]]:
-    """Return the keys of the rows that were decided in each random queue; what was taken back does not count."""
-    seen: dict[str, set[str]] = {RANDOM_FLAGGED: set(), RANDOM_UNFLAGGED: set()}
+    """Return the keys of the rows that were decided in each queue, by its name; what was taken back does not count."""
+    seen: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
-        queue = entry.decision.seen.queue
-        if queue in seen and entry.undone_by is None:
-            seen[queue].add(entry.decision.row_key)
+        if entry.undone_by is None:
+            seen[entry.decision.seen.queue].add(entry.decision.row_key)
     return seen
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cleanlab_assets.reviews.decisions import LABEL_ISSUE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,12 +40,15 @@ def tabulate_curve(curve: Sequence[CurvePoint]) -> pd.DataFrame:
 
 def describe_reviews(found: ReviewStatistics) -> list[str]:
     """Say in words what the decisions say, a line each; the first one says it where there are none."""
-    if not found.n_decided:
+    if not found.is_any_reviewed:
         return ["no row of this audit was reviewed yet: how right its flags are is not known"]
+    label, *others = found.precision
+    of_others = [_describe_precision(precision) for precision in others]
+    if not found.n_decided:
+        return ["no label of this audit was reviewed yet: how right its flags are is not known", *of_others]
     told = ", ".join(f"{number:,} {_NAMES[outcome]}" for outcome, number in found.outcomes.items() if number)
     lines = [f"{found.n_decided:,} rows are reviewed: {told}"]
-    lines += [_describe_precision(precision) for precision in found.precision]
-    lines.append(_describe_errors(found))
+    lines += [_describe_precision(label), *of_others, _describe_errors(found)]
     if found.refitted is not None:
         again = ", ".join(f"{before:g} is {after:.2g}" for before, after in found.refitted.points)
         lines.append(f"error probabilities by {found.refitted.n_rows:,} random rows: {again}")
@@ -61,15 +66,45 @@ def describe_reviews(found: ReviewStatistics) -> list[str]:
     return lines
 
 
-def _describe_precision(precision: Precision) -> str:
-    sample = precision.sample
-    if not sample.n_rows:
+def tabulate_precision(precision: Sequence[Precision]) -> pd.DataFrame:
+    """Return how right the flags of each issue type are.
+
+    Returns:
+        ``issue_type``, ``flagged_rows``, ``reviewed_rows`` (read of its random queue, found right or wrong) and
+        ``flags_that_are_right``, in words with its 95 % interval.
+    """
+    return pd.DataFrame(
+        {
+            "issue_type": [found.issue_type for found in precision],
+            "flagged_rows": [found.sample.n_rows for found in precision],
+            "reviewed_rows": [found.sample.n_errors + found.sample.n_right for found in precision],
+            "flags_that_are_right": [_say_share(found) for found in precision],
+        }
+    )
+
+
+def _say_share(precision: Precision) -> str:
+    if not precision.sample.n_rows:
         return "no row is flagged"
     if precision.share is None:
-        return "how right the flags are is not known: no row of the random queue of flagged rows was decided"
+        return "not reviewed"
     share = precision.share
-    told = f"{share.estimate:.0%} of the flags are right ({share.low:.0%} to {share.high:.0%})"
-    return f"{told}, by {sample.n_errors + sample.n_right:,} random flags of {sample.n_rows:,}{_describe_rest(sample)}"
+    return f"{share.estimate:.0%} ({share.low:.0%} to {share.high:.0%})"
+
+
+def _describe_precision(precision: Precision) -> str:
+    sample, share = precision.sample, precision.share
+    if share is not None:
+        told = f"{share.estimate:.0%} of the flags are right ({share.low:.0%} to {share.high:.0%})"
+        n_read = sample.n_errors + sample.n_right
+        said = f"{told}, by {n_read:,} random flags of {sample.n_rows:,}{_describe_rest(sample)}"
+    elif precision.issue_type == LABEL_ISSUE and sample.n_rows:
+        return "how right the flags are is not known: no row of the random queue of flagged rows was decided"
+    else:
+        said = (
+            f"{sample.n_rows:,} flags, not reviewed{_describe_rest(sample)}" if sample.n_rows else "no row is flagged"
+        )
+    return said if precision.issue_type == LABEL_ISSUE else f"{precision.issue_type}: {said}"
 
 
 def _describe_rest(sample: RandomSample) -> str:

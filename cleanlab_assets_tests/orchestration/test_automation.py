@@ -365,7 +365,7 @@ def test_a_heavy_step_holds_the_only_place_of_its_pool_while_it_runs(workbench: 
         storage="html",
         is_heavy=True,
     )
-    asset = build_asset(TASKS[0], heavy, [], shared=[])
+    asset = build_asset(TASKS[0], heavy, [], shared=[], unwatched="corrected_dataset")
     resources: dict[str, Any] = {
         "settings": workbench.settings,
         "process": None,

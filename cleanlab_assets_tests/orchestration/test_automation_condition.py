@@ -94,7 +94,13 @@ class Chain:
         steps = {name: self._make_step(name) for name in UPSTREAM}
         shared = list_shared_steps(list(steps.values()))
         assets = [
-            build_asset(CLASSIFICATION, item, [steps[name] for name in item.inputs], shared=shared)
+            build_asset(
+                CLASSIFICATION,
+                item,
+                [steps[name] for name in item.inputs],
+                shared=shared,
+                unwatched="corrected_dataset",
+            )
             for item in steps.values()
         ]
         by_level: dict[Level, list[Step]] = {

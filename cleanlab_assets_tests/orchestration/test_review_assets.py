@@ -17,9 +17,9 @@ from cleanlab_assets.orchestration.issue_changes import accept_audit, read_new_i
 from cleanlab_assets.orchestration.reviews import open_audit_history_of, open_ledger_of
 from cleanlab_assets.orchestration.runs import read_latest_checks
 from cleanlab_assets.reviews.audit_history import Audited
-from cleanlab_assets.reviews.audited_rows import name_audited_rows
+from cleanlab_assets.reviews.audited_rows import find_row_flags, name_audited_rows
 from cleanlab_assets.reviews.decisions import Seen
-from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, order_randomly
+from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, name_random_queue, order_randomly
 from cleanlab_assets.reviews.rows import ReviewedRows
 from cleanlab_assets_tests.orchestration.chains import Audited as AuditedChain
 from cleanlab_assets_tests.orchestration.chains import mark_slow
@@ -71,6 +71,7 @@ def test_reviews_of_every_family(chain: AuditedChain) -> None:
     flagged = rows.loc[rows["is_label_issue"], "row_key"]
     _check_first_audit(chain, rows, set(flagged))
     _check_decisions(chain, list(flagged), rows.loc[~rows["is_label_issue"], "row_key"])
+    _check_decisions_on_other_issues(chain)
     _check_accepted_audit(chain, len(flagged))
 
 
@@ -130,6 +131,45 @@ def _check_decisions(chain: AuditedChain, flagged: list[str], unflagged: pd.Seri
     assert f"{statistics.n_decided:,} rows are reviewed" in chain.read("review_report")
     assert find_stale(chain) == {}
     assert [type(found) for found in sensor(context)] == [dg.SkipReason]
+
+
+def _check_decisions_on_other_issues(chain: AuditedChain) -> None:
+    """Each issue type that flags rows has a precision of its own, by its random queue; no label is changed by it."""
+    before = chain.read("review_statistics")
+    assert [found.share for found in before.precision[1:]] == [None] * len(before.precision[1:])
+    step = chain.bench.family.task.row_issues
+    if not step:
+        assert len(before.precision) == 1
+        return
+    rows = ReviewedRows(get_dataset(chain.audit.dataset), chain.read("raw_dataset"))
+    flags = find_row_flags(rows, chain.read(step))
+    assert {found.issue_type: found.sample.n_rows for found in before.precision[1:]} == {
+        issue_type: len(keys) for issue_type, keys in flags.items()
+    }
+    assert {"outlier", "near_duplicate"} <= flags.keys()
+    verdicts = ("finding is right", "given is right", "exclude the row")
+    excluded = set()
+    with open_ledger_of(chain.bench.settings) as ledger:
+        for issue_type, keys in flags.items():
+            for key, verdict in zip(order_randomly(keys), verdicts, strict=False):
+                seen = Seen(queue=name_random_queue(issue_type))
+                ledger.decide([rows.decide(key, verdict, reviewer="ann", issue_type=issue_type, seen=seen)])
+                excluded |= {key} if verdict == "exclude the row" else set()
+    labels = chain.read("corrected_dataset")["corrected_label"]
+    for level in (DATASET, MODEL):
+        chain.materialize(level)
+    found = chain.read("review_statistics")
+    assert (found.outcomes, found.errors, found.flags) == (before.outcomes, before.errors, before.flags)
+    for precision in found.precision[1:]:
+        n_read = min(precision.sample.n_rows, len(verdicts))
+        assert precision.sample.n_errors + precision.sample.n_right == n_read
+        assert precision.sample.n_right == int(n_read > 1)
+        assert (precision.share is None) == (n_read == 0)
+    corrected = chain.read("corrected_dataset")
+    assert corrected["corrected_label"].equals(labels)
+    assert set(corrected.loc[corrected["is_excluded"], "row_key"]) == excluded
+    assert "Flags that are right, by issue type" in chain.read("review_report")
+    assert find_stale(chain) == {}
 
 
 def _check_accepted_audit(chain: AuditedChain, n_flagged: int) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SCRIPT = "<script>alert(1)</script>"
 CLASSES = ("billing", "delivery", SCRIPT)
-N_ROWS, N_FLAGGED = 40, 12
+N_ROWS, N_FLAGGED, N_OUTLIERS = 40, 12, 6
 ORIGIN = "http://127.0.0.1:8321"
 
 
@@ -116,7 +116,9 @@ class KnownAudit:
     data_version: str = "v1"
     partition: Partition = field(default_factory=lambda: Partition("tickets", "knn"))
     family: Any = field(
-        default_factory=lambda: SimpleNamespace(task=SimpleNamespace(picture_findings=None, element_issues=""))
+        default_factory=lambda: SimpleNamespace(
+            task=SimpleNamespace(picture_findings=None, row_issues="row_issues", element_issues="")
+        )
     )
 
     def __post_init__(self) -> None:
@@ -154,6 +156,18 @@ def make_audit(**changes: Any) -> KnownAudit:
             "predictions": predictions.assign(row_id=raw["row_id"]),
             "training_set": raw.assign(given_label=raw["team"], split="train"),
             "neighbor_graph": pd.DataFrame({"row_id": raw["row_id"], **graph}),
+            "row_issues": pd.DataFrame(
+                {
+                    "row_id": raw["row_id"],
+                    "is_label_issue": issues["is_label_issue"],
+                    "is_outlier_issue": positions >= N_ROWS - N_OUTLIERS,
+                    "outlier_score": np.linspace(0.9, 0.1, N_ROWS, dtype=np.float32),
+                    "is_near_duplicate_issue": positions < 0,
+                    "near_duplicate_score": np.ones(N_ROWS, dtype=np.float32),
+                    "is_non_iid_issue": positions == 0,
+                    "non_iid_score": np.ones(N_ROWS, dtype=np.float32),
+                }
+            ),
             "duplicate_sets": pd.DataFrame(
                 {
                     "row_id": raw["row_id"][:2],

@@ -82,6 +82,6 @@ def make_elements_audit(**changes: Any) -> KnownAudit:
             "rank": np.arange(1, len(raw) + 1),
         }
     )
-    family = SimpleNamespace(task=SimpleNamespace(picture_findings=None, element_issues="parts"))
+    family = SimpleNamespace(task=SimpleNamespace(picture_findings=None, row_issues="", element_issues="parts"))
     known = {"dataset": DATASET, "raw": raw, "issues": issues, "tables": {"parts": list_parts()}, "family": family}
     return KnownAudit(**{**known, **changes})

@@ -135,7 +135,7 @@ def test_the_row_stays_until_it_is_decided_as_a_whole(review: Review) -> None:
         assert (view.item.row_id, view.item.state, view.progress.decided) == ("a.png", "", 0)
     item = show(review)
     assert find(item, DOG).said == "label is dog@5,5,13,15"
-    assert [(past.element, past.said) for past in item.history] == [
+    assert [(past.subject, past.said) for past in item.history] == [
         (MISSED, "given is right"),
         (CAT, "label is no box"),
         (DOG, "label is dog@5,5,13,15"),

@@ -11,9 +11,12 @@ import pytest
 
 from cleanlab_assets.datasets.dataset import Column, NumericLabel, Panel
 from cleanlab_assets.methods.flagged_cases import KINDS_OF_CASE
-from cleanlab_assets.review_page.messages import Answer, Place, UndoRequest
+from cleanlab_assets.reports.formatting import format_share
+from cleanlab_assets.review_page.messages import Answer, Place, ReviewError, UndoRequest
 from cleanlab_assets.review_page.review import NOT_TOLD_APART
-from cleanlab_assets.reviews.decisions import Decision
+from cleanlab_assets.reviews.audited_rows import find_row_flags, name_audited_rows
+from cleanlab_assets.reviews.corrections import list_corrections
+from cleanlab_assets.reviews.decisions import Decision, find_standings
 from cleanlab_assets.reviews.queues import (
     CLASS_PAIR,
     DISAGREEMENTS,
@@ -24,10 +27,14 @@ from cleanlab_assets.reviews.queues import (
     RANDOM_UNFLAGGED,
     WORST_FIRST,
     QueueError,
+    name_random_queue,
+    order_randomly,
 )
+from cleanlab_assets.reviews.statistics import measure_reviews
 from cleanlab_assets_tests.review_page.conftest import (
     CLASSES,
     N_FLAGGED,
+    N_OUTLIERS,
     N_ROWS,
     SCRIPT,
     KnownAudit,
@@ -339,3 +346,57 @@ def test_decisions_of_other_issues_and_elements_leave_the_row_open(audit: KnownA
     known = {"dataset": "tickets", "row_key": key, "given_label": "billing", "verdict": "unclear", "reviewer": "bob"}
     ledger.decide([Decision(**known, issue_type="outlier"), Decision(**known, element="box 1")])
     assert row_of(review.show_next(Place())) == line(1)
+
+
+def test_each_issue_type_that_flags_rows_has_a_random_queue(audit: KnownAudit, ledger: Ledger) -> None:
+    """Its decisions say how right its flags are, and neither decide nor change a label."""
+    review, queue = open_review(audit, ledger), name_random_queue("outlier")
+    named = [found["name"] for found in review.describe()["queues"]]
+    assert named == [*QUEUES, queue], "none of a type that flags nothing, of the order of the rows, or of the label"
+    order = order_randomly(audit.rows.keys[-N_OUTLIERS:])
+    view = review.show_next(Place(queue=queue))
+    said = ("finding is right", "given is right", "exclude the row", "unclear")
+    for number, verdict in enumerate(said):
+        assert view.item is not None
+        assert view.item.key == order[number]
+        assert view.item.issue is not None
+        assert (view.item.issue.issue_type, view.item.candidates, view.item.elements) == ("outlier", [], [])
+        assert view.item.flagged_as == ["outlier"]
+        view = decide(review, view.item.key, verdict, queue=queue, issue_type="outlier")
+    assert view.progress.decided == len(said)
+    assert "2 of 3 are found rightly" in view.progress.precision
+    assert view.progress.undo_said == "outlier: unclear"
+    labels = review.show_next(Place(queue=RANDOM_UNFLAGGED)).progress
+    assert (labels.decided, labels.precision[:16]) == (0, "not measured yet")
+
+    standings = find_standings(ledger.read("tickets"))
+    rows, entries = audit.rows, ledger.read("tickets")
+    corrections = list_corrections(rows.dataset, rows.raw, rows.keys, standings)
+    flags = find_row_flags(rows, audit.tables["row_issues"])
+    found = measure_reviews(name_audited_rows(rows, audit.issues), corrections, entries, standings, flags=flags)
+    outlier = next(one for one in found.precision if one.issue_type == "outlier")
+    assert (outlier.sample.n_errors, outlier.sample.n_right, outlier.sample.n_unclear) == (2, 1, 1)
+    assert outlier.share is not None
+    assert format_share(outlier.share.low) in view.progress.precision, "the page says what the statistics say"
+
+    # A row that does not stand in the queue is asked of its label, and is so told.
+    other = review.show(str(audit.rows.keys[0]), Place(queue=queue)).item
+    assert other is not None
+    assert (other.issue, other.flagged_as, bool(other.candidates)) == (None, [], True)
+    past = review.show(order[0], Place()).item
+    assert past is not None
+    assert [(one.subject, one.said) for one in past.history] == [("outlier", "finding is right")]
+    assert past.state == "", "its label is open"
+
+
+def test_a_decision_on_what_the_page_did_not_show_is_refused(audit: KnownAudit, ledger: Ledger) -> None:
+    review, queue = open_review(audit, ledger), name_random_queue("outlier")
+    outlier, other = str(audit.rows.keys[N_ROWS - 1]), str(audit.rows.keys[0])
+    for row, at, issue_type in (
+        (outlier, queue, "label"),
+        (other, queue, "outlier"),
+        (outlier, WORST_FIRST, "outlier"),
+    ):
+        with pytest.raises(ReviewError, match="load the page anew and decide again"):
+            decide(review, row, queue=at, issue_type=issue_type)
+    assert ledger.read("tickets") == []

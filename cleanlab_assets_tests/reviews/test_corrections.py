@@ -20,6 +20,7 @@ from cleanlab_assets.reviews.corrections import (
 )
 from cleanlab_assets.reviews.decisions import DecisionError, Entry, find_standings
 from cleanlab_assets.reviews.row_keys import name_row_keys
+from cleanlab_assets.reviews.rows import ReviewedRows
 from cleanlab_assets_tests.reviews.conftest import decide
 
 if TYPE_CHECKING:
@@ -147,3 +148,34 @@ def test_a_label_that_the_dataset_does_not_have_is_refused(kind: str, label: Any
 @pytest.mark.parametrize("kind", sorted(DATASETS))
 def test_a_label_that_the_dataset_has_is_taken(kind: str) -> None:
     check_decision(DATASETS[kind], decide(verdict="label is", label=NEW[kind]))
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_what_is_decided_of_other_issues_changes_no_label(kind: str) -> None:
+    raw = _raw(LABELS[kind])
+    verdicts = ("finding is right", "given is right", "unclear", "exclude the row")
+    made = [_decide(kind, raw, at, issue_type="outlier", verdict=said) for at, said in enumerate(verdicts)]
+    corrections, corrected = _apply(kind, raw, *made)
+    assert corrections["state"].tolist() == ["in force"] * 4
+    pd.testing.assert_series_equal(corrected["corrected_label"], raw["label"], check_names=False)
+    assert set(corrected["label_source"]) == {"given"}
+    assert corrected["is_excluded"].tolist() == [False, False, False, True, False]
+
+    # Another label changes nothing of what a row is beside it; a row that is gone is none.
+    relabelled = raw.assign(label=[LABELS[kind][4]] * 5)
+    assert _apply(kind, relabelled, *made)[0]["state"].tolist() == ["in force"] * 4
+    assert _apply(kind, _raw(LABELS[kind], "qqqqq"), *made)[0]["state"].tolist() == ["outdated"] * 4
+
+
+def test_only_what_suits_an_issue_type_is_taken() -> None:
+    rows = ReviewedRows(CLASSES, _raw(LABELS["classes"]))
+    made = rows.decide("t.csv:2", "finding is right", reviewer="ann", issue_type="outlier")
+    assert (made.subject, made.verdict, made.label) == ("outlier", "finding is right", None)
+    for said, issue_type, message in (
+        ("finding is right", "label", "expected one of given is right, label is, unclear, exclude the row"),
+        ("label is", "outlier", "expected one of given is right, finding is right, unclear, exclude the row"),
+    ):
+        with pytest.raises(DecisionError, match=message):
+            rows.decide("t.csv:2", said, "a" * (said == "label is"), reviewer="ann", issue_type=issue_type)
+    with pytest.raises(DecisionError, match="other issues are of the whole row, so name no element"):
+        rows.decide("t.csv:2", "finding is right", reviewer="ann", issue_type="outlier", element="box")

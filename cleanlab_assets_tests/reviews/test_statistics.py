@@ -14,9 +14,15 @@ from cleanlab_assets.datasets.dataset import Column
 from cleanlab_assets.methods.error_bracket import order_ends
 from cleanlab_assets.reviews.corrections import list_corrections
 from cleanlab_assets.reviews.decisions import Entry, Seen, find_standings
-from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, WORST_FIRST, order_randomly
+from cleanlab_assets.reviews.queues import (
+    RANDOM_FLAGGED,
+    RANDOM_UNFLAGGED,
+    WORST_FIRST,
+    name_random_queue,
+    order_randomly,
+)
 from cleanlab_assets.reviews.statistics import OUTCOMES, ReviewStatistics, measure_reviews
-from cleanlab_assets.reviews.statistics_texts import describe_reviews, tabulate_curve
+from cleanlab_assets.reviews.statistics_texts import describe_reviews, tabulate_curve, tabulate_precision
 from cleanlab_assets_tests.known_data import make_dataset
 from cleanlab_assets_tests.reviews.conftest import decide
 
@@ -30,7 +36,7 @@ DATASET = make_dataset([Column(name="size", kind="numeric")], ["a", "b"])
 class Reviewed:
     """An audit of rows ``r0``, ``r1`` ... whose worst ones are flagged, and what reviewers decide of them.
 
-    Every given label is ``a``; of the rows of ``wrong`` it should be ``b``.
+    Every given label is ``a``; of the rows of ``wrong`` it should be ``b``. ``flags`` are those of other issue types.
     """
 
     n_rows: int
@@ -38,6 +44,7 @@ class Reviewed:
     wrong: set[str] = field(default_factory=set)
     entries: list[Entry] = field(default_factory=list)
     name: str = "r"
+    flags: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[str]:
@@ -80,7 +87,7 @@ class Reviewed:
         standings = find_standings(self.entries)
         corrections = list_corrections(DATASET, raw, pd.Series(self.keys), standings)
         bracket = order_ends((17, "confident joint"), (40, "expected disagreements"))
-        return measure_reviews(audited, corrections, self.entries, standings, errors_by_model=bracket)
+        return measure_reviews(audited, corrections, self.entries, standings, flags=self.flags, errors_by_model=bracket)
 
 
 def draw_errors(rng: np.random.Generator, reviewed: Reviewed, precision: float, n_missed: int) -> None:
@@ -257,3 +264,60 @@ def test_error_probabilities_are_fitted_again_by_random_rows_alone(seed: int) ->
     assert points[0.9] == pytest.approx(1 / (1 + np.exp(3 - np.log(9))), abs=0.12)
     assert found.refitted.expected_errors == pytest.approx(len(reviewed.wrong), rel=0.4)
     assert any(line.startswith("error probabilities by") for line in describe_reviews(found))
+
+
+def read_outliers(reviewed: Reviewed, keys: Iterable[str], outliers: set[str], queue: str) -> None:
+    """Say by the truth of rows whether they are outliers; every other one of these is taken out."""
+    for number, key in enumerate(keys):
+        right = "exclude the row" if number % 2 else "finding is right"
+        reviewed.say(key, right if key in outliers else "given is right", queue=queue, issue_type="outlier")
+
+
+@pytest.mark.parametrize("precision", [0.1, 0.5, 0.9])
+def test_the_interval_of_each_issue_type_covers_its_truth_whatever_else_was_read(precision: float) -> None:
+    """The worst outliers were read before, and labels of the same rows are decided: neither moves the estimate."""
+    hits, shares = [], []
+    for seed in range(40):
+        rng, reviewed = np.random.default_rng(seed), Reviewed(600, 100, name=f"{seed}:")
+        flagged = reviewed.keys[50:250]
+        reviewed.flags = {"outlier": flagged, "near_duplicate": reviewed.keys[:40], "null": []}
+        weights = np.linspace(2, 0.2, len(flagged))
+        drawn = rng.choice(flagged, round(precision * len(flagged)), replace=False, p=weights / weights.sum())
+        outliers = set(drawn)
+        read_outliers(reviewed, flagged[:40], outliers, "")
+        reviewed.read(reviewed.flagged, RANDOM_FLAGGED)
+        order = [key for key in order_randomly(flagged) if key not in set(flagged[:40])]
+        read_outliers(reviewed, order[:50], outliers, name_random_queue("outlier"))
+        found = reviewed.measure()
+        label, outlier, near_duplicate, null = found.precision
+        assert (label.issue_type, label.share and label.share.estimate) == ("label", 0)
+        assert (outlier.issue_type, outlier.sample.n_rows) == ("outlier", len(flagged))
+        assert (near_duplicate.share, null.share) == (None, None)
+        assert outlier.share is not None
+        assert outlier.sample.n_excluded == 0, "who takes an outlier out found that it is one"
+        shares.append(outlier.share.estimate)
+        hits.append(outlier.share.low <= precision <= outlier.share.high)
+    assert np.mean(hits) >= 0.9
+    assert np.mean(shares) == pytest.approx(precision, abs=0.03)
+
+
+def test_issue_types_say_that_they_were_not_reviewed() -> None:
+    reviewed = Reviewed(60, 20, flags={"outlier": ["r3", "r4", "r5"], "near_duplicate": ["r30", "r31"], "null": []})
+    read_outliers(reviewed, order_randomly(["r3", "r4", "r5"]), {"r4"}, name_random_queue("outlier"))
+    found = reviewed.measure()
+    assert (found.n_decided, found.flags.share, found.errors) == (0, None, None), "no label was decided"
+    assert describe_reviews(found) == [
+        "no label of this audit was reviewed yet: how right its flags are is not known",
+        "outlier: 33% of the flags are right (33% to 33%), by 3 random flags of 3",
+        "near_duplicate: 2 flags, not reviewed",
+        "null: no row is flagged",
+    ]
+    table = tabulate_precision(found.precision)
+    told = ["not reviewed", "33% (33% to 33%)", "not reviewed", "no row is flagged"]
+    assert table["flags_that_are_right"].tolist() == told
+    assert table["reviewed_rows"].tolist() == [0, 3, 0, 0]
+
+    reviewed.say("r0", queue=RANDOM_FLAGGED)
+    told = describe_reviews(reviewed.measure())
+    assert told[0] == "1 rows are reviewed: 1 right"
+    assert "near_duplicate: 2 flags, not reviewed" in told

@@ -62,5 +62,6 @@ CLASSIFICATION = TaskFamily(
     variants=VARIANTS,
     stack=stack_class_models,
     data_issues=collect_data_issues,
+    row_issues="datalab_issues",
     reports=("label_issues", "datalab_report", "retrained_model"),
 )

@@ -55,6 +55,7 @@ MULTILABEL = TaskFamily(
     ),
     variants=VARIANTS,
     data_issues=collect_data_issues,
+    row_issues="datalab_issues",
     reports=("label_issues", "label_issues_by_class", "datalab_report", "retrained_model"),
     columns={
         "missing_labels": "Classes that the label likely lacks.",

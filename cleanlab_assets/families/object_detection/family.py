@@ -25,5 +25,6 @@ OBJECT_DETECTION = TaskFamily(
     reports=("box_issues", "box_report", "retrained_model"),
     libraries=("cleanvision", "pillow"),
     picture_findings=PictureFindings(describe=describe_findings, draw=draw_findings),
+    row_issues="image_issues",
     element_issues="box_issues",
 )

@@ -59,6 +59,7 @@ REGRESSION = TaskFamily(
     ),
     variants=VARIANTS,
     data_issues=collect_data_issues,
+    row_issues="datalab_issues",
     reports=("label_issues", "datalab_report", "retrained_model"),
     columns={
         "predicted_value": "Out-of-sample predicted value.",

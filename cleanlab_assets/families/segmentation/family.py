@@ -42,5 +42,6 @@ SEGMENTATION = TaskFamily(
     reports=("label_issues", "mask_report", "retrained_model"),
     libraries=("cleanvision", "pillow"),
     picture_findings=PictureFindings(describe=describe_findings, draw=draw_findings),
+    row_issues="image_issues",
     element_issues="region_issues",
 )

@@ -4,7 +4,7 @@
 
 const byId = (id) => document.getElementById(id);
 const state = { info: null, view: null, place: { queue: "worst first" }, trail: [], sent: null, busy: false, chosen: "" };
-const GIVEN = "given is right", LABEL = "label is", UNCLEAR = "unclear", EXCLUDE = "exclude the row";
+const GIVEN = "given is right", LABEL = "label is", FOUND = "finding is right", UNCLEAR = "unclear", EXCLUDE = "exclude the row";
 const CLASS_IS = "class is", BACKGROUND = "background";
 const PAIR = "one class pair", FEW_CELLS = 12, KEPT_NAME = "cleanlab-reviewer";
 
@@ -68,7 +68,7 @@ function decide(verdict, label = "", element = "") {
   const item = state.view?.item;
   if (!item) return;
   work(async () => {
-    const said = { row: item.key, element, verdict, label, note: byId("note").value, reviewer: reviewer(), place: state.place };
+    const said = { row: item.key, issue_type: item.issue?.issue_type ?? "label", element, verdict, label, note: byId("note").value, reviewer: reviewer(), place: state.place };
     // The same decision again is the same request, whose answer was lost: its token enters it once.
     if (!state.sent || JSON.stringify(state.sent.said) !== JSON.stringify(said)) {
       state.sent = { said, token: makeToken() };
@@ -170,10 +170,13 @@ function key(letter, verb, action, about = {}, ...more) {
 }
 
 function drawPanel(item) {
-  const { label_kind: kind, classes, allowed } = state.info, parts = [], { progress } = state.view;
+  const { label_kind, classes, allowed } = state.info, parts = [], { progress } = state.view;
+  const { issue } = item, kind = issue ? "" : label_kind; // of another issue no label is asked
   if (item.elements.length) parts.push(make("div", { id: "element", class: "element" }), make("hr"));
-  parts.push(make("h3", { text: item.elements.length ? "The whole row" : "Decide" }));
-  parts.push(key("g", item.given_name === "given label" ? "Given is right:" : "Majority is right:", () => decide(GIVEN), { class: "first", what: item.given ?? "there is none", disabled: item.given === null }));
+  if (issue) {
+    parts.push(make("h3", { text: `Is it found rightly: ${issue.shown}?` }), make("p", { class: "small", text: issue.meaning }));
+    parts.push(key("f", "Finding is right", () => decide(FOUND), { class: "first" }), key("g", "Finding is wrong: the row is fine", () => decide(GIVEN)));
+  } else parts.push(make("h3", { text: item.elements.length ? "The whole row" : "Decide" }), key("g", item.given_name === "given label" ? "Given is right:" : "Majority is right:", () => decide(GIVEN), { class: "first", what: item.given ?? "there is none", disabled: item.given === null }));
   item.candidates.forEach((one, number) => {
     const share = one.probability === null ? [] : [
       make("progress", { max: 1, value: one.probability, "aria-hidden": "true" }),
@@ -200,7 +203,7 @@ function drawPanel(item) {
           share === undefined ? name : `${name} ${percent(share)}`);
       }))), key("l", "Label is the classes chosen", takeSet));
   }
-  parts.push(make("div", { class: "row-of two" }, key("u", "Unclear", () => decide(UNCLEAR)), key("x", "Exclude the row", () => decide(EXCLUDE))));
+  parts.push(make("div", { class: "row-of two" }, key("u", "Unclear", () => decide(UNCLEAR)), key("x", issue ? "Right, and exclude the row" : "Exclude the row", () => decide(EXCLUDE))));
   const note = make("textarea", { id: "note", maxlength: 2000, rows: 1 });
   parts.push(make("label", { for: "note", class: "small" }, make("kbd", { text: "N" }), " Note, kept with the decision"), note, make("hr"));
   parts.push(make("div", { class: "row-of three" }, key("b", "Back", back), key("s", "Skip", skip),
@@ -218,6 +221,8 @@ function drawPrimary(item) {
       badge(item.is_flagged ? `flagged, rank ${item.rank.toLocaleString("en")}` : item.rank === null ? "not audited" : "not flagged", item.is_flagged ? "flag" : ""),
       badge(item.quality === null ? "" : `label quality ${item.quality.toPrecision(2)}`), badge(item.split), badge(item.is_flagged ? item.reason : ""),
       badge(item.kind_of_case),
+      ...item.flagged_as.map((name) => badge(name, name === item.issue?.shown ? "flag" : "")),
+      badge(item.issue && item.issue.score !== null ? `${item.issue.shown} score ${item.issue.score.toPrecision(2)}` : ""),
       badge(item.asked_for),
       badge(item.state ? `decided: ${item.state}` : "", "done")),
     make("dl", { class: "labels" }, ...labels)];
@@ -271,10 +276,10 @@ function drawRest(item) {
   }
   if (item.duplicates.length) card("Near duplicates", listRows(item.duplicates), hasMore(item.duplicates));
   if (item.history.length) {
-    const ofElements = item.history.some((past) => past.element);
-    card("Decided before", table(["entry", ...(ofElements ? ["of"] : []), "reviewer", "decision", "when, UTC", "note"], item.history.map((past) => ({
+    const hasSubjects = item.history.some((past) => past.subject);
+    card("Decided before", table(["entry", ...(hasSubjects ? ["of"] : []), "reviewer", "decision", "when, UTC", "note"], item.history.map((past) => ({
       className: past.undone_by === null ? null : "undone",
-      cells: [String(past.entry), ...(ofElements ? [past.element || "the row"] : []), past.reviewer, past.undone_by === null ? past.said : `${past.said} (taken back by ${past.undone_by})`, past.made_at, past.note] }))));
+      cells: [String(past.entry), ...(hasSubjects ? [past.subject || "the row"] : []), past.reviewer, past.undone_by === null ? past.said : `${past.said} (taken back by ${past.undone_by})`, past.made_at, past.note] }))));
   }
   if (!few) drawCells();
   const narrow = parts.filter((part) => !part.classList.contains("wide"));
@@ -391,6 +396,7 @@ const KEYS = [
   ["1", "the likeliest label is right, and so on with 2 and 3", () => press("1")], ["2", "", () => press("2")], ["3", "", () => press("3")],
   ["o", "another label", () => (byId("other") ?? document.querySelector(".toggles button"))?.focus()],
   ["l", "the classes chosen, where a row has several", () => press("l")],
+  ["f", "the finding is right, in the queue of another issue type than the label", () => press("f")],
   ["u", "unclear", () => decide(UNCLEAR)], ["x", "exclude the row", () => decide(EXCLUDE)],
   ["n", "write a note; it is kept with the decision", () => byId("note")?.focus()],
   ["z", "take your last decision back", undo], ["s", "skip the row; it comes again at the end", skip], ["b", "back to the row before", back],
