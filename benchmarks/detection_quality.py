@@ -46,6 +46,7 @@ from cleanlab_assets.methods.error_bracket import order_ends
 from cleanlab_assets.methods.folds import divide_rows
 from cleanlab_assets.methods.label_issues import find_label_issues, keep_given_classes
 from cleanlab_assets.methods.label_sets import decode_label_sets
+from cleanlab_assets.methods.quality_choice import choose_quality_method
 from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.models.tagging.context_features import to_context_features
 
@@ -162,7 +163,8 @@ def audit_codes(given: np.ndarray, items: Items, features: pd.DataFrame, build: 
         to_rows(decode_labels(given, pd.Series(pd.Categorical([], categories=CLASS_NAMES)))), probabilities, CLASS_NAMES
     )
     no_features = pd.DataFrame(index=predictions.index)
-    today = find_label_issues(predictions, no_features, folds)
+    chosen = choose_quality_method(predictions, folds, seed=0).chosen
+    today = find_label_issues(predictions, no_features, folds, quality_method=chosen)  # type: ignore[arg-type]
     by_cleanlab = find_label_issues(
         predictions, no_features, folds, filter_by="prune_by_noise_rate", quality_method="self_confidence"
     )

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 CHOSEN_AMONG: tuple[QualityMethod, ...] = ("self_confidence", "normalized_margin", "noise_posterior")
 """The usual score comes first."""
+SCORE_COLUMNS = {
+    "self_confidence": "given_label_probability",
+    "normalized_margin": "normalized_margin",
+    "noise_posterior": "noise_posterior",
+}
+"""Where a table of label issues holds each of these scores."""
 MOST_TO_CHOOSE_BY = 10_000
 """Rows by which a score is chosen."""
 

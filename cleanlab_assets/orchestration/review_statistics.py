@@ -82,6 +82,8 @@ def _measure(
             shown |= {"errors": errors.estimate, "errors_low": errors.low, "errors_high": errors.high}
         if (refitted := found.refitted) is not None:
             shown["refitted_error_probabilities"] = Json(refitted.model_dump())
+        if (scores := found.scores) is not None and scores.figures:
+            shown["scores"] = TableView.whole(scores.to_table())
         curve = plot_budget_curve([point.n_read for point in found.curve], [point.n_errors for point in found.curve])
         return {
             **shown,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cleanlab_assets.methods.quality_choice import SCORE_COLUMNS
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE
 
 if TYPE_CHECKING:
@@ -28,9 +29,11 @@ def name_audited_rows(rows: ReviewedRows, label_issues: pd.DataFrame) -> pd.Data
         label_issues: the label issues of an audit of it, one row for each audited row, image or example.
 
     Returns:
-        ``row_key``, ``issue_type``, ``row_id``, ``given_label`` as text, ``quality``, ``is_label_issue``, ``rank`` and
-        ``error_probability`` (missing where the family has none), in the order of the label issues.
+        ``row_key``, ``issue_type``, ``row_id``, ``given_label`` as text, ``quality``, ``is_label_issue``, ``rank``,
+        ``error_probability`` (missing where the family has none) and, where there are several, the scores that could
+        rank by their names, in the order of the label issues.
     """
+    scores = SCORE_COLUMNS if set(SCORE_COLUMNS.values()) <= set(label_issues) else {}
     ids = label_issues["row_id"].astype(str)
     return pd.DataFrame(
         {
@@ -44,6 +47,7 @@ def name_audited_rows(rows: ReviewedRows, label_issues: pd.DataFrame) -> pd.Data
             "error_probability": label_issues["error_probability"].to_numpy(dtype="float64")
             if "error_probability" in label_issues
             else float("nan"),
+            **{name: label_issues[column].to_numpy(dtype="float64") for name, column in scores.items()},
         }
     )
 

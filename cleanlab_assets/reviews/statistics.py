@@ -8,6 +8,7 @@ apart, and so are those that nobody could decide. Both are taken to hold errors 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ from cleanlab_assets.methods.agreement import krippendorff_alpha
 from cleanlab_assets.methods.calibration import fit_platt
 from cleanlab_assets.methods.error_bracket import ErrorBracket
 from cleanlab_assets.methods.intervals import Interval, add_estimates, estimate_count, predict_count
+from cleanlab_assets.methods.quality_choice import CHOSEN_AMONG
+from cleanlab_assets.methods.score_choice import ScoreChoice, choose_score
 from cleanlab_assets.reviews.decisions import LABEL_ISSUE
 from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, RANDOM_UNFLAGGED, name_random_queue, order_randomly
 
@@ -162,6 +165,8 @@ class ReviewStatistics(BaseModel):
         errors_by_model: the bracket that the audit itself has of the train rows; None where it has none.
         refitted: error probabilities by the reviews; None where fewer than ``ENOUGH_TO_REFIT`` random rows were
             decided, all were alike, or the audit has none.
+        scores: how well each score that could rank finds the errors of both random queues; None until both were read,
+            or where an audit has one score.
         agreement: of the reviewers.
         curve: errors found by rows read, the worst first.
         next_rows: what to expect of the next ones; None where nothing was decided or nothing is left.
@@ -175,6 +180,7 @@ class ReviewStatistics(BaseModel):
     errors: Interval | None
     errors_by_model: ErrorBracket | None
     refitted: RefittedProbabilities | None
+    scores: ScoreChoice | None = None
     agreement: Agreement
     curve: list[CurvePoint]
     next_rows: NextRows | None
@@ -207,8 +213,7 @@ def measure_reviews(
     """Measure what the decisions on a dataset say of an audit of it.
 
     Args:
-        audited: the audited rows: ``row_key``, ``is_label_issue``, ``rank``, ``given_label`` and, missing where there
-            is none, ``error_probability``.
+        audited: the audited rows, see ``name_audited_rows``.
         corrections: how each decided finding stands, see ``list_corrections``; outdated ones do not count.
         entries: of the dataset, in the order of the ledger.
         standings: by finding, see ``find_standings``.
@@ -224,6 +229,7 @@ def measure_reviews(
     unflagged = read_sample(audited["row_key"][~is_flagged], outcomes, seen[RANDOM_UNFLAGGED])
     parts = [sample.estimate_errors() for sample in (flagged, unflagged)]
     known = [part for part in parts if part is not None]
+    known_rows = _find_known_rows(audited, outcomes, seen)
     ranked = audited.sort_values("rank")
     by_rank = ranked["row_key"].map(outcomes)
     counts = Counter(by_rank.dropna())
@@ -236,7 +242,8 @@ def measure_reviews(
         unflagged=unflagged,
         errors=add_estimates(known) if len(known) == len(parts) else None,
         errors_by_model=errors_by_model,
-        refitted=_refit(audited, outcomes, seen),
+        refitted=None if known_rows is None else _refit(audited, known_rows),
+        scores=None if known_rows is None else _compare_scores(audited, known_rows),
         agreement=measure_reviewers(corrections, standings),
         curve=_draw_curve(by_rank),
         next_rows=_expect_next(by_rank, ranked["is_label_issue"].to_numpy(dtype=bool)),
@@ -321,17 +328,22 @@ def _take_read(order: Sequence[str], outcomes: Mapping[str, Outcome], seen: set[
     return order if all(key in outcomes for key in order) else order[:end]
 
 
-def _refit(
-    audited: pd.DataFrame, outcomes: Mapping[str, Outcome], seen: Mapping[str, set[str]]
-) -> RefittedProbabilities | None:
-    """Fit the error probabilities again by the rows of both random queues.
+@dataclass(frozen=True)
+class _KnownRows:
+    """Rows of both random queues that are errors or right; ``weights`` says how many rows each stands for.
 
-    Rows that were read worst first do not count: they were chosen by what is judged. Each row counts as many rows of
-    its queue as it stands for.
+    Rows that were read worst first do not count: they were chosen by what is judged.
     """
-    probabilities = audited.set_index("row_key")["error_probability"]
-    if probabilities.isna().any():
-        return None
+
+    keys: list[str]
+    is_error: np.ndarray
+    weights: np.ndarray
+
+
+def _find_known_rows(
+    audited: pd.DataFrame, outcomes: Mapping[str, Outcome], seen: Mapping[str, set[str]]
+) -> _KnownRows | None:
+    """Return what is known by both random queues; None where one of them was not read."""
     is_flagged = audited["is_label_issue"].to_numpy(dtype=bool)
     known: list[tuple[str, bool, float]] = []
     for queue, chosen in ((RANDOM_FLAGGED, is_flagged), (RANDOM_UNFLAGGED, ~is_flagged)):
@@ -341,16 +353,38 @@ def _refit(
         if len(keys) and not definite:
             return None
         known += [(key, outcomes[key] == "error", len(keys) / len(definite)) for key in definite]
-    is_error = np.array([error for _, error, _ in known], dtype=bool)
-    if len(known) < ENOUGH_TO_REFIT or is_error.all() or not is_error.any():
+    return _KnownRows(
+        keys=[key for key, _, _ in known],
+        is_error=np.array([error for _, error, _ in known], dtype=bool),
+        weights=np.array([weight for _, _, weight in known], dtype=np.float64),
+    )
+
+
+def _refit(audited: pd.DataFrame, known: _KnownRows) -> RefittedProbabilities | None:
+    """Fit the error probabilities again by the rows of both random queues."""
+    probabilities = audited.set_index("row_key")["error_probability"]
+    if (
+        probabilities.isna().any()
+        or len(known.keys) < ENOUGH_TO_REFIT
+        or known.is_error.all()
+        or not known.is_error.any()
+    ):
         return None
-    judged = probabilities.loc[[key for key, _, _ in known]].to_numpy()
-    refit = fit_platt(judged, is_error, np.array([weight for _, _, weight in known]))
+    refit = fit_platt(probabilities.loc[known.keys].to_numpy(), known.is_error, known.weights)
     return RefittedProbabilities(
-        n_rows=len(known),
+        n_rows=len(known.keys),
         points=[(point, float(refit(np.array([point]))[0])) for point in REFITTED_POINTS],
         expected_errors=float(refit(probabilities.to_numpy()).sum()),
     )
+
+
+def _compare_scores(audited: pd.DataFrame, known: _KnownRows) -> ScoreChoice | None:
+    """Compare the scores that could rank by the rows of both random queues; None where there is one."""
+    if not set(CHOSEN_AMONG) <= set(audited):
+        return None
+    of_known = audited.set_index("row_key").loc[known.keys]
+    scores = {str(name): of_known[name].to_numpy() for name in CHOSEN_AMONG}
+    return choose_score(scores, known.is_error, default=CHOSEN_AMONG[0], weights=known.weights, seed=0)
 
 
 def measure_reviewers(corrections: pd.DataFrame, standings: Mapping[Finding, Standing]) -> Agreement:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cleanlab_assets.methods.intervals import Interval
+    from cleanlab_assets.methods.score_choice import ScoreChoice
     from cleanlab_assets.reviews.statistics import CurvePoint, Outcome, Precision, RandomSample, ReviewStatistics
 
 
@@ -52,6 +53,8 @@ def describe_reviews(found: ReviewStatistics) -> list[str]:
     if found.refitted is not None:
         again = ", ".join(f"{before:g} is {after:.2g}" for before, after in found.refitted.points)
         lines.append(f"error probabilities by {found.refitted.n_rows:,} random rows: {again}")
+    if found.scores is not None:
+        lines.append(_describe_scores(found.scores))
     if found.agreement.n_findings:
         shared = found.agreement
         alpha = "" if shared.alpha is None else f"; Krippendorff's alpha {shared.alpha:.2f}"
@@ -64,6 +67,20 @@ def describe_reviews(found: ReviewStatistics) -> list[str]:
             f"errors, if they are like the {following.n_like:,} decided ones nearest to them"
         )
     return lines
+
+
+def _describe_scores(choice: ScoreChoice) -> str:
+    if not choice.figures:
+        return f"which score ranks best is not known: {choice.note}"
+    usual = choice.figures[0]
+    best = next(figures for figures in choice.figures if figures.score == choice.chosen)
+    told = f"average precision {best.average_precision:.2f}, by {choice.n_errors:,} errors among the random rows"
+    if best is usual:
+        return f"no score is shown to rank better than {usual.score}: {told}"
+    return (
+        f"{best.score} ranks errors better than {usual.score}: {told}, against {usual.average_precision:.2f}; the "
+        f"setting quality_method: {best.score} makes it rank"
+    )
 
 
 def tabulate_precision(precision: Sequence[Precision]) -> pd.DataFrame:

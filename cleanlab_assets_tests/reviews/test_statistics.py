@@ -12,6 +12,7 @@ import pytest
 
 from cleanlab_assets.datasets.dataset import Column
 from cleanlab_assets.methods.error_bracket import order_ends
+from cleanlab_assets.methods.quality_choice import CHOSEN_AMONG
 from cleanlab_assets.reviews.corrections import list_corrections
 from cleanlab_assets.reviews.decisions import Entry, Seen, find_standings
 from cleanlab_assets.reviews.queues import (
@@ -45,6 +46,7 @@ class Reviewed:
     entries: list[Entry] = field(default_factory=list)
     name: str = "r"
     flags: dict[str, list[str]] = field(default_factory=dict)
+    scores: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[str]:
@@ -82,6 +84,7 @@ class Reviewed:
                 "rank": range(1, self.n_rows + 1),
                 "given_label": labels,
                 "error_probability": np.linspace(0.999, 0.001, self.n_rows),
+                **self.scores,
             }
         )
         standings = find_standings(self.entries)
@@ -264,6 +267,30 @@ def test_error_probabilities_are_fitted_again_by_random_rows_alone(seed: int) ->
     assert points[0.9] == pytest.approx(1 / (1 + np.exp(3 - np.log(9))), abs=0.12)
     assert found.refitted.expected_errors == pytest.approx(len(reviewed.wrong), rel=0.4)
     assert any(line.startswith("error probabilities by") for line in describe_reviews(found))
+
+
+@pytest.mark.parametrize("best", ["noise_posterior", "self_confidence"])
+def test_scores_are_compared_by_random_rows_alone_and_the_better_one_is_named(best: str) -> None:
+    """The worst rows that were read besides rank well by every score."""
+    rng, reviewed = np.random.default_rng(0), Reviewed(1_000, 200)
+    draw_errors(rng, reviewed, 0.4, 40)
+    is_wrong = np.isin(reviewed.keys, list(reviewed.wrong))
+    for name in CHOSEN_AMONG:
+        reviewed.scores[name] = rng.normal(0, 1, 1_000) - is_wrong * (2.5 if name == best else 0.5)
+        reviewed.scores[name][:50] = -9
+    reviewed.read(reviewed.keys[:50], WORST_FIRST)
+    reviewed.read(order_randomly(reviewed.flagged)[:100], RANDOM_FLAGGED)
+    assert reviewed.measure().scores is None, "no unflagged row was read"
+    reviewed.read(order_randomly(reviewed.unflagged)[:100], RANDOM_UNFLAGGED)
+
+    found = reviewed.measure()
+
+    assert found.scores is not None
+    assert found.scores.chosen == best
+    (line,) = [line for line in describe_reviews(found) if best in line]
+    assert ("quality_method: noise_posterior" in line) == (best == "noise_posterior")
+    reviewed.scores = {}
+    assert reviewed.measure().scores is None, "an audit with one score has none to choose"
 
 
 def read_outliers(reviewed: Reviewed, keys: Iterable[str], outliers: set[str], queue: str) -> None:
