@@ -363,12 +363,8 @@ def _find_known_rows(
 def _refit(audited: pd.DataFrame, known: _KnownRows) -> RefittedProbabilities | None:
     """Fit the error probabilities again by the rows of both random queues."""
     probabilities = audited.set_index("row_key")["error_probability"]
-    if (
-        probabilities.isna().any()
-        or len(known.keys) < ENOUGH_TO_REFIT
-        or known.is_error.all()
-        or not known.is_error.any()
-    ):
+    is_alike = known.is_error.all() or not known.is_error.any()
+    if probabilities.isna().any() or len(known.keys) < ENOUGH_TO_REFIT or is_alike:
         return None
     refit = fit_platt(probabilities.loc[known.keys].to_numpy(), known.is_error, known.weights)
     return RefittedProbabilities(
