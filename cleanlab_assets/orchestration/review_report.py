@@ -46,7 +46,7 @@ def review_report(
         tiles=_show_tiles(found, facts),
         sections=[
             _show_reviews(found),
-            *_show_agreement(opinion_agreement.value),
+            *show_agreement(opinion_agreement.value),
             _show_changes(issue_changes.value, facts, full_table=context.path_of("issue_changes")),
         ],
         facts={
@@ -114,7 +114,7 @@ def _tabulate_precision(found: ReviewStatistics) -> list[Table]:
     return [Table("Flags that are right, by issue type", tabulate_precision(found.precision), explanation)]
 
 
-def _show_agreement(found: OpinionAgreement) -> list[Section]:
+def show_agreement(found: OpinionAgreement) -> list[Section]:
     """Show how second opinions agree with reviewers; nothing where there are none."""
     if not found.n_verdicts:
         return []

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cleanlab_assets.datasets.dataset import Dataset, Panel
 
 GIVEN_LABEL = "given_label"
+DECIDED_LABEL = "decided_label"
+"""Column of a raw table of several annotators: the label that a reviewer gave to the example, missing without one."""
 _OF_IMAGES = {"boxes": CORRECTED_BOXES, "box_labels": CORRECTED_BOX_LABELS, "class_mask": CORRECTED_MASK}
 
 
@@ -92,7 +94,8 @@ def find_corrected_labels(dataset: Dataset, corrected: pd.DataFrame) -> Correcte
 def take_corrected_labels(dataset: Dataset, raw: pd.DataFrame, corrected: pd.DataFrame) -> pd.DataFrame:
     """Return a raw table with the corrected labels in place of the given ones, without the excluded rows.
 
-    Single labels of annotators stay: a reviewer decides of examples.
+    Single labels of annotators stay: a reviewer decides of examples, whose decided label stands in ``DECIDED_LABEL``
+    beside each of their labels. Without such a decision there is no such column.
 
     Args:
         dataset: catalogue entry.
@@ -111,6 +114,8 @@ def take_corrected_labels(dataset: Dataset, raw: pd.DataFrame, corrected: pd.Dat
         columns = _corrected_columns(dataset)
         columns[dataset.label] = columns.pop(GIVEN_LABEL)
         raw = raw.assign(**{name: corrected[source] for name, source in columns.items()})
+    elif len(decided := _find_decided_examples(dataset, corrected)):
+        raw = raw.assign(**{DECIDED_LABEL: raw[dataset.panel.example].astype(str).map(decided)})
     return raw[~corrected["is_excluded"].to_numpy()].reset_index(drop=True)
 
 
@@ -118,12 +123,25 @@ def describe_corrected_labels(dataset: Dataset, raw: pd.DataFrame, corrected: pd
     """Say in a sentence how a table with corrected labels differs from the raw one."""
     n_excluded = int(corrected["is_excluded"].sum())
     if dataset.panel is not None:
-        return f"{n_excluded:,} labels of examples that reviewers excluded are left out; the labels of annotators stay"
+        n_decided = len(_find_decided_examples(dataset, corrected))
+        return (
+            f"{n_decided:,} examples have the label that reviewers decided, whatever their annotators said; "
+            f"{n_excluded:,} labels of examples that reviewers excluded are left out; the labels of annotators stay"
+        )
     n_changed = int(find_changed_labels(corrected, dataset.label).sum())
     return (
         f"labels as reviewers corrected them: {n_changed:,} of {len(raw):,} rows have another label than the source, "
         f"{n_excluded:,} are left out"
     )
+
+
+def _find_decided_examples(dataset: Dataset, corrected: pd.DataFrame) -> pd.Series[str]:
+    """Return the decided label of each example of several annotators that has one and is not excluded, by its name."""
+    found = find_corrected_labels(dataset, corrected)
+    if found is None:
+        return pd.Series(dtype=object)
+    decided = found.labels[GIVEN_LABEL].astype(str)
+    return decided[~decided.index.isin(found.excluded)]
 
 
 def _corrected_columns(dataset: Dataset) -> dict[str, str]:

@@ -93,6 +93,7 @@ def test_decisions_make_a_variant_and_with_corrected_labels_another_training_set
 def _audit_corrected_labels(chain: Audited, excluded: set[str]) -> None:
     """The setting makes the audit anew, of fewer rows; from then on a decision makes it out of date."""
     family, kept = chain.bench.family.name, len(chain.read("training_set"))
+    decided = _decide_examples(chain)
     assert find_stale(chain, labels="corrected")["training_set"] == "labels 'given' -> 'corrected'"
     config = run_config_of(family)
     config["ops"][f"{family}__training_set"]["config"]["labels"] = "corrected"
@@ -103,12 +104,55 @@ def _audit_corrected_labels(chain: Audited, excluded: set[str]) -> None:
     takes_others = not chain.audit.settings["training_set"].keys().isdisjoint({"max_rows", "max_sentences"})
     assert takes_others or kept - len(corrected.value) == len(excluded)
     assert "reviewers" in corrected.facts.notes[0]
+    if decided:
+        _check_decided_examples(chain, decided)
 
     reviewed = ReviewedRows(get_dataset(chain.audit.dataset), chain.read("raw_dataset"))
     with open_ledger_of(chain.bench.settings) as ledger:
         ledger.decide([reviewed.decide(str(reviewed.raw["row_id"].iloc[-1]), "exclude the row", reviewer="bob")])
     stale = find_stale(chain)
     assert stale["training_set"] == f"{family}/corrected_dataset is out of date"
+
+
+def _decide_examples(chain: Audited) -> dict[str, str]:
+    """Of several annotators decide the label of a few train examples, each another one than the majority vote."""
+    dataset = get_dataset(chain.audit.dataset)
+    if dataset.panel is None:
+        return {}
+    rows, names = chain.read("training_set"), dataset.class_names
+    train = rows[rows["split"] == "train"].iloc[10:15]
+    votes = map(names.index, train["given_label"].astype(str))
+    decided = {row: names[(vote + 1) % len(names)] for row, vote in zip(train["row_id"], votes, strict=True)}
+    reviewed = ReviewedRows(dataset, chain.read("raw_dataset"))
+    first = reviewed.raw.drop_duplicates(dataset.panel.example).set_index(dataset.panel.example)["row_id"]
+    first.index = first.index.astype(str)
+    with open_ledger_of(chain.bench.settings) as ledger:
+        ledger.decide(
+            [reviewed.decide(first[row], "label is", label, reviewer="ann") for row, label in decided.items()]
+        )
+    chain.materialize(DATASET)
+    return decided
+
+
+def _check_decided_examples(chain: Audited, decided: dict[str, str]) -> None:
+    """The decided label is the consensus, is not flagged, and nobody is asked for another one."""
+    training_set = chain.result("training_set")
+    n_decided = training_set.facts.n_decided
+    assert n_decided >= len(decided), "those on which all annotators agree may have been found right before"
+    assert training_set.facts.notes[0].startswith(f"{n_decided} examples have the label that reviewers decided")
+    given = training_set.value.set_index("row_id")["given_label"].astype(str)
+    assert {row: given[row] for row in decided} == decided
+    chain.materialize(MODEL)
+    consensus = chain.read("consensus_labels").set_index("row_id")["consensus_label"].astype(str)
+    assert {row: consensus[row] for row in decided} == decided
+    issues = chain.read("label_issues").set_index("row_id").loc[list(decided)]
+    assert not issues["is_label_issue"].any()
+    assert (issues["label_quality"] == 1).all()
+    single = chain.read("label_quality")
+    of_decided = single[single["example"].isin(decided)]
+    is_wrong = of_decided["given_label"].astype(str) != of_decided["example"].map(decided)
+    assert (of_decided["is_label_issue"] == is_wrong).all(), "single labels stay, and are judged by what was decided"
+    assert set(chain.read("labeling_batch")["row_id"]).isdisjoint(decided)
 
 
 def test_families_of_annotated_images_take_corrected_labels_too() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
 
+from cleanlab_assets.cli import reviews as cli_reviews
 from cleanlab_assets.definitions import build_definitions
 from cleanlab_assets.families.registry import FAMILIES
 from cleanlab_assets.families.step import MODEL
@@ -27,6 +29,7 @@ from cleanlab_assets.orchestration.second_opinion import (
     verdicts_are_there_as_asked,
 )
 from cleanlab_assets.reviews.audited_rows import name_audited_rows
+from cleanlab_assets.reviews.opinion_agreement import describe_agreement
 from cleanlab_assets.reviews.rows import ReviewedRows
 from cleanlab_assets_tests.orchestration.chains import Audited, mark_slow, run_config_of
 from cleanlab_assets_tests.reports.chat_server import ChatServer, Reply, run_chat_server
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.families.step import StepContext
     from cleanlab_assets.orchestration.runs import RunOutcome
+    from cleanlab_assets.reviews.ledger import Ledger
     from cleanlab_assets_tests.orchestration.chains import Audits
 
 KEY = "sk-proj-Q7xZ9kLm2VbN4tRw8sYc"
@@ -80,6 +84,13 @@ def ask(chain: Audited, **settings: Any) -> RunOutcome:
     said = {"share_examples": True, "model": "local", "max_rows": N_ASKED, "retries": 0, **settings}
     config["ops"][f"{name}__second_opinion"] = {"config": said}
     return chain.bench.materialize(MODEL, chain.audit.partitions[MODEL], config)
+
+
+@contextmanager
+def open_rows(chain: Audited) -> Iterator[tuple[ReviewedRows, Ledger]]:
+    """The rows of an audit and its ledger, as the commands open them."""
+    with open_ledger_of(chain.bench.settings) as ledger:
+        yield ReviewedRows(get_dataset(chain.audit.dataset), chain.read("raw_dataset")), ledger
 
 
 def find_stale(chain: Audited) -> dict[str, str]:
@@ -140,7 +151,9 @@ def test_rows_of_every_family_are_asked_of_or_it_is_said_why_not(
         assert len(server.requests) == len(result.value) == 3
 
 
-def test_the_first_flagged_rows_are_asked_of_once_and_their_verdicts_kept(chain: Audited, server: ChatServer) -> None:
+def test_the_first_flagged_rows_are_asked_of_once_and_their_verdicts_kept(
+    chain: Audited, server: ChatServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A server that fails, then one that answers, then bounds, then decisions: in one test, for its time."""
     connected = connect(chain, server)
     flagged = name_rows(chain)
@@ -148,7 +161,12 @@ def test_the_first_flagged_rows_are_asked_of_once_and_their_verdicts_kept(chain:
     _check_failure(connected, server)
     _check_verdicts(connected, server, flagged)
     _check_nothing_is_asked_twice(connected, server)
-    _check_decisions(connected, flagged)
+    told = _check_decisions(connected, flagged)
+
+    monkeypatch.setattr(cli_reviews, "open_instance", lambda: nullcontext(chain.bench.instance))
+    monkeypatch.setattr(cli_reviews, "open_rows", lambda *_: open_rows(connected))
+    cli_reviews.decisions(get_dataset(chain.audit.dataset).name, family_name=chain.bench.family.name, output=None)
+    assert told in " ".join(capsys.readouterr().out.split())
 
 
 def _check_failure(chain: Audited, server: ChatServer) -> None:
@@ -159,7 +177,7 @@ def _check_failure(chain: Audited, server: ChatServer) -> None:
     assert "answered with status 500" in str(outcome.error)
     assert "after 4 others, whose answers are kept" in str(outcome.error)
     assert KEY not in str(outcome.error)
-    assert set(find_stale(chain)) <= {"second_opinion", "opinion_agreement"}
+    assert set(find_stale(chain)) <= {"second_opinion", "opinion_agreement", "review_report"}
 
 
 def _check_verdicts(chain: Audited, server: ChatServer, flagged: pd.DataFrame) -> None:
@@ -197,7 +215,7 @@ def _check_nothing_is_asked_twice(chain: Audited, server: ChatServer) -> None:
     assert find_stale(chain) == {}, "no run spends more by itself"
 
 
-def _check_decisions(chain: Audited, flagged: pd.DataFrame) -> None:
+def _check_decisions(chain: Audited, flagged: pd.DataFrame) -> str:
     """Decisions make the agreement out of date, and no opinion; planted errors are of another label and left out."""
     issues = chain.read("label_issues").set_index("row_id")
     is_planted = issues.loc[flagged["row_id"], "planted_error"].to_numpy(dtype=bool)
@@ -212,6 +230,9 @@ def _check_decisions(chain: Audited, flagged: pd.DataFrame) -> None:
     found = chain.read("opinion_agreement")
     assert (found.n_verdicts, found.n_rows, found.n_agree) == (len(own), len(own), len(own))
     assert not found.may_order
+    told = describe_agreement(found)[0]
+    assert (told in chain.read("review_report")) == bool(found.n_verdicts)
+    return told
 
 
 def test_a_language_model_that_is_configured_later_is_asked_then(audits: Audits, server: ChatServer) -> None:

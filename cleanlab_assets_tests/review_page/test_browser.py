@@ -13,7 +13,8 @@ from cleanlab_assets.review_page.security import LOOPBACK_NAMES
 from cleanlab_assets.review_page.server import listen
 from cleanlab_assets.reviews.database import LedgerError
 from cleanlab_assets.reviews.decisions import describe_answer
-from cleanlab_assets_tests.review_page.conftest import N_FLAGGED, SCRIPT, make_audit
+from cleanlab_assets.reviews.queues import name_random_queue
+from cleanlab_assets_tests.review_page.conftest import N_FLAGGED, N_OUTLIERS, SCRIPT, KnownAudit, make_audit
 from cleanlab_assets_tests.review_page.known_elements import (
     CAT,
     DOG,
@@ -23,6 +24,7 @@ from cleanlab_assets_tests.review_page.known_elements import (
     REGION,
     make_elements_audit,
 )
+from cleanlab_assets_tests.review_page.test_second_opinion import make_second_opinions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -329,3 +331,52 @@ def test_every_field_has_a_name(page: Any) -> None:
     )
     assert unnamed == []
     assert int(page.get_attribute("#bar", "max")) == N_FLAGGED
+
+
+def make_audit_with_opinions() -> KnownAudit:
+    """The audit of the tickets, with verdicts on its first three rows."""
+    audit = make_audit()
+    audit.tables["second_opinion"] = make_second_opinions(audit)
+    return audit
+
+
+@pytest.mark.parametrize("address", [make_audit_with_opinions], indirect=True)
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_card_of_a_second_opinion_says_the_verdict_and_fits_the_screen(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    card = page.locator(".card", has_text="Second opinion, by a language model")
+    said = [f"because {SCRIPT}", "given label", "defensible 90.0 % sure", "likeliest label", "delivery"]
+    assert [text for text in card.inner_text().splitlines() if text][1:] == said
+    box = card.bounding_box()
+    assert 0 <= box["x"] < box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert card.evaluate("card => card.scrollWidth <= card.clientWidth"), "no text runs out of the card"
+    press(page, "g")
+    assert "not defensible 60.0 % sure" in card.inner_text()
+    assert card.locator("script").count() == 0
+    press(page, "g")
+    press(page, "g")
+    assert card.count() == 0, "there is no verdict on the fourth row"
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_findings_of_another_issue_type_are_decided_by_keyboard(page: Any, ledger: Ledger, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    queue = name_random_queue("outlier")
+    page.select_option("#queue", queue)
+    wait_until(page, f"document.getElementById('progress').textContent.startsWith('0 of {N_OUTLIERS} decided')")
+    assert "Is the finding right: outlier?" in page.inner_text(".decide")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for key in "1ol":  # no label is asked
+        page.keyboard.press(key)
+    for key in "fgxu":
+        press(page, key)
+    made = [entry.decision for entry in ledger.read("tickets")]
+    assert [(one.issue_type, one.verdict, one.seen.queue) for one in made] == [
+        ("outlier", verdict, queue) for verdict in ("finding is right", "given is right", "exclude the row", "unclear")
+    ]
+    assert "2 of 3 are found rightly" in page.inner_text("#progress")
+    press(page, "z")
+    assert "outlier" in page.inner_text("#rest"), "what is taken back stands among what was decided before"
+    page.select_option("#queue", "worst first")
+    wait_until(page, f"document.getElementById('progress').textContent.startsWith('0 of {N_FLAGGED} decided')")

@@ -12,6 +12,7 @@ import pytest
 
 from cleanlab_assets.datasets.dataset import Panel
 from cleanlab_assets.reviews.corrected_labels import (
+    DECIDED_LABEL,
     CorrectedLabels,
     describe_corrected_labels,
     find_corrected_labels,
@@ -135,3 +136,8 @@ def test_an_example_of_several_annotators_has_the_label_that_a_reviewer_gave_it(
     np.testing.assert_array_equal(found.find_reviewed(examples), [True, False, True, False])
     taken = take_corrected_labels(PANEL, corrected, corrected)
     assert taken["label"].tolist() == ["a", "b", "a", "b", "b"], "single labels of annotators stay"
+    assert taken[DECIDED_LABEL].fillna("").tolist() == ["b", "b", "", "", ""]
+    told = describe_corrected_labels(PANEL, corrected, corrected)
+    assert told.startswith("1 examples have the label that reviewers decided, whatever their annotators said; 2 labels")
+    nothing = corrected.assign(label_source="given", corrected_label=corrected["label"])
+    assert DECIDED_LABEL not in take_corrected_labels(PANEL, nothing, nothing)

@@ -12,6 +12,7 @@ from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.methods.class_codes import decode_labels, encode_labels
 from cleanlab_assets.methods.folds import divide_rows, group_equal_rows
 from cleanlab_assets.methods.training_set import NO_FOLD, TEST, TRAIN, TrainingSet, read_features
+from cleanlab_assets.reviews.corrected_labels import DECIDED_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +133,8 @@ def build_panel_training_set(
     Returns:
         Table with ``row_id`` (the example), features, descriptive columns, ``given_label``, ``n_annotations``,
         ``annotator_agreement`` (share of the labels that are the majority vote), ``true_label`` where it is known,
-        ``split`` and ``fold``.
+        ``split`` and ``fold``; where the raw table has decided labels also ``decided_label``, which is the given label
+        of its example.
 
     Raises:
         ValueError: a truth is missing or unknown, or the train rows hold fewer than two classes.
@@ -149,6 +151,8 @@ def build_panel_training_set(
             table[column.name] = described[column.name]
     features = [column.name for column in dataset.features]
     groups = group_equal_rows(table[features]) if features else np.arange(len(table))
+    if DECIDED_LABEL in raw:
+        table[DECIDED_LABEL] = pd.Categorical(described[DECIDED_LABEL], categories=list(dataset.class_names))
     table = put_votes(table, annotations)
     codes = encode_labels(table["given_label"])
     is_test = np.zeros(len(table), dtype=bool)
@@ -176,15 +180,38 @@ def build_panel_training_set(
 
 
 def put_votes(table: pd.DataFrame, annotations: pd.DataFrame) -> pd.DataFrame:
-    """Return the examples with ``given_label``, ``n_annotations`` and ``annotator_agreement`` of the annotations."""
+    """Return the examples with ``given_label``, ``n_annotations`` and ``annotator_agreement`` of the annotations.
+
+    The given label is the majority vote, or the ``decided_label`` of an example that has one.
+    """
     labels = to_label_matrix(annotations, table["row_id"])
     codes = vote_by_majority(labels, n_classes=len(annotations["given_label"].cat.categories))
     counts = (labels != NO_LABEL).sum(axis=1)
+    decided = to_decided_codes(table)
     return table.assign(
-        given_label=decode_labels(codes, annotations["given_label"]),
+        given_label=decode_labels(np.where(decided == NO_LABEL, codes, decided), annotations["given_label"]),
         n_annotations=counts,
         annotator_agreement=(labels == codes[:, None]).sum(axis=1) / counts,
     )
+
+
+def to_decided_codes(examples: pd.DataFrame) -> np.ndarray:
+    """Return the class code that reviewers decided of each row, int64 of shape (n_rows,); -1 where they did not."""
+    if DECIDED_LABEL not in examples:
+        return np.full(len(examples), NO_LABEL, dtype=np.int64)
+    return examples[DECIDED_LABEL].cat.codes.to_numpy(dtype=np.int64)
+
+
+def find_decided(annotations: pd.DataFrame, examples: pd.Series) -> np.ndarray:
+    """Return the class code that reviewers decided of examples, int64 of shape (n_examples,); -1 where they did not.
+
+    Args:
+        annotations: with ``example``, and ``decided_label`` where reviewers decided any.
+        examples: names of the examples.
+    """
+    decided = pd.Series(to_decided_codes(annotations), index=annotations["example"].to_numpy())
+    decided = decided[~decided.index.duplicated()]
+    return decided.reindex(examples, fill_value=NO_LABEL).to_numpy(dtype=np.int64)
 
 
 def to_label_matrix(annotations: pd.DataFrame, examples: Sequence[str] | pd.Series) -> np.ndarray:

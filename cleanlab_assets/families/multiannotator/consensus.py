@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from cleanlab_assets.families.multiannotator.annotations import (
     NO_LABEL,
     annotations_of,
+    find_decided,
     to_label_matrix,
     vote_by_majority,
 )
@@ -76,7 +78,8 @@ def score_labels(predictions: pd.DataFrame, annotations: pd.DataFrame, *, has_mo
 
     Args:
         predictions: out-of-sample predictions of the examples under audit.
-        annotations: ``row_id``, ``example``, ``annotator`` and ``given_label``.
+        annotations: ``row_id``, ``example``, ``annotator`` and ``given_label``; with ``decided_label`` the decided ones
+            are certain: they are the consensus of their example.
         has_model: whether the predictions are of a model that looks at features.
 
     Returns:
@@ -86,7 +89,12 @@ def score_labels(predictions: pd.DataFrame, annotations: pd.DataFrame, *, has_mo
     """
     rows = annotations_of(annotations, predictions["row_id"])
     labels, probabilities = to_label_matrix(rows, predictions["row_id"]), to_probabilities(predictions)
-    leading = estimate_dawid_skene(labels, n_classes=probabilities.shape[1], model=probabilities if has_model else None)
+    leading = estimate_dawid_skene(
+        labels,
+        n_classes=probabilities.shape[1],
+        model=probabilities if has_model else None,
+        decided=find_decided(rows, predictions["row_id"]),
+    )
     crowdlab = run_crowdlab(labels, probabilities)
     places = pd.Series(np.arange(len(predictions)), index=predictions["row_id"])
     example = rows["example"].map(places).to_numpy(dtype=np.int64)
@@ -121,7 +129,8 @@ def score_labels(predictions: pd.DataFrame, annotations: pd.DataFrame, *, has_mo
 def build_consensus(predictions: pd.DataFrame, annotations: pd.DataFrame, label_quality: pd.DataFrame) -> pd.DataFrame:
     """Put the consensus labels of all methods side by side, with and without the model.
 
-    Without the model, CROWDLAB gets the class frequencies in its place.
+    Without the model, CROWDLAB gets the class frequencies in its place. What reviewers decided is the consensus by
+    Dawid and Skene's method; the votes, CROWDLAB and the model alone know nothing of it.
 
     Args:
         predictions: out-of-sample predictions of the examples under audit.
@@ -139,13 +148,14 @@ def build_consensus(predictions: pd.DataFrame, annotations: pd.DataFrame, label_
     votes = vote_by_majority(labels, n_classes=n_classes)
     frequencies = np.bincount(votes, minlength=n_classes) / len(votes)
     by_example = label_quality.drop_duplicates("example").set_index("example").loc[predictions["row_id"]]
-    crowdlab = run_crowdlab(labels, probabilities)
+    crowdlab, decided = run_crowdlab(labels, probabilities), find_decided(rows, predictions["row_id"])
+    estimate = partial(estimate_dawid_skene, labels, n_classes=n_classes, decided=decided)
     codes = {
         "majority_vote": votes,
         "crowdlab": crowdlab.consensus,
         "crowdlab_without_model": run_crowdlab(labels, np.tile(frequencies, (len(votes), 1))).consensus,
-        "dawid_skene": estimate_dawid_skene(labels, n_classes=n_classes).consensus,
-        "dawid_skene_with_model": estimate_dawid_skene(labels, n_classes=n_classes, model=probabilities).consensus,
+        "dawid_skene": estimate().consensus,
+        "dawid_skene_with_model": estimate(model=probabilities).consensus,
         "model_alone": probabilities.argmax(axis=1),
     }
     given = predictions["given_label"]
@@ -173,18 +183,21 @@ def find_consensus_issues(
 
     The label quality of a vote is that of the labels that agree with it: how likely its class is to be true by the
     leading method, beside CROWDLAB's, which orders equal ones. A vote is flagged where the leading consensus is another
-    class.
+    class. What reviewers decided stands in the place of the vote and is certain: its qualities are 1, whoever gave it.
 
     Args:
-        predictions: out-of-sample predictions of the examples under audit; ``given_label`` is the majority vote.
+        predictions: out-of-sample predictions of the examples under audit; ``given_label`` is the majority vote, or
+            what reviewers decided.
         label_quality: quality of every single label.
         consensus_labels: consensus of every example.
         shown: features and descriptive columns of the examples, in the same order.
     """
     votes = pd.Series(predictions["given_label"].astype(str).to_numpy(), index=predictions["row_id"])
     agreeing = label_quality[label_quality["given_label"].astype(str) == label_quality["example"].map(votes)]
-    by_example = agreeing.drop_duplicates("example").set_index("example").loc[predictions["row_id"]]
-    quality, by_crowdlab = (by_example[name].to_numpy() for name in ("label_quality", "crowdlab_quality"))
+    by_example = agreeing.drop_duplicates("example").set_index("example").reindex(predictions["row_id"])
+    is_decided = find_decided(label_quality, predictions["row_id"]) != NO_LABEL
+    qualities = by_example[["label_quality", "crowdlab_quality"]].to_numpy(dtype=np.float32)
+    quality, by_crowdlab = np.where(is_decided[:, None], np.float32(1), qualities).T
     is_issue = encode_labels(consensus_labels["consensus_label"]) != encode_labels(predictions["given_label"])
     table = pd.DataFrame(
         {

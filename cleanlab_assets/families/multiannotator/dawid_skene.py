@@ -49,6 +49,7 @@ def estimate_dawid_skene(
     *,
     n_classes: int,
     model: np.ndarray | None = None,
+    decided: np.ndarray | None = None,
     max_iterations: int = 500,
     tolerance: float = 1e-4,
 ) -> DawidSkene:
@@ -74,6 +75,8 @@ def estimate_dawid_skene(
         n_classes: number of classes, at least 2.
         model: out-of-sample predicted probabilities of a model of the examples, shape (n_examples, n_classes); None
             knows no more than how frequent the classes are.
+        decided: class code that is known to be true of an example, -1 where none is, shape (n_examples,); None knows
+            none. Its probability is 1 in each round, so that annotators and model are also judged by these examples.
         max_iterations: most rounds of the algorithm.
         tolerance: largest change of a probability at which it stops.
 
@@ -81,15 +84,26 @@ def estimate_dawid_skene(
         The probabilities; those by the model alone, or the class frequencies, where nobody labelled.
 
     Raises:
-        ValueError: there is no label at all, a code is not below ``n_classes``, or probabilities are of other examples.
+        ValueError: there is no label at all, a code is not below ``n_classes``, or probabilities or decided classes are
+            of other examples.
     """
     if (labels < 0).all() or labels.max() >= n_classes:
         raise ValueError(f"labels go from {labels.min()} to {labels.max()}, expected codes from 0 to {n_classes - 1}")
     if model is not None and model.shape != (len(labels), n_classes):
         raise ValueError(f"probabilities have the shape {model.shape}, expected {(len(labels), n_classes)}")
+    if decided is None:
+        decided = np.full(len(labels), NO_LABEL)
+    if decided.shape != (len(labels),) or decided.max() >= n_classes:
+        raise ValueError(
+            f"decided classes have the shape {decided.shape} and go to {decided.max()}, expected {(len(labels),)} and "
+            f"codes to {n_classes - 1}"
+        )
+    is_decided = decided != NO_LABEL
+    certain = np.eye(n_classes)[decided[is_decided]]
     votes = count_votes(labels, n_classes=n_classes)
     counts = votes.sum(axis=1, keepdims=True)
     truth = np.divide(votes, counts, out=np.full(votes.shape, 1 / n_classes), where=counts > 0)
+    truth[is_decided] = certain
     is_labelled = counts[:, 0] > 0
     log_model = None if model is None else _to_log_probabilities(model)
     panel = _SplitLabels.of(labels, n_classes)
@@ -104,6 +118,7 @@ def estimate_dawid_skene(
             log_truth = _normalize(log_model / temperature)
         panel.add_log_likelihood(log_truth, truth)
         updated = np.exp(_normalize(log_truth))
+        updated[is_decided] = certain
         change = float(np.abs(updated - truth).max())
         truth = updated
     return DawidSkene(truth, temperature, n_rounds, has_converged=change < tolerance)

@@ -9,6 +9,7 @@ from cleanlab_assets.families.multiannotator.annotations import panel_of, put_vo
 from cleanlab_assets.families.multiannotator.model import build_panel_model, has_model
 from cleanlab_assets.families.multiannotator.plant import plant_and_audit_annotations
 from cleanlab_assets.methods.training_set import require_same_rows, train_rows
+from cleanlab_assets.reviews.corrected_labels import DECIDED_LABEL
 
 if TYPE_CHECKING:
     from cleanlab_assets.families.multiannotator.issues import LabelQualityTable
@@ -37,6 +38,8 @@ def detection_power(
     build = build_panel_model(context, seed, predictions.facts.model_parameters)
     known, train = annotations.value, train_rows(training_set.value)
     require_same_rows(predicted, train, what="predictions")
+    # Errors in labels of decided examples would be found by what reviewers said, not by the audit.
+    known = known.drop(columns=DECIDED_LABEL, errors="ignore")
     if "planted_error" in known:
         known = known.assign(given_label=known["true_label"])
         train = put_votes(train, known)

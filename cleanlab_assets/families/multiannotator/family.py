@@ -60,6 +60,7 @@ MULTIANNOTATOR = TaskFamily(
     columns={
         "n_annotations": "How many annotators labelled the example.",
         "annotator_agreement": "Share of the labels that are the majority vote.",
+        "decided_label": "What reviewers decided of the example; it counts in place of the annotators' votes.",
         "crowdlab_label": "Consensus by CROWDLAB.",
         "crowdlab_quality": "Quality by CROWDLAB, of a label, a consensus or an annotator.",
         "active_learning_score": "How much a further label of the example is worth; lower is more.",

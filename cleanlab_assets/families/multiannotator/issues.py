@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from math import ceil
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,7 +21,13 @@ from cleanlab_assets.families.contracts import (
 )
 from cleanlab_assets.families.label_issues import show_planted, store_label_issues
 from cleanlab_assets.families.multiannotator.active_learning import choose_batch, score_examples_to_label
-from cleanlab_assets.families.multiannotator.annotations import annotations_of, panel_of, to_label_matrix
+from cleanlab_assets.families.multiannotator.annotations import (
+    NO_LABEL,
+    annotations_of,
+    find_decided,
+    panel_of,
+    to_label_matrix,
+)
 from cleanlab_assets.families.multiannotator.consensus import (
     METHOD_NAMES,
     METHODS,
@@ -366,10 +373,12 @@ def labeling_batch(
     scores = np.concatenate(score_examples_to_label(labels, to_probabilities(predictions.value), unlabelled))
     names = list(known["annotator"].cat.categories)
     quality = annotator_quality.value.set_index("annotator")["annotator_quality"].loc[names].to_numpy()
+    # What reviewers decided is certain: no further label of it is worth anything.
+    is_open = np.concatenate([find_decided(known, rows["row_id"]) == NO_LABEL, np.ones(len(waiting), dtype=bool)])
     batch = choose_batch(
-        np.concatenate([labels, np.full((len(waiting), len(names)), -1)]),
-        scores,
-        [*rows["row_id"], *waiting["row_id"]],
+        np.concatenate([labels, np.full((len(waiting), len(names)), NO_LABEL)])[is_open],
+        scores[is_open],
+        list(compress([*rows["row_id"], *waiting["row_id"]], is_open)),
         names,
         quality,
         size=settings.batch_size,

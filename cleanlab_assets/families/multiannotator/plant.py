@@ -21,6 +21,7 @@ from cleanlab_assets.methods.planted_errors import (
     put_planted_errors,
     uniform_confusion,
 )
+from cleanlab_assets.reviews.corrected_labels import DECIDED_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +118,7 @@ def plant_and_audit_annotations(
     planted = _plant_annotation_errors_of_all_kinds(
         annotations_of(annotations, train["row_id"]), reference, predictions, fraction=fraction, seed=seed
     )
-    rows = put_votes(train, planted)
+    rows = put_votes(train.drop(columns=DECIDED_LABEL, errors="ignore"), planted)
     names = list(rows["given_label"].cat.categories)
     predicted = predict_out_of_sample(
         rows[features],

@@ -13,12 +13,14 @@ from cleanlab_assets.datasets.headers import AUDIT_COLUMNS
 from cleanlab_assets.families.contracts import ROW_ID, TableContract, filled
 from cleanlab_assets.families.multiannotator.agreement import measure_agreement
 from cleanlab_assets.families.multiannotator.annotations import (
+    NO_LABEL,
     PanelLimits,
     build_panel_training_set,
     count_labels_by_file,
     panel_of,
     put_votes,
     select_annotations,
+    to_decided_codes,
     to_label_matrix,
 )
 from cleanlab_assets.families.multiannotator.plant import plant_annotation_errors, to_reference
@@ -30,6 +32,7 @@ from cleanlab_assets.methods.facts import TrainingSetFacts
 from cleanlab_assets.methods.result import Facts, Result
 from cleanlab_assets.methods.shown import Json, TableView, keep_finite
 from cleanlab_assets.methods.training_set import TRAIN
+from cleanlab_assets.reviews.corrected_labels import DECIDED_LABEL
 
 if TYPE_CHECKING:
     from cleanlab_assets.methods.agreement import Scale
@@ -53,11 +56,13 @@ class TrainingSetSettings(tables.TrainingSetSettings):
 class PanelTrainingSetFacts(TrainingSetFacts):
     """How examples and annotators were chosen, and which single labels were made wrong on purpose.
 
-    ``planted_labels`` holds the wrong label by row id; ``reference`` the class of each example that errors are told by.
+    ``n_decided`` examples have the label that reviewers decided. ``planted_labels`` holds the wrong label by row id;
+    ``reference`` the class of each example that errors are told by.
     """
 
     annotators: list[str]
     limits: dict[str, int | None]
+    n_decided: int = 0
     planted_labels: dict[str, str]
     reference: dict[str, str]
 
@@ -86,7 +91,8 @@ AnnotationsTable: TypeAlias = Result[pd.DataFrame, AnnotationsFacts]
 def training_set(context: StepContext, settings: TrainingSetSettings, raw_dataset: AnyTable) -> PanelTrainingSetTable:
     """The examples under audit, one row each with its majority vote as given label, split and folds.
 
-    Test rows carry the truth where it is known. Errors can be planted in single labels of the train examples.
+    Test rows carry the truth where it is known. With ``labels`` set to corrected, an example of which reviewers decided
+    has the decided label in place of the vote. Errors can be planted in single labels of the train examples.
     """
     dataset, panel = context.dataset, panel_of(context.dataset)
     limits = PanelLimits(
@@ -125,6 +131,7 @@ def training_set(context: StepContext, settings: TrainingSetSettings, raw_datase
         notes=notes,
         annotators=list(selection.table["annotator"].cat.categories),
         limits=asdict(limits),
+        n_decided=int((to_decided_codes(table) != NO_LABEL).sum()),
         planted_labels=planted,
         reference=reference.to_dict() if planted else {},
     )
@@ -133,7 +140,11 @@ def training_set(context: StepContext, settings: TrainingSetSettings, raw_datase
         facts,
         columns=("row_id", "given_label", "n_annotations", "split", "fold"),
         n_planted=len(planted),
-        show=lambda _: {"annotators": len(facts.annotators), "labels_by_file": Json(files)},
+        show=lambda _: {
+            "annotators": len(facts.annotators),
+            "n_decided": facts.n_decided,
+            "labels_by_file": Json(files),
+        },
     )
 
 
@@ -167,6 +178,9 @@ def given_annotations(
         }
     )
     table["split"] = table["example"].map(examples.set_index("row_id")["split"].astype(str))
+    if DECIDED_LABEL in examples:
+        decided = table["example"].map(examples.set_index("row_id")[DECIDED_LABEL].astype(object))
+        table[DECIDED_LABEL] = pd.Categorical(decided, categories=names)
     if chosen.planted_labels:
         planted = table["row_id"].map(chosen.planted_labels)
         table["true_label"] = table["given_label"]

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from cleanlab_assets.families.family import FamilyVariants, FittedModel
-from cleanlab_assets.families.multiannotator.annotations import annotations_of, to_label_matrix
+from cleanlab_assets.families.multiannotator.annotations import annotations_of, find_decided, to_label_matrix
 from cleanlab_assets.families.multiannotator.consensus import build_consensus, find_consensus_issues, score_labels
 from cleanlab_assets.families.multiannotator.dawid_skene import estimate_dawid_skene
 from cleanlab_assets.families.multiannotator.model import has_model
@@ -93,7 +93,8 @@ def compare_consensus_variants(
         return clean(find_consensus_issues(predictions, quality, consensus, rows[features]))
 
     labels = to_label_matrix(annotations, audited.train["row_id"])
-    by_annotators = estimate_dawid_skene(labels, n_classes=len(names)).consensus
+    decided = find_decided(annotations, audited.train["row_id"])
+    by_annotators = estimate_dawid_skene(labels, n_classes=len(names), decided=decided).consensus
     judged = audited.train.assign(given_label=decode_labels(by_annotators, audited.train["given_label"]))
     return compare_class_variants(
         audited,

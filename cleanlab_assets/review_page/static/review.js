@@ -174,7 +174,7 @@ function drawPanel(item) {
   const { issue } = item, kind = issue ? "" : label_kind; // of another issue no label is asked
   if (item.elements.length) parts.push(make("div", { id: "element", class: "element" }), make("hr"));
   if (issue) {
-    parts.push(make("h3", { text: `Is it found rightly: ${issue.shown}?` }), make("p", { class: "small", text: issue.meaning }));
+    parts.push(make("h3", { text: `Is the finding right: ${issue.shown}?` }), make("p", { class: "small", text: issue.meaning }));
     parts.push(key("f", "Finding is right", () => decide(FOUND), { class: "first" }), key("g", "Finding is wrong: the row is fine", () => decide(GIVEN)));
   } else parts.push(make("h3", { text: item.elements.length ? "The whole row" : "Decide" }), key("g", item.given_name === "given label" ? "Given is right:" : "Majority is right:", () => decide(GIVEN), { class: "first", what: item.given ?? "there is none", disabled: item.given === null }));
   item.candidates.forEach((one, number) => {
@@ -218,7 +218,7 @@ function drawPrimary(item) {
   labels.push(make("dt", { text: "suggested" }), make("dd", { text: item.suggested }));
   const parts = [make("h2", { id: "row", tabindex: -1, text: item.own_id ? `${item.own_id} (${item.row_id})` : item.row_id }),
     make("div", { class: "badges" },
-      badge(item.is_flagged ? `flagged, rank ${item.rank.toLocaleString("en")}` : item.rank === null ? "not audited" : "not flagged", item.is_flagged ? "flag" : ""),
+      badge(item.is_flagged ? `${item.issue ? "label " : ""}flagged, rank ${item.rank.toLocaleString("en")}` : item.rank === null ? "not audited" : item.issue ? "label not flagged" : "not flagged", item.is_flagged ? "flag" : ""),
       badge(item.quality === null ? "" : `label quality ${item.quality.toPrecision(2)}`), badge(item.split), badge(item.is_flagged ? item.reason : ""),
       badge(item.kind_of_case),
       ...item.flagged_as.map((name) => badge(name, name === item.issue?.shown ? "flag" : "")),
@@ -270,9 +270,10 @@ function drawRest(item) {
   }
   if (item.second_opinion) {
     const said = item.second_opinion;
-    card("Second opinion, by a language model", make("div", {},
-      make("p", { text: `The given label is ${said.is_given_defensible ? "" : "not "}defensible (confidence ${said.confidence.toFixed(2)}); likeliest: ${said.label}` }),
-      make("p", { class: "small", text: said.sentence })));
+    const verdict = said.is_given_defensible ? "defensible" : "not defensible";
+    card("Second opinion, by a language model", make("div", { class: "opinion" }, make("p", { text: said.sentence }), make("dl", { class: "labels" },
+      make("dt", { text: "given label" }), make("dd", {}, verdict, make("span", { class: "small", text: ` ${percent(said.confidence)} sure` })),
+      make("dt", { text: "likeliest label" }), make("dd", { text: said.label }))));
   }
   if (item.duplicates.length) card("Near duplicates", listRows(item.duplicates), hasMore(item.duplicates));
   if (item.history.length) {
