@@ -13,7 +13,6 @@ from cleanlab_assets.orchestration.issue_changes import list_new
 from cleanlab_assets.reports.formatting import format_share, start_sentence
 from cleanlab_assets.reports.html import Figure, Report, Section, Table, Tile, render_report
 from cleanlab_assets.reports.review_plots import plot_budget_curve
-from cleanlab_assets.reviews.opinion_agreement import describe_agreement
 from cleanlab_assets.reviews.statistics_texts import describe_reviews, tabulate_curve, tabulate_precision
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from cleanlab_assets.methods.intervals import Interval
     from cleanlab_assets.orchestration.assets import ChainContext
     from cleanlab_assets.orchestration.issue_changes import IssueChangesFacts
-    from cleanlab_assets.reviews.opinion_agreement import OpinionAgreement
     from cleanlab_assets.reviews.statistics import ReviewStatistics
 
 MOST_ROWS = 50
@@ -33,12 +31,8 @@ def review_report(
     context: ChainContext,
     issue_changes: Result[pd.DataFrame, IssueChangesFacts],
     review_statistics: Result[ReviewStatistics, NoFacts],
-    opinion_agreement: Result[OpinionAgreement, NoFacts],
 ) -> Page:
-    """A self-contained HTML page: what was reviewed so far, and which label issues are new, persist or are gone.
-
-    Where a language model gave second opinions, it also says how reviewers agree with them.
-    """
+    """A self-contained HTML page: what was reviewed so far, and which label issues are new, persist or are gone."""
     found, facts = review_statistics.value, issue_changes.facts
     report = Report(
         title=f"{context.dataset.title}: decisions and changes",
@@ -46,7 +40,6 @@ def review_report(
         tiles=_show_tiles(found, facts),
         sections=[
             _show_reviews(found),
-            *show_agreement(opinion_agreement.value),
             _show_changes(issue_changes.value, facts, full_table=context.path_of("issue_changes")),
         ],
         facts={
@@ -112,22 +105,6 @@ def _tabulate_precision(found: ReviewStatistics) -> list[Table]:
         return []
     explanation = "By the random queue of each issue type, which the review page offers."
     return [Table("Flags that are right, by issue type", tabulate_precision(found.precision), explanation)]
-
-
-def show_agreement(found: OpinionAgreement) -> list[Section]:
-    """Show how second opinions agree with reviewers; nothing where there are none."""
-    if not found.n_verdicts:
-        return []
-    return [
-        Section(
-            key="second-opinion",
-            title="Second opinion",
-            explanation="How often reviewers say the same of a given label as a language model, with the exact 95 % "
-            "interval of Clopper and Pearson.",
-            badge=format_share(found.share.estimate) if found.share else "not known",
-            notes=describe_agreement(found),
-        )
-    ]
 
 
 def _show_changes(table: pd.DataFrame, facts: IssueChangesFacts, *, full_table: str) -> Section:

@@ -44,7 +44,8 @@ def find_duplicates_asset(family: Family) -> str | None:
     if collect is None:
         return None
     empty: Any = SimpleNamespace(
-        value=pd.DataFrame({"duplicate_set": pd.Series(dtype="Int64")}), facts=SimpleNamespace(summary=[NOTHING_FOUND])
+        value=pd.DataFrame({"duplicate_set": pd.Series(dtype="Int64")}),
+        facts=SimpleNamespace(summary=[NOTHING_FOUND], n_by_kind={}),
     )
     return collect(**dict.fromkeys(inputs_of(collect), empty)).duplicates_asset
 

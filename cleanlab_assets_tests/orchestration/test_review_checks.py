@@ -7,15 +7,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cleanlab_assets.methods.intervals import estimate_share
 from cleanlab_assets.methods.result import NoFacts, Result
 from cleanlab_assets.orchestration.issue_changes import IssueChangesFacts, no_new_label_issues
-from cleanlab_assets.orchestration.review_report import show_agreement
 from cleanlab_assets.orchestration.review_statistics import precision_is_known
 from cleanlab_assets.orchestration.reviews import CorrectionsFacts, corrections_applied
 from cleanlab_assets.reviews.changes import CHANGES
 from cleanlab_assets.reviews.corrections import STATES
-from cleanlab_assets.reviews.opinion_agreement import OpinionAgreement
 from cleanlab_assets.reviews.queues import RANDOM_FLAGGED, order_randomly
 from cleanlab_assets_tests.reviews.test_statistics import Reviewed
 
@@ -101,14 +98,3 @@ def test_a_few_flags_that_were_all_read_are_enough() -> None:
     reviewed.read(reviewed.flagged, "")
     found = Result(value=reviewed.measure(), facts=NoFacts())
     assert precision_is_known.run(CONTEXT, review_statistics=found).passed
-
-
-def test_the_page_of_reviews_says_how_second_opinions_agree_where_there_are_any() -> None:
-    nothing = OpinionAgreement(n_verdicts=0, n_rows=0, n_errors=0, n_agree=0)
-    assert show_agreement(nothing) == []
-    unread = nothing.model_copy(update={"n_verdicts": 12})
-    (section,) = show_agreement(unread)
-    assert section.badge == "not known"
-    measured = OpinionAgreement(n_verdicts=12, n_rows=10, n_errors=0, n_agree=9, share=estimate_share(9, 10))
-    (section,) = show_agreement(measured)
-    assert section.notes[0] == "verdict and reviewers agree on 9 of 10 rows: 90% (55% to 100%)"
