@@ -29,6 +29,7 @@ from cleanlab_assets.datasets.dataset import NumericLabel
 from cleanlab_assets.families.multiannotator.annotations import vote_by_majority
 from cleanlab_assets.families.multiannotator.dawid_skene import estimate_dawid_skene
 from cleanlab_assets.families.multiannotator.lean_crowdlab import run_crowdlab
+from cleanlab_assets.families.multilabel.class_quality import choose_class_quality
 from cleanlab_assets.families.multilabel.label_set_quality import choose_aggregation, find_label_set_issues
 from cleanlab_assets.families.multilabel.predictions import (
     predict_label_sets_out_of_sample,
@@ -264,8 +265,10 @@ def audit_sets(noise: str, strength: str, n_rows: int, seed: int) -> Audit:
 
     predicted = predict_label_sets_out_of_sample(seen, given, folds, build=build)
     table = to_label_set_predictions_table(to_rows(decode_label_sets(given, CLASS_NAMES)), predicted, CLASS_NAMES)
-    no_features, choice = pd.DataFrame(index=rows), choose_aggregation(table, seed=seed)
-    today = find_label_set_issues(table, no_features, aggregation=choice.chosen, seed=seed)  # type: ignore[arg-type]
+    of_classes: Any = choose_class_quality(table, seed=seed).chosen
+    of_rows: Any = choose_aggregation(table, quality_method=of_classes, seed=seed).chosen
+    no_features = pd.DataFrame(index=rows)
+    today = find_label_set_issues(table, no_features, quality_method=of_classes, aggregation=of_rows, seed=seed)
     by_cleanlab = find_label_set_issues(
         table, no_features, filter_by="prune_by_noise_rate", aggregation="exponential_moving_average", calibrated=False
     )

@@ -75,11 +75,17 @@ def store_label_issues(
     return Result(value=table, facts=facts, show=show_all)
 
 
-def show_ranking(ranked_by: ScoreChoice) -> dict[str, Shown]:
-    """Show which score ranks, and how well each finds planted errors."""
+def show_ranking(ranked_by: ScoreChoice, *, of: str = "") -> dict[str, Shown]:
+    """Show which score ranks, and how well each finds planted errors.
+
+    Args:
+        ranked_by: The choice.
+        of: What is ranked, where it is not the rows.
+    """
+    prefix = f"{of}_" if of else ""
     if not ranked_by.figures:
-        return {"ranked_by": f"{ranked_by.chosen}; {ranked_by.note}"}
-    return {"ranked_by": ranked_by.chosen, "scores": TableView.whole(ranked_by.to_table())}
+        return {f"{prefix}ranked_by": f"{ranked_by.chosen}; {ranked_by.note}"}
+    return {f"{prefix}ranked_by": ranked_by.chosen, f"{prefix}scores": TableView.whole(ranked_by.to_table())}
 
 
 def describe_ranking(ranked_by: ScoreChoice | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cleanlab_assets.families.multilabel.label_set_quality import SOFTMIN_TEMPERATURE
+from cleanlab_assets.families.multilabel.class_quality import SOFTMIN_TEMPERATURE
 from cleanlab_assets.families.multilabel.predictions import class_names_of, to_label_set_probabilities
 from cleanlab_assets.families.tables.datalab import AuditedLabels
 from cleanlab_assets.families.tables.steps import build_datalab_issues

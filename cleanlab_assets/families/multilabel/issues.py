@@ -23,7 +23,8 @@ from cleanlab_assets.families.contracts import (
     share,
     text,
 )
-from cleanlab_assets.families.label_issues import store_label_issues
+from cleanlab_assets.families.label_issues import show_ranking, store_label_issues
+from cleanlab_assets.families.multilabel.class_quality import choose_class_quality
 from cleanlab_assets.families.multilabel.label_set_quality import (
     EXPECTED_PRECISION,
     MOST_FLAGGED,
@@ -37,8 +38,9 @@ from cleanlab_assets.families.multilabel.label_set_quality import (
 from cleanlab_assets.families.multilabel.predictions import CalibrationMethod
 from cleanlab_assets.families.step import PlainTable, Settings, StepContext, TrainingSetTable, step
 from cleanlab_assets.methods.facts import LabelIssuesFacts
-from cleanlab_assets.methods.label_issues import CleanlabScore, FilterRule
+from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod
 from cleanlab_assets.methods.result import Facts, NoFacts, Result
+from cleanlab_assets.methods.score_choice import ScoreChoice
 from cleanlab_assets.methods.shown import Json, Plots, TableView
 from cleanlab_assets.methods.training_set import audited_rows, require_same_rows
 from cleanlab_assets.reports.plots import plot_label_quality
@@ -70,7 +72,11 @@ class LabelIssuesSettings(Settings):
     most_flagged: float = Field(
         MOST_FLAGGED, gt=0.0, le=1.0, description="Largest share of the rows that the rule odds flags."
     )
-    quality_method: CleanlabScore = Field("self_confidence", description="cleanlab's score of each class of a row.")
+    quality_method: Literal[QualityMethod, "by_planted_errors"] = Field(
+        "by_planted_errors",
+        description="Score of each class of a row; by_planted_errors is self_confidence, unless noise_posterior is "
+        "shown to find more errors like those that these labels seem to hold.",
+    )
     aggregation: Literal[Aggregation, "by_planted_errors"] = Field(
         "by_planted_errors",
         description="How the scores of a row's classes become that of the row; by_planted_errors is softmin, "
@@ -95,13 +101,17 @@ class ClassFigures(Facts):
 
 
 class LabelSetIssuesFacts(LabelIssuesFacts):
-    """How label sets were judged, what calibration changed, and what was found of each class."""
+    """How label sets were judged, what calibration changed, and what was found of each class.
+
+    ``classes_judged_by`` says which score judges a class of a row, and ``ranked_by`` how these become that of the row.
+    """
 
     filter_by: FilterRule
     expected_precision: float
     most_flagged: float
     flags_by_rule: dict[FilterRule, int]
-    quality_method: CleanlabScore
+    quality_method: QualityMethod
+    classes_judged_by: ScoreChoice | None = None
     aggregation: Aggregation
     calibration_method: CalibrationMethod
     calibration_error: float
@@ -164,11 +174,14 @@ def label_issues(
     rows = audited_rows(training_set.value)
     require_same_rows(predictions.value, rows, what="predictions")
     features, predicted = rows[context.readable_features], predictions.facts
-    seed, quality_method = training_set.facts.seed, settings.quality_method
-    ranked_by = None
+    seed, rules = training_set.facts.seed, settings.model_dump()
+    classes_judged_by = ranked_by = None
+    if settings.quality_method == "by_planted_errors":
+        classes_judged_by = choose_class_quality(predictions.value, seed=seed)
+        rules["quality_method"] = classes_judged_by.chosen
     if settings.aggregation == "by_planted_errors":
-        ranked_by = choose_aggregation(predictions.value, quality_method=quality_method, seed=seed)
-    rules = settings.model_dump() | {"aggregation": settings.aggregation if ranked_by is None else ranked_by.chosen}
+        ranked_by = choose_aggregation(predictions.value, quality_method=rules["quality_method"], seed=seed)
+        rules["aggregation"] = ranked_by.chosen
     issues = find_label_set_issues(predictions.value, features, **rules, seed=seed)
     uncalibrated = find_label_set_issues(predictions.value, features, **rules, calibrated=False, seed=seed)
     before = uncalibrated.table["is_label_issue"]
@@ -184,6 +197,7 @@ def label_issues(
             most_flagged=settings.most_flagged,
             seed=seed,
         ),
+        classes_judged_by=classes_judged_by,
         ranked_by=ranked_by,
         notes=[*predicted.notes, *issues.notes],
         looks_in_sample=predicted.looks_in_sample,
@@ -202,6 +216,7 @@ def label_issues(
             "label_issue_rate_before_calibration": facts.uncalibrated_flag_rate,
             "flagged_train_rows_by_rule": Json(dict(facts.flags_by_rule)),
             "by_class": TableView(by_class, len(by_class)),
+            **({} if classes_judged_by is None else show_ranking(classes_judged_by, of="classes")),
             "plots": Plots({"Label quality": plot}),
         }
 

@@ -10,6 +10,11 @@ import numpy as np
 import pandas as pd
 
 from cleanlab_assets.compat import exponential_moving_average, softmin
+from cleanlab_assets.families.multilabel.class_quality import (
+    SOFTMIN_TEMPERATURE,
+    of_both,
+    score_classes,
+)
 from cleanlab_assets.families.multilabel.error_probability import (
     estimate_error_probabilities,
     score_planted_errors,
@@ -20,7 +25,7 @@ from cleanlab_assets.families.multilabel.predictions import (
     to_label_set_probabilities,
 )
 from cleanlab_assets.methods.error_bracket import bracket_class_errors, bracket_errors
-from cleanlab_assets.methods.label_issues import CleanlabScore, FilterRule, check_choice
+from cleanlab_assets.methods.label_issues import FilterRule, QualityMethod, check_choice
 from cleanlab_assets.methods.label_sets import decode_label_sets, encode_given_labels, to_label_lists
 from cleanlab_assets.methods.planted_errors import PlantingError
 from cleanlab_assets.methods.ranking import rank_by_quality
@@ -41,8 +46,6 @@ MOST_FLAGGED = 0.15
 Aggregation = Literal["softmin", "exponential_moving_average", "minimum", "mean"]
 DEFAULT_AGGREGATION: Aggregation = "softmin"
 """Close to the best with few classes, best with many."""
-SOFTMIN_TEMPERATURE = 0.1
-"""cleanlab's own: how much more the worst class of a row counts than the others."""
 FORGETTING_FACTOR = 0.8
 """cleanlab's own: weight of the worst class, then of the next of what is left, and so on."""
 REASONS = (
@@ -92,7 +95,7 @@ def find_class_issues(
     filter_by: FilterRule = "odds",
     expected_precision: float = EXPECTED_PRECISION,
     most_flagged: float = MOST_FLAGGED,
-    quality_method: CleanlabScore = "self_confidence",
+    quality_method: QualityMethod = "self_confidence",
     seed: int = 0,
 ) -> ClassIssues:
     """Score and flag every class of every row: whether the label should name it, or should not.
@@ -102,11 +105,11 @@ def find_class_issues(
     all classes. It is the lowest one at which the mean error probability of the flagged rows is
     ``expected_precision``, and no more than ``most_flagged`` of the rows are flagged; never below one to one. How
     likely a row or a class of it is wrong tells where its odds lie among those of errors planted in a copy of the
-    labels, see ``estimate_error_probabilities``. Of rows that are no train rows see ``judge_beside_train_rows``.
+    labels, see ``estimate_error_probabilities``. The quality is that of ``score_classes``. Of rows that are no train
+    rows see ``judge_beside_train_rows``.
 
-    Source: ``cleanlab.multilabel_classification.filter.find_multilabel_issues_per_class`` and
-    ``cleanlab.multilabel_classification.rank.get_label_quality_scores_per_class`` (Thyagarajan, Snorrason, Northcutt
-    and Mueller, Identifying Incorrect Annotations in Multi-Label Classification Data, 2022).
+    Source: ``cleanlab.multilabel_classification.filter.find_multilabel_issues_per_class`` (Thyagarajan, Snorrason,
+    Northcutt and Mueller, Identifying Incorrect Annotations in Multi-Label Classification Data, 2022).
 
     Args:
         is_named: which classes each label names, bool of shape (n_rows, n_classes).
@@ -126,10 +129,9 @@ def find_class_issues(
         ValueError: ``filter_by`` or ``quality_method`` is none of the allowed values.
     """
     from cleanlab.multilabel_classification.filter import find_multilabel_issues_per_class
-    from cleanlab.multilabel_classification.rank import get_label_quality_scores_per_class
 
     check_choice("filter_by", filter_by, get_args(FilterRule))
-    check_choice("quality_method", quality_method, get_args(CleanlabScore))
+    check_choice("quality_method", quality_method, get_args(QualityMethod))
 
     def judge(chosen: np.ndarray) -> tuple[np.ndarray, ...]:
         named, exact = is_named[chosen], probabilities[chosen].astype(np.float64)
@@ -149,8 +151,7 @@ def find_class_issues(
                     is_issue[:, varies] = find_multilabel_issues_per_class(
                         to_label_lists(named[:, varies]), exact[:, varies], filter_by=filter_by, n_jobs=1
                     )
-        quality = get_label_quality_scores_per_class(to_label_lists(named), exact, method=quality_method)
-        return quality.clip(0.0, 1.0), is_issue, wrong, row_wrong, is_suspect
+        return score_classes(named, exact, quality_method), is_issue, wrong, row_wrong, is_suspect
 
     return ClassIssues(is_named, *judge_beside_train_rows(judge, is_train))
 
@@ -192,11 +193,6 @@ def _flag_by_odds(of_given: np.ndarray, is_suspect: np.ndarray, *, most_flagged:
     return is_issue
 
 
-def _of_both(probabilities: np.ndarray) -> np.ndarray:
-    """Return the probabilities that a class does not and does belong to a label, shape (n, 2)."""
-    return np.column_stack([1 - probabilities, probabilities])
-
-
 def bracket_wrong_sets(is_named: np.ndarray, probabilities: np.ndarray) -> ErrorBracket:
     """Return the bracket of the number of rows whose label is wrong in one class at least, see ``bracket_errors``.
 
@@ -213,7 +209,7 @@ def bracket_wrong_sets(is_named: np.ndarray, probabilities: np.ndarray) -> Error
         confident_joint=0, sure_contradictions=0, contradictions=0, expected_disagreements=expected
     )
     by_class = (
-        bracket_class_errors(codes, _of_both(of_class.astype(np.float64)), expected_disagreements=expected)
+        bracket_class_errors(codes, of_both(of_class.astype(np.float64)), expected_disagreements=expected)
         for codes, of_class in zip(is_named.T[varies].astype(np.int64), probabilities.T[varies], strict=True)
     )
     return max((nothing, *by_class), key=lambda bracket: bracket.low)
@@ -274,7 +270,7 @@ def aggregate_quality(quality: np.ndarray, aggregation: Aggregation) -> np.ndarr
 
 
 def choose_aggregation(
-    predictions: pd.DataFrame, *, quality_method: CleanlabScore = "self_confidence", seed: int
+    predictions: pd.DataFrame, *, quality_method: QualityMethod = "self_confidence", seed: int
 ) -> ScoreChoice:
     """Choose the aggregation that ranks errors planted in a copy of the train labels worst, see ``choose_score``.
 
@@ -289,16 +285,13 @@ def choose_aggregation(
     Returns:
         See ``choose_score``; the default with a note where too few labels can take an error.
     """
-    from cleanlab.multilabel_classification.rank import get_label_quality_scores_per_class
-
     rows = train_rows(predictions)
     is_named = encode_given_labels(rows, class_names_of(rows))
     try:
         planted = plant_label_set_errors(is_named, fraction=PLANTED_SHARE, kind="mixed", seed=seed + 1)
     except PlantingError as error:
         return ScoreChoice(chosen=DEFAULT_AGGREGATION, n_errors=0, figures=[], note=str(error))
-    probabilities = to_label_set_probabilities(rows).astype(np.float64)
-    quality = get_label_quality_scores_per_class(to_label_lists(planted.labels), probabilities, method=quality_method)
+    quality = score_classes(planted.labels, to_label_set_probabilities(rows), quality_method)
     scores = {name: aggregate_quality(quality, name) for name in get_args(Aggregation)}
     return choose_score(scores, planted.is_planted, default=DEFAULT_AGGREGATION, seed=seed)
 
@@ -310,7 +303,7 @@ def find_label_set_issues(
     filter_by: FilterRule = "odds",
     expected_precision: float = EXPECTED_PRECISION,
     most_flagged: float = MOST_FLAGGED,
-    quality_method: CleanlabScore = "self_confidence",
+    quality_method: QualityMethod = "self_confidence",
     aggregation: Aggregation = DEFAULT_AGGREGATION,
     calibrated: bool = True,
     seed: int = 0,
@@ -424,7 +417,7 @@ def list_class_issues(
     predictions: pd.DataFrame,
     *,
     filter_by: FilterRule,
-    quality_method: CleanlabScore,
+    quality_method: QualityMethod,
     expected_precision: float = EXPECTED_PRECISION,
     most_flagged: float = MOST_FLAGGED,
     seed: int = 0,

@@ -145,6 +145,7 @@ def _build_label_section(audit: TabularAudit, judged: LabelSetIssuesFacts, class
             "Rule of the flags": judged.flag_rule,
             "Train rows that each rule would flag": describe_counts(judged.flags_by_rule),
             **describe_bracket(judged),
+            "Quality of a class of a row": f"{judged.quality_method}{describe_ranking(judged.classes_judged_by)}",
             "Quality of a row": f"{judged.aggregation} of its classes{describe_ranking(judged.ranked_by)}",
         },
     )
