@@ -49,7 +49,7 @@ from cleanlab_assets.families.step import (
     StepContext,
     step,
 )
-from cleanlab_assets.families.tables.class_labels import CLASS_LABEL_ISSUES
+from cleanlab_assets.families.tables.class_labels import JUDGED_CLASS
 from cleanlab_assets.methods.class_codes import encode_labels
 from cleanlab_assets.methods.class_predictions import predict_all_classes, to_probabilities
 from cleanlab_assets.methods.detection_power import PlantedDetection
@@ -280,7 +280,16 @@ def annotator_quality(
     return Result(value=table, facts=AnnotatorQualityFacts(spearman=spearman), show=show)
 
 
-@step("cleanlab", code_version="5", facts=LabelIssuesFacts, contract=CLASS_LABEL_ISSUES)
+@step(
+    "cleanlab",
+    code_version="5",
+    facts=LabelIssuesFacts,
+    contract=TableContract(
+        "ConsensusLabelIssues",
+        "Every audited example with given and suggested label, label quality, flag and rank (1 = worst).",
+        JUDGED_CLASS,
+    ),
+)
 def label_issues(
     context: StepContext,
     training_set: PanelTrainingSetTable,

@@ -46,21 +46,17 @@ if TYPE_CHECKING:
     from cleanlab_assets.families.step import StepContext
     from cleanlab_assets.methods.shown import Shown
 
+JUDGED_CLASS = (
+    *(ROW_ID, SPLIT, GIVEN_LABEL, *filled("suggested_label"), LABEL_QUALITY, share("error_probability")),
+    *(IS_LABEL_ISSUE, RANK),
+)
+"""Columns of every table of labels that are classes."""
+OTHER_SCORES = (share("normalized_margin"), share("noise_posterior"))
+"""The scores that could rank and that no other column holds."""
 CLASS_LABEL_ISSUES = TableContract(
     "ClassLabelIssues",
     "Every audited row with given and suggested label, label quality, flag and rank (1 = worst), and its features.",
-    (
-        ROW_ID,
-        SPLIT,
-        GIVEN_LABEL,
-        *filled("suggested_label"),
-        LABEL_QUALITY,
-        share("error_probability"),
-        share("normalized_margin"),
-        share("noise_posterior"),
-        IS_LABEL_ISSUE,
-        RANK,
-    ),
+    (*JUDGED_CLASS, *OTHER_SCORES),
 )
 
 

@@ -27,6 +27,7 @@ from cleanlab_assets.families.contracts import (
 from cleanlab_assets.families.label_issues import store_label_issues
 from cleanlab_assets.families.step import PlainTable, PredictionsTable, StepContext, TrainingSetTable, step
 from cleanlab_assets.families.tables.class_labels import (
+    OTHER_SCORES,
     ClassLabelIssuesFacts,
     ClassLabelIssuesTable,
     LabelIssuesSettings,
@@ -138,10 +139,9 @@ WORST_COLUMNS = (
             *filled("suggested_label"),
             LABEL_QUALITY,
             share("error_probability"),
-            share("normalized_margin"),
-            share("noise_posterior"),
             IS_LABEL_ISSUE,
             RANK,
+            *OTHER_SCORES,
         ),
     ),
     settings=LabelIssuesSettings,
