@@ -12,8 +12,10 @@ from cleanlab_assets.methods.folds import draw_stratified_sample
 from cleanlab_assets.methods.label_issues import QualityMethod, estimate_noise_matrix
 from cleanlab_assets.methods.label_sets import encode_given_labels, to_label_lists
 from cleanlab_assets.methods.noise_posterior import draw_labels_like_these, estimate_noise_by_em, score_by_noise
+from cleanlab_assets.methods.planted_errors import draw_classes
 from cleanlab_assets.methods.quality_choice import MOST_TO_CHOOSE_BY
 from cleanlab_assets.methods.score_choice import choose_score
+from cleanlab_assets.methods.seeding import seed_generator
 from cleanlab_assets.methods.training_set import train_rows
 
 if TYPE_CHECKING:
@@ -25,6 +27,55 @@ CHOSEN_AMONG: tuple[QualityMethod, ...] = ("self_confidence", "noise_posterior")
 """The usual score comes first. Of two answers, yes and no, the margin ranks as self-confidence does."""
 SOFTMIN_TEMPERATURE = 0.1
 """cleanlab's own: how much more the worst class of a row counts than the others."""
+
+
+class ClassNoise:
+    """How often each class is left out in error, and named in error, as labels and probabilities of rows tell."""
+
+    def __init__(self, is_named: np.ndarray, probabilities: np.ndarray) -> None:
+        """Estimate a noise matrix of no and yes for each class, see ``estimate_noise_by_em``.
+
+        Args:
+            is_named: which classes each label names, bool of shape (n_rows, n_classes).
+            probabilities: calibrated out-of-sample probabilities, shape (n_rows, n_classes).
+        """
+        self._beliefs = [of_both(of_class) for of_class in probabilities.T.astype(np.float64)]
+        by_class = zip(is_named.T.astype(np.int64), self._beliefs, strict=True)
+        self._matrices = [estimate_noise_by_em(*of_class) for of_class in by_class]
+
+    def score(self, is_named: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return the posterior that what labels say of each class is right, see ``score_by_noise``.
+
+        Args:
+            is_named: labels, bool of shape (n, n_classes).
+            rows: which of the rows they are of, shape (n,); None are all in their order.
+        """
+        chosen = slice(None) if rows is None else rows
+        by_class = zip(is_named.T.astype(np.int64), self._beliefs, self._matrices, strict=True)
+        return np.column_stack([score_by_noise(named, belief[chosen], noise) for named, belief, noise in by_class])
+
+    def plant(self, is_named: np.ndarray, *, n_planted: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Plant an error in one class of rows that are drawn, with replacement, by how often they are wrong.
+
+        Args:
+            is_named: which classes each label names, bool of shape (n_rows, n_classes).
+            n_planted: how many errors to plant.
+            seed: seed of the draw.
+
+        Returns:
+            The labels with errors, shape (n_planted, n_classes); the rows that they are of, and the wrong class of
+            each, shape (n_planted,).
+        """
+        rng = seed_generator(seed, "errors of classes by their noise")
+        named = is_named.T.astype(np.int64)
+        by_class = [noise[1 - each, each] for each, noise in zip(named, self._matrices, strict=True)]
+        weights = np.column_stack(by_class)
+        of_rows = weights.sum(axis=1)
+        rows = rng.choice(len(is_named), size=n_planted, p=of_rows / of_rows.sum())
+        wrong = draw_classes(weights[rows], rng)
+        labels = is_named[rows]
+        labels[np.arange(n_planted), wrong] ^= True
+        return labels, rows, wrong
 
 
 def score_classes(is_named: np.ndarray, probabilities: np.ndarray, method: QualityMethod) -> np.ndarray:
@@ -42,10 +93,9 @@ def score_classes(is_named: np.ndarray, probabilities: np.ndarray, method: Quali
     Returns:
         float64 array of shape (n_rows, n_classes), in [0, 1]; lower is worse.
     """
-    exact = probabilities.astype(np.float64)
     if method == "noise_posterior":
-        by_class = zip(is_named.T.astype(np.int64), exact.T, strict=True)
-        return np.column_stack([_find_posterior(named, of_both(of_class)) for named, of_class in by_class])
+        return ClassNoise(is_named, probabilities).score(is_named)
+    exact = probabilities.astype(np.float64)
     from cleanlab.multilabel_classification.rank import get_label_quality_scores_per_class
 
     quality: np.ndarray = get_label_quality_scores_per_class(to_label_lists(is_named), exact, method=method)
@@ -81,10 +131,6 @@ def choose_class_quality(predictions: pd.DataFrame, *, seed: int) -> ScoreChoice
         for method in CHOSEN_AMONG
     }
     return choose_score(scores, is_error, default=CHOSEN_AMONG[0], seed=seed)
-
-
-def _find_posterior(named: np.ndarray, beliefs: np.ndarray) -> np.ndarray:
-    return score_by_noise(named, beliefs, estimate_noise_by_em(named, beliefs))
 
 
 def of_both(probabilities: np.ndarray) -> np.ndarray:

@@ -189,7 +189,7 @@ def label_issues(
     facts = LabelSetIssuesFacts(
         seed=seed,
         model_parameters=predicted.model_parameters,
-        flag_rule=_describe_rule(settings),
+        flag_rule=_describe_rule(settings, rules["quality_method"]),
         **issues.n_errors.to_facts(),
         flags_by_rule=count_flagged_sets_by_rule(
             predictions.value,
@@ -223,18 +223,23 @@ def label_issues(
     return store_label_issues(issues.table, training_set.value, facts, columns=WORST_COLUMNS, show=show)
 
 
-def _describe_rule(settings: LabelIssuesSettings) -> str:
+def _describe_rule(settings: LabelIssuesSettings, quality_method: QualityMethod) -> str:
     if settings.filter_by != "odds":
         return f"cleanlab's rule {settings.filter_by} for one class at least"
+    doubt = (
+        "noise posterior of one class at least so low"
+        if quality_method == "noise_posterior"
+        else "odds of one class at least so high"
+    )
     return (
-        f"odds of one class at least so high that {settings.expected_precision:.0%} of the flags are expected to be "
+        f"{doubt} that {settings.expected_precision:.0%} of the flags are expected to be "
         f"right, and no more than {settings.most_flagged:.0%} of the rows, on calibrated probabilities"
     )
 
 
 @step(
     "cleanlab",
-    code_version="5",
+    code_version="6",
     contract=TableContract(
         "LabelIssuesByClass",
         "Every class of every audited row: whether the label names it, its probability, quality, flag and rank in the "

@@ -12,10 +12,12 @@ import pandas as pd
 from cleanlab_assets.compat import exponential_moving_average, softmin
 from cleanlab_assets.families.multilabel.class_quality import (
     SOFTMIN_TEMPERATURE,
+    ClassNoise,
     of_both,
     score_classes,
 )
 from cleanlab_assets.families.multilabel.error_probability import (
+    LEAST_PLANTED,
     estimate_error_probabilities,
     score_planted_errors,
 )
@@ -105,8 +107,9 @@ def find_class_issues(
     all classes. It is the lowest one at which the mean error probability of the flagged rows is
     ``expected_precision``, and no more than ``most_flagged`` of the rows are flagged; never below one to one. How
     likely a row or a class of it is wrong tells where its odds lie among those of errors planted in a copy of the
-    labels, see ``estimate_error_probabilities``. The quality is that of ``score_classes``. Of rows that are no train
-    rows see ``judge_beside_train_rows``.
+    labels, see ``estimate_error_probabilities``. Where ``noise_posterior`` is the quality, it takes the place of the
+    odds, and errors are planted where the noise makes them, see ``ClassNoise``. Of rows that are no train rows see
+    ``judge_beside_train_rows``.
 
     Source: ``cleanlab.multilabel_classification.filter.find_multilabel_issues_per_class`` (Thyagarajan, Snorrason,
     Northcutt and Mueller, Identifying Incorrect Annotations in Multi-Label Classification Data, 2022).
@@ -139,9 +142,10 @@ def find_class_issues(
         wrong, is_issue = np.zeros(named.shape), np.zeros(named.shape, dtype=bool)
         row_wrong, is_suspect = np.zeros(len(named)), np.zeros(len(named), dtype=bool)
         if varies.any():
-            wrong[:, varies], row_wrong = _find_error_probabilities(named[:, varies], exact[:, varies], seed=seed)
-            of_given = _of_given(named[:, varies], exact[:, varies])
-            is_suspect = _suspect_rows(of_given, row_wrong, expected_precision=expected_precision)
+            by_noise = quality_method == "noise_posterior"
+            doubt = (_doubt_by_noise if by_noise else _doubt_by_odds)(named[:, varies], exact[:, varies], seed=seed)
+            of_given, wrong[:, varies], row_wrong = doubt.of_given, doubt.of_classes, doubt.of_rows
+            is_suspect = _suspect_rows(doubt, expected_precision=expected_precision)
             if filter_by == "odds":
                 is_issue[:, varies] = _flag_by_odds(of_given, is_suspect, most_flagged=most_flagged)
             else:
@@ -161,22 +165,51 @@ def _of_given(is_named: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return np.where(is_named, probabilities, 1 - probabilities)
 
 
-def _find_error_probabilities(
-    is_named: np.ndarray, probabilities: np.ndarray, *, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probability of an error in each class of each row, and of one at least in each row."""
-    of_given = _of_given(is_named, probabilities)
-    of_rows, of_classes = score_planted_errors(is_named, lambda labels: _of_given(labels, probabilities), seed=seed)
-    wrong = estimate_error_probabilities(of_given.reshape(-1), of_classes).reshape(is_named.shape)
-    return wrong, estimate_error_probabilities(of_given.min(axis=1), of_rows)
+@dataclass(frozen=True)
+class _Doubt:
+    """How likely what labels say is right, and how likely an error is.
+
+    ``of_given`` is the score of what each label says of each class, lower is worse, and ``of_classes`` the probability
+    of an error there, shape (n_rows, n_classes); ``of_rows`` that of one at least, shape (n_rows,). Scores that are not
+    ``below`` speak for the label.
+    """
+
+    of_given: np.ndarray
+    of_classes: np.ndarray
+    of_rows: np.ndarray
+    below: float
+
+    @classmethod
+    def of(cls, of_given: np.ndarray, planted_rows: np.ndarray, planted_classes: np.ndarray, *, below: float) -> _Doubt:
+        """Find the probabilities by the scores of planted errors: of their rows, and of their classes."""
+        of_classes = estimate_error_probabilities(of_given.reshape(-1), planted_classes).reshape(of_given.shape)
+        return cls(of_given, of_classes, estimate_error_probabilities(of_given.min(axis=1), planted_rows), below)
 
 
-def _suspect_rows(of_given: np.ndarray, wrong: np.ndarray, *, expected_precision: float) -> np.ndarray:
+def _doubt_by_odds(is_named: np.ndarray, probabilities: np.ndarray, *, seed: int) -> _Doubt:
+    """Doubt labels by the odds of the opposite, as of errors of any kind; from one to one on the label is likelier."""
+    planted = score_planted_errors(is_named, lambda labels: _of_given(labels, probabilities), seed=seed)
+    return _Doubt.of(_of_given(is_named, probabilities), *planted, below=1 / 2)
+
+
+def _doubt_by_noise(is_named: np.ndarray, probabilities: np.ndarray, *, seed: int) -> _Doubt:
+    """Doubt labels by the noise posterior, as of errors that lie where the noise makes them.
+
+    The posterior has no border: its prior makes it too sure of labels that are often wrong.
+    """
+    noise = ClassNoise(is_named, probabilities)
+    labels, rows, wrong = noise.plant(is_named, n_planted=LEAST_PLANTED, seed=seed)
+    planted = noise.score(labels, rows)
+    of_classes = planted[np.arange(len(planted)), wrong]
+    return _Doubt.of(noise.score(is_named), planted.min(axis=1), of_classes, below=np.inf)
+
+
+def _suspect_rows(doubt: _Doubt, *, expected_precision: float) -> np.ndarray:
     """Tell which rows have a class of the highest odds: as many as are expected to be wrong often enough."""
-    worst = of_given.min(axis=1)
+    worst = doubt.of_given.min(axis=1)
     by_odds = np.argsort(worst, kind="stable")
-    by_odds = by_odds[worst[by_odds] < 1 / 2]  # else the given label itself is the likelier one
-    expected = np.cumsum(wrong[by_odds]) / np.arange(1, len(by_odds) + 1)
+    by_odds = by_odds[worst[by_odds] < doubt.below]
+    expected = np.cumsum(doubt.of_rows[by_odds]) / np.arange(1, len(by_odds) + 1)
     n_suspect = int(np.flatnonzero(expected >= expected_precision).max(initial=-1)) + 1
     is_suspect = np.zeros(len(worst), dtype=bool)
     is_suspect[by_odds[:n_suspect]] = True

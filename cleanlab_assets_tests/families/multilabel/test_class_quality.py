@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, f1_score
 from sklearn.model_selection import cross_val_predict
 
 from cleanlab_assets.compat import softmin
 from cleanlab_assets.families.multilabel.class_quality import (
     SOFTMIN_TEMPERATURE,
+    ClassNoise,
     choose_class_quality,
     score_classes,
 )
+from cleanlab_assets.families.multilabel.label_set_quality import find_class_issues
 from cleanlab_assets.methods.label_sets import decode_label_sets
 from cleanlab_assets_tests.known_data import name_splits
 
@@ -73,6 +75,38 @@ def test_a_class_that_is_left_out_is_judged_by_the_posterior() -> None:
     assert [chosen for chosen, _ in found].count("noise_posterior") >= 2
     assert max(gain for _, gain in found) > 0.3
     assert min(gain for _, gain in found) > -0.01
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_flags_by_the_posterior_find_what_is_left_out(seed: int) -> None:
+    """By the odds of the opposite the F1 of the flags is below 0.3: few of the errors are the less likely answer."""
+    given, is_wrong, probabilities = draw_sets("left out", seed)
+
+    by_noise, by_odds = (
+        find_class_issues(given, probabilities, is_train=np.ones(N_ROWS, dtype=bool), quality_method=method)
+        for method in ("noise_posterior", "self_confidence")
+    )
+
+    found = [f1_score(is_wrong, each.is_issue.any(axis=1)) for each in (by_noise, by_odds)]
+    assert found[0] > 0.6
+    assert found[0] > found[1] + 0.2
+    is_flagged = by_noise.is_issue.any(axis=1)
+    expected, true = by_noise.row_error_probability[is_flagged].mean(), is_wrong[is_flagged].mean()
+    assert expected == pytest.approx(true, abs=0.35)
+    # Measured: 0.75 to 0.9 of the flags say that the class is left out.
+    assert (by_noise.is_issue & ~given)[:, 0].sum() > 0.6 * by_noise.is_issue.sum()
+
+
+def test_planted_errors_lie_where_the_noise_makes_them() -> None:
+    given, _, probabilities = draw_sets("left out", 1)
+
+    labels, rows, wrong = ClassNoise(given, probabilities).plant(given, n_planted=2000, seed=0)
+
+    changed = labels != given[rows]
+    assert (changed.sum(axis=1) == 1).all()
+    assert changed[np.arange(2000), wrong].all()
+    left_out = (wrong == 0) & ~labels[:, 0]
+    assert left_out.mean() > 0.5
 
 
 @pytest.mark.parametrize("seed", range(3))
