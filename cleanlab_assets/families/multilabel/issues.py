@@ -195,6 +195,7 @@ def label_issues(
             predictions.value,
             expected_precision=settings.expected_precision,
             most_flagged=settings.most_flagged,
+            quality_method=rules["quality_method"],
             seed=seed,
         ),
         classes_judged_by=classes_judged_by,

@@ -253,9 +253,10 @@ def count_flagged_sets_by_rule(
     *,
     expected_precision: float = EXPECTED_PRECISION,
     most_flagged: float = MOST_FLAGGED,
+    quality_method: QualityMethod = "self_confidence",
     seed: int = 0,
 ) -> dict[FilterRule, int]:
-    """Count how many of the train rows each rule of the flags would flag in one class at least."""
+    """Count how many of the train rows each rule would flag in one class at least, see ``find_class_issues``."""
     rows = train_rows(predictions)
     is_named, probabilities = encode_given_labels(rows, class_names_of(rows)), to_label_set_probabilities(rows)
     return {
@@ -267,6 +268,7 @@ def count_flagged_sets_by_rule(
                 filter_by=rule,
                 expected_precision=expected_precision,
                 most_flagged=most_flagged,
+                quality_method=quality_method,
                 seed=seed,
             )
             .is_issue.any(axis=1)

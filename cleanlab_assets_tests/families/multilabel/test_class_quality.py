@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,22 @@ from sklearn.model_selection import cross_val_predict
 
 from cleanlab_assets.compat import softmin
 from cleanlab_assets.families.multilabel.class_quality import (
+    CHOSEN_AMONG,
     SOFTMIN_TEMPERATURE,
     ClassNoise,
     choose_class_quality,
     score_classes,
 )
-from cleanlab_assets.families.multilabel.label_set_quality import find_class_issues
+from cleanlab_assets.families.multilabel.label_set_quality import (
+    count_flagged_sets_by_rule,
+    find_class_issues,
+    find_label_set_issues,
+)
 from cleanlab_assets.methods.label_sets import decode_label_sets
 from cleanlab_assets_tests.known_data import name_splits
+
+if TYPE_CHECKING:
+    from cleanlab_assets.methods.label_issues import QualityMethod
 
 NAMES = ("a", "b", "c")
 N_ROWS = 1500
@@ -95,6 +103,17 @@ def test_flags_by_the_posterior_find_what_is_left_out(seed: int) -> None:
     assert expected == pytest.approx(true, abs=0.35)
     # Measured: 0.75 to 0.9 of the flags say that the class is left out.
     assert (by_noise.is_issue & ~given)[:, 0].sum() > 0.6 * by_noise.is_issue.sum()
+
+
+@pytest.mark.parametrize("method", CHOSEN_AMONG)
+def test_the_count_of_a_rule_is_that_of_its_flags(method: QualityMethod) -> None:
+    given, _, probabilities = draw_sets("left out", 2)
+    predictions = to_predictions(given, probabilities)
+
+    table = find_label_set_issues(predictions, pd.DataFrame(index=range(N_ROWS)), quality_method=method).table
+
+    counted = count_flagged_sets_by_rule(predictions, quality_method=method)["odds"]
+    assert counted == (table["is_label_issue"] & (table["split"] == "train")).sum() > 0
 
 
 def test_planted_errors_lie_where_the_noise_makes_them() -> None:
