@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
     from cleanlab_assets.methods.score_choice import ScoreChoice
 
-CHOSEN_AMONG: tuple[QualityMethod, ...] = ("self_confidence", "normalized_margin", "noise_posterior")
-"""The usual score comes first."""
-SCORE_COLUMNS = {
+SCORE_COLUMNS: dict[QualityMethod, str] = {
     "self_confidence": "given_label_probability",
     "normalized_margin": "normalized_margin",
     "noise_posterior": "noise_posterior",
 }
-"""Where a table of label issues holds each of these scores."""
+"""The scores to choose among, the usual one first, and where a table of label issues holds each."""
+CHOSEN_AMONG = tuple(SCORE_COLUMNS)
 MOST_TO_CHOOSE_BY = 10_000
 """Rows by which a score is chosen."""
 

@@ -47,7 +47,7 @@ def name_audited_rows(rows: ReviewedRows, label_issues: pd.DataFrame) -> pd.Data
             "error_probability": label_issues["error_probability"].to_numpy(dtype="float64")
             if "error_probability" in label_issues
             else float("nan"),
-            **{name: label_issues[column].to_numpy(dtype="float64") for name, column in scores.items()},
+            **{str(name): label_issues[column].to_numpy(dtype="float64") for name, column in scores.items()},
         }
     )
 
